@@ -1,3 +1,6 @@
 //! Tollgate: an egress gateway for AI agents. This file is the map: modules by rung, each may use only those below it.
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
+
+// Ground.
+pub mod model;

@@ -1,0 +1,12 @@
+//! The vocabulary: values that every rung shares. No I/O, no policy, no foreign formats.
+
+pub mod action;
+pub mod agent;
+pub mod clock;
+pub mod credential;
+pub mod event;
+pub mod secret;
+pub mod show;
+pub mod target;
+pub mod value;
+pub mod vocabulary;

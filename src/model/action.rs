@@ -1,0 +1,213 @@
+//! Actions: what a request does, under a name, with parameters and a risk.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::value::Value;
+
+/// How much harm an action can do; ordered.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Reads, searches, inference.
+    Low,
+    /// Writes that can be undone; reading secrets, mail, payments.
+    Medium,
+    /// Deletions, revocations, money.
+    High,
+    /// Hands out a credential, or cannot be understood and may do anything.
+    Critical,
+}
+
+impl Risk {
+    /// Returns the name as written in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Risk {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "low" => Ok(Self::Low),
+            "medium" => Ok(Self::Medium),
+            "high" => Ok(Self::High),
+            "critical" => Ok(Self::Critical),
+            other => Err(format!(
+                "unknown risk `{other}`; one of low, medium, high, critical"
+            )),
+        }
+    }
+}
+
+/// A full action name: `connector.resource.verb`, at least two segments of `[a-z0-9_-]+`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionName(Arc<str>);
+
+impl ActionName {
+    /// Returns the name when it has the form of one.
+    ///
+    /// # Errors
+    /// Says what is wrong with the name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let segments = text.split('.').count();
+        if segments < 2 {
+            return Err(format!(
+                "`{text}` is not an action: it needs a connector and a verb, as in `jira.issue.delete`"
+            ));
+        }
+        let good = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+        };
+        if text
+            .split('.')
+            .any(|segment| segment.is_empty() || !segment.bytes().all(good))
+        {
+            return Err(format!(
+                "`{text}` is not an action: segments are `[a-z0-9_-]+`, joined by dots"
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Returns the whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the first segment.
+    #[must_use]
+    pub fn connector(&self) -> &str {
+        self.0.split_once('.').map_or(&*self.0, |(first, _)| first)
+    }
+
+    /// Returns what lies between connector and verb; empty for a name of two segments.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        let rest = self.0.split_once('.').map_or("", |(_, rest)| rest);
+        rest.rsplit_once('.').map_or("", |(resource, _)| resource)
+    }
+
+    /// Returns the last segment.
+    #[must_use]
+    pub fn verb(&self) -> &str {
+        self.0.rsplit_once('.').map_or(&*self.0, |(_, verb)| verb)
+    }
+}
+
+impl fmt::Display for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ActionName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// One named value of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// `[a-z][a-z0-9_]*`.
+    pub name: Arc<str>,
+    /// What the request said.
+    pub value: Value,
+    /// Comparable in policies, but shown and recorded only as a keyed hash.
+    pub secret: bool,
+}
+
+/// The parameters of one action, in the order in which the connector declares them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parameters(Vec<Parameter>);
+
+impl Parameters {
+    /// Returns an empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a parameter, or replaces the one of this name.
+    pub fn set(&mut self, parameter: Parameter) {
+        match self.0.iter_mut().find(|known| known.name == parameter.name) {
+            Some(known) => *known = parameter,
+            None => self.0.push(parameter),
+        }
+    }
+
+    /// Returns the value under a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .find(|parameter| &*parameter.name == name)
+            .map(|parameter| &parameter.value)
+    }
+
+    /// Iterates in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
+        self.0.iter()
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Parameters {
+    type Item = &'a Parameter;
+    type IntoIter = std::slice::Iter<'a, Parameter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+/// One thing that a request does. A request can be several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// The full name, `jira.issue.delete`.
+    pub name: ActionName,
+    /// Stated by the route, or by method.
+    pub risk: Risk,
+    /// Never allowed by a glob or a preset: it must be named.
+    pub special: bool,
+    /// What the request says about it.
+    pub params: Parameters,
+    /// The sentence for people, filled in: `create Bug in OPS`.
+    pub summary: Option<String>,
+}

@@ -1,0 +1,57 @@
+//! Agents: the programs that ask.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// An agent's name: `[a-z0-9-]+`, at most 64 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AgentName(Arc<str>);
+
+impl AgentName {
+    /// Returns the name when it has the form of one.
+    ///
+    /// # Errors
+    /// Says what is wrong with the name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(good) {
+            return Err(format!(
+                "`{}` is not an agent name: it is `[a-z0-9-]+`, at most 64 long",
+                text.escape_debug()
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AgentName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Agent {
+    /// Unique among declared and stored agents.
+    pub name: AgentName,
+    /// Free labels, `team: payments`; a label that an agent lacks reads as the empty string.
+    pub labels: BTreeMap<String, String>,
+}

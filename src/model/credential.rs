@@ -1,0 +1,93 @@
+//! Credentials: what is injected, and where its bytes may go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A credential's id: `[a-z0-9][a-z0-9._-]*`, at most 64 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CredentialId(Arc<str>);
+
+impl CredentialId {
+    /// Returns the id when it has the form of one.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let good =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        let starts = text
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if !starts || text.len() > 64 || !text.bytes().all(good) {
+            return Err(format!(
+                "`{}` is not a credential id: it is `[a-z0-9][a-z0-9._-]*`, at most 64 long",
+                text.escape_debug()
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for CredentialId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where a credential's bytes may go, and for whom. Authenticated with the ciphertext, so it cannot be edited in the store.
+///
+/// Field order is part of the authenticated form: serialise with `serde_json`, keys in this order, maps sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// Exact `host:port` authorities, lower-case; never a glob. Sorted.
+    pub hosts: Vec<String>,
+    /// Path prefix under which it may be sent, `/` for all; compared segment by segment with the canonical path.
+    pub path: String,
+    /// Every other URL its bytes may go to (token, exchange, health). Sorted.
+    pub urls: Vec<String>,
+    /// Agents that may use it; empty for all.
+    pub agents: Vec<String>,
+}
+
+/// A credential as it lies in the vault: everything but the secret fields is readable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SealedCredential {
+    /// Unique.
+    pub id: CredentialId,
+    /// The connector it is for.
+    pub connector: String,
+    /// The id of the connector's auth scheme that puts it on.
+    pub scheme: String,
+    /// Values of fields that the connector declares `secret: false`, such as an e-mail address.
+    pub public_fields: BTreeMap<String, String>,
+    /// Where it may go.
+    pub binding: Binding,
+    /// Which master key version sealed it.
+    pub key_version: u32,
+    /// 12 bytes of nonce, then AES-256-GCM ciphertext and tag over a JSON map of the secret fields.
+    #[serde(skip)]
+    pub sealed: Vec<u8>,
+    /// The agent's own credential is left in place; policy and record only. Then `sealed` holds an empty map.
+    pub agent_owned: bool,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}

@@ -1,0 +1,35 @@
+//! Where a request goes: host, path and query in the one canonical spelling that is judged and sent.
+
+mod host;
+mod path;
+mod query;
+
+pub use host::{Authority, Host, HostError};
+pub use path::{Oddities, Oddity, Path, PathError, decode};
+pub use query::{Query, QueryError};
+
+/// A request line in canonical form. What is judged is built from this, and so is what is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Upper-case, as sent.
+    pub method: http::Method,
+    /// Host and port that the agent named; all its spellings agree.
+    pub authority: Authority,
+    /// Canonical path.
+    pub path: Path,
+    /// Query, as received.
+    pub query: Query,
+    /// Whether the agent asked for TLS; only port 80 of a connector with `http: true` is without.
+    pub tls: bool,
+}
+
+impl Target {
+    /// Returns the request target as it is sent in origin form.
+    #[must_use]
+    pub fn path_and_query(&self) -> String {
+        match self.query.raw() {
+            Some(query) => format!("{}?{query}", self.path.as_str()),
+            None => self.path.as_str().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Paths: unreserved escapes decoded, remaining escapes upper-cased, everything that servers read differently noted.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A canonical path, always starting with `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    /// What is sent.
+    text: String,
+    /// What routes are compared with, where it differs from `text`.
+    matching: Option<String>,
+    oddities: Oddities,
+}
+
+/// What servers disagree on. Refused unless the connector lists it under `paths.allow`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oddities(u8);
+
+/// One entry of `paths.allow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// `.` or `..` as a segment, also escaped.
+    DotSegments,
+    /// An empty segment that is not the last.
+    DoubleSlash,
+    /// `%2F`.
+    EncodedSlash,
+    /// `;`, raw or escaped.
+    Semicolon,
+    /// `\`, raw or escaped.
+    Backslash,
+    /// `%25` followed by two hexadecimal digits: an escape for whoever decodes twice.
+    DoubleEncoding,
+    /// A segment that ends in `.`.
+    TrailingDot,
+    /// A segment that ends in a space.
+    TrailingSpace,
+}
+
+impl Oddity {
+    /// Every oddity, in the order of declaration.
+    pub const ALL: [Self; 8] = [
+        Self::DotSegments,
+        Self::DoubleSlash,
+        Self::EncodedSlash,
+        Self::Semicolon,
+        Self::Backslash,
+        Self::DoubleEncoding,
+        Self::TrailingDot,
+        Self::TrailingSpace,
+    ];
+
+    /// Returns the name as written in `paths.allow`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DotSegments => "dot_segments",
+            Self::DoubleSlash => "double_slash",
+            Self::EncodedSlash => "encoded_slash",
+            Self::Semicolon => "semicolon",
+            Self::Backslash => "backslash",
+            Self::DoubleEncoding => "double_encoding",
+            Self::TrailingDot => "trailing_dot",
+            Self::TrailingSpace => "trailing_space",
+        }
+    }
+}
+
+impl Oddities {
+    /// Adds one.
+    pub fn insert(&mut self, oddity: Oddity) {
+        self.0 |= 1 << oddity as u8;
+    }
+
+    /// Returns those of `self` that are not in `allowed`.
+    #[must_use]
+    pub fn without(self, allowed: Self) -> Self {
+        Self(self.0 & !allowed.0)
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Iterates over those that are set.
+    pub fn iter(self) -> impl Iterator<Item = Oddity> {
+        Oddity::ALL
+            .into_iter()
+            .filter(move |oddity| self.0 & (1 << *oddity as u8) != 0)
+    }
+}
+
+impl fmt::Display for Oddities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(Oddity::as_str).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+/// Why a path cannot be read in one way. No connector can allow these.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not in origin form.
+    #[error("the path does not start with `/`")]
+    NotAbsolute,
+    /// RFC 3986 section 2.1.
+    #[error("the path has a `%` that two hexadecimal digits do not follow")]
+    BadEscape,
+    /// Raw or escaped, C0 controls and DEL.
+    #[error("the path has a control character")]
+    Control,
+    /// A raw byte outside ASCII, or a space.
+    #[error("the path has a character that must be escaped")]
+    Unescaped,
+    /// After decoding.
+    #[error("the path is not UTF-8")]
+    NotUtf8,
+}
+
+impl Path {
+    /// Returns the canonical form of a path (without its query).
+    ///
+    /// # Errors
+    /// Says what no server reads in one way only.
+    pub fn parse(raw: &str) -> Result<Self, PathError> {
+        if !raw.starts_with('/') {
+            return Err(PathError::NotAbsolute);
+        }
+        let mut reader = Reader::default();
+        let mut rest = raw.as_bytes();
+        while let [byte, tail @ ..] = rest {
+            rest = tail;
+            if *byte == b'%' {
+                let (value, tail) = escape(tail).ok_or(PathError::BadEscape)?;
+                if value == b'%' && escape_digits(tail) {
+                    reader.oddities.insert(Oddity::DoubleEncoding);
+                }
+                reader.escaped(value)?;
+                rest = tail;
+            } else {
+                reader.raw(*byte)?;
+            }
+        }
+        reader.finish()
+    }
+
+    /// Returns the path as it is judged and sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the path as routes are compared with it: escapes of characters that are also legal raw in a segment
+    /// (`%3A` for `:`) are decoded, since servers do not tell the two apart. Escaped slashes stay escaped.
+    #[must_use]
+    pub fn matching(&self) -> &str {
+        self.matching.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Returns what servers disagree on in this path.
+    #[must_use]
+    pub fn oddities(&self) -> Oddities {
+        self.oddities
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Returns the text with every escape decoded; what is not an escape or not UTF-8 afterwards stays as it was.
+#[must_use]
+pub fn decode(segment: &str) -> std::borrow::Cow<'_, str> {
+    percent_encoding::percent_decode_str(segment)
+        .decode_utf8()
+        .unwrap_or(std::borrow::Cow::Borrowed(segment))
+}
+
+/// Builds the three readings of a path side by side.
+#[derive(Default)]
+struct Reader {
+    text: String,
+    matching: String,
+    decoded: Vec<u8>,
+    oddities: Oddities,
+}
+
+impl Reader {
+    fn raw(&mut self, byte: u8) -> Result<(), PathError> {
+        match byte {
+            0..=0x1f | 0x7f => return Err(PathError::Control),
+            b' ' | 0x80.. => return Err(PathError::Unescaped),
+            b';' => self.oddities.insert(Oddity::Semicolon),
+            b'\\' => self.oddities.insert(Oddity::Backslash),
+            _ => {}
+        }
+        self.decoded.push(byte);
+        if byte == b'/' || is_pchar(byte) {
+            self.text.push(char::from(byte));
+            self.matching.push(char::from(byte));
+        } else {
+            self.push_escape(byte);
+        }
+        Ok(())
+    }
+
+    fn escaped(&mut self, value: u8) -> Result<(), PathError> {
+        match value {
+            0..=0x1f | 0x7f => return Err(PathError::Control),
+            b'/' => self.oddities.insert(Oddity::EncodedSlash),
+            b';' => self.oddities.insert(Oddity::Semicolon),
+            b'\\' => self.oddities.insert(Oddity::Backslash),
+            _ => {}
+        }
+        self.decoded.push(value);
+        if is_unreserved(value) {
+            self.text.push(char::from(value));
+            self.matching.push(char::from(value));
+        } else if is_pchar(value) {
+            push_hex(&mut self.text, value);
+            self.matching.push(char::from(value));
+        } else {
+            self.push_escape(value);
+        }
+        Ok(())
+    }
+
+    fn push_escape(&mut self, byte: u8) {
+        push_hex(&mut self.text, byte);
+        push_hex(&mut self.matching, byte);
+    }
+
+    fn finish(mut self) -> Result<Path, PathError> {
+        let decoded = std::str::from_utf8(&self.decoded).map_err(|_| PathError::NotUtf8)?;
+        // C1 controls and the like are as invisible as C0 ones.
+        if decoded.chars().any(char::is_control) {
+            return Err(PathError::Control);
+        }
+        let mut segments = decoded.split(['/', '\\']).skip(1).peekable();
+        while let Some(segment) = segments.next() {
+            if segment == "." || segment == ".." {
+                self.oddities.insert(Oddity::DotSegments);
+            } else if segment.ends_with('.') {
+                self.oddities.insert(Oddity::TrailingDot);
+            } else if segment.ends_with(' ') {
+                self.oddities.insert(Oddity::TrailingSpace);
+            } else if segment.is_empty() && segments.peek().is_some() {
+                self.oddities.insert(Oddity::DoubleSlash);
+            }
+        }
+        let matching = (self.matching != self.text).then_some(self.matching);
+        Ok(Path {
+            text: self.text,
+            matching,
+            oddities: self.oddities,
+        })
+    }
+}
+
+/// Splits the two digits of an escape off.
+fn escape(rest: &[u8]) -> Option<(u8, &[u8])> {
+    let [high, low, tail @ ..] = rest else {
+        return None;
+    };
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    Some((digit(*high)? << 4 | digit(*low)?, tail))
+}
+
+fn escape_digits(rest: &[u8]) -> bool {
+    escape(rest).is_some()
+}
+
+fn push_hex(out: &mut String, byte: u8) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    out.push('%');
+    out.extend(DIGITS.get(usize::from(byte >> 4)));
+    out.extend(DIGITS.get(usize::from(byte & 15)));
+}
+
+/// RFC 3986 section 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// RFC 3986 section 3.3, without escapes.
+fn is_pchar(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
+}

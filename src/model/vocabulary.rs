@@ -1,0 +1,65 @@
+//! What exists: the actions, parameters, agents and credentials that a policy may name. Snapshot fills it, policy checks against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{ActionName, Risk};
+use super::value::ValueType;
+
+/// Everything that a policy file can refer to.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary {
+    /// By full name; also `<connector>.unknown`.
+    pub actions: BTreeMap<ActionName, ActionShape>,
+    /// Ids of connectors.
+    pub connectors: BTreeSet<String>,
+    /// Agent name to labels, declared and, where the store is at hand, stored.
+    pub agents: BTreeMap<String, BTreeMap<String, String>>,
+    /// Credential id to connector; `None` while the store is not at hand (`check` on a bare directory).
+    pub credentials: Option<BTreeMap<String, String>>,
+    /// Old name to new name (`was:`).
+    pub renamed: BTreeMap<String, ActionName>,
+}
+
+impl Vocabulary {
+    /// Returns whether `agents` are all that there are; without the store at hand, others may be in it.
+    #[must_use]
+    pub fn agents_are_complete(&self) -> bool {
+        self.credentials.is_some()
+    }
+}
+
+/// What a policy must know of an action.
+#[derive(Debug, Clone, Default)]
+pub struct ActionShape {
+    /// Every risk that the action can have.
+    pub risks: BTreeSet<Risk>,
+    /// Never allowed by a glob or preset.
+    pub special: bool,
+    /// By name.
+    pub params: BTreeMap<String, ParamShape>,
+}
+
+/// What a policy must know of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamShape {
+    /// `None` where the connector does not say, as for a JSON value of any type.
+    pub value_type: Option<ValueType>,
+    /// A list of such values.
+    pub list: bool,
+    /// Whether `pattern` or `fold` fixes its spelling.
+    pub one_spelling: bool,
+    /// Whether it can be absent.
+    pub optional: bool,
+}
+
+/// Returns the known name that was probably meant, as help: ``did you mean `jira.issue.delete`? ``; empty where none is close.
+#[must_use]
+pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let close = known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(written, name), name));
+    match close.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((likeness, name)) if likeness >= 0.8 => format!("did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
