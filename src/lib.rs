@@ -3,4 +3,5 @@
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
 // Ground.
+pub mod config;
 pub mod model;

@@ -1,0 +1,299 @@
+//! What operators write: `tollgate.yaml` in, a checked [`Config`] out; YAML reading with places, and the problems found in it.
+//!
+//! INVARIANT: only `load` and `embedded` make a `Config`; every path in it is absolute or relative to the process, every secret read.
+
+mod build;
+pub mod diagnostic;
+mod discovery;
+mod environment;
+mod manifest;
+mod render;
+mod secret_source;
+pub mod sources;
+pub mod suggest;
+pub mod units;
+pub mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::agent::Agent;
+use crate::model::credential::{Binding, CredentialId};
+use crate::model::secret::Secret;
+use crate::model::target::{Authority, Host};
+use diagnostic::Place;
+
+pub use build::load;
+pub use manifest::Manifest;
+
+/// Returns the JSON Schema of `tollgate.yaml`, for editors; `schemas/tollgate.schema.json` holds it.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema_of::<Manifest>("tollgate.yaml")
+}
+
+/// Returns the JSON Schema of a file whose manifest is `T`.
+#[must_use]
+pub fn schema_of<T: JsonSchema>(title: &str) -> serde_json::Value {
+    let mut schema = schemars::schema_for!(T);
+    schema.insert("title".to_owned(), title.into());
+    // Keys for anchors and notes are dropped before the manifest is read.
+    schema.insert(
+        "patternProperties".to_owned(),
+        serde_json::json!({ "^x-": {} }),
+    );
+    schema.to_value()
+}
+
+/// What `load` is told by the command line and the process.
+#[derive(Debug, Clone)]
+pub struct Args {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// All variables.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A gateway's configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file; `None` where nothing was written.
+    pub file: Option<PathBuf>,
+    /// Where agents connect; at least one.
+    pub proxy: Vec<Listen>,
+    /// Where operators connect; may be none.
+    pub admin: Vec<Listen>,
+    /// Where metrics are read; may be none.
+    pub metrics: Vec<Listen>,
+    /// State of the gateway; may not exist yet.
+    pub data_dir: PathBuf,
+    /// Directories of connector files; they exist.
+    pub connectors: Vec<PathBuf>,
+    /// Directories of policy files; they exist.
+    pub policies: Vec<PathBuf>,
+    /// `sqlite:<path>`.
+    pub store_url: String,
+    /// Where the master key comes from.
+    pub vault_key: VaultKey,
+    /// Declared agents, by name.
+    pub agents: Vec<DeclaredAgent>,
+    /// Declared credentials, in order.
+    pub credentials: Vec<DeclaredCredential>,
+    /// Declared operators, in order.
+    pub operators: Vec<DeclaredOperator>,
+    /// The CA; `None` for the one in the state directory.
+    pub ca: Option<CaFiles>,
+    /// What may be contacted.
+    pub egress: EgressRules,
+    /// Limits of requests and connections.
+    pub limits: Limits,
+    /// When an event counts as kept.
+    pub durability: Durability,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// A place to listen at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A name or address and a port; port 0 lets the system choose.
+    Tcp(String, u16),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Where the master key comes from.
+#[derive(Debug, Clone)]
+pub enum VaultKey {
+    /// A file, which may not exist before the first start.
+    File(PathBuf),
+    /// The key's text.
+    Key(Secret),
+    /// A passphrase.
+    Passphrase(Secret),
+}
+
+/// An agent of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredAgent {
+    /// Name and labels.
+    pub agent: Agent,
+    /// At least 20 visible ASCII characters.
+    pub token: Option<Secret>,
+    /// For problems found later.
+    pub place: Place,
+}
+
+/// A credential of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredCredential {
+    /// Unique in the file.
+    pub id: CredentialId,
+    /// Not checked to exist.
+    pub connector: String,
+    /// `None` for the connector's first.
+    pub scheme: Option<String>,
+    /// Where it may go.
+    pub binding: Binding,
+    /// By name.
+    pub fields: BTreeMap<String, Field>,
+    /// For problems found later.
+    pub place: Place,
+}
+
+/// A part of a credential.
+#[derive(Clone)]
+pub enum Field {
+    /// Read from a file or variable.
+    Secret(Secret),
+    /// Stands in the file: only for fields that the connector declares `secret: false`.
+    Public(String),
+}
+
+/// An operator of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredOperator {
+    /// `[a-z0-9-]+`, unique in the file.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// For approvals.
+    pub groups: BTreeSet<String>,
+    /// At least 20 visible ASCII characters.
+    pub token: Option<Secret>,
+}
+
+/// What an operator may do; each role may do what those before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// See.
+    Viewer,
+    /// Answer approvals.
+    Approver,
+    /// Change permissions, agents, credentials.
+    Editor,
+    /// Everything.
+    Owner,
+}
+
+/// PEM files of a CA; both exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaFiles {
+    /// Certificate.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// What may be contacted beyond globally reachable addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EgressRules {
+    /// Exceptions.
+    pub allow: Vec<EgressAllow>,
+    /// What is contacted instead; wins over DNS, and that address is allowed.
+    pub resolve: BTreeMap<Authority, Vec<SocketAddr>>,
+    /// PEM files that exist, added to the system's roots.
+    pub ca_files: Vec<PathBuf>,
+}
+
+/// One exception.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EgressAllow {
+    /// This name, or this address where it is written as one, at this port.
+    Host(Host, u16),
+    /// Every address of the network at this port, however it was named.
+    Net(IpNet, u16),
+}
+
+/// Limits of requests and connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body that is read for judging, in bytes after decoding.
+    pub body: usize,
+    /// All bodies held at once, in bytes.
+    pub body_total: usize,
+    /// Values of one JSON body.
+    pub json_nodes: usize,
+    /// Actions of one request.
+    pub actions_per_request: usize,
+    /// Until a request's head is read.
+    pub request_head: Duration,
+    /// Until an upstream is connected.
+    pub connect: Duration,
+    /// Until an upstream's answer begins.
+    pub first_byte: Duration,
+    /// Without a byte either way.
+    pub idle: Duration,
+    /// Until exchanges are cut at shutdown.
+    pub drain: Duration,
+}
+
+/// When an event counts as kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Given to the operating system: survives `kill -9` of the gateway.
+    #[default]
+    Strict,
+    /// Synced to the disk: survives a power cut.
+    Fsync,
+    /// Queued: the last moment can be lost.
+    Batched,
+}
+
+/// What is logged to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// A level or filter.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A public field may hold a secret until its connector has been asked, so neither is shown.
+impl std::fmt::Debug for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(..)",
+            Self::Public(_) => "Public(..)",
+        })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1 << 20,
+            body_total: 256 << 20,
+            json_nodes: 50_000,
+            actions_per_request: 50,
+            request_head: Duration::from_secs(30),
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(600),
+            drain: Duration::from_secs(30),
+        }
+    }
+}

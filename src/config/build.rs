@@ -1,0 +1,290 @@
+//! A manifest in, a [`Config`] out, or every problem of the file, its variables and its secrets.
+
+mod context;
+mod declared;
+mod network;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::diagnostic::{Diagnostic, Report, Source};
+use super::manifest::{Enforcement, KeySection, LimitsSection, Manifest};
+use super::units::{Period, Size};
+use super::yaml::{self, At};
+use super::{Args, CaFiles, Config, Limits, Log, VaultKey, discovery, environment};
+use context::Context;
+
+const PROXY_PORT: u16 = 7070;
+const ADMIN_PORT: u16 = 7071;
+const METRICS_PORT: u16 = 7072;
+
+/// Finds, reads and checks the configuration.
+///
+/// # Errors
+/// Every problem found.
+pub fn load(args: &Args) -> Result<Config, Report> {
+    match discovery::find(args) {
+        Ok(Some((file, source))) => {
+            let base = file.parent().unwrap_or(&args.cwd).to_owned();
+            let config = build(&source, &base, &args.env)?;
+            Ok(Config {
+                file: Some(file),
+                ..config
+            })
+        }
+        Ok(None) => build(&nothing(), &args.cwd, &args.env),
+        Err(problem) => Err(Report {
+            diagnostics: vec![problem],
+        }),
+    }
+}
+
+impl Config {
+    /// Returns what holds without a file: the defaults and the variables.
+    ///
+    /// # Errors
+    /// Every problem of the variables; also when there is no place for state.
+    pub fn embedded(env: &BTreeMap<String, String>) -> Result<Self, Report> {
+        build(&nothing(), Path::new("."), env)
+    }
+}
+
+fn nothing() -> Source {
+    Source {
+        name: "defaults".into(),
+        text: "".into(),
+        built_in: true,
+    }
+}
+
+fn build(source: &Source, base: &Path, env: &BTreeMap<String, String>) -> Result<Config, Report> {
+    let mut report = Report::default();
+    let overrides = environment::overrides(env, base, &mut report);
+    let manifest: Option<Manifest> = yaml::read_with(source, &overrides, &mut report);
+    let Some(manifest) = manifest else {
+        return Err(report);
+    };
+    let mut context = Context {
+        source,
+        base,
+        env,
+        report: &mut report,
+        tokens: BTreeSet::new(),
+    };
+    let config = check(&mut context, &manifest);
+    match config {
+        Some(config) if !report.has_errors() => Ok(config),
+        Some(_) | None => {
+            // A stable sort: problems without a place come first.
+            report.diagnostics.sort_by_key(|problem| {
+                problem
+                    .places
+                    .first()
+                    .map(|place| (place.line, place.column))
+            });
+            Err(report)
+        }
+    }
+}
+
+fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
+    refuse_unsupported(context, manifest);
+    let data_dir = data_dir(context, manifest);
+    let proxy = network::listen(context, manifest.proxy.listen.as_ref(), PROXY_PORT);
+    if let Some(at) = manifest
+        .proxy
+        .listen
+        .as_ref()
+        .filter(|at| at.value.is_empty())
+    {
+        context.first_error(
+            "invalid-value",
+            "agents need at least one place to connect to",
+            at,
+        );
+    }
+    Some(Config {
+        file: None,
+        proxy,
+        admin: network::listen(context, manifest.admin.listen.as_ref(), ADMIN_PORT),
+        metrics: network::listen(context, manifest.metrics.listen.as_ref(), METRICS_PORT),
+        connectors: manifest
+            .connectors
+            .iter()
+            .map(|at| context.directory(at))
+            .collect(),
+        policies: manifest
+            .policies
+            .iter()
+            .map(|at| context.directory(at))
+            .collect(),
+        store_url: store_url(context, manifest.store.url.as_ref(), data_dir.as_deref()),
+        vault_key: vault_key(context, &manifest.vault.key, data_dir.as_deref()),
+        agents: declared::agents(context, &manifest.agents),
+        credentials: declared::credentials(context, &manifest.credentials),
+        operators: declared::operators(context, &manifest.operators),
+        ca: manifest.ca.as_ref().map(|ca| CaFiles {
+            cert: context.file(&ca.cert),
+            key: context.file(&ca.key),
+        }),
+        egress: network::egress(context, &manifest.egress),
+        limits: limits(context, &manifest.limits),
+        durability: manifest.audit.durability,
+        log: Log {
+            level: manifest
+                .log
+                .level
+                .as_ref()
+                .map_or_else(|| "info".to_owned(), |level| level.value.clone()),
+            format: manifest.log.format,
+        },
+        data_dir: data_dir?,
+    })
+}
+
+fn refuse_unsupported(context: &mut Context<'_>, manifest: &Manifest) {
+    context.unsupported("proxy.tls", manifest.proxy.tls.as_ref());
+    context.unsupported("approval", manifest.approval.as_ref());
+    context.unsupported("limits.tunnels", manifest.limits.tunnels.as_ref());
+    context.unsupported("limits.streams", manifest.limits.streams.as_ref());
+    context.unsupported("limits.holds", manifest.limits.holds.as_ref());
+    let shadow = manifest
+        .enforcement
+        .as_ref()
+        .filter(|enforcement| enforcement.value == Enforcement::Shadow);
+    context.unsupported("enforcement: shadow", shadow);
+}
+
+fn data_dir(context: &mut Context<'_>, manifest: &Manifest) -> Option<PathBuf> {
+    let dir = match &manifest.data_dir {
+        Some(at) => Some(context.path(at)),
+        None => discovery::state_dir(context.env),
+    };
+    if dir.is_none() {
+        let problem = Diagnostic::error(
+            "no-state-directory",
+            "there is no place for the gateway's state",
+        );
+        context
+            .report
+            .push(problem.help("set `data_dir`, or the variable `HOME`"));
+    }
+    dir
+}
+
+fn store_url(
+    context: &mut Context<'_>,
+    written: Option<&At<String>>,
+    data_dir: Option<&Path>,
+) -> String {
+    let sqlite = |path: &Path| format!("sqlite:{}", path.display());
+    let Some(at) = written else {
+        return data_dir
+            .map(|dir| sqlite(&dir.join("tollgate.db")))
+            .unwrap_or_default();
+    };
+    match at.value.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() && !path.contains(['?', '#']) => {
+            sqlite(&context.base.join(path.strip_prefix("//").unwrap_or(path)))
+        }
+        None if at.value.starts_with("postgres") => {
+            context.unsupported_secret("store.url: postgres", Some(at));
+            String::new()
+        }
+        // The text may hold a password, so it is not repeated.
+        Some(_) | None => {
+            context.secret_error("invalid-value", "a store is `sqlite:path/to/file`", at);
+            String::new()
+        }
+    }
+}
+
+fn vault_key(context: &mut Context<'_>, written: &KeySection, data_dir: Option<&Path>) -> VaultKey {
+    let given: Vec<&At<String>> = [&written.file, &written.env, &written.passphrase_env]
+        .into_iter()
+        .flatten()
+        .collect();
+    if let [_, second, ..] = given.as_slice() {
+        context.error(
+            "invalid-value",
+            "the master key has one source: `file`, `env` or `passphrase_env`",
+            second,
+        );
+    }
+    let default = VaultKey::File(
+        data_dir
+            .map(|dir| dir.join("master.key"))
+            .unwrap_or_default(),
+    );
+    match written {
+        KeySection { file: Some(at), .. } => VaultKey::File(context.path(at)),
+        KeySection { env: Some(at), .. } => context.variable(at).map_or(default, VaultKey::Key),
+        KeySection {
+            passphrase_env: Some(at),
+            ..
+        } => context.variable(at).map_or(default, VaultKey::Passphrase),
+        KeySection {
+            file: None,
+            env: None,
+            passphrase_env: None,
+        } => default,
+    }
+}
+
+fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        body: size(context, written.body.as_ref(), defaults.body),
+        body_total: size(context, written.body_total.as_ref(), defaults.body_total),
+        json_nodes: positive(context, written.json_nodes.as_ref(), defaults.json_nodes),
+        actions_per_request: positive(
+            context,
+            written.actions_per_request.as_ref(),
+            defaults.actions_per_request,
+        ),
+        request_head: period(
+            context,
+            written.request_head.as_ref(),
+            defaults.request_head,
+        ),
+        connect: period(context, written.connect.as_ref(), defaults.connect),
+        first_byte: period(context, written.first_byte.as_ref(), defaults.first_byte),
+        idle: period(context, written.idle.as_ref(), defaults.idle),
+        drain: written
+            .drain
+            .as_ref()
+            .map_or(defaults.drain, |at| at.value.0),
+    }
+}
+
+fn size(context: &mut Context<'_>, written: Option<&At<Size>>, default: usize) -> usize {
+    let at = written.map(|at| At {
+        value: at.value.0,
+        line: at.line,
+        column: at.column,
+    });
+    positive(context, at.as_ref(), default)
+}
+
+fn positive(context: &mut Context<'_>, written: Option<&At<usize>>, default: usize) -> usize {
+    match written {
+        Some(at) if at.value == 0 => {
+            context.error("invalid-value", "a limit is at least 1", at);
+            default
+        }
+        Some(at) => at.value,
+        None => default,
+    }
+}
+
+fn period(context: &mut Context<'_>, written: Option<&At<Period>>, default: Duration) -> Duration {
+    match written {
+        Some(at) if at.value.0.is_zero() => {
+            context.error("invalid-value", "this time is over before it begins", at);
+            default
+        }
+        Some(at) => at.value.0,
+        None => default,
+    }
+}

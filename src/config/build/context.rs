@@ -1,0 +1,205 @@
+//! What the checks share: the file, its directory, the variables, and the report that they fill.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
+use crate::config::secret_source::SecretSource;
+use crate::config::yaml::At;
+use crate::model::secret::Secret;
+
+/// Shortest token, in characters.
+const MIN_TOKEN: usize = 20;
+/// Largest file of a secret, in bytes.
+const MAX_SECRET: usize = 64 * 1024;
+
+/// See above.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    pub(super) source: &'a Source,
+    pub(super) base: &'a Path,
+    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) report: &'a mut Report,
+    /// Hashes of the tokens seen: a token that two hold tells nobody apart.
+    pub(super) tokens: BTreeSet<[u8; 32]>,
+}
+
+impl Context<'_> {
+    /// Returns where a value was written; variables have no line.
+    pub(super) fn place<T>(&self, at: &At<T>) -> Place {
+        let mut place = at.place(self.source, "");
+        if place.line == 0 {
+            place.source = Source {
+                name: "the environment".into(),
+                text: "".into(),
+                built_in: false,
+            };
+        }
+        place
+    }
+
+    pub(super) fn error<T>(&mut self, code: &'static str, message: impl Into<String>, at: &At<T>) {
+        let place = self.place(at);
+        self.report.push(Diagnostic::error(code, message).at(place));
+    }
+
+    /// Reports only where nothing was reported before: what is missing may be what was left out for that.
+    pub(super) fn first_error<T>(&mut self, code: &'static str, message: &str, at: &At<T>) {
+        if self.report.diagnostics.is_empty() {
+            self.error(code, message, at);
+        }
+    }
+
+    /// Reports a problem without showing the line, which may hold a password.
+    pub(super) fn secret_error<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        at: &At<T>,
+    ) {
+        let mut place = self.place(at);
+        place.source.text = "".into();
+        self.report.push(Diagnostic::error(code, message).at(place));
+    }
+
+    /// As [`Self::unsupported`], without showing the line.
+    pub(super) fn unsupported_secret<T>(&mut self, key: &str, at: Option<&At<T>>) {
+        if let Some(at) = at {
+            self.secret_error("unsupported", format!("`{key}` is not supported yet"), at);
+        }
+    }
+
+    /// Reports what the file may say, but this version cannot do.
+    pub(super) fn unsupported<T>(&mut self, key: &str, at: Option<&At<T>>) {
+        if let Some(at) = at {
+            self.error("unsupported", format!("`{key}` is not supported yet"), at);
+        }
+    }
+
+    /// Returns the value, or reports why it is none.
+    pub(super) fn checked<T, V, E: std::fmt::Display>(
+        &mut self,
+        at: &At<T>,
+        result: Result<V, E>,
+    ) -> Option<V> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.error("invalid-value", error.to_string(), at);
+                None
+            }
+        }
+    }
+
+    pub(super) fn path(&self, at: &At<String>) -> PathBuf {
+        self.base.join(&at.value)
+    }
+
+    /// Returns the path of a file that must exist.
+    pub(super) fn file(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.path(at);
+        if !path.is_file() {
+            self.error(
+                "missing-file",
+                format!("there is no file `{}`", at.value),
+                at,
+            );
+        }
+        path
+    }
+
+    /// Returns the path of a directory that must exist.
+    pub(super) fn directory(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.path(at);
+        if !path.is_dir() {
+            self.error(
+                "missing-directory",
+                format!("there is no directory `{}`", at.value),
+                at,
+            );
+        }
+        path
+    }
+
+    /// Reads a secret.
+    pub(super) fn secret<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Secret> {
+        self.bytes(source, at)
+            .map(|mut bytes| Secret::new(std::mem::take(&mut *bytes)))
+    }
+
+    /// Reads a variable that holds a secret.
+    pub(super) fn variable(&mut self, name: &At<String>) -> Option<Secret> {
+        self.secret(&SecretSource::Env(name.value.clone()), name)
+    }
+
+    /// Reads a token, which must fit into a header and be hard to guess.
+    pub(super) fn token(&mut self, at: &At<SecretSource>) -> Option<Secret> {
+        let mut bytes = self.bytes(&at.value, at)?;
+        let before = self.report.diagnostics.len();
+        if bytes.len() < MIN_TOKEN {
+            self.error(
+                "weak-token",
+                format!("this token is shorter than {MIN_TOKEN} characters"),
+                at,
+            );
+        }
+        if !bytes.iter().all(u8::is_ascii_graphic) {
+            self.error(
+                "invalid-token",
+                "a token is visible ASCII characters without spaces",
+                at,
+            );
+        }
+        if !self.tokens.insert(Sha256::digest(&*bytes).into()) {
+            self.error(
+                "duplicate-token",
+                "another agent or operator has the same token",
+                at,
+            );
+        }
+        (self.report.diagnostics.len() == before).then(|| Secret::new(std::mem::take(&mut *bytes)))
+    }
+
+    fn bytes<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Zeroizing<Vec<u8>>> {
+        let found = match source {
+            SecretSource::File(path) => std::fs::read(self.base.join(path)).map_err(|error| {
+                (
+                    "missing-file",
+                    format!("the secret file `{path}` cannot be read: {error}"),
+                )
+            }),
+            SecretSource::Env(name) => match self.env.get(name) {
+                Some(value) => Ok(value.clone().into_bytes()),
+                None => Err((
+                    "missing-variable",
+                    format!("the variable `{name}` is not set"),
+                )),
+            },
+        };
+        let mut bytes = match found {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err((code, message)) => {
+                self.error(code, message, at);
+                return None;
+            }
+        };
+        if matches!(source, SecretSource::File(_)) && bytes.last() == Some(&b'\n') {
+            bytes.pop();
+            if bytes.last() == Some(&b'\r') {
+                bytes.pop();
+            }
+        }
+        if bytes.is_empty() || bytes.len() > MAX_SECRET {
+            self.error(
+                "invalid-secret",
+                format!("a secret has 1 to {MAX_SECRET} bytes"),
+                at,
+            );
+            return None;
+        }
+        Some(bytes)
+    }
+}

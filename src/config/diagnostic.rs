@@ -1,0 +1,110 @@
+//! Problems in operators' files: collected, never thrown, each with code, places and help.
+
+use std::sync::Arc;
+
+/// A file, or a piece of the store, that an operator wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// As shown: a path relative to where the operator stands, `built-in jira.yaml`, or `store: permissions`.
+    pub name: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+    /// Embedded in the binary.
+    pub built_in: bool,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth a look; `check --strict` makes it an error.
+    Warning,
+    /// Nothing of the file is used.
+    Error,
+}
+
+/// A place in a source; lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which source.
+    pub source: Source,
+    /// Line, 0 where only the file is known.
+    pub line: usize,
+    /// Column, 0 where only the line is known.
+    pub column: usize,
+    /// What is there, in a few words; may be empty.
+    pub note: String,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Stable, kebab-case: `route-conflict`.
+    pub code: &'static str,
+    /// One line, lower-case, no full stop, user input in backticks.
+    pub message: String,
+    /// The first is where to look; a conflict has two.
+    pub places: Vec<Place>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// All problems of one reading, in the order found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Errors and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Adds a problem.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Returns whether any problem is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl Diagnostic {
+    /// Starts an error.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            places: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// Starts a warning.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
+    }
+
+    /// Adds a place.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.places.push(place);
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}

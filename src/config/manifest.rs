@@ -1,0 +1,223 @@
+//! `tollgate.yaml` as it is written: what serde reads, what the schema is made of. Nothing here is checked.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::secret_source::{FieldSource, SecretSource};
+use super::units::{Period, Size};
+use super::yaml::{At, Entries, OneOrMany};
+use super::{Durability, LogFormat, Role};
+
+/// The file of a gateway.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Manifest {
+    /// Where agents connect.
+    pub(super) proxy: ProxySection,
+    /// Where operators connect; `listen: []` opens no port.
+    pub(super) admin: ListenSection,
+    /// Where metrics and health are read; `listen: []` opens no port.
+    pub(super) metrics: ListenSection,
+    /// Where the gateway keeps its state.
+    pub(super) data_dir: Option<At<String>>,
+    /// Directories of connector files.
+    pub(super) connectors: Vec<At<String>>,
+    /// Directories of policy files.
+    pub(super) policies: Vec<At<String>>,
+    /// The database.
+    pub(super) store: StoreSection,
+    /// The master key.
+    pub(super) vault: VaultSection,
+    /// `enforce`; `shadow` is not supported yet.
+    pub(super) enforcement: Option<At<Enforcement>>,
+    /// Agents that exist from the start.
+    pub(super) agents: Vec<AgentSection>,
+    /// Credentials that exist from the start.
+    pub(super) credentials: Vec<CredentialSection>,
+    /// Operators that exist from the start.
+    pub(super) operators: Vec<OperatorSection>,
+    /// The CA that signs leaves; made at first start if absent.
+    pub(super) ca: Option<CaSection>,
+    /// What may be contacted.
+    pub(super) egress: EgressSection,
+    /// Limits of requests and connections.
+    pub(super) limits: LimitsSection,
+    /// Not supported yet.
+    pub(super) approval: Option<At<BTreeMap<String, String>>>,
+    /// The journal.
+    pub(super) audit: AuditSection,
+    /// What is written to standard error.
+    pub(super) log: LogSection,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProxySection {
+    /// `host:port` or `unix:/path`.
+    pub(super) listen: Option<At<Vec<At<String>>>>,
+    /// Not supported yet.
+    pub(super) tls: Option<At<BTreeMap<String, String>>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ListenSection {
+    /// `host:port` or `unix:/path`.
+    pub(super) listen: Option<At<Vec<At<String>>>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StoreSection {
+    /// `sqlite:path`.
+    pub(super) url: Option<At<String>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct VaultSection {
+    /// One of its keys.
+    pub(super) key: KeySection,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct KeySection {
+    /// A file, made at first start.
+    pub(super) file: Option<At<String>>,
+    /// A variable that holds the key.
+    pub(super) env: Option<At<String>>,
+    /// A variable that holds a passphrase.
+    pub(super) passphrase_env: Option<At<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Enforcement {
+    /// Decisions hold.
+    Enforce,
+    /// Decisions are only recorded. Not supported yet.
+    Shadow,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgentSection {
+    /// `[a-z0-9-]+`.
+    pub(super) name: At<String>,
+    /// Free labels.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    /// Without one the agent has only the tokens of the store.
+    #[serde(default)]
+    pub(super) token: Option<At<SecretSource>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CredentialSection {
+    /// `[a-z0-9][a-z0-9._-]*`.
+    pub(super) id: At<String>,
+    /// What it is for.
+    pub(super) connector: At<String>,
+    /// Of the connector's `auth`; its first by default.
+    #[serde(default)]
+    pub(super) scheme: Option<At<String>>,
+    /// The one `host` or `host:port` that it is bound to.
+    pub(super) host: At<String>,
+    /// Path prefix under which it is sent; `/` by default.
+    #[serde(default)]
+    pub(super) path: Option<At<String>>,
+    /// Other URLs that its bytes may go to.
+    #[serde(default)]
+    pub(super) urls: Vec<At<String>>,
+    /// Who may use it; everybody by default.
+    #[serde(default)]
+    pub(super) agents: Vec<At<String>>,
+    /// Its parts.
+    pub(super) fields: Entries<At<FieldSource>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperatorSection {
+    /// Who.
+    pub(super) name: At<String>,
+    /// What they may do.
+    pub(super) role: Role,
+    /// For approvals.
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    /// Without one the operator has only the tokens of the store.
+    #[serde(default)]
+    pub(super) token: Option<At<SecretSource>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CaSection {
+    /// PEM.
+    pub(super) cert: At<String>,
+    /// PEM.
+    pub(super) key: At<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EgressSection {
+    /// `host:port` or `CIDR:port` that may be contacted although it is not globally reachable.
+    pub(super) allow: Vec<At<String>>,
+    /// `host:port` to the `address:port` that is contacted instead, or a list of them to try in order.
+    pub(super) resolve: Entries<OneOrMany<At<String>>>,
+    /// PEM files, added to the system's roots.
+    pub(super) ca_files: Vec<At<String>>,
+    /// Not supported yet.
+    pub(super) proxy: Option<At<String>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    /// Largest body that is read for judging; 1MiB.
+    pub(super) body: Option<At<Size>>,
+    /// All bodies held at once; 256MiB.
+    pub(super) body_total: Option<At<Size>>,
+    /// Values of one JSON body; 50000.
+    pub(super) json_nodes: Option<At<usize>>,
+    /// Actions of one request; 50.
+    pub(super) actions_per_request: Option<At<usize>>,
+    /// Until a request's head is read; 30s.
+    pub(super) request_head: Option<At<Period>>,
+    /// Until an upstream is connected; 10s.
+    pub(super) connect: Option<At<Period>>,
+    /// Until an upstream's answer begins; 10m.
+    pub(super) first_byte: Option<At<Period>>,
+    /// Without a byte either way; 10m.
+    pub(super) idle: Option<At<Period>>,
+    /// Until exchanges are cut at shutdown; 30s.
+    pub(super) drain: Option<At<Period>>,
+    /// Not supported yet.
+    pub(super) tunnels: Option<At<usize>>,
+    /// Not supported yet.
+    pub(super) streams: Option<At<usize>>,
+    /// Not supported yet.
+    pub(super) holds: Option<At<usize>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AuditSection {
+    /// When an event counts as kept.
+    pub(super) durability: Durability,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LogSection {
+    /// A level, or a filter such as `info,tollgate::proxy=debug`.
+    pub(super) level: Option<At<String>>,
+    /// How lines look.
+    pub(super) format: LogFormat,
+}

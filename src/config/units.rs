@@ -1,0 +1,127 @@
+//! `1MiB` and `30s` in, bytes and durations out.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A number of bytes, written `512KiB`, `1MiB`, `2GiB` or `100B`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub usize);
+
+/// A length of time, written `250ms`, `30s`, `10m`, `24h` or `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(pub Duration);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a size: write `512KiB`, `1MiB` or `2GiB`");
+        let (number, unit) = split(text).ok_or_else(wrong)?;
+        let factor = match unit {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        let bytes = number
+            .checked_mul(factor)
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is too large"))
+    }
+}
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!("`{text}` is not a length of time: write `250ms`, `30s`, `10m`, `24h` or `7d`")
+        };
+        let (number, unit) = split(text).ok_or_else(wrong)?;
+        let factor = match unit {
+            "ms" => return Ok(Self(Duration::from_millis(number))),
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return Err(wrong()),
+        };
+        // Timers add this to a clock, which overflows far beyond a century.
+        let seconds = number
+            .checked_mul(factor)
+            .filter(|seconds| *seconds <= 100 * 366 * 86_400);
+        seconds
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(|| format!("`{text}` is too long"))
+    }
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|character: char| !character.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(end)?;
+    Some((number.parse().ok()?, unit.trim_start_matches(' ')))
+}
+
+/// Reads text by `FromStr`; a bare number has no unit and is told so.
+struct Read<T>(&'static str, PhantomData<T>);
+
+impl<T: FromStr<Err = String>> Visitor<'_> for Read<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Read("a size with its unit, as in `1MiB`", PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Read(
+            "a length of time with its unit, as in `30s`",
+            PhantomData,
+        ))
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9]+ *(B|KiB|MiB|GiB)$",
+            "description": "A number of bytes: `512KiB`, `1MiB`.",
+        })
+    }
+}
+
+impl JsonSchema for Period {
+    fn schema_name() -> Cow<'static, str> {
+        "Period".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$",
+            "description": "A length of time: `250ms`, `30s`, `10m`.",
+        })
+    }
+}

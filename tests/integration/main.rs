@@ -1,0 +1,15 @@
+//! One binary for all tests from outside; its folders mirror `src/`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on must fail"
+)]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a table of cases is read from top to bottom"
+)]
+
+mod config;
