@@ -5,3 +5,4 @@
 // Ground.
 pub mod config;
 pub mod model;
+pub mod telemetry;

@@ -13,3 +13,4 @@
 )]
 
 mod config;
+mod telemetry;

@@ -1,0 +1,114 @@
+//! What the gateway says of itself while it runs: log lines to standard error, metrics to whoever scrapes.
+
+pub mod metrics;
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use tracing::field::Field;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::model::show::escape;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Neither a level nor a list of `target=level`.
+    #[error("`{filter}` is not a log filter: {reason}")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// From the parser.
+        reason: String,
+    },
+    /// Only one can be installed in a process.
+    #[error("logging was started already")]
+    Started,
+}
+
+/// Starts logging to standard error for the whole process.
+///
+/// # Errors
+/// When the filter cannot be read, or logging was started before.
+pub fn start(filter: &str, format: Format) -> Result<(), LogError> {
+    let ansi = std::io::stderr().is_terminal();
+    subscriber(filter, format, ansi.into(), std::io::stderr)?
+        .try_init()
+        .map_err(|_| LogError::Started)
+}
+
+/// Whether lines carry colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// A person looks.
+    On,
+    /// A file or another program reads.
+    Off,
+}
+
+impl From<bool> for Colours {
+    fn from(terminal: bool) -> Self {
+        if terminal { Self::On } else { Self::Off }
+    }
+}
+
+/// Returns a subscriber that writes to `writer`; what `start` installs, and a test can use for one thread.
+///
+/// One event is one line, whatever its fields hold.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn subscriber<W>(
+    filter: &str,
+    format: Format,
+    colours: Colours,
+    writer: W,
+) -> Result<tracing::Dispatch, LogError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| LogError::Filter {
+            filter: filter.to_owned(),
+            reason: error.to_string(),
+        })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(colours == Colours::On);
+    Ok(match format {
+        Format::Text => builder
+            .fmt_fields(debug_fn(write_field).delimited(" "))
+            .finish()
+            .into(),
+        Format::Json => builder.json().flatten_event(true).finish().into(),
+    })
+}
+
+/// Writes a field so that no value, shown by `%` or in the message, can begin a line, colour it or pretend to be a field.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let shown = escape(&text);
+    match field.name() {
+        "message" => writer.write_str(&shown),
+        name if shown.contains([' ', '=']) && !shown.starts_with('"') => {
+            write!(writer, "{name}={shown:?}")
+        }
+        name => write!(writer, "{name}={shown}"),
+    }
+}

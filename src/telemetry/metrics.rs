@@ -1,0 +1,291 @@
+//! What the gateway counts: every metric with its name, help and labels; Prometheus text out.
+//!
+//! INVARIANT: labels are closed sets. Callers give names of agents, connectors and actions that exist, never what a request says.
+
+mod register;
+mod stage;
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use register::{counters, gauge, histogram, register};
+
+pub use stage::{Stage, UpstreamError};
+
+/// Seconds; from a classification in memory to an upstream that thinks for minutes.
+const DURATIONS: [f64; 15] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
+];
+/// Seconds; for what the gateway itself takes.
+const OVERHEADS: [f64; 14] = [
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005,
+    0.01, 0.05, 0.25, 1.0,
+];
+
+/// All metrics of one gateway. Clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    refusals: IntCounterVec,
+    upstream_errors: IntCounterVec,
+    request_duration: Histogram,
+    overhead: Histogram,
+    stages: [Histogram; Stage::ALL.len()],
+    tunnels: IntGauge,
+    exchanges: IntGauge,
+    reloads_ok: IntCounter,
+    reloads_failed: IntCounter,
+    reload_failed: IntGauge,
+    connectors: IntGauge,
+    routes: IntGauge,
+    policies: IntGauge,
+    journal_lag: Gauge,
+    journal_events: IntCounter,
+}
+
+/// Counts one more while it lives.
+#[derive(Debug)]
+pub struct Active(IntGauge);
+
+/// How a reload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// A new snapshot is in use.
+    Swapped {
+        /// In the snapshot.
+        connectors: usize,
+        /// In the snapshot.
+        routes: usize,
+        /// In the snapshot.
+        policies: usize,
+    },
+    /// The last snapshot stays.
+    Kept,
+}
+
+impl Metrics {
+    /// Returns metrics with a registry of their own, so that several gateways fit into one process.
+    #[expect(
+        clippy::expect_used,
+        reason = "names and labels are constants; a test makes one"
+    )]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::build().expect("metrics have distinct, well-formed names")
+    }
+
+    fn build() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("tollgate".to_owned()), None)?;
+        let stages = stage_histogram(&registry)?;
+        let reloads = counters(
+            &registry,
+            "reloads_total",
+            "Reloads of connectors and policies",
+            &["result"],
+        )?;
+        let [requests, refusals, upstream_errors] = request_counters(&registry)?;
+        build_info(&registry)?;
+        Ok(Self {
+            requests,
+            refusals,
+            upstream_errors,
+            request_duration: histogram(
+                &registry,
+                "request_duration_seconds",
+                "From a request's head to the end of its answer",
+                &DURATIONS,
+            )?,
+            overhead: histogram(
+                &registry,
+                "overhead_seconds",
+                "What the gateway added to a request",
+                &OVERHEADS,
+            )?,
+            stages,
+            tunnels: gauge(&registry, "tunnels_active", "CONNECT tunnels open")?,
+            exchanges: gauge(&registry, "exchanges_active", "Requests being handled")?,
+            reloads_ok: reloads.with_label_values(&["ok"]),
+            reloads_failed: reloads.with_label_values(&["failed"]),
+            reload_failed: gauge(
+                &registry,
+                "reload_failed",
+                "1 while files on disk are broken and an older snapshot is used",
+            )?,
+            connectors: gauge(&registry, "snapshot_connectors", "Connectors in use")?,
+            routes: gauge(&registry, "snapshot_routes", "Routes in use")?,
+            policies: gauge(
+                &registry,
+                "snapshot_policies",
+                "Permissions and policies in use",
+            )?,
+            journal_lag: register(
+                &registry,
+                Gauge::new(
+                    "journal_lag_seconds",
+                    "How long the oldest event waits to be kept",
+                )?,
+            )?,
+            journal_events: register(
+                &registry,
+                IntCounter::new("journal_events_total", "Events kept")?,
+            )?,
+            registry,
+        })
+    }
+
+    /// Counts a decided action; `decision` is `allow`, `deny` or `require_approval`.
+    pub fn decided(&self, agent: &str, connector: &str, action: &str, decision: &str) {
+        self.requests
+            .with_label_values(&[agent, connector, action, decision])
+            .inc();
+    }
+
+    /// Counts a refusal by its code; `connector` is empty where none was found.
+    pub fn refused(&self, agent: &str, connector: &str, code: &'static str) {
+        self.refusals
+            .with_label_values(&[agent, connector, code])
+            .inc();
+    }
+
+    /// Counts a request that an upstream did not answer.
+    pub fn upstream_failed(&self, connector: &str, kind: UpstreamError) {
+        self.upstream_errors
+            .with_label_values(&[connector, kind.as_str()])
+            .inc();
+    }
+
+    /// Records how long a request took, and what of it was the gateway's own.
+    pub fn answered(&self, total: Duration, overhead: Duration) {
+        self.request_duration.observe(total.as_secs_f64());
+        self.overhead.observe(overhead.as_secs_f64());
+    }
+
+    /// Records how long a stage took.
+    pub fn staged(&self, stage: Stage, took: Duration) {
+        if let Some(histogram) = self.stages.get(stage as usize) {
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Counts a tunnel for as long as the returned value lives.
+    #[must_use]
+    pub fn tunnel(&self) -> Active {
+        Active::new(&self.tunnels)
+    }
+
+    /// Counts an exchange for as long as the returned value lives.
+    #[must_use]
+    pub fn exchange(&self) -> Active {
+        Active::new(&self.exchanges)
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, reload: Reload) {
+        match reload {
+            Reload::Swapped {
+                connectors,
+                routes,
+                policies,
+            } => {
+                self.snapshot(connectors, routes, policies);
+                self.reloads_ok.inc();
+                self.reload_failed.set(0);
+            }
+            Reload::Kept => {
+                self.reloads_failed.inc();
+                self.reload_failed.set(1);
+            }
+        }
+    }
+
+    /// Sets the sizes of the snapshot in use; `reloaded` does it too.
+    pub fn snapshot(&self, connectors: usize, routes: usize, policies: usize) {
+        for (gauge, count) in [
+            (&self.connectors, connectors),
+            (&self.routes, routes),
+            (&self.policies, policies),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Takes over what the journal tells of itself: events kept so far, and for how long the oldest one waits to be.
+    pub fn journal(&self, events_total: u64, lag: Duration) {
+        self.journal_events
+            .inc_by(events_total.saturating_sub(self.journal_events.get()));
+        self.journal_lag.set(lag.as_secs_f64());
+    }
+
+    /// Returns everything in the Prometheus text format (`text/plain; version=0.0.4`).
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut bytes = Vec::new();
+        // Encoding fails on a family without metrics only; what it wrote before that is still right.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut bytes);
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Active {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn request_counters(registry: &Registry) -> Result<[IntCounterVec; 3], prometheus::Error> {
+    let by_action = ["agent", "connector", "action", "decision"];
+    let by_code = ["agent", "connector", "code"];
+    let by_kind = ["connector", "kind"];
+    Ok([
+        counters(registry, "requests_total", "Actions decided", &by_action)?,
+        counters(registry, "refusals_total", "Requests refused", &by_code)?,
+        counters(
+            registry,
+            "upstream_errors_total",
+            "Requests that an upstream did not answer",
+            &by_kind,
+        )?,
+    ])
+}
+
+/// The stages are few and known, so each one's histogram is looked up once, not per request.
+fn stage_histogram(
+    registry: &Registry,
+) -> Result<[Histogram; Stage::ALL.len()], prometheus::Error> {
+    let options = HistogramOpts::new("stage_seconds", "What each stage of a request took")
+        .buckets(OVERHEADS.to_vec());
+    let stages = register(registry, HistogramVec::new(options, &["stage"])?)?;
+    Ok(Stage::ALL.map(|stage| stages.with_label_values(&[stage.as_str()])))
+}
+
+fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {
+    let options = Opts::new("build_info", "1; the version is a label");
+    let info = register(registry, IntGaugeVec::new(options, &["version"])?)?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The closed sets of labels: stages of a request, kinds of upstream errors.
+
+/// A stage of a request's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Who asks.
+    Admit,
+    /// What is asked.
+    Classify,
+    /// What the body says.
+    Collect,
+    /// Whether it may.
+    Decide,
+    /// A person is asked.
+    Escalate,
+    /// The upstream is contacted.
+    Forward,
+    /// The credential is put on.
+    Inject,
+    /// The credential is taken out of the answer.
+    Mask,
+    /// It is written down.
+    Record,
+}
+
+/// Why an upstream did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpstreamError {
+    /// Its name does not resolve, or to nothing that may be contacted.
+    Resolve,
+    /// No connection.
+    Connect,
+    /// Its certificate, or the handshake.
+    Tls,
+    /// No byte in time.
+    Timeout,
+    /// The connection ended too early.
+    Closed,
+    /// What it sent is not HTTP.
+    Protocol,
+}
+
+impl Stage {
+    /// Every stage, in order; a stage's place here is its discriminant.
+    pub const ALL: [Self; 9] = [
+        Self::Admit,
+        Self::Classify,
+        Self::Collect,
+        Self::Decide,
+        Self::Escalate,
+        Self::Forward,
+        Self::Inject,
+        Self::Mask,
+        Self::Record,
+    ];
+
+    /// Returns the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Classify => "classify",
+            Self::Collect => "collect",
+            Self::Decide => "decide",
+            Self::Escalate => "escalate",
+            Self::Forward => "forward",
+            Self::Inject => "inject",
+            Self::Mask => "mask",
+            Self::Record => "record",
+        }
+    }
+}
+
+impl UpstreamError {
+    /// Returns the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
+        }
+    }
+}

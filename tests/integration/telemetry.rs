@@ -1,0 +1,116 @@
+//! Logs and metrics, read as an operator's tools read them.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tollgate::telemetry::metrics::{Metrics, Reload, Stage, UpstreamError};
+use tollgate::telemetry::{Colours, Format, subscriber};
+
+#[test]
+fn counts_under_the_names_of_the_contract() {
+    let metrics = Metrics::new();
+    metrics.decided("ci", "jira", "jira.issue.create", "allow");
+    metrics.refused("ci", "", "no_connector");
+    metrics.upstream_failed("jira", UpstreamError::Timeout);
+    metrics.answered(Duration::from_millis(20), Duration::from_micros(30));
+    metrics.staged(Stage::Decide, Duration::from_micros(2));
+    metrics.journal(3, Duration::from_millis(250));
+    metrics.reloaded(Reload::Swapped {
+        connectors: 3,
+        routes: 60,
+        policies: 2,
+    });
+    metrics.reloaded(Reload::Kept);
+    let (tunnel, exchange) = (metrics.tunnel(), metrics.exchange());
+    drop(exchange);
+    let text = metrics.render();
+    for line in [
+        r#"tollgate_requests_total{action="jira.issue.create",agent="ci",connector="jira",decision="allow"} 1"#,
+        r#"tollgate_refusals_total{agent="ci",code="no_connector",connector=""} 1"#,
+        r#"tollgate_upstream_errors_total{connector="jira",kind="timeout"} 1"#,
+        "tollgate_request_duration_seconds_count 1",
+        "tollgate_overhead_seconds_sum 0.00003",
+        r#"tollgate_stage_seconds_count{stage="decide"} 1"#,
+        r#"tollgate_stage_seconds_count{stage="record"} 0"#,
+        "tollgate_tunnels_active 1",
+        "tollgate_exchanges_active 0",
+        r#"tollgate_reloads_total{result="ok"} 1"#,
+        r#"tollgate_reloads_total{result="failed"} 1"#,
+        "tollgate_reload_failed 1",
+        "tollgate_snapshot_connectors 3",
+        "tollgate_snapshot_routes 60",
+        "tollgate_snapshot_policies 2",
+        "tollgate_journal_events_total 3",
+        "tollgate_journal_lag_seconds 0.25",
+        &format!(
+            "tollgate_build_info{{version=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION")
+        ),
+    ] {
+        assert!(
+            text.lines().any(|shown| shown == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    drop(tunnel);
+    assert!(metrics.render().contains("tollgate_tunnels_active 0"));
+}
+
+#[test]
+fn keeps_two_gateways_apart() {
+    let (one, two) = (Metrics::new(), Metrics::new());
+    one.refused("ci", "jira", "denied");
+    assert!(!two.render().contains("denied"));
+}
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(filter: &str, format: Format, text: &str) -> String {
+    let sink = Sink::default();
+    let writer = sink.clone();
+    let dispatch = subscriber(filter, format, Colours::Off, move || writer.clone()).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        tracing::info!(agent.id = %text, "request refused");
+        tracing::debug!("not told");
+    });
+    String::from_utf8(sink.0.lock().clone()).unwrap()
+}
+
+#[test]
+fn logs_one_line_an_event_whatever_an_agent_sends() {
+    let hostile = "a\u{1b}[2J\nINFO forged";
+    let text = logged("info", Format::Text, hostile);
+    assert_eq!(text.lines().count(), 1, "{text:?}");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    let json: serde_json::Value =
+        serde_json::from_str(&logged("info", Format::Json, hostile)).unwrap();
+    assert_eq!(
+        (json["message"].as_str(), json["agent.id"].as_str()),
+        (Some("request refused"), Some(hostile))
+    );
+}
+
+#[test]
+fn refuses_a_filter_that_is_none() {
+    let error = subscriber("info,=,=", Format::Text, Colours::Off, std::io::sink).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("`info,=,=` is not a log filter: "),
+        "{error}"
+    );
+}
