@@ -5,4 +5,5 @@
 // Ground.
 pub mod config;
 pub mod model;
+pub mod store;
 pub mod telemetry;

@@ -1,0 +1,281 @@
+//! The store: agents, operators, permissions, credentials, events in SQL. `open` and `create` are THE list of backends.
+//!
+//! INVARIANT: every change of what the gateway decides by raises `revision` in the same transaction.
+
+mod error;
+mod event;
+mod options;
+mod place;
+mod sqlite;
+mod stored;
+
+use std::time::SystemTime;
+
+use crate::model::credential::SealedCredential;
+use crate::model::event::Event;
+use sqlite::Database;
+
+pub use error::StoreError;
+pub use event::{EventFilter, EventLine, EventOrder, StoredEvent};
+pub use options::{Commit, StoreOptions};
+pub use sqlite::EventWriter;
+pub use stored::{StoredAgent, StoredOperator, StoredPermission, StoredToken};
+
+/// A connection pool to one database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+}
+
+// === impl Store: the backends ===
+
+impl Store {
+    /// Opens an existing store; never creates one.
+    ///
+    /// # Errors
+    /// `Missing` where there is none; else says what is wrong with it.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(url, StoreOptions::default()).await
+    }
+
+    /// Opens an existing store with options.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let place = place::of(url)?;
+        Ok(Self {
+            database: Database::open(&place, options).await?,
+        })
+    }
+
+    /// Opens a store, creating directory (0700), file (0600) and tables where they are missing, and checks that it can
+    /// be written. A creation that is cut off leaves no store, never half of one.
+    ///
+    /// # Errors
+    /// Says why it cannot be made, opened or written.
+    pub async fn create(url: &str) -> Result<Self, StoreError> {
+        Self::create_with(url, StoreOptions::default()).await
+    }
+
+    /// Opens or creates a store with options.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub async fn create_with(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let place = place::of(url)?;
+        Ok(Self {
+            database: Database::create(&place, options).await?,
+        })
+    }
+
+    /// Closes all connections; later calls fail.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    /// Returns a number that grows with every change of agents, permissions, credentials or operators.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn revision(&self) -> Result<i64, StoreError> {
+        self.database.revision().await
+    }
+
+    /// Returns a free-standing value.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.database.meta(key).await
+    }
+
+    /// Writes a free-standing value unless there is one, and returns the one that is there: the first writer wins.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn claim_meta(&self, key: &str, value: &str) -> Result<String, StoreError> {
+        self.database.claim_meta(key, value).await
+    }
+}
+
+// === impl Store: agents and operators ===
+
+impl Store {
+    /// Lists agents by name, with all tokens that were not pruned yet, expired ones included.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
+        self.database.agents().await
+    }
+
+    /// Adds an agent with its tokens.
+    ///
+    /// # Errors
+    /// `Exists` when the name or a token is taken.
+    pub async fn add_agent(&self, agent: &StoredAgent) -> Result<(), StoreError> {
+        self.database.add_agent(agent).await
+    }
+
+    /// Removes an agent and its tokens.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn remove_agent(&self, name: &str) -> Result<(), StoreError> {
+        self.database.remove_agent(name).await
+    }
+
+    /// Adds a token to an agent and prunes those that have expired.
+    ///
+    /// # Errors
+    /// `NotFound` without the agent, `Exists` when the token is taken.
+    pub async fn add_token(
+        &self,
+        agent: &str,
+        token: &StoredToken,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.database.add_token(agent, token, now).await
+    }
+
+    /// Replaces all tokens of an agent by one.
+    ///
+    /// # Errors
+    /// `NotFound` without the agent, `Exists` when the token is taken.
+    pub async fn rotate_token(&self, agent: &str, token: &StoredToken) -> Result<(), StoreError> {
+        self.database.rotate_token(agent, token).await
+    }
+
+    /// Moves the end of a living token (seconds since 1970) and prunes those that have expired.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone or has expired.
+    pub async fn renew_token(
+        &self,
+        hash: &[u8; 32],
+        expires_at: i64,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.database.renew_token(hash, expires_at, now).await
+    }
+
+    /// Removes one token.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn remove_token(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        self.database.remove_token(hash).await
+    }
+
+    /// Lists operators by name.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn operators(&self) -> Result<Vec<StoredOperator>, StoreError> {
+        self.database.operators().await
+    }
+
+    /// Adds an operator, or replaces the one of that name.
+    ///
+    /// # Errors
+    /// `Exists` when another operator has the token.
+    pub async fn put_operator(&self, operator: &StoredOperator) -> Result<(), StoreError> {
+        self.database.put_operator(operator).await
+    }
+
+    /// Removes an operator.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn remove_operator(&self, name: &str) -> Result<(), StoreError> {
+        self.database.remove_operator(name).await
+    }
+}
+
+// === impl Store: permissions, credentials, events ===
+
+impl Store {
+    /// Lists permissions by id.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn permissions(&self) -> Result<Vec<StoredPermission>, StoreError> {
+        self.database.permissions().await
+    }
+
+    /// Sets the permission of a key, replacing the one it has, and returns its id. The manifest is a JSON object.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn set_permission(&self, key: &str, manifest: &str) -> Result<i64, StoreError> {
+        self.database.set_permission(key, manifest).await
+    }
+
+    /// Removes the permission of a key.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn remove_permission(&self, key: &str) -> Result<(), StoreError> {
+        self.database.remove_permission(key).await
+    }
+
+    /// Lists credentials by id, still sealed.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
+        self.database.credentials().await
+    }
+
+    /// Adds a credential; never replaces one.
+    ///
+    /// # Errors
+    /// `Exists` when the id is taken.
+    pub async fn put_credential(&self, credential: &SealedCredential) -> Result<(), StoreError> {
+        self.database.put_credential(credential).await
+    }
+
+    /// Removes a credential.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn remove_credential(&self, id: &str) -> Result<(), StoreError> {
+        self.database.remove_credential(id).await
+    }
+
+    /// Writes events in one multi-row insert, bodies as they stand: all or none. The journal is the usual way in.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn append(&self, events: &[Event]) -> Result<(), StoreError> {
+        let lines: Vec<EventLine> = events.iter().map(EventLine::as_it_stands).collect();
+        let lines: Vec<&EventLine> = lines.iter().collect();
+        let mut writer = self.event_writer(Commit::Handed);
+        let outcome = writer.write(&lines).await;
+        writer.close().await;
+        outcome
+    }
+
+    /// Returns a writer with a connection of its own, opened on the first write.
+    #[must_use]
+    pub fn event_writer(&self, commit: Commit) -> EventWriter {
+        self.database.event_writer(commit)
+    }
+
+    /// Lists events that fit a filter.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
+        self.database.events(filter).await
+    }
+
+    /// Returns the highest sequence number; 0 when there is no event.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn last_seq(&self) -> Result<i64, StoreError> {
+        self.database.last_seq().await
+    }
+}

@@ -1,0 +1,97 @@
+//! Why the store cannot answer: one fact a variant, so that a command can say what to do. Never a url, which may hold a password.
+
+/// Why the store cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is none at this place, and only `serve` makes one.
+    #[error("there is no store at `{0}`")]
+    Missing(String),
+    /// A backend that does not exist yet, by scheme.
+    #[error("`{0}://` stores are not supported yet: use `sqlite:<path>`")]
+    Unsupported(String),
+    /// The url does not say where.
+    #[error("the store url {0}: it is `sqlite:<path>`")]
+    BadUrl(String),
+    /// A file that this program did not make.
+    #[error("`{0}` is not a tollgate store")]
+    Foreign(String),
+    /// Made by a later version.
+    #[error(
+        "the store `{path}` has schema version {found}, this tollgate knows {known}: use a newer tollgate"
+    )]
+    Newer {
+        /// Which file.
+        path: String,
+        /// Version of its tables.
+        found: i64,
+        /// Version of ours.
+        known: i64,
+    },
+    /// SQLite cannot make sense of it.
+    #[error("the store `{path}` is damaged ({detail})")]
+    Corrupt {
+        /// Which file.
+        path: String,
+        /// SQLite's words.
+        detail: String,
+    },
+    /// Another process keeps it for longer than we wait.
+    #[error("the store `{0}` is locked by another process")]
+    Locked(String),
+    /// It can be read only.
+    #[error("the store `{0}` is read-only")]
+    ReadOnly(String),
+    /// No room left on the disk.
+    #[error("the disk of the store `{0}` is full")]
+    Full(String),
+    /// The operating system does not let us.
+    #[error("the store `{path}` cannot be opened ({detail})")]
+    Unreachable {
+        /// Which file.
+        path: String,
+        /// The system's words.
+        detail: String,
+    },
+    /// A name is taken.
+    #[error("{what} `{name}` exists already")]
+    Exists {
+        /// `agent`, `token`, `credential`, …
+        what: &'static str,
+        /// Its name; for a token a few digits of its hash.
+        name: String,
+    },
+    /// There is nothing of that name.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// `agent`, `token`, `credential`, …
+        what: &'static str,
+        /// Its name; for a token a few digits of its hash.
+        name: String,
+    },
+    /// A value that would not read back.
+    #[error("{what} cannot be stored: {reason}")]
+    Unstorable {
+        /// What was to be written.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Somebody edited the database, or the disk did.
+    #[error("row `{key}` of table `{table}` does not read: {reason}")]
+    BadRow {
+        /// Which table.
+        table: &'static str,
+        /// Primary key, escaped.
+        key: String,
+        /// Which column, and what is wrong with it.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("the store `{path}` failed ({detail})")]
+    Failed {
+        /// Which file.
+        path: String,
+        /// SQLite's words.
+        detail: String,
+    },
+}

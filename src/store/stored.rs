@@ -1,0 +1,49 @@
+//! Rows as callers see them: what the store holds in, plain values out.
+
+use std::collections::BTreeMap;
+
+/// An agent as stored. `token_hash` is SHA-256 of the whole token text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAgent {
+    /// `[a-z0-9-]+`.
+    pub name: String,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// One row per living token: `run` adds one that expires.
+    pub tokens: Vec<StoredToken>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// A token as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// SHA-256 of the token's text.
+    pub hash: [u8; 32],
+    /// Seconds since 1970 after which it is void; `None` for ever.
+    pub expires_at: Option<i64>,
+}
+
+/// An operator as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOperator {
+    /// Unique.
+    pub name: String,
+    /// `viewer`, `approver`, `editor` or `owner`.
+    pub role: String,
+    /// Named by policies' `approvers`.
+    pub groups: Vec<String>,
+    /// SHA-256 of the token's text.
+    pub token_hash: [u8; 32],
+}
+
+/// A permission as stored: its manifest as JSON, one of `permissions:` in a policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPermission {
+    /// Stable; chosen by the store.
+    pub id: i64,
+    /// Unique; chosen by the caller, so that setting the same one again replaces it.
+    pub key: String,
+    /// JSON object with the keys of a policy file's permission.
+    pub manifest: String,
+}
