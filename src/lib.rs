@@ -4,6 +4,7 @@
 
 // Ground.
 pub mod config;
+pub mod expression;
 pub mod model;
 pub mod store;
 pub mod telemetry;

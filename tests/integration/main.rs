@@ -13,5 +13,6 @@
 )]
 
 mod config;
+mod expression;
 mod store;
 mod telemetry;

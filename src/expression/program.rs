@@ -1,0 +1,144 @@
+//! A condition's life: text, draft, checked against what exists, evaluated over a request.
+//!
+//! INVARIANT: evaluating is total. It ends, and whatever goes wrong is [`Outcome::Failed`].
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use cel::common::ast::{Expr, IdedExpr};
+
+use super::ExpressionError;
+use super::check;
+use super::grammar::{self, LIBRARY, Parsed};
+use super::link::{self, Linked};
+use super::scope::{Scope, Variables};
+use super::tree;
+use super::types::Environment;
+
+/// A condition that parses, but may name what does not exist.
+#[derive(Debug)]
+pub struct Draft {
+    parsed: Parsed,
+    linked: Linked,
+}
+
+/// A condition that can be evaluated.
+#[derive(Debug)]
+pub struct Program {
+    root: IdedExpr,
+    linked: Linked,
+}
+
+/// What a condition says of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It cannot be said: an absent parameter, a value over a limit, a wrong type. One line, for the operator.
+    Failed(String),
+}
+
+impl Draft {
+    /// Reads a condition within the limits; patterns, networks, zones and risks in it are checked and compiled.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn parse(source: &str) -> Result<Self, ExpressionError> {
+        let mut parsed = grammar::parse(source)?;
+        let linked = link::link(&mut parsed)?;
+        Ok(Self { parsed, linked })
+    }
+
+    /// Checks names, types, and the most that evaluating can cost.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn check(&self, environment: &Environment) -> Result<(), ExpressionError> {
+        check::check(&self.parsed, &self.linked, environment)
+    }
+
+    /// Returns the fields of a name that are read or tested anywhere, as `params` in `params.a == 1 && has(params.b)`.
+    #[must_use]
+    pub fn fields_of(&self, root: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        collect(&self.parsed.root, root, &mut found);
+        found
+    }
+
+    /// Goes on to evaluation; only a draft that was checked in every environment it is for should.
+    #[must_use]
+    pub fn finish(self) -> Program {
+        Program {
+            root: self.parsed.root,
+            linked: self.linked,
+        }
+    }
+}
+
+impl Program {
+    /// Evaluates over a request.
+    #[must_use]
+    pub fn evaluate(&self, scope: &dyn Scope) -> Outcome {
+        let mut variables = Variables {
+            scope,
+            constants: &self.linked.constants,
+            oversize: AtomicBool::new(false),
+        };
+        // A panic of the crate is one more way to fail; nothing that it could leave half done outlives the call.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(&variables)))
+            .unwrap_or_else(|_| Outcome::Failed("the expression cannot be evaluated".to_owned()));
+        if *variables.oversize.get_mut() {
+            return Outcome::Failed("a value is too long to be judged".to_owned());
+        }
+        outcome
+    }
+
+    fn outcome(&self, variables: &Variables<'_>) -> Outcome {
+        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        context.set_variable_resolver(variables);
+        // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
+        match cel::Value::resolve(&self.root, &context) {
+            Ok(cel::Value::Bool(true)) => Outcome::True,
+            Ok(cel::Value::Bool(false)) => Outcome::False,
+            Ok(_) => Outcome::Failed("the value is not a bool".to_owned()),
+            Err(cel::ExecutionError::NoSuchKey(path)) => {
+                Outcome::Failed(format!("`{path}` is absent"))
+            }
+            Err(cel::ExecutionError::FunctionError { function, .. }) => {
+                Outcome::Failed(format!("`{function}` cannot be applied"))
+            }
+            // Other messages hold values of the request.
+            Err(
+                cel::ExecutionError::NoSuchOverload(_) | cel::ExecutionError::UnexpectedType { .. },
+            ) => {
+                Outcome::Failed("a value is of another type than the expression expects".to_owned())
+            }
+            Err(_) => Outcome::Failed("the expression cannot be evaluated".to_owned()),
+        }
+    }
+}
+
+fn collect(node: &IdedExpr, root: &str, found: &mut BTreeSet<String>) {
+    let is_root = |node: &IdedExpr| matches!(&node.expr, Expr::Ident(name) if name == root);
+    match &node.expr {
+        Expr::Select(select) if is_root(&select.operand) => {
+            found.insert(select.field.clone());
+        }
+        Expr::Call(call) => {
+            if let [key, owner] = call.args.as_slice()
+                && is_root(owner)
+                && let Some(key) = tree::text(key)
+            {
+                found.insert(key.to_owned());
+            }
+        }
+        _ => {}
+    }
+    for (child, _) in grammar::children(node) {
+        collect(child, root, found);
+    }
+}

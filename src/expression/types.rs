@@ -1,0 +1,216 @@
+//! What expressions can see: names, their types, and how large their values can be.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::value::{MAX_LIST, MAX_TEXT};
+
+/// The static type of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// `true`, `false`
+    Bool,
+    /// A whole number.
+    Int,
+    /// `1u`
+    Uint,
+    /// `1.5`
+    Double,
+    /// Whatever a JSON number is: a whole number or one with a fraction.
+    Number,
+    /// Text.
+    Text,
+    /// `risk("high")`; ordered.
+    Risk,
+    /// A moment.
+    Time,
+    /// A length of time.
+    Duration,
+    /// `null`
+    Null,
+    /// A list of one type.
+    List(Box<Self>),
+    /// Names to texts; a name that is absent reads "".
+    Labels,
+    /// Known fields.
+    Record(Arc<Record>),
+    /// Not known before the request.
+    Any,
+}
+
+/// The fields that a name has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// What a field is, for messages: ``a parameter of `jira.issue.create` ``.
+    pub what: String,
+    /// By name.
+    pub fields: BTreeMap<String, Type>,
+}
+
+/// The names that an expression can use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    names: BTreeMap<&'static str, Type>,
+}
+
+impl Environment {
+    /// Adds a name.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value_type: Type) -> Self {
+        self.names.insert(name, value_type);
+        self
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Type> {
+        self.names.get(name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().copied()
+    }
+}
+
+impl Record {
+    /// Returns a record of these fields.
+    #[must_use]
+    pub fn of(what: impl Into<String>, fields: impl IntoIterator<Item = (String, Type)>) -> Type {
+        Type::Record(Arc::new(Self {
+            what: what.into(),
+            fields: fields.into_iter().collect(),
+        }))
+    }
+}
+
+impl Type {
+    /// Returns whether `==` between the two can ever hold.
+    pub(super) fn comparable(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => {
+                !matches!((self, other), (Self::Null, _) | (_, Self::Null))
+            }
+            (Self::Number, number) | (number, Self::Number) => number.is_number(),
+            (Self::List(one), Self::List(other)) => one.comparable(other),
+            (Self::Null | Self::Labels | Self::Record(_), _) => false,
+            (one, other) => one == other,
+        }
+    }
+
+    /// Returns whether values of this type have an order.
+    pub(super) fn ordered(&self) -> bool {
+        self.is_number()
+            || matches!(
+                self,
+                Self::Text | Self::Risk | Self::Time | Self::Duration | Self::Any
+            )
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Uint | Self::Double | Self::Number)
+    }
+
+    /// Returns whether a value of this type can be given where `wanted` is asked for.
+    pub(super) fn fits(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::List(one), Self::List(other)) => one.fits(other),
+            (one, other) => one == other,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bool => "a bool",
+            Self::Int => "an int",
+            Self::Uint => "a uint",
+            Self::Double => "a double",
+            Self::Number => "a number",
+            Self::Text => "a string",
+            Self::Risk => "a risk",
+            Self::Time => "a timestamp",
+            Self::Duration => "a duration",
+            Self::Null => "null",
+            Self::List(_) => "a list",
+            Self::Labels => "labels",
+            Self::Record(_) => "a record",
+            Self::Any => "a value of any type",
+        })
+    }
+}
+
+/// How large a value can be at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Items of a list, characters of a text.
+    pub(super) items: u64,
+    /// Bytes of all of it.
+    pub(super) bytes: u64,
+    /// Bytes of the largest item.
+    pub(super) each: u64,
+}
+
+impl Extent {
+    /// A number, a truth, a moment.
+    pub(super) const SCALAR: Self = Self {
+        items: 1,
+        bytes: 16,
+        each: 16,
+    };
+
+    pub(super) fn text(bytes: u64) -> Self {
+        Self {
+            items: bytes,
+            bytes,
+            each: bytes,
+        }
+    }
+
+    /// A list item costs its box too.
+    pub(super) fn list(items: u64, each: u64) -> Self {
+        Self {
+            items,
+            bytes: items.saturating_mul(each.saturating_add(32)),
+            each,
+        }
+    }
+
+    /// Returns the most that a value from outside can have.
+    pub(super) fn outside(value_type: &Type) -> Self {
+        match value_type {
+            Type::Text => Self::text(MAX_TEXT as u64),
+            Type::Any | Type::List(_) => Self::list(MAX_LIST as u64, MAX_TEXT as u64),
+            Type::Labels | Type::Record(_) => Self {
+                items: 64,
+                bytes: 64,
+                each: MAX_TEXT as u64,
+            },
+            Type::Bool
+            | Type::Int
+            | Type::Uint
+            | Type::Double
+            | Type::Number
+            | Type::Risk
+            | Type::Time
+            | Type::Duration
+            | Type::Null => Self::SCALAR,
+        }
+    }
+
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            items: self.items.max(other.items),
+            bytes: self.bytes.max(other.bytes),
+            each: self.each.max(other.each),
+        }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            bytes: self.bytes.saturating_add(other.bytes),
+            each: self.each.max(other.each),
+        }
+    }
+}

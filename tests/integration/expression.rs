@@ -1,0 +1,5 @@
+//! Expressions: what parses, what is checked at load, what they answer.
+
+mod conditions;
+mod limits;
+mod parsing;
