@@ -2,6 +2,9 @@
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
+// Nouns: strangers to each other.
+pub mod auth;
+
 // Ground.
 pub mod config;
 pub mod expression;

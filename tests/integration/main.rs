@@ -12,6 +12,7 @@
     reason = "a table of cases is read from top to bottom"
 )]
 
+mod auth;
 mod config;
 mod expression;
 mod store;

@@ -1,0 +1,164 @@
+//! Auth schemes: how a credential is put on a request. THE list of ways is `Template`; each way is one file in `auth/`.
+//!
+//! A compiled scheme names only fields that it declares, so applying it fails for what the vault holds and nothing else.
+
+mod basic;
+mod bearer;
+mod compile;
+mod header;
+mod manifest;
+mod query;
+mod text;
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName};
+
+use crate::config::diagnostic::{Report, Source};
+use crate::model::secret::Secret;
+
+pub use manifest::{BasicManifest, FieldManifest, SchemeManifest};
+
+/// A compiled scheme.
+#[derive(Debug, Clone)]
+pub struct Scheme {
+    /// Unique in the connector.
+    pub id: String,
+    fields: Vec<Field>,
+    templates: Vec<Template>,
+    env: Vec<(String, String)>,
+}
+
+/// One field of a scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// `[a-z][a-z0-9_]*`.
+    pub name: String,
+    /// Whether its bytes are a secret.
+    pub secret: bool,
+}
+
+/// The opened fields of one credential: all of the scheme's fields, secret or not.
+pub type Fields = BTreeMap<String, Secret>;
+
+/// The part of an outgoing request that a scheme may write to.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// Headers as they will be sent.
+    pub headers: &'a mut HeaderMap,
+    /// Query without `?`, as it will be sent.
+    pub query: &'a mut Option<String>,
+}
+
+/// Where an API takes credentials: what the agent sent there is stripped or refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Lower-case header names.
+    pub headers: Vec<String>,
+    /// Query keys.
+    pub query: Vec<String>,
+}
+
+/// Why a credential cannot be put on.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The stored credential lacks it.
+    #[error("the credential has no field `{0}`")]
+    MissingField(String),
+    /// Control characters or bytes that a header cannot hold.
+    #[error("field `{0}` cannot be written into a header")]
+    NotAHeaderValue(String),
+}
+
+/// One way of putting a credential on. THE list of ways; a scheme may take several.
+#[derive(Debug, Clone)]
+enum Template {
+    /// `Authorization: Bearer …`
+    Bearer(bearer::Bearer),
+    /// `Authorization: Basic …`
+    Basic(basic::Basic),
+    /// Headers of the API's own.
+    Header(header::Header),
+    /// Query pairs.
+    Query(query::Query),
+}
+
+// === impl Scheme ===
+
+impl Scheme {
+    /// Compiles what was written; problems go into the report, all of them.
+    pub fn compile(
+        manifest: &SchemeManifest,
+        source: &Source,
+        report: &mut Report,
+    ) -> Option<Self> {
+        compile::compile(manifest, source, report)
+    }
+
+    /// Returns the fields in file order.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Returns where this scheme writes, sorted.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        let mut places = Places::default();
+        for template in &self.templates {
+            places.headers.extend(
+                template
+                    .headers()
+                    .iter()
+                    .map(|name| name.as_str().to_owned()),
+            );
+            places
+                .query
+                .extend(template.query().into_iter().map(str::to_owned));
+        }
+        places.headers.sort_unstable();
+        places.query.sort_unstable();
+        places
+    }
+
+    /// Returns the variables that SDKs look for, sorted, with `{placeholder}` and `{field}` still in them.
+    #[must_use]
+    pub fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+
+    /// Puts the credential on; replaces what is there. After an error the request may be half written: it is not sent.
+    ///
+    /// # Errors
+    /// When a field is missing or cannot be written.
+    pub fn apply(&self, fields: &Fields, outgoing: &mut Outgoing<'_>) -> Result<(), ApplyError> {
+        for template in &self.templates {
+            match template {
+                Template::Bearer(way) => way.apply(fields, outgoing.headers)?,
+                Template::Basic(way) => way.apply(fields, outgoing.headers)?,
+                Template::Header(way) => way.apply(fields, outgoing.headers)?,
+                Template::Query(way) => way.apply(fields, outgoing.query)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Template ===
+
+impl Template {
+    fn headers(&self) -> Vec<HeaderName> {
+        match self {
+            Self::Bearer(_) | Self::Basic(_) => vec![http::header::AUTHORIZATION],
+            Self::Header(way) => way.names().cloned().collect(),
+            Self::Query(_) => Vec::new(),
+        }
+    }
+
+    fn query(&self) -> Vec<&str> {
+        match self {
+            Self::Query(way) => way.names().collect(),
+            Self::Bearer(_) | Self::Basic(_) | Self::Header(_) => Vec::new(),
+        }
+    }
+}

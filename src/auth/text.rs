@@ -1,0 +1,121 @@
+//! Texts with fields in them: `"Token token={token}"` and a credential in, the bytes to write out.
+//!
+//! Bytes are gathered once, in a buffer of the final size that is zeroised unless a header takes it over.
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use super::{ApplyError, Fields};
+
+/// Literal text and `{field}`, nothing else; neither brace can be written literally.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Field(String),
+}
+
+impl Text {
+    /// Reads a template; the error is a message for a diagnostic.
+    pub(super) fn parse(template: &str) -> Result<Self, &'static str> {
+        let mut pieces = Vec::new();
+        let mut rest = template;
+        while let Some((literal, tail)) = rest.split_once('{') {
+            let (name, tail) = tail.split_once('}').ok_or("a `{` is not closed")?;
+            if name.is_empty() || name.contains('{') {
+                return Err("`{` and `}` hold the name of a field");
+            }
+            pieces.push(Piece::literal(literal)?);
+            pieces.push(Piece::Field(name.to_owned()));
+            rest = tail;
+        }
+        pieces.push(Piece::literal(rest)?);
+        pieces.retain(|piece| *piece != Piece::Literal(String::new()));
+        Ok(Self { pieces })
+    }
+
+    /// Returns the names of the fields in it, in order.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Field(name) => Some(name.as_str()),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// Returns the literal parts.
+    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(text) => Some(text.as_str()),
+            Piece::Field(_) => None,
+        })
+    }
+
+    /// Returns how many bytes `append` will write; every field is there and free of control characters then.
+    pub(super) fn measure(&self, fields: &Fields) -> Result<usize, ApplyError> {
+        let mut size = 0;
+        for piece in &self.pieces {
+            size += match piece {
+                Piece::Literal(text) => text.len(),
+                Piece::Field(name) => {
+                    let value = fields
+                        .get(name)
+                        .ok_or_else(|| ApplyError::MissingField(name.clone()))?;
+                    // A tab is legal in a header, but no credential holds one; a line break is how a second header starts.
+                    if value.expose().iter().any(u8::is_ascii_control) {
+                        return Err(ApplyError::NotAHeaderValue(name.clone()));
+                    }
+                    value.len()
+                }
+            };
+        }
+        Ok(size)
+    }
+
+    /// Writes the text after `measure` accepted it.
+    pub(super) fn append(&self, fields: &Fields, out: &mut Vec<u8>) {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Field(name) => {
+                    out.extend_from_slice(fields.get(name).map_or(&[], |value| value.expose()))
+                }
+            }
+        }
+    }
+
+    /// Returns a header value, marked sensitive, of a prefix and the text.
+    pub(super) fn header_value(
+        &self,
+        prefix: &str,
+        fields: &Fields,
+    ) -> Result<HeaderValue, ApplyError> {
+        let mut buffer = Zeroizing::new(Vec::with_capacity(prefix.len() + self.measure(fields)?));
+        buffer.extend_from_slice(prefix.as_bytes());
+        self.append(fields, &mut buffer);
+        self.finish(buffer)
+    }
+
+    /// Turns gathered bytes into a header value without another copy.
+    pub(super) fn finish(&self, mut buffer: Zeroizing<Vec<u8>>) -> Result<HeaderValue, ApplyError> {
+        let bytes = Bytes::from(std::mem::take(&mut *buffer));
+        let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| {
+            ApplyError::NotAHeaderValue(self.fields().next().unwrap_or_default().to_owned())
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Piece {
+    fn literal(text: &str) -> Result<Self, &'static str> {
+        if text.contains('}') {
+            return Err("a `}` has no `{` before it");
+        }
+        Ok(Self::Literal(text.to_owned()))
+    }
+}
