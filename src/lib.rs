@@ -4,6 +4,7 @@
 
 // Nouns: strangers to each other.
 pub mod auth;
+pub mod egress;
 
 // Ground.
 pub mod config;

@@ -14,6 +14,7 @@
 
 mod auth;
 mod config;
+mod egress;
 mod expression;
 mod store;
 mod telemetry;

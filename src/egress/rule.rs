@@ -1,0 +1,123 @@
+//! One entry of `egress.allow` in, a rule that opens special addresses out.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::ranges::Reach;
+use crate::model::target::{Authority, Host};
+
+/// `host:port`, `address:port` or `network/length:port`; IPv6 in brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowRule {
+    what: What,
+    port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    /// Whatever special address this name has.
+    Name(Host),
+    /// These addresses, under whatever name.
+    Network(IpNet),
+}
+
+/// Why a text is not an entry of `egress.allow`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` cannot be allowed: {reason}", .text.escape_debug())]
+pub struct AllowRuleError {
+    text: String,
+    reason: String,
+}
+
+impl AllowRule {
+    /// Reads `billing.corp:8443`, `10.1.2.3:443`, `10.1.2.0/24:443`, `[fd00::1]:443` or `[fd00::/8]:443`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, AllowRuleError> {
+        parse(text).map_err(|reason| AllowRuleError {
+            text: text.to_owned(),
+            reason,
+        })
+    }
+
+    /// Whether a request for `authority` may go to `address`, which reaches as far as `reach`.
+    pub(super) fn opens(&self, authority: &Authority, address: SocketAddr, reach: Reach) -> bool {
+        let named = match &self.what {
+            What::Name(host) => authority.host == *host && reach == Reach::Special,
+            What::Network(network) => {
+                let single = network.prefix_len() == network.max_prefix_len();
+                // A network that happens to hold the metadata service is not a wish to hand out the machine's role.
+                network.contains(&address.ip())
+                    && (reach == Reach::Special || single && reach == Reach::Metadata)
+            }
+        };
+        named && address.port() == self.port
+    }
+}
+
+impl fmt::Display for AllowRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Name(host) => write!(f, "{host}:{}", self.port),
+            What::Network(network @ IpNet::V4(_)) => write!(f, "{network}:{}", self.port),
+            What::Network(network @ IpNet::V6(_)) => write!(f, "[{network}]:{}", self.port),
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<AllowRule, String> {
+    if text.contains("://") {
+        return Err("write `host:port`, without a scheme".to_owned());
+    }
+    if text.contains('*') {
+        return Err("patterns of names are not possible; list the names, or a network such as `10.1.2.0/24:443`".to_owned());
+    }
+    let bracketed = text.starts_with('[');
+    let (what, port) = match text.rsplit_once(':') {
+        Some((what, port)) if bracketed == what.ends_with(']') => (what, port),
+        _ => return Err("a port is missing, as in `billing.corp:8443`".to_owned()),
+    };
+    if !bracketed && what.contains(':') {
+        return Err("write an IPv6 address in brackets, as in `[fd00::1]:443`".to_owned());
+    }
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|port: &u16| digits && *port != 0);
+    let port = port.ok_or_else(|| "the port is a number from 1 to 65535".to_owned())?;
+    let inner = what
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(what);
+    if inner.contains('/') {
+        return Ok(AllowRule {
+            what: What::Network(network(inner)?),
+            port,
+        });
+    }
+    let what = match Host::parse(what).map_err(|error| error.to_string())? {
+        Host::Ip(ip) => What::Network(IpNet::from(ip)),
+        name @ Host::Name(_) => What::Name(name),
+    };
+    Ok(AllowRule { what, port })
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let network: IpNet = text
+        .parse()
+        .map_err(|_| "it is not a network such as `10.1.2.0/24`".to_owned())?;
+    if network != network.trunc() {
+        return Err(format!(
+            "bits are set after the prefix; the network is `{}`",
+            network.trunc()
+        ));
+    }
+    if let IpAddr::V6(address) = network.addr()
+        && address.to_ipv4_mapped().is_some()
+        && network.prefix_len() >= 96
+    {
+        return Err("write it as an IPv4 network; mapped addresses are not sent".to_owned());
+    }
+    Ok(network)
+}
