@@ -5,6 +5,8 @@
 // Nouns: strangers to each other.
 pub mod auth;
 pub mod egress;
+pub mod roster;
+pub mod vault;
 
 // Ground.
 pub mod config;

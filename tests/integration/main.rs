@@ -16,5 +16,7 @@ mod auth;
 mod config;
 mod egress;
 mod expression;
+mod roster;
 mod store;
 mod telemetry;
+mod vault;

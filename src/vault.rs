@@ -1,0 +1,113 @@
+//! The vault: credentials at rest, by id. `Sealer` seals, `Opener` opens; nothing else sees the key.
+//!
+//! INVARIANT: every column of a credential is authenticated; what does not authenticate gives nothing.
+
+mod cipher;
+mod draft;
+mod key;
+mod keyring;
+mod unlock;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rand::CryptoRng;
+
+use crate::model::credential::SealedCredential;
+use crate::model::secret::Secret;
+use cipher::Cipher;
+
+pub use draft::{Draft, MIN_SECRET, SealError};
+pub use key::{KeyError, MasterKey};
+pub use keyring::{Keyring, binds};
+pub use unlock::{KeySource, Unlocked, unlock};
+
+/// Seals credentials. Cannot open any.
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: Arc<Cipher>,
+}
+
+/// Opens credentials. Only the pipeline holds one.
+#[derive(Clone)]
+pub struct Opener {
+    cipher: Arc<Cipher>,
+}
+
+/// Why a credential cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Wrong master key, or the row was changed: nothing of it can be trusted.
+    #[error(
+        "credential `{0}` does not authenticate: the master key is another one, or its row was changed"
+    )]
+    Tampered(String),
+}
+
+// === impl Sealer ===
+
+impl Sealer {
+    /// Takes the key.
+    #[must_use]
+    pub fn new(key: &MasterKey) -> Self {
+        Self {
+            cipher: Arc::new(Cipher::new(key)),
+        }
+    }
+
+    /// Checks a draft and seals it under a fresh nonce.
+    ///
+    /// # Errors
+    /// Says which field or part of the binding cannot be kept.
+    pub fn seal(
+        &self,
+        draft: Draft,
+        random: &mut dyn CryptoRng,
+    ) -> Result<SealedCredential, SealError> {
+        let (mut credential, secrets) = draft.checked()?;
+        credential.key_version = self.cipher.version();
+        credential.sealed = self.cipher.seal(&credential, &secrets, random)?;
+        Ok(credential)
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+// === impl Opener ===
+
+impl Opener {
+    /// Takes the key.
+    #[must_use]
+    pub fn new(key: &MasterKey) -> Self {
+        Self {
+            cipher: Arc::new(Cipher::new(key)),
+        }
+    }
+
+    /// Opens one credential: all fields, secret and not.
+    ///
+    /// # Errors
+    /// `Tampered` when anything of it is not as it was sealed.
+    pub fn open(
+        &self,
+        credential: &SealedCredential,
+    ) -> Result<BTreeMap<String, Secret>, OpenError> {
+        let tampered = || OpenError::Tampered(credential.id.to_string());
+        let mut fields = self.cipher.open(credential).ok_or_else(tampered)?;
+        for (name, value) in &credential.public_fields {
+            fields.insert(name.clone(), Secret::from(value.clone()));
+        }
+        Ok(fields)
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener")
+    }
+}

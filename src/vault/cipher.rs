@@ -1,0 +1,148 @@
+//! AES-256-GCM: a credential's secret fields in, nonce ‖ ciphertext ‖ tag out, and back.
+//!
+//! INVARIANT: all readable columns are associated data, each with its length in front, so no two rows share one form.
+
+use std::collections::BTreeMap;
+
+use aes_gcm::aead::{Aead as _, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::draft::SealError;
+use super::key::MasterKey;
+use crate::model::credential::SealedCredential;
+use crate::model::secret::Secret;
+
+/// Bytes of nonce. Random ones are safe for 2^32 seals under one key, NIST SP 800-38D section 8.3.
+const NONCE: usize = 12;
+
+/// The cipher under one master key.
+pub(super) struct Cipher {
+    aead: Aes256Gcm,
+    version: u32,
+}
+
+impl Cipher {
+    pub(super) fn new(key: &MasterKey) -> Self {
+        Self {
+            aead: Aes256Gcm::new(key.bytes().into()),
+            version: key.version(),
+        }
+    }
+
+    pub(super) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Seals the secret fields to the other columns.
+    pub(super) fn seal(
+        &self,
+        credential: &SealedCredential,
+        secrets: &BTreeMap<String, Zeroizing<String>>,
+        random: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, SealError> {
+        let plain: BTreeMap<&str, &str> = secrets
+            .iter()
+            .map(|(name, secret)| (name.as_str(), secret.as_str()))
+            .collect();
+        // Room for the worst escape, so that no copy is left behind by growing.
+        let length: usize = plain
+            .iter()
+            .map(|(name, secret)| 6 * (name.len() + secret.len()) + 8)
+            .sum();
+        let mut text = Zeroizing::new(Vec::with_capacity(length + 2));
+        serde_json::to_writer(&mut *text, &plain).map_err(|_| SealError::Unsealable)?;
+        let data = associated(credential).ok_or(SealError::Unsealable)?;
+        self.encrypt(&text, &data, random)
+            .ok_or(SealError::Unsealable)
+    }
+
+    /// Returns the secret fields when everything is as it was sealed.
+    pub(super) fn open(&self, credential: &SealedCredential) -> Option<BTreeMap<String, Secret>> {
+        if credential.key_version != self.version {
+            return None;
+        }
+        let text = self.decrypt(&credential.sealed, &associated(credential)?)?;
+        let fields: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
+        Some(
+            fields
+                .into_iter()
+                .map(|(name, secret)| (name, Secret::from(secret)))
+                .collect(),
+        )
+    }
+
+    /// Returns nonce ‖ ciphertext ‖ tag.
+    pub(super) fn encrypt(
+        &self,
+        plain: &[u8],
+        data: &[u8],
+        random: &mut dyn CryptoRng,
+    ) -> Option<Vec<u8>> {
+        let mut nonce = [0_u8; NONCE];
+        random.fill_bytes(&mut nonce);
+        let sealed = self
+            .aead
+            .encrypt(
+                &Nonce::from(nonce),
+                Payload {
+                    msg: plain,
+                    aad: data,
+                },
+            )
+            .ok()?;
+        Some([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Returns the plain bytes when they authenticate.
+    pub(super) fn decrypt(&self, sealed: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+        let plain = self
+            .aead
+            .decrypt(
+                &Nonce::from(*nonce),
+                Payload {
+                    msg: sealed,
+                    aad: data,
+                },
+            )
+            .ok()?;
+        Some(Zeroizing::new(plain))
+    }
+}
+
+/// Serialises every column but `sealed`. The first part names the form, so that a later form cannot be taken for this one.
+fn associated(credential: &SealedCredential) -> Option<Vec<u8>> {
+    // Named one by one: a column that is added later must be thought of here.
+    let SealedCredential {
+        id,
+        connector,
+        scheme,
+        public_fields,
+        binding,
+        key_version,
+        sealed: _,
+        agent_owned,
+        created_at,
+    } = credential;
+    let public_fields = serde_json::to_vec(public_fields).ok()?;
+    let binding = serde_json::to_vec(binding).ok()?;
+    let parts: [&[u8]; 9] = [
+        b"tollgate credential 1",
+        id.as_str().as_bytes(),
+        connector.as_bytes(),
+        scheme.as_bytes(),
+        &public_fields,
+        &binding,
+        &key_version.to_be_bytes(),
+        &[u8::from(*agent_owned)],
+        created_at.as_bytes(),
+    ];
+    let mut data = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    for part in parts {
+        data.extend_from_slice(&u64::try_from(part.len()).ok()?.to_be_bytes());
+        data.extend_from_slice(part);
+    }
+    Some(data)
+}

@@ -1,0 +1,140 @@
+//! The sealed credentials in memory: by id, and by where a request goes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::model::agent::AgentName;
+use crate::model::credential::{Binding, CredentialId, SealedCredential};
+use crate::model::target::{Authority, Oddity, Path};
+
+/// The sealed credentials in memory, replaced whole when the store changes.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    ring: ArcSwap<Ring>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    by_id: HashMap<CredentialId, Arc<SealedCredential>>,
+    /// Sorted by id.
+    by_connector: HashMap<String, Vec<Arc<SealedCredential>>>,
+}
+
+impl Keyring {
+    /// Takes over what the store (and the configuration) holds. Of two with one id the earlier counts.
+    pub fn replace(&self, credentials: Vec<SealedCredential>) {
+        let mut ring = Ring::default();
+        for credential in credentials {
+            let credential = Arc::new(credential);
+            ring.by_id
+                .entry(credential.id.clone())
+                .or_insert(credential);
+        }
+        for credential in ring.by_id.values() {
+            ring.by_connector
+                .entry(credential.connector.clone())
+                .or_default()
+                .push(Arc::clone(credential));
+        }
+        for credentials in ring.by_connector.values_mut() {
+            credentials.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        }
+        self.ring.store(Arc::new(ring));
+    }
+
+    /// Returns the credential of an id.
+    #[must_use]
+    pub fn get(&self, id: &CredentialId) -> Option<Arc<SealedCredential>> {
+        self.ring.load().by_id.get(id).cloned()
+    }
+
+    /// Returns all credentials by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<SealedCredential>> {
+        let mut all: Vec<_> = self.ring.load().by_id.values().cloned().collect();
+        all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
+    /// Returns whether a connector has any credential, wherever it is bound.
+    #[must_use]
+    pub fn has_any(&self, connector: &str) -> bool {
+        self.ring.load().by_connector.contains_key(connector)
+    }
+
+    /// Returns the credentials of a connector that are bound to this authority and path and to this agent, by id.
+    ///
+    /// Nothing is authenticated yet: what is used must be opened first, agent-owned ones too.
+    #[must_use]
+    pub fn fitting(
+        &self,
+        connector: &str,
+        authority: &Authority,
+        path: &Path,
+        agent: &AgentName,
+    ) -> Vec<Arc<SealedCredential>> {
+        let ring = self.ring.load();
+        let Some(credentials) = ring.by_connector.get(connector) else {
+            return Vec::new();
+        };
+        let place = authority.to_string();
+        credentials
+            .iter()
+            .filter(|credential| fits(credential, &place, path, agent))
+            .cloned()
+            .collect()
+    }
+}
+
+/// Returns whether a credential is bound to this authority, canonical path and agent; a path that does not read is not.
+#[must_use]
+pub fn binds(
+    credential: &SealedCredential,
+    authority: &Authority,
+    path: &str,
+    agent: &AgentName,
+) -> bool {
+    Path::parse(path).is_ok_and(|path| fits(credential, &authority.to_string(), &path, agent))
+}
+
+fn fits(credential: &SealedCredential, authority: &str, path: &Path, agent: &AgentName) -> bool {
+    // What the bytes are exchanged for elsewhere (`urls`) says nothing about where a request may go.
+    let Binding {
+        hosts,
+        path: prefix,
+        urls: _,
+        agents,
+    } = &credential.binding;
+    // An agent's own credential is sent by the agent; where no host is named, wherever the connector reaches.
+    let anywhere = hosts.is_empty() && credential.agent_owned;
+    (anywhere || hosts.iter().any(|host| host == authority))
+        && (agents.is_empty() || agents.iter().any(|name| name == agent.as_str()))
+        && is_below(path, prefix)
+}
+
+/// Returns whether a path lies below a prefix by whole segments, however a server reads it.
+fn is_below(path: &Path, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    if prefix.is_empty() {
+        return true;
+    }
+    // A connector may allow paths that a server can resolve to somewhere else: they stay below `/` only.
+    let leads_out = |oddity| match oddity {
+        Oddity::DotSegments
+        | Oddity::DoubleSlash
+        | Oddity::Semicolon
+        | Oddity::Backslash
+        | Oddity::DoubleEncoding => true,
+        Oddity::EncodedSlash | Oddity::TrailingDot | Oddity::TrailingSpace => {
+            path.as_str().contains("..")
+        }
+    };
+    if path.oddities().iter().any(leads_out) {
+        return false;
+    }
+    path.as_str()
+        .strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

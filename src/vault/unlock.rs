@@ -1,0 +1,127 @@
+//! Unlock: a key source and the store in, `Sealer` and `Opener` out, once the key is known to be the store's.
+//!
+//! INVARIANT: a wrong master key is found at start, not by the first request that needs a credential.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rand::CryptoRng;
+
+use super::cipher::Cipher;
+use super::key::{KeyError, MasterKey};
+use super::{Opener, Sealer};
+use crate::model::secret::Secret;
+use crate::store::Store;
+
+/// What is sealed to tell this key from any other; worth nothing to who opens it.
+const KNOWN: &[u8] = b"tollgate master key";
+
+/// Bound to the check value, so that no credential's ciphertext can stand in for it.
+const PURPOSE: &[u8] = b"tollgate key check 1";
+
+const CHECK: &str = "vault.key_check";
+const SALT: &str = "vault.salt";
+
+/// Where the master key comes from.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A file that exists.
+    File(PathBuf),
+    /// A file that is made where it is missing.
+    NewFile(PathBuf),
+    /// What a variable holds; `name` is for messages.
+    Variable {
+        /// Name of the variable.
+        name: String,
+        /// Its text.
+        value: Secret,
+    },
+    /// Argon2id with the store's salt.
+    Passphrase(Secret),
+}
+
+/// What a key that fits the store gives.
+#[derive(Debug, Clone)]
+pub struct Unlocked {
+    /// For the admin side.
+    pub sealer: Sealer,
+    /// For the pipeline.
+    pub opener: Opener,
+}
+
+/// Gets the key and checks that it is the store's; the first key that a store sees becomes it.
+///
+/// # Errors
+/// `WrongKey` when the store's credentials are sealed under another one; else says what is wrong with the source.
+pub async fn unlock(
+    store: &Store,
+    source: &KeySource,
+    random: &mut dyn CryptoRng,
+) -> Result<Unlocked, KeyError> {
+    let known = store.meta(CHECK).await?;
+    let key = match source {
+        // A store that has a key already cannot do anything with a new one.
+        KeySource::NewFile(path) if known.is_none() => MasterKey::load_or_create(path, random)?,
+        KeySource::File(path) | KeySource::NewFile(path) => MasterKey::load(path)?,
+        KeySource::Variable { name, value } => {
+            MasterKey::from_secret(&format!("the variable `{name}`"), value)?
+        }
+        KeySource::Passphrase(passphrase) => {
+            MasterKey::from_passphrase(passphrase, &salt(store, random).await?)?
+        }
+    };
+    let cipher = Cipher::new(&key);
+    let known = match known {
+        Some(known) => known,
+        None => claim(store, &cipher, random).await?,
+    };
+    check(&cipher, &known)?;
+    Ok(Unlocked {
+        sealer: Sealer::new(&key),
+        opener: Opener::new(&key),
+    })
+}
+
+async fn salt(store: &Store, random: &mut dyn CryptoRng) -> Result<[u8; 16], KeyError> {
+    let text = match store.meta(SALT).await? {
+        Some(text) => text,
+        None => {
+            let mut fresh = [0_u8; 16];
+            random.fill_bytes(&mut fresh);
+            store.claim_meta(SALT, &STANDARD.encode(fresh)).await?
+        }
+    };
+    let bytes = STANDARD.decode(text).map_err(|_| KeyError::BadMeta(SALT))?;
+    bytes.try_into().map_err(|_| KeyError::BadMeta(SALT))
+}
+
+/// Makes this key the store's, unless what is in the store already says that it is not.
+async fn claim(
+    store: &Store,
+    cipher: &Cipher,
+    random: &mut dyn CryptoRng,
+) -> Result<String, KeyError> {
+    let credentials = store.credentials().await?;
+    if !credentials.is_empty()
+        && !credentials
+            .iter()
+            .any(|credential| cipher.open(credential).is_some())
+    {
+        return Err(KeyError::WrongKey);
+    }
+    let fresh = cipher
+        .encrypt(KNOWN, PURPOSE, random)
+        .ok_or(KeyError::BadMeta(CHECK))?;
+    Ok(store.claim_meta(CHECK, &STANDARD.encode(fresh)).await?)
+}
+
+fn check(cipher: &Cipher, known: &str) -> Result<(), KeyError> {
+    let sealed = STANDARD
+        .decode(known)
+        .map_err(|_| KeyError::BadMeta(CHECK))?;
+    match cipher.decrypt(&sealed, PURPOSE) {
+        Some(plain) if plain.as_slice() == KNOWN => Ok(()),
+        Some(_) | None => Err(KeyError::WrongKey),
+    }
+}

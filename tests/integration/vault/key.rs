@@ -1,0 +1,223 @@
+//! The master key: where it comes from, and that a wrong one is found at start.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tollgate::model::secret::Secret;
+use tollgate::store::Store;
+use tollgate::vault::{KeyError, KeySource, MasterKey, Opener, Sealer, unlock};
+
+use super::{draft, master};
+use crate::store::Place;
+
+fn opens_each_other(one: &MasterKey, other: &MasterKey) -> bool {
+    let sealed = Sealer::new(one)
+        .seal(draft("gh"), &mut rand::rng())
+        .unwrap();
+    Opener::new(other).open(&sealed).is_ok()
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) {
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_key_file_is_made_private_and_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state/master.key");
+    assert!(matches!(MasterKey::load(&path), Err(KeyError::Missing(_))));
+    let made = MasterKey::load_or_create(&path, &mut rand::rng()).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    assert_eq!(
+        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1
+    );
+    assert!(opens_each_other(&made, &MasterKey::load(&path).unwrap()));
+    assert!(opens_each_other(
+        &made,
+        &MasterKey::load_or_create(&path, &mut rand::rng()).unwrap()
+    ));
+    let elsewhere = directory.path().join("other.key");
+    assert!(!opens_each_other(
+        &made,
+        &MasterKey::load_or_create(&elsewhere, &mut rand::rng()).unwrap()
+    ));
+    assert_eq!(format!("{made:?}"), "MasterKey(..)");
+}
+
+#[test]
+fn reads_a_key_in_each_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("master.key");
+    let base64 = "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=";
+    let key =
+        MasterKey::from_secret("x", &Secret::new([vec![0xfb], vec![0xfb; 31]].concat())).unwrap();
+    for form in [
+        [0xfb; 32].to_vec(),
+        "fb".repeat(32).into_bytes(),
+        format!("{}\n", "FB".repeat(32)).into_bytes(),
+        base64.as_bytes().to_vec(),
+        format!("{base64}\r\n").into_bytes(),
+        base64
+            .replace('+', "-")
+            .replace('/', "_")
+            .replace('=', "")
+            .into_bytes(),
+    ] {
+        write(&path, &form, 0o600);
+        assert!(
+            opens_each_other(&key, &MasterKey::load(&path).unwrap()),
+            "{form:?}"
+        );
+    }
+}
+
+#[test]
+fn refuses_a_key_that_is_none_or_not_private() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("master.key");
+    let shown = path.display();
+    let check =
+        |expected: String| assert_eq!(MasterKey::load(&path).unwrap_err().to_string(), expected);
+    for mode in [0o640, 0o604, 0o620, 0o644] {
+        write(&path, &[1; 32], mode);
+        check(format!(
+            "the master key `{shown}` has mode {mode:04o}, others can read it: `chmod 600` it"
+        ));
+    }
+    for length in [0, 1, 31, 33, 43, 44, 64, 1024] {
+        write(&path, &vec![b'!'; length], 0o600);
+        check(format!(
+            "`{shown}` holds no master key: it is 32 bytes, as they are or in base64 or hexadecimal, and has {length}"
+        ));
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    check(format!(
+        "the master key `{shown}` cannot be used: it is not a file"
+    ));
+}
+
+fn file(path: &Path) -> KeySource {
+    KeySource::NewFile(path.to_owned())
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_found_at_start() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let (one, other) = (
+        place.directory.path().join("one"),
+        place.directory.path().join("other"),
+    );
+    let unlocked = unlock(&store, &file(&one), &mut rand::rng()).await.unwrap();
+    let sealed = unlocked.sealer.seal(draft("gh"), &mut rand::rng()).unwrap();
+    store.put_credential(&sealed).await.unwrap();
+    let again = unlock(&store, &KeySource::File(one.clone()), &mut rand::rng())
+        .await
+        .unwrap();
+    again.opener.open(&sealed).unwrap();
+
+    write(&other, &[9; 32], 0o600);
+    let error = unlock(&store, &file(&other), &mut rand::rng())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the master key is not the one that this store's credentials are sealed under"
+    );
+
+    // A lost key is not replaced behind the operator's back.
+    std::fs::remove_file(&one).unwrap();
+    let error = unlock(&store, &file(&one), &mut rand::rng())
+        .await
+        .unwrap_err();
+    assert_eq!(error, KeyError::Missing(one.display().to_string()));
+    assert!(!one.exists());
+
+    // Nor does forgetting which key it was let another one in.
+    let mut raw = place.raw().await;
+    sqlx::raw_sql("DELETE FROM meta WHERE key = 'vault.key_check'")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let error = unlock(&store, &file(&other), &mut rand::rng())
+        .await
+        .unwrap_err();
+    assert_eq!(error, KeyError::WrongKey);
+    sqlx::raw_sql("INSERT INTO meta VALUES ('vault.key_check', '!')")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let error = unlock(&store, &file(&other), &mut rand::rng())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the store's `vault.key_check` does not read: the row was changed"
+    );
+}
+
+#[tokio::test]
+async fn a_passphrase_gives_the_same_key_in_the_same_store_only() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let passphrase = |text: &str| KeySource::Passphrase(Secret::from(text.to_owned()));
+    let right = passphrase("correct horse battery");
+    let unlocked = unlock(&store, &right, &mut rand::rng()).await.unwrap();
+    let sealed = unlocked.sealer.seal(draft("gh"), &mut rand::rng()).unwrap();
+    unlock(&store, &right, &mut rand::rng())
+        .await
+        .unwrap()
+        .opener
+        .open(&sealed)
+        .unwrap();
+    let error = unlock(
+        &store,
+        &passphrase("correct horse batterY"),
+        &mut rand::rng(),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error, KeyError::WrongKey);
+    let error = unlock(&store, &passphrase("short"), &mut rand::rng())
+        .await
+        .unwrap_err();
+    assert_eq!(error, KeyError::ShortPassphrase);
+
+    let other_place = Place::new();
+    let elsewhere = Store::create(&other_place.url).await.unwrap();
+    let other = unlock(&elsewhere, &right, &mut rand::rng()).await.unwrap();
+    assert!(other.opener.open(&sealed).is_err());
+}
+
+#[tokio::test]
+async fn a_variable_is_named_when_it_holds_no_key() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let value = Secret::from("not a key, but secret".to_owned());
+    let source = KeySource::Variable {
+        name: "MASTER".to_owned(),
+        value,
+    };
+    let error = unlock(&store, &source, &mut rand::rng())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "the variable `MASTER` holds no master key: it is 32 bytes, as they are or in base64 or hexadecimal, and has 21"
+    );
+    let value = Secret::from("01".repeat(32));
+    let source = KeySource::Variable {
+        name: "MASTER".to_owned(),
+        value,
+    };
+    let unlocked = unlock(&store, &source, &mut rand::rng()).await.unwrap();
+    let sealed = Sealer::new(&master(1))
+        .seal(draft("gh"), &mut rand::rng())
+        .unwrap();
+    unlocked.opener.open(&sealed).unwrap();
+}
