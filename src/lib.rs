@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
 // Nouns: strangers to each other.
+pub mod audit;
 pub mod auth;
 pub mod egress;
 pub mod roster;

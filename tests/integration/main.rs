@@ -12,6 +12,7 @@
     reason = "a table of cases is read from top to bottom"
 )]
 
+mod audit;
 mod auth;
 mod config;
 mod egress;

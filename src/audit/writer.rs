@@ -1,0 +1,167 @@
+//! The one writer: queued events in, multi-row inserts out, answers to who waits.
+//!
+//! INVARIANT: what nobody waits for is kept in memory until the store has taken it, and written in the order it came.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+use super::{Entry, Gauges, Job, JournalError};
+use crate::store::{EventLine, EventWriter, StoreError};
+
+/// Rows of one insert: more gain nothing, and make the first of them wait.
+const BATCH: usize = 128;
+
+/// Pause before the store is tried again after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Failed writes after which a closing journal gives up what is left.
+const LAST_TRIES: u32 = 3;
+
+/// Writes until the journal is closed.
+pub(super) struct Writer {
+    store: EventWriter,
+    jobs: UnboundedReceiver<Job>,
+    gauges: Arc<Gauges>,
+    pending: VecDeque<Box<Entry>>,
+    closing: bool,
+    failures: u32,
+}
+
+impl Writer {
+    pub(super) fn new(
+        store: EventWriter,
+        jobs: UnboundedReceiver<Job>,
+        gauges: Arc<Gauges>,
+    ) -> Self {
+        Self {
+            store,
+            jobs,
+            gauges,
+            pending: VecDeque::new(),
+            closing: false,
+            failures: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while self.fill().await {
+            self.note_oldest();
+            let outcome = self.write().await;
+            match outcome {
+                Ok(()) => self.succeed(),
+                Err(error) => self.fail(&error),
+            }
+            self.note_oldest();
+            if self.closing && self.failures >= LAST_TRIES && !self.pending.is_empty() {
+                tracing::error!(
+                    events = self.pending.len(),
+                    "the journal was closed while it could not be written"
+                );
+                break;
+            }
+        }
+        self.store.close().await;
+    }
+
+    /// Waits until there is something to do; `false` when there never will be again.
+    async fn fill(&mut self) -> bool {
+        if self.failures > 0 {
+            // A new event is tried at once, so that whoever waits for it soon knows. What is left over can wait.
+            if let Ok(job) = timeout(RETRY, self.jobs.recv()).await {
+                let ended = job.is_none();
+                self.take(job);
+                if ended && !self.pending.is_empty() {
+                    tokio::time::sleep(RETRY / 4).await;
+                }
+            }
+        } else if self.pending.is_empty() {
+            let job = self.jobs.recv().await;
+            self.take(job);
+        }
+        while self.pending.len() < BATCH {
+            match self.jobs.try_recv() {
+                Ok(job) => self.take(Some(job)),
+                Err(_) => break,
+            }
+        }
+        !(self.closing && self.pending.is_empty())
+    }
+
+    fn take(&mut self, job: Option<Job>) {
+        match job {
+            Some(Job::Write(entry)) => self.pending.push_back(entry),
+            // What was sent before the receiver closed is still received, what comes later is refused.
+            Some(Job::Close) => self.jobs.close(),
+            None => self.closing = true,
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            // Only after a failure, or with a job that was no event.
+            return if self.failures > 0 {
+                self.store.probe().await
+            } else {
+                Ok(())
+            };
+        }
+        let lines: Vec<&EventLine> = self
+            .pending
+            .iter()
+            .take(BATCH)
+            .map(|entry| &entry.line)
+            .collect();
+        self.store.write(&lines).await
+    }
+
+    /// Answers whoever waits, once all gauges tell of it.
+    fn succeed(&mut self) {
+        let written = self.pending.len().min(BATCH);
+        let count = u64::try_from(written).unwrap_or(u64::MAX);
+        self.gauges.written.fetch_add(count, Ordering::Relaxed);
+        self.gauges.waiting.fetch_sub(count, Ordering::Relaxed);
+        if self.failures > 0 {
+            self.gauges.failing.send_replace(false);
+            tracing::info!(failures = self.failures, "the journal can be written again");
+        }
+        self.failures = 0;
+        for entry in self.pending.drain(..written) {
+            if let Some(done) = entry.done {
+                // Whoever waited may have gone; the event is kept all the same.
+                let _ = done.send(Ok(()));
+            }
+        }
+    }
+
+    /// Answers everybody who waits, also those still queued: a store that was locked for seconds may be so for each.
+    fn fail(&mut self, error: &StoreError) {
+        self.gauges.failing.send_replace(true);
+        if self.failures == 0 {
+            tracing::error!(error = %error, "the journal cannot be written");
+        }
+        self.failures = self.failures.saturating_add(1);
+        while let Ok(job) = self.jobs.try_recv() {
+            self.take(Some(job));
+        }
+        let text = error.to_string();
+        let (refused, kept): (VecDeque<_>, VecDeque<_>) = self
+            .pending
+            .drain(..)
+            .partition(|entry| entry.done.is_some());
+        self.pending = kept;
+        let count = u64::try_from(refused.len()).unwrap_or(u64::MAX);
+        self.gauges.waiting.fetch_sub(count, Ordering::Relaxed);
+        for done in refused.into_iter().filter_map(|entry| entry.done) {
+            let _ = done.send(Err(JournalError::Unwritable(text.clone())));
+        }
+    }
+
+    fn note_oldest(&self) {
+        *self.gauges.oldest.lock() = self.pending.front().map(|entry| entry.queued);
+    }
+}
