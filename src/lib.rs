@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod auth;
 pub mod egress;
+pub mod policy;
 pub mod roster;
 pub mod vault;
 

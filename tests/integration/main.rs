@@ -17,6 +17,7 @@ mod auth;
 mod config;
 mod egress;
 mod expression;
+mod policy;
 mod roster;
 mod store;
 mod telemetry;

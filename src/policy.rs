@@ -1,0 +1,142 @@
+//! Permissions and policies: one action in, one ruling with reasons out. Total: whatever fails, denies.
+
+mod compile;
+mod condition;
+mod decide;
+mod facts;
+mod manifest;
+mod permission;
+mod rehearsal;
+mod rule;
+mod selector;
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::config::diagnostic::{Report, Source};
+use crate::model::action::Action;
+use crate::model::agent::Agent;
+use crate::model::credential::CredentialId;
+use crate::model::target::Target;
+use crate::model::vocabulary::Vocabulary;
+
+pub use decide::combine;
+pub use manifest::{Access, Expectation, Manifest, PermissionEntry, PolicyEntry, TestEntry};
+pub use rehearsal::{PolicyTest, Subject};
+
+/// What a first start permits: the agent `default` reads, and asks before it writes.
+pub const STARTER: &str =
+    "permissions:\n  - { agents: [default], connector: \"*\", access: supervised }\n";
+
+/// What is decided of a request; ordered by strictness.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It may go.
+    Allow,
+    /// A human must say yes first.
+    RequireApproval,
+    /// It may not go.
+    Deny,
+}
+
+/// All permissions and policies of one moment, compiled.
+#[derive(Debug, Default)]
+pub struct PolicySet {
+    compiled: compile::Compiled,
+    /// By full name of every action that is known at load, so that what is for other actions costs nothing.
+    index: HashMap<String, decide::Concern>,
+}
+
+/// What a decision is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Who asks.
+    pub agent: &'a Agent,
+    /// One of the request's actions.
+    pub action: &'a Action,
+    /// Method, host, path, query.
+    pub target: &'a Target,
+    /// As judged; empty where there is none.
+    pub content_type: &'a str,
+    /// Length of the body where it was read.
+    pub body_bytes: Option<usize>,
+    /// Now.
+    pub time: SystemTime,
+    /// The credential that a permission or the connector's only one would inject.
+    pub credential: Option<&'a CredentialId>,
+}
+
+/// What was decided of one action, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ruling {
+    /// The strictest that spoke; silence is deny.
+    pub decision: Decision,
+    /// Ids of the policies and labels of the permissions that spoke for `decision`; sorted.
+    pub by: Vec<String>,
+    /// The deciding policies' `reason`, shown to the agent.
+    pub reason: Option<String>,
+    /// The deciding policies' `suggest`.
+    pub suggest: Option<String>,
+    /// An allowing or asking permission names the connector (or `*`): the credential may be injected.
+    pub injects: bool,
+    /// Which credential that permission chose.
+    pub credential: Option<CredentialId>,
+    /// `host:port` that it lists besides those that the credential is bound to; sorted.
+    pub hosts: Vec<String>,
+    /// Expressions that failed, for the operator.
+    pub failures: Vec<String>,
+}
+
+impl PolicySet {
+    /// Compiles policy files and stored permissions; usable only where the report has no errors.
+    pub fn compile(sources: &[Source], vocabulary: &Vocabulary, report: &mut Report) -> Self {
+        let mut set = Self {
+            compiled: compile::compile(sources, vocabulary, report),
+            index: HashMap::new(),
+        };
+        set.index = vocabulary
+            .actions
+            .iter()
+            .map(|(name, shape)| {
+                (
+                    name.as_str().to_owned(),
+                    set.concern(name.as_str(), shape.special),
+                )
+            })
+            .collect();
+        set
+    }
+
+    /// Returns the tests of all files, in order.
+    #[must_use]
+    pub fn tests(&self) -> &[PolicyTest] {
+        &self.compiled.tests
+    }
+
+    /// Returns how many permissions and policies there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.compiled.permissions.len() + self.compiled.rules.len()
+    }
+
+    /// Returns whether anything is permitted or decided at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.compiled.permissions.is_empty() && self.compiled.rules.is_empty()
+    }
+}

@@ -1,0 +1,191 @@
+//! An expression of a permission or policy to a program, checked against every action that it is for.
+
+use std::collections::BTreeSet;
+
+use super::compile::Reading;
+use super::facts;
+use super::selector::Pattern;
+use crate::config::yaml::At;
+use crate::expression::{Draft, ExpressionError, Program};
+use crate::model::action::ActionName;
+use crate::model::value::ValueType;
+use crate::model::vocabulary::{ActionShape, did_you_mean};
+
+/// What an expression belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// `when` or `where`.
+    pub(super) key: &'a str,
+    /// Patterns of the actions that it is for.
+    pub(super) patterns: &'a [Pattern],
+    /// The connector it is for besides, or `*`.
+    pub(super) connector: Option<&'a str>,
+    /// Whether it narrows a deny or an ask, so that another spelling of a value would get around it.
+    pub(super) guards: bool,
+}
+
+impl Owner<'_> {
+    fn covers(&self, name: &ActionName) -> bool {
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches(name.as_str()))
+            || self
+                .connector
+                .is_some_and(|connector| connector == "*" || connector == name.connector())
+    }
+}
+
+impl Reading<'_> {
+    /// Compiles an expression; what is wrong goes into the report.
+    pub(super) fn condition(
+        &mut self,
+        written: &At<Option<String>>,
+        owner: Owner<'_>,
+    ) -> Option<Program> {
+        let at = (written.line, written.column);
+        let Some(source) = &written.value else {
+            if written.line > 0 {
+                let help = "leave the key out, or quote what begins with `!`, `*` or `\"`, as in `when: '!has(params.x)'`";
+                self.error("expression", format!("`{}` is empty", owner.key), at, help);
+            }
+            return None;
+        };
+        if self.is_tagged(written) {
+            let help = "YAML takes a leading `!` for a tag: put the expression in single quotes";
+            self.error(
+                "expression",
+                format!("`{}` begins with a bare `!`", owner.key),
+                at,
+                help,
+            );
+        }
+        let draft = match Draft::parse(source) {
+            Ok(draft) => draft,
+            Err(error) => {
+                self.expression_error(written, source, error);
+                return None;
+            }
+        };
+        if let Err(error) = self.check(&draft, owner) {
+            self.expression_error(written, source, error);
+            return None;
+        }
+        if owner.guards {
+            self.warn_of_spellings(&draft.fields_of("params"), owner, at);
+        }
+        Some(draft.finish())
+    }
+
+    /// `when: ! has(x)` reads as `has(x)`: neither the value nor the word before it may begin with `!`.
+    fn is_tagged(&self, written: &At<Option<String>>) -> bool {
+        let lines: Vec<_> = self.source.text.lines().take(written.line).collect();
+        let Some((line, above)) = lines.split_last() else {
+            return false;
+        };
+        let column = written.column.saturating_sub(1);
+        let before: String = line.chars().take(column).collect();
+        let last_word = |text: &str, starts: &[char]| {
+            text.split_whitespace()
+                .next_back()
+                .is_some_and(|word| word.starts_with(starts))
+        };
+        // The text of `when: |` begins on a line of its own, and there `!` is the expression's.
+        let block = before.trim().is_empty()
+            && above
+                .iter()
+                .rev()
+                .find(|line| !line.trim().is_empty())
+                .is_some_and(|line| last_word(line, &['|', '>']));
+        !block && (line.chars().nth(column) == Some('!') || last_word(&before, &['!']))
+    }
+
+    /// Checks against each set of parameters once, however many actions share it.
+    fn check(&self, draft: &Draft, owner: Owner<'_>) -> Result<(), ExpressionError> {
+        let fields = draft.fields_of("params");
+        let mut seen = Vec::new();
+        let mut known = BTreeSet::new();
+        for (name, shape) in self.scope(owner) {
+            let params = facts::named(&shape.params, &fields);
+            if seen.contains(&params) {
+                continue;
+            }
+            known.extend(params.keys().map(|name| (*name).clone()));
+            draft.check(&facts::environment(name.as_str(), shape.params.iter()))?;
+            seen.push(params);
+        }
+        // A parameter behind `has` may be missing in some actions, but not in all of them.
+        match fields.difference(&known).next() {
+            Some(field) if !seen.is_empty() => {
+                let all = self
+                    .scope(owner)
+                    .flat_map(|(_, shape)| shape.params.keys())
+                    .map(String::as_str);
+                Err(ExpressionError {
+                    message: format!("no action here has a parameter `{}`", field.escape_debug()),
+                    offset: None,
+                    help: Some(did_you_mean(field, all)).filter(|help| !help.is_empty()),
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn scope<'s>(
+        &'s self,
+        owner: Owner<'s>,
+    ) -> impl Iterator<Item = (&'s ActionName, &'s ActionShape)> {
+        self.vocabulary
+            .actions
+            .iter()
+            .filter(move |(name, _)| owner.covers(name))
+    }
+
+    fn warn_of_spellings(
+        &mut self,
+        fields: &BTreeSet<String>,
+        owner: Owner<'_>,
+        at: (usize, usize),
+    ) {
+        for field in fields {
+            let loose = self.scope(owner).find(|(_, shape)| {
+                shape.params.get(field).is_some_and(|param| {
+                    param.value_type == Some(ValueType::String) && !param.one_spelling
+                })
+            });
+            if let Some((name, _)) = loose {
+                let message =
+                    format!("`params.{field}` of `{name}` can be spelled in several ways");
+                let help = "give it `pattern` or `fold` in the connector, or another spelling gets around this";
+                self.warning("spelling", message, at, help);
+            }
+        }
+    }
+
+    /// Points into the expression where it stands on one line as it is.
+    fn expression_error(
+        &mut self,
+        written: &At<Option<String>>,
+        source: &str,
+        error: ExpressionError,
+    ) {
+        let line = written
+            .line
+            .checked_sub(1)
+            .and_then(|line| self.source.text.lines().nth(line))
+            .unwrap_or_default();
+        let before = line
+            .find(source)
+            .and_then(|bytes| line.get(..bytes))
+            .map(|before| before.chars().count());
+        let column = match (before, error.offset) {
+            (Some(before), Some(offset)) => before + offset + 1,
+            _ => written.column,
+        };
+        self.error(
+            "expression",
+            error.message,
+            (written.line, column),
+            error.help.unwrap_or_default(),
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! Facts to a ruling: deny over `require_approval` over allow over silence, and silence is deny.
+//!
+//! INVARIANT: the order of permissions and policies in their files does not matter.
+
+use std::collections::BTreeSet;
+
+use super::permission::{Answer, Claim, Permission, Stand};
+use super::{Decision, Facts, PolicySet, Ruling};
+
+/// What concerns one action: places in the lists of permissions and policies.
+#[derive(Debug, Default)]
+pub(super) struct Concern {
+    special: bool,
+    permissions: Vec<(usize, Claim)>,
+    rules: Vec<usize>,
+}
+
+/// What all permissions together say.
+#[derive(Debug, Default)]
+struct Permitted<'a> {
+    denied: Vec<&'a Permission>,
+    /// The weightiest stand and those that take it.
+    stand: Option<Stand>,
+    winners: Vec<(&'a Permission, Claim)>,
+    failures: Vec<String>,
+}
+
+impl PolicySet {
+    /// Decides on one action.
+    #[must_use]
+    pub fn decide(&self, facts: &Facts<'_>) -> Ruling {
+        let name = facts.action.name.as_str();
+        let fresh;
+        let concern = match self.index.get(name) {
+            Some(known) if known.special || !facts.action.special => known,
+            // Named by what the request says, or special only this time.
+            _ => {
+                fresh = self.concern(name, facts.action.special);
+                &fresh
+            }
+        };
+        let permitted = self.permitted(concern, facts);
+        let mut spoken = Vec::new();
+        let mut failures = permitted.failures.clone();
+        for rule in concern
+            .rules
+            .iter()
+            .filter_map(|at| self.compiled.rules.get(*at))
+        {
+            let voice = rule.speak(facts);
+            failures.extend(voice.failure);
+            spoken.extend(voice.decision.map(|decision| (decision, rule)));
+        }
+        let strictest = spoken
+            .iter()
+            .map(|(decision, _)| *decision)
+            .chain(permitted.decision())
+            .max();
+        let decision = strictest.unwrap_or(Decision::Deny);
+        spoken.retain(|(spoke, _)| strictest == Some(*spoke));
+        spoken.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+        let mut by: Vec<_> = spoken.iter().map(|(_, rule)| rule.id.clone()).collect();
+        by.extend(permitted.labels(decision).map(str::to_owned));
+        by.sort();
+        let mut ruling = Ruling {
+            decision,
+            by,
+            reason: join(spoken.iter().filter_map(|(_, rule)| rule.reason.as_deref())),
+            suggest: join(
+                spoken
+                    .iter()
+                    .filter_map(|(_, rule)| rule.suggest.as_deref()),
+            ),
+            ..Ruling::silent()
+        };
+        permitted.inject(&mut ruling, &mut failures);
+        failures.sort();
+        ruling.failures = failures;
+        ruling
+    }
+
+    /// Looks up what concerns an action.
+    pub(super) fn concern(&self, name: &str, special: bool) -> Concern {
+        let permissions = self.compiled.permissions.iter().enumerate();
+        let rules = self.compiled.rules.iter().enumerate();
+        Concern {
+            special,
+            permissions: permissions
+                .filter_map(|(at, permission)| Some((at, permission.claim(name, special)?)))
+                .collect(),
+            rules: rules
+                .filter(|(_, rule)| rule.covers(name, special))
+                .map(|(at, _)| at)
+                .collect(),
+        }
+    }
+
+    fn permitted<'s>(&'s self, concern: &Concern, facts: &Facts<'_>) -> Permitted<'s> {
+        let mut permitted = Permitted::default();
+        for (at, claim) in &concern.permissions {
+            let Some(permission) = self.compiled.permissions.get(*at) else {
+                continue;
+            };
+            let (answer, failure) = permission.answer(*claim, facts);
+            permitted.failures.extend(failure);
+            match answer {
+                Answer::Silent => {}
+                Answer::Denies => permitted.denied.push(permission),
+                Answer::Stands(stand) => {
+                    if permitted.stand.is_none_or(|known| stand > known) {
+                        permitted.stand = Some(stand);
+                        permitted.winners.clear();
+                    }
+                    if permitted.stand == Some(stand) {
+                        permitted.winners.push((permission, *claim));
+                    }
+                }
+            }
+        }
+        permitted
+    }
+}
+
+impl Permitted<'_> {
+    fn decision(&self) -> Option<Decision> {
+        if !self.denied.is_empty() {
+            return Some(Decision::Deny);
+        }
+        self.stand.map(|stand| stand.weight.decision)
+    }
+
+    fn labels(&self, decision: Decision) -> impl Iterator<Item = &str> {
+        let denied = self
+            .denied
+            .iter()
+            .filter(move |_| decision == Decision::Deny)
+            .copied();
+        let won = self.decision() == Some(decision) && self.denied.is_empty();
+        let winners = self
+            .winners
+            .iter()
+            .filter(move |_| won)
+            .map(|(permission, _)| *permission);
+        denied
+            .chain(winners)
+            .map(|permission| permission.label.as_str())
+    }
+
+    /// Says what may be injected, unless nothing goes.
+    fn inject(&self, ruling: &mut Ruling, failures: &mut Vec<String>) {
+        if ruling.decision == Decision::Deny {
+            return;
+        }
+        let naming = || {
+            self.winners
+                .iter()
+                .filter(|(_, claim)| claim.injects())
+                .map(|(permission, _)| *permission)
+        };
+        ruling.injects = naming().next().is_some();
+        let chosen: BTreeSet<_> = naming()
+            .filter_map(|permission| permission.credential.as_ref())
+            .collect();
+        match chosen.len() {
+            0 | 1 => ruling.credential = chosen.first().map(|id| (*id).clone()),
+            _ => {
+                failures.push("permissions of equal weight choose different credentials".to_owned())
+            }
+        }
+        let hosts: BTreeSet<_> = naming().flat_map(|permission| &permission.hosts).collect();
+        ruling.hosts = hosts.into_iter().cloned().collect();
+    }
+}
+
+impl Ruling {
+    fn silent() -> Self {
+        Self {
+            decision: Decision::Deny,
+            by: Vec::new(),
+            reason: None,
+            suggest: None,
+            injects: false,
+            credential: None,
+            hosts: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+/// Makes one ruling of those on a request's actions: the strictest decides, and a credential goes only with what all agree on.
+#[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what was decided of the parts is of no use any more"
+)]
+pub fn combine(rulings: Vec<Ruling>) -> Ruling {
+    let Some(decision) = rulings.iter().map(|ruling| ruling.decision).max() else {
+        return Ruling::silent();
+    };
+    let strictest = || rulings.iter().filter(|ruling| ruling.decision == decision);
+    let sorted = |texts: BTreeSet<&String>| texts.into_iter().cloned().collect::<Vec<_>>();
+    let injects = decision != Decision::Deny && rulings.iter().all(|ruling| ruling.injects);
+    let mut credentials = rulings.iter().map(|ruling| ruling.credential.as_ref());
+    let first = credentials.next().flatten();
+    let agreed = credentials.all(|credential| credential == first);
+    let in_all = |host: &&String| rulings.iter().all(|ruling| ruling.hosts.contains(host));
+    Ruling {
+        decision,
+        by: sorted(strictest().flat_map(|ruling| &ruling.by).collect()),
+        reason: join(strictest().filter_map(|ruling| ruling.reason.as_deref())),
+        suggest: join(strictest().filter_map(|ruling| ruling.suggest.as_deref())),
+        injects,
+        credential: first.filter(|_| injects && agreed).cloned(),
+        hosts: sorted(
+            rulings
+                .iter()
+                .flat_map(|ruling| &ruling.hosts)
+                .filter(|_| injects)
+                .filter(in_all)
+                .collect(),
+        ),
+        failures: sorted(rulings.iter().flat_map(|ruling| &ruling.failures).collect()),
+    }
+}
+
+/// Joins texts, each once.
+fn join<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut all: Vec<&str> = Vec::new();
+    for text in texts {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    (!all.is_empty()).then(|| all.join(" "))
+}

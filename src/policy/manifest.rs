@@ -1,0 +1,150 @@
+//! A policy file as written: names and texts with their places, nothing of it checked yet.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::Decision;
+use crate::config::yaml::At;
+use crate::model::action::Risk;
+
+/// One file of `policies.d`, or the permissions of the store.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manifest {
+    /// Who may what.
+    pub permissions: Vec<At<PermissionEntry>>,
+    /// What must hold for everybody.
+    pub policies: Vec<At<PolicyEntry>>,
+    /// What `check` and `policy test` try out.
+    pub tests: Vec<At<TestEntry>>,
+}
+
+/// Who may what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionEntry {
+    /// Names, `label=value`, or `*` for all.
+    pub agents: Vec<At<String>>,
+    /// A connector's id, or `*`; with `access`.
+    #[serde(default)]
+    pub connector: Option<At<String>>,
+    /// What of the connector; with `connector`.
+    #[serde(default)]
+    pub access: Option<At<Access>>,
+    /// Actions or globs that may go.
+    #[serde(default)]
+    pub allow: Vec<At<String>>,
+    /// Actions or globs that a human must allow.
+    #[serde(default)]
+    pub ask: Vec<At<String>>,
+    /// Actions or globs that may not go, whatever else says so.
+    #[serde(default)]
+    pub deny: Vec<At<String>>,
+    /// An expression; where it is not true the permission is silent.
+    #[serde(default, rename = "where")]
+    pub condition: At<Option<String>>,
+    /// The credential to inject.
+    #[serde(default)]
+    pub credential: Option<At<String>>,
+    /// Hosts of a wildcard domain that the credential is not bound to, but that may be reached.
+    #[serde(default)]
+    pub hosts: Vec<At<String>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(super) issue: Option<At<IgnoredAny>>,
+}
+
+/// What a permission gives of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Everything that is not special.
+    Full,
+    /// Low risks go, medium ones ask.
+    Supervised,
+    /// Low risks go.
+    ReadOnly,
+    /// Everything asks.
+    Ask,
+    /// Nothing goes, whatever else says so.
+    None,
+}
+
+/// What must hold for everybody.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// Unique; `[a-z0-9][a-z0-9._-]*`.
+    pub id: At<String>,
+    /// Names, `label=value`, or `*`; all where it is left out.
+    #[serde(default)]
+    pub agents: Option<Vec<At<String>>>,
+    /// Actions or globs.
+    pub actions: Vec<At<String>>,
+    /// An expression; where it is not true the policy is silent.
+    #[serde(default)]
+    pub when: At<Option<String>>,
+    /// What it decides.
+    pub decision: At<Decision>,
+    /// Shown to the agent.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Shown to the agent: what to do instead.
+    #[serde(default)]
+    pub suggest: Option<String>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(super) budget: Option<At<IgnoredAny>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(super) rate: Option<At<IgnoredAny>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(super) approval: Option<At<IgnoredAny>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(super) shadow: Option<At<IgnoredAny>>,
+}
+
+/// One thing to try out: an action with parameters, or a request.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestEntry {
+    /// Who asks.
+    pub agent: At<String>,
+    /// The action; or `request`.
+    #[serde(default)]
+    pub action: Option<At<String>>,
+    /// The action's parameters.
+    #[serde(default)]
+    pub params: BTreeMap<String, serde_json::Value>,
+    /// The action's risk, where it can have several.
+    #[serde(default)]
+    pub risk: Option<Risk>,
+    /// `POST https://acme.atlassian.net/rest/api/3/issue`; or `action`.
+    #[serde(default)]
+    pub request: Option<At<String>>,
+    /// The request's body.
+    #[serde(default)]
+    pub body: Option<serde_json::Value>,
+    /// What must come out.
+    pub expect: Expectation,
+}
+
+/// What a test expects; what is left out may be anything.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// An action that the request is.
+    #[serde(default)]
+    pub action: Option<At<String>>,
+    /// What is decided.
+    #[serde(default)]
+    pub decision: Option<At<Decision>>,
+    /// Ids of policies that must be among those that spoke for it.
+    #[serde(default)]
+    pub by: Vec<At<String>>,
+}

@@ -1,0 +1,180 @@
+//! A permission: what the agents it is for may do, and with which credential.
+
+mod reading;
+
+use super::facts::Judged;
+use super::manifest::Access;
+use super::selector::{self, Aim, Pattern, Precision, Who};
+use super::{Decision, Facts};
+use crate::expression::{Outcome, Program};
+use crate::model::action::Risk;
+use crate::model::credential::CredentialId;
+
+/// A compiled permission.
+#[derive(Debug)]
+pub(super) struct Permission {
+    /// Stable as long as the file is: `permission policies.d/jira.yaml:4`.
+    pub(super) label: String,
+    who: Vec<Who>,
+    preset: Option<Preset>,
+    allow: Vec<Pattern>,
+    ask: Vec<Pattern>,
+    deny: Vec<Pattern>,
+    condition: Option<Program>,
+    pub(super) credential: Option<CredentialId>,
+    pub(super) hosts: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Preset {
+    connector: String,
+    access: Access,
+}
+
+/// What a permission says of one action, before it is known who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    /// By `deny` or `access: none`: it wins over everything.
+    denies: bool,
+    /// By `allow` or `ask`.
+    listed: Option<Weight>,
+    /// By `access`; the risk decides.
+    access: Option<Access>,
+    special: bool,
+    /// Whether it names the connector, so that its credential may be injected.
+    injects: bool,
+}
+
+/// A decision and how exactly it was meant: what is more exact wins, then what is stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Weight {
+    precision: Precision,
+    pub(super) decision: Decision,
+}
+
+/// What a permission says of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stand {
+    aim: Aim,
+    pub(super) weight: Weight,
+}
+
+/// What a permission says: nothing, a stand, or no whatever others say.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It is for others, or its condition does not hold.
+    Silent,
+    /// To be weighed against other permissions.
+    Stands(Stand),
+    /// By `deny`, `access: none`, or because a condition failed where it narrows an ask or a deny.
+    Denies,
+}
+
+impl Permission {
+    /// Returns what it says of an action; `None` where it is not for it.
+    pub(super) fn claim(&self, name: &str, special: bool) -> Option<Claim> {
+        let connector = name.split('.').next().unwrap_or_default();
+        let preset = self
+            .preset
+            .as_ref()
+            .filter(|preset| preset.connector == "*" || preset.connector == connector);
+        let access = preset.map(|preset| preset.access);
+        let denies =
+            access == Some(Access::None) || self.deny.iter().any(|pattern| pattern.matches(name));
+        let usable = |pattern: &&Pattern| pattern.matches(name) && (!special || pattern.is_exact());
+        let allows = self
+            .allow
+            .iter()
+            .filter(usable)
+            .map(|pattern| (pattern, Decision::Allow));
+        let asks = self.ask.iter().filter(|pattern| pattern.matches(name));
+        let all: Vec<_> = allows
+            .chain(asks.map(|pattern| (pattern, Decision::RequireApproval)))
+            .collect();
+        let weigh = |(pattern, decision): &(&Pattern, Decision)| Weight {
+            precision: pattern.precision(),
+            decision: *decision,
+        };
+        let listed = all.iter().map(weigh).max();
+        if !denies && listed.is_none() && access.is_none() {
+            return None;
+        }
+        let injects = preset.is_some() || all.iter().any(|(pattern, _)| pattern.names(connector));
+        Some(Claim {
+            denies,
+            listed,
+            access,
+            special,
+            injects,
+        })
+    }
+
+    /// Says what it says of a request; `claim` is its own for the action.
+    pub(super) fn answer(&self, claim: Claim, facts: &Facts<'_>) -> (Answer, Option<String>) {
+        let Some(aim) = selector::aim(&self.who, facts.agent) else {
+            return (Answer::Silent, None);
+        };
+        let preset = claim
+            .access
+            .and_then(|access| access.decision(facts.action.risk));
+        // A special action is asked for by a preset, but never allowed by one.
+        let preset = preset.filter(|decision| *decision != Decision::Allow || !claim.special);
+        let preset = preset.map(|decision| Weight {
+            precision: Precision::Preset,
+            decision,
+        });
+        let weight = claim.listed.or(preset);
+        if !claim.denies && weight.is_none() {
+            return (Answer::Silent, None);
+        }
+        let answer = match weight {
+            _ if claim.denies => Answer::Denies,
+            Some(weight) => Answer::Stands(Stand { aim, weight }),
+            None => Answer::Silent,
+        };
+        match self
+            .condition
+            .as_ref()
+            .map(|condition| condition.evaluate(&Judged(facts)))
+        {
+            None | Some(Outcome::True) => (answer, None),
+            Some(Outcome::False) => (Answer::Silent, None),
+            Some(Outcome::Failed(message)) => {
+                let failure = Some(format!("{}: {message}", self.label));
+                match answer {
+                    Answer::Stands(Stand {
+                        weight:
+                            Weight {
+                                decision: Decision::Allow,
+                                ..
+                            },
+                        ..
+                    })
+                    | Answer::Silent => (Answer::Silent, failure),
+                    Answer::Stands(_) | Answer::Denies => (Answer::Denies, failure),
+                }
+            }
+        }
+    }
+}
+
+impl Claim {
+    pub(super) fn injects(self) -> bool {
+        self.injects
+    }
+}
+
+impl Access {
+    /// `None` is silence.
+    fn decision(self, risk: Risk) -> Option<Decision> {
+        match (self, risk) {
+            (Self::Full, _) | (Self::Supervised | Self::ReadOnly, Risk::Low) => {
+                Some(Decision::Allow)
+            }
+            (Self::Supervised, Risk::Medium) | (Self::Ask, _) => Some(Decision::RequireApproval),
+            (Self::Supervised, Risk::High | Risk::Critical)
+            | (Self::ReadOnly, Risk::Medium | Risk::High | Risk::Critical) => None,
+            (Self::None, _) => Some(Decision::Deny),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A permission as written to a compiled one; every problem goes into the report.
+
+use super::{Permission, Preset};
+use crate::config::yaml::At;
+use crate::model::credential::CredentialId;
+use crate::model::target::Authority;
+use crate::policy::compile::Reading;
+use crate::policy::condition::Owner;
+use crate::policy::manifest::{Access, PermissionEntry};
+
+impl Reading<'_> {
+    /// Reads one permission.
+    pub(in crate::policy) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
+        let at = (entry.line, entry.column);
+        let written = &entry.value;
+        self.unsupported("issue", written.issue.as_ref());
+        let who = self.agents(&written.agents, at);
+        let preset = self.preset(written, at);
+        let [allow, ask, deny] =
+            [&written.allow, &written.ask, &written.deny].map(|list| self.patterns(list));
+        let patterns: Vec<_> = [&allow, &ask, &deny]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        let narrows =
+            |access: Access| matches!(access, Access::Supervised | Access::Ask | Access::None);
+        let owner = Owner {
+            key: "where",
+            patterns: &patterns,
+            connector: preset.as_ref().map(|preset| preset.connector.as_str()),
+            guards: !ask.is_empty()
+                || !deny.is_empty()
+                || preset.as_ref().is_some_and(|preset| narrows(preset.access)),
+        };
+        let condition = self.condition(&written.condition, owner);
+        let mut connectors: Vec<_> = preset
+            .iter()
+            .map(|preset| preset.connector.clone())
+            .collect();
+        connectors.extend(
+            allow
+                .iter()
+                .chain(&ask)
+                .map(|pattern| pattern.connector().unwrap_or("*").to_owned()),
+        );
+        let credential = written
+            .credential
+            .as_ref()
+            .and_then(|credential| self.credential(credential, &connectors));
+        let hosts = written
+            .hosts
+            .iter()
+            .filter_map(|host| self.host(host))
+            .collect();
+        let label = format!("permission {}:{}", self.source.name, entry.line);
+        Permission {
+            label,
+            who,
+            preset,
+            allow,
+            ask,
+            deny,
+            condition,
+            credential,
+            hosts,
+        }
+    }
+
+    fn preset(&mut self, written: &PermissionEntry, at: (usize, usize)) -> Option<Preset> {
+        let (connector, access) = match (&written.connector, &written.access) {
+            (Some(connector), Some(access)) => (connector, access),
+            (Some(connector), None) => {
+                let help = "say `access: full`, `supervised`, `read_only`, `ask` or `none`";
+                self.error(
+                    "permission",
+                    "`connector` stands without `access`",
+                    (connector.line, connector.column),
+                    help,
+                );
+                return None;
+            }
+            (None, Some(access)) => {
+                self.error(
+                    "permission",
+                    "`access` stands without `connector`",
+                    (access.line, access.column),
+                    "",
+                );
+                return None;
+            }
+            (None, None) => {
+                if written.allow.is_empty() && written.ask.is_empty() && written.deny.is_empty() {
+                    let help = "say `connector` and `access`, or `allow`, `ask` or `deny`";
+                    self.error("permission", "the permission says nothing", at, help);
+                }
+                return None;
+            }
+        };
+        if connector.value != "*" && !self.vocabulary.connectors.contains(&connector.value) {
+            let message = format!("there is no connector `{}`", connector.value.escape_debug());
+            let help = self.suggestion(
+                &connector.value,
+                self.vocabulary.connectors.iter().map(String::as_str),
+            );
+            self.error(
+                "unknown-connector",
+                message,
+                (connector.line, connector.column),
+                help,
+            );
+        }
+        Some(Preset {
+            connector: connector.value.clone(),
+            access: access.value,
+        })
+    }
+
+    fn credential(&mut self, written: &At<String>, connectors: &[String]) -> Option<CredentialId> {
+        let at = (written.line, written.column);
+        let id = match CredentialId::parse(&written.value) {
+            Ok(id) => id,
+            Err(message) => {
+                self.error("unknown-credential", message, at, "");
+                return None;
+            }
+        };
+        let Some(known) = &self.vocabulary.credentials else {
+            return Some(id);
+        };
+        let Some(connector) = known.get(id.as_str()) else {
+            let help = self.suggestion(id.as_str(), known.keys().map(String::as_str));
+            self.error(
+                "unknown-credential",
+                format!("there is no credential `{id}`"),
+                at,
+                help,
+            );
+            return None;
+        };
+        if !connectors
+            .iter()
+            .any(|named| named == "*" || named == connector)
+        {
+            let message =
+                format!("the credential `{id}` is for `{connector}`, and the permission is not");
+            self.error("foreign-credential", message, at, "");
+        }
+        Some(id)
+    }
+
+    fn host(&mut self, written: &At<String>) -> Option<String> {
+        match Authority::parse(&written.value, 443) {
+            Ok(authority) => Some(authority.to_string()),
+            Err(error) => {
+                self.error(
+                    "host",
+                    error.to_string(),
+                    (written.line, written.column),
+                    "a host is exact, never a glob",
+                );
+                None
+            }
+        }
+    }
+}

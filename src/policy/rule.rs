@@ -1,0 +1,106 @@
+//! A policy: what must hold for the agents and actions it is for.
+
+use super::compile::Reading;
+use super::condition::Owner;
+use super::facts::Judged;
+use super::manifest::PolicyEntry;
+use super::selector::{self, Pattern, Who};
+use super::{Decision, Facts};
+use crate::config::yaml::At;
+use crate::expression::{Outcome, Program};
+
+/// A compiled policy.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) id: String,
+    who: Vec<Who>,
+    patterns: Vec<Pattern>,
+    when: Option<Program>,
+    decision: Decision,
+    pub(super) reason: Option<String>,
+    pub(super) suggest: Option<String>,
+}
+
+/// What a policy says of one action: nothing, or a decision, with what failed on the way.
+#[derive(Debug, Default)]
+pub(super) struct Voice {
+    pub(super) decision: Option<Decision>,
+    pub(super) failure: Option<String>,
+}
+
+impl Rule {
+    /// Returns whether it is for this action at all: an allow by glob is not for a special one.
+    pub(super) fn covers(&self, name: &str, special: bool) -> bool {
+        let named_only = special && self.decision == Decision::Allow;
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches(name) && (!named_only || pattern.is_exact()))
+    }
+
+    /// Says what it decides; only for an action that it covers.
+    pub(super) fn speak(&self, facts: &Facts<'_>) -> Voice {
+        if selector::aim(&self.who, facts.agent).is_none() {
+            return Voice::default();
+        }
+        match self.when.as_ref().map(|when| when.evaluate(&Judged(facts))) {
+            None | Some(Outcome::True) => Voice {
+                decision: Some(self.decision),
+                failure: None,
+            },
+            Some(Outcome::False) => Voice::default(),
+            Some(Outcome::Failed(message)) => {
+                let decision = match self.decision {
+                    Decision::Allow => None,
+                    Decision::RequireApproval | Decision::Deny => Some(Decision::Deny),
+                };
+                Voice {
+                    decision,
+                    failure: Some(format!("{}: {message}", self.id)),
+                }
+            }
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Reads one policy.
+    pub(super) fn rule(&mut self, entry: &At<PolicyEntry>) -> Rule {
+        let at = (entry.line, entry.column);
+        let policy = &entry.value;
+        self.unsupported("budget", policy.budget.as_ref());
+        self.unsupported("rate", policy.rate.as_ref());
+        self.unsupported("approval", policy.approval.as_ref());
+        self.unsupported("shadow", policy.shadow.as_ref());
+        let who = match &policy.agents {
+            Some(agents) => self.agents(agents, at),
+            None => vec![Who::All],
+        };
+        if policy.actions.is_empty() {
+            self.error(
+                "no-actions",
+                "`actions` is empty: the policy would be for nothing",
+                at,
+                "",
+            );
+        }
+        let patterns = self.patterns(&policy.actions);
+        let decision = policy.decision.value;
+        let guards = decision != Decision::Allow;
+        let owner = Owner {
+            key: "when",
+            patterns: &patterns,
+            connector: None,
+            guards,
+        };
+        let when = self.condition(&policy.when, owner);
+        Rule {
+            id: policy.id.value.clone(),
+            who,
+            when,
+            decision,
+            reason: policy.reason.clone(),
+            suggest: policy.suggest.clone(),
+            patterns,
+        }
+    }
+}

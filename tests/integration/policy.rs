@@ -1,0 +1,5 @@
+//! Permissions and policies: what loads, and what is decided.
+
+mod cases;
+mod properties;
+mod world;

@@ -1,0 +1,127 @@
+//! Whatever a policy file and a request say: deciding ends, a deny wins, and the order in the file does not matter.
+
+use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+use tollgate::config::diagnostic::Report;
+use tollgate::model::action::{Parameter, Parameters};
+use tollgate::model::value::Value;
+use tollgate::policy::{Decision, PolicySet, combine};
+
+use super::world::{decide, source, told, vocabulary};
+
+const AGENTS: [&str; 3] = ["default", "devops", "helper"];
+const ACTIONS: [&str; 8] = [
+    "jira.issue.get",
+    "jira.issue.create",
+    "jira.issue.delete",
+    "jira.issue.comment.create",
+    "jira.unknown",
+    "github.repo.get",
+    "github.token.create",
+    "jira.made.up",
+];
+
+fn permission() -> impl Strategy<Value = String> {
+    let who = prop::sample::select(vec!["'*'", "team=care", "team=ops", "helper", "devops"]);
+    let what = prop::sample::select(vec![
+        "connector: '*', access: supervised",
+        "connector: jira, access: full, credential: jira-ops",
+        "connector: jira, access: read_only",
+        "connector: github, access: ask",
+        "connector: jira, access: none, where: 'has(params.title)'",
+        "allow: ['*']",
+        "allow: [jira.issue.comment.*], credential: jira-care",
+        "ask: [jira.issue.*], where: 'has(params.issue_key) && params.issue_key == \"A-1\"'",
+        "deny: [jira.issue.delete], where: 'params.issue_key.startsWith(\"A\")'",
+        "allow: [github.token.create, jira.unknown]",
+        "ask: ['*'], hosts: [a.example]",
+    ]);
+    (who, what).prop_map(|(who, what)| format!("  - {{ agents: [{who}], {what} }}\n"))
+}
+
+fn policy() -> impl Strategy<Value = String> {
+    let what = prop::sample::select(vec![
+        "actions: ['*'], decision: allow",
+        "actions: [jira.issue.*], decision: require_approval",
+        "actions: ['*.delete'], when: 'agent.labels.team != \"ops\"', decision: deny",
+        "actions: [jira.issue.create], when: '\"prod\" in params.labels', decision: deny",
+        "actions: ['*'], when: 'action.risk > risk(\"medium\")', decision: require_approval",
+        "actions: ['*'], when: 'has(params.title) && params.title.matches(\"(a+)+$\")', decision: allow",
+    ]);
+    what.prop_map(str::to_owned)
+}
+
+fn params() -> impl Strategy<Value = Parameters> {
+    let value = proptest::prop_oneof![
+        any::<i64>().prop_map(Value::Int),
+        any::<bool>().prop_map(Value::Bool),
+        any::<f64>().prop_map(Value::Number),
+        ".{0,20}".prop_map(|text| Value::text(&text)),
+        prop::collection::vec("prod|web".prop_map(|text| Value::text(&text)), 0..4)
+            .prop_map(Value::list),
+        proptest::strategy::Just(Value::Oversize(9_999)),
+    ];
+    let name = prop::sample::select(vec!["issue_key", "title", "labels", "project", "zzz"]);
+    prop::collection::vec((name, value), 0..5).prop_map(|pairs| {
+        let mut params = Parameters::new();
+        pairs.into_iter().for_each(|(name, value)| {
+            params.set(Parameter {
+                name: name.into(),
+                value,
+                secret: false,
+            })
+        });
+        params
+    })
+}
+
+fn text(permissions: &[String], policies: &[String]) -> String {
+    let policies = policies
+        .iter()
+        .enumerate()
+        .map(|(at, policy)| format!("  - {{ id: p{at}, {policy} }}\n"));
+    format!(
+        "permissions:\n{}policies:\n{}",
+        permissions.concat(),
+        policies.collect::<String>()
+    )
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..Default::default() })]
+    #[test]
+    fn order_does_not_matter_and_a_deny_wins(
+        permissions in prop::collection::vec(permission(), 1..6),
+        policies in prop::collection::vec(policy(), 1..4),
+        params in params(),
+    ) {
+        let vocabulary = vocabulary();
+        let compile = |text: &str| {
+            let mut report = Report::default();
+            let set = PolicySet::compile(&[source("case", text)], &vocabulary, &mut report);
+            assert!(!report.has_errors(), "{text}{}", told(&report));
+            set
+        };
+        let there = compile(&text(&permissions, &policies));
+        let reversed: Vec<_> = permissions.iter().rev().cloned().collect();
+        let back = compile(&text(&reversed, &policies));
+        let denied = compile(&format!("{}  - {{ id: stop, actions: ['*'], decision: deny }}\n", text(&permissions, &policies)));
+        for agent in AGENTS {
+            for action in ACTIONS {
+                let one = decide(&there, &vocabulary, agent, action, params.clone());
+                let other = decide(&back, &vocabulary, agent, action, params.clone());
+                prop_assert_eq!((one.decision, one.injects, &one.credential, &one.hosts), (other.decision, other.injects, &other.credential, &other.hosts));
+                let stopped = decide(&denied, &vocabulary, agent, action, params.clone());
+                prop_assert_eq!((stopped.decision, stopped.injects), (Decision::Deny, false));
+                prop_assert!(stopped.by.contains(&"stop".to_owned()));
+                let both = combine(vec![one.clone(), stopped]);
+                prop_assert_eq!((both.decision, both.injects), (Decision::Deny, false));
+                prop_assert!(one.decision != Decision::Deny || !one.injects);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_to_combine_is_denied() {
+    assert_eq!(combine(Vec::new()).decision, Decision::Deny);
+}
