@@ -2,9 +2,13 @@
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
+// Connectors and policies of one moment, compiled.
+pub mod snapshot;
+
 // Nouns: strangers to each other.
 pub mod audit;
 pub mod auth;
+pub mod connector;
 pub mod egress;
 pub mod policy;
 pub mod roster;

@@ -15,6 +15,7 @@
 mod audit;
 mod auth;
 mod config;
+mod connector;
 mod egress;
 mod expression;
 mod policy;

@@ -1,0 +1,284 @@
+//! Connectors: route tables compiled into one catalogue, and a request read by it as named actions.
+//!
+//! INVARIANT: every request to a connector's domain is at least one action; what no route accepts is `<id>.unknown`.
+
+mod body;
+mod candidates;
+mod case;
+mod catalog;
+mod compile;
+mod condition;
+mod describe;
+mod domain;
+mod lint;
+mod manifest;
+mod matches;
+mod parameter;
+mod pattern;
+mod request;
+mod route;
+mod summary;
+mod trie;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+pub use body::DEFAULT_NODE_LIMIT;
+pub use candidates::Candidates;
+pub use case::{Case, Expectation};
+pub use catalog::{Catalog, Place};
+pub use manifest::Manifest;
+pub use route::RouteView;
+
+use crate::auth::{Places, Scheme};
+use crate::model::action::{ActionName, Risk};
+use crate::model::target::{Authority, Oddities, Query, Target};
+use catalog::Site;
+use route::{Group, Route};
+use trie::Trie;
+
+/// One compiled connector.
+#[derive(Debug)]
+pub struct Connector {
+    id: Arc<str>,
+    name: String,
+    version: Option<String>,
+    docs: Option<String>,
+    schemes: Vec<Scheme>,
+    /// `auth: none`
+    public: bool,
+    /// `http: true`
+    plaintext: bool,
+    places: Places,
+    oddities: Oddities,
+    headers: HeaderMap,
+    method_overrides: Vec<String>,
+    listed_headers: Vec<String>,
+    sites: Vec<Site>,
+    routes: Vec<Route>,
+    groups: Vec<Group>,
+    /// By method, `*` for all; numbers are those of `groups`.
+    tries: HashMap<Box<str>, Trie>,
+    paths: body::Paths,
+    fallback: ActionName,
+    fallback_risk: Risk,
+    no_credential: bool,
+    health: Option<Health>,
+    cases: Vec<Case>,
+}
+
+/// A request that shows whether a credential works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `GET` or another low-risk method.
+    pub method: http::Method,
+    /// Below the base path.
+    pub path: String,
+    /// Without `?`.
+    pub query: Option<String>,
+    /// `JSONPath` in the answer to who the credential belongs to.
+    pub identity: Option<String>,
+}
+
+/// What a candidate needs of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyNeed {
+    /// No candidate reads it: it is streamed.
+    Nothing,
+    /// It is read whole, as this encoding, up to `limit` bytes after decoding.
+    Read {
+        /// How it is parsed whatever `Content-Type` says; what `Content-Type` is set to.
+        encoding: BodyEncoding,
+        /// Bytes; `None` for the gateway's default.
+        limit: Option<usize>,
+    },
+}
+
+/// How a body is parsed. THE list of body kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEncoding {
+    /// `application/json`
+    Json,
+}
+
+impl BodyEncoding {
+    /// Returns the `Content-Type` that goes upstream.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+        }
+    }
+}
+
+/// What a request says, as far as it has been read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// Method, host, path, query.
+    pub target: &'a Target,
+    /// After hop-by-hop and nominated headers were removed.
+    pub headers: &'a HeaderMap,
+    /// Decoded bytes; `None` where it was not read. Empty means that there was none.
+    pub body: Option<&'a [u8]>,
+}
+
+/// Why a request cannot be understood; becomes a 400 or 415 with this code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Unreadable {
+    /// `ambiguous_parameter`, `parameter_form`, `unreadable_body`; `snake_case`, stable.
+    pub code: &'static str,
+    /// One sentence for the agent; values escaped, never a policy's text.
+    pub detail: String,
+}
+
+impl Connector {
+    /// Returns the id, first part of every action.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the name for people; the id where the file has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the version, as written.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Returns where the API is documented.
+    #[must_use]
+    pub fn docs(&self) -> Option<&str> {
+        self.docs.as_deref()
+    }
+
+    /// Returns the auth schemes, default first; empty for `auth: none`.
+    #[must_use]
+    pub fn schemes(&self) -> &[Scheme] {
+        &self.schemes
+    }
+
+    /// Returns whether requests go out bare (`auth: none`).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.public
+    }
+
+    /// Returns whether the API is also reached without TLS (`http: true`); never with a credential.
+    #[must_use]
+    pub fn allows_plaintext(&self) -> bool {
+        self.plaintext
+    }
+
+    /// Returns every place where the API takes a credential: all schemes and `credentials_in`.
+    #[must_use]
+    pub fn credential_places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Returns what `paths.allow` lists.
+    #[must_use]
+    pub fn allowed_oddities(&self) -> Oddities {
+        self.oddities
+    }
+
+    /// Returns headers to put on when absent.
+    #[must_use]
+    pub fn default_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the method-override headers and parameters that the API does not obey, as written.
+    #[must_use]
+    pub fn method_overrides(&self) -> &[String] {
+        &self.method_overrides
+    }
+
+    /// Returns the lower-case names of headers that some route reads; sorted.
+    #[must_use]
+    pub fn listed_headers(&self) -> &[String] {
+        &self.listed_headers
+    }
+
+    /// Returns the domains as written, with their base paths: `{site}.atlassian.net/rest`.
+    pub fn authorities(&self) -> impl Iterator<Item = String> {
+        self.sites
+            .iter()
+            .map(|site| format!("{}{}", site.text, site.base_text))
+    }
+
+    /// Returns whether an authority is one of the connector's domains, whatever the path.
+    #[must_use]
+    pub fn binds(&self, authority: &Authority) -> bool {
+        self.sites.iter().any(|site| site.accepts(authority))
+    }
+
+    /// Returns the routes in file order.
+    pub fn routes(&self) -> impl Iterator<Item = RouteView<'_>> {
+        self.routes.iter().map(Route::view)
+    }
+
+    /// Returns the request that shows whether a credential works; not sent by this version.
+    #[must_use]
+    pub fn health(&self) -> Option<&Health> {
+        self.health.as_ref()
+    }
+
+    /// Returns the inline tests, in file order.
+    #[must_use]
+    pub fn tests(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// Returns the groups whose match accepts a target, only the most literal ones, in file order.
+    fn accepting(
+        &self,
+        method: &http::Method,
+        host: &crate::model::target::Host,
+        below: &str,
+        query: &Query,
+    ) -> Vec<u32> {
+        let mut found = Vec::new();
+        for key in matches::method_keys(method) {
+            let from = found.len();
+            if let Some(trie) = self.tries.get(key) {
+                trie.collect(below, &mut found);
+            }
+            let tail = found.split_off(from);
+            found.extend(tail.into_iter().filter(|number| {
+                self.group(*number)
+                    .is_some_and(|group| group.accepts(host, query))
+            }));
+        }
+        let groups: Vec<&Group> = found
+            .iter()
+            .filter_map(|number| self.group(*number))
+            .collect();
+        if groups.len() < 2 {
+            return found;
+        }
+        let beaten = |group: &Group| {
+            groups
+                .iter()
+                .any(|other| other.is_more_literal(group, method))
+        };
+        found.retain(|number| self.group(*number).is_some_and(|group| !beaten(group)));
+        found.sort_unstable();
+        found
+    }
+
+    fn group(&self, number: u32) -> Option<&Group> {
+        self.groups.get(number as usize)
+    }
+
+    fn route(&self, number: u32) -> Option<&Route> {
+        self.routes.get(number as usize)
+    }
+}

@@ -1,0 +1,71 @@
+//! JSON bodies: the bytes and the paths that are read in, their values out, in one pass and without a tree.
+//!
+//! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that differ from a read one in
+//! case only, integers outside `i64`, wrong containers under a read path, trailing bytes.
+
+mod keys;
+mod path;
+mod plan;
+mod reader;
+
+pub(super) use path::{Access, Key, PathId, Paths};
+pub(super) use plan::{Keys, Plan};
+
+use super::Unreadable;
+use crate::model::value::{MAX_LIST, Value};
+
+/// Code of a body that is not what the route needs it to be.
+pub(super) const UNREADABLE_BODY: &str = "unreadable_body";
+
+/// Nodes of a body, unless the configuration says otherwise.
+pub const DEFAULT_NODE_LIMIT: usize = 50_000;
+
+/// What a body says under the paths of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    slots: Vec<(PathId, Slot)>,
+    /// Keys of the outermost object, where the plan asks for them.
+    pub(super) keys: Vec<String>,
+}
+
+/// What was found under one path.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// In the order of the body, at most one over [`MAX_LIST`].
+    pub(super) values: Vec<Value>,
+    /// How many there were.
+    pub(super) count: usize,
+    /// The list that the path walks over was there, even if it was empty.
+    pub(super) reached: bool,
+    /// A value of a kind that the path cannot pass or end at.
+    pub(super) misfit: bool,
+}
+
+impl Slot {
+    fn push(&mut self, value: Value) {
+        self.count += 1;
+        if self.values.len() <= MAX_LIST {
+            self.values.push(value);
+        }
+    }
+}
+
+impl Fields {
+    /// Reads a body; an empty one has no fields.
+    pub(super) fn read(bytes: &[u8], plan: &Plan, node_limit: usize) -> Result<Self, Unreadable> {
+        if bytes.is_empty() {
+            return Ok(plan.nothing());
+        }
+        let mut fields = reader::read(bytes, plan, node_limit)?;
+        plan.read_trees(bytes, &mut fields)?;
+        Ok(fields)
+    }
+
+    /// Returns what was found under a path; `None` where the plan does not have it.
+    pub(super) fn get(&self, path: PathId) -> Option<&Slot> {
+        self.slots
+            .iter()
+            .find(|(known, _)| *known == path)
+            .map(|(_, slot)| slot)
+    }
+}

@@ -1,0 +1,259 @@
+//! The one pass over a JSON body: checks everything that two parsers could read differently, takes what the plan names.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use unicase::UniCase;
+
+use super::keys::{KeySeed, Seen};
+use super::plan::{Node, Plan};
+use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
+use crate::model::value::Value;
+
+/// Reads a body that is not empty.
+pub(super) fn read(bytes: &[u8], plan: &Plan, node_limit: usize) -> Result<Fields, Unreadable> {
+    let mut state = State {
+        plan,
+        fields: plan.nothing(),
+        nodes_left: node_limit,
+        depth: 0,
+        fault: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let place = Place {
+        node: Some(&plan.root),
+        state: &mut state,
+    };
+    let outcome = place
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
+    match (state.fault, outcome) {
+        (Some(fault), _) => Err(fault),
+        (None, Err(error)) => Err(Unreadable {
+            code: UNREADABLE_BODY,
+            detail: not_json(&error),
+        }),
+        (None, Ok(())) => Ok(state.fields),
+    }
+}
+
+/// The parser's own words can quote the body, so only the position is kept.
+fn not_json(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Eof => {
+            format!("the body is not JSON: it ends early, at line {line}, column {column}")
+        }
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Data
+        | serde_json::error::Category::Io => {
+            format!(
+                "the body is not JSON, is nested too deeply or has bytes behind its end, at line {line}, column {column}"
+            )
+        }
+    }
+}
+
+struct State<'p> {
+    plan: &'p Plan,
+    fields: Fields,
+    nodes_left: usize,
+    depth: usize,
+    fault: Option<Unreadable>,
+}
+
+/// A place in the body, and what is read there.
+struct Place<'p, 's> {
+    node: Option<&'p Node>,
+    state: &'s mut State<'p>,
+}
+
+impl State<'_> {
+    fn stop<E: de::Error>(&mut self, detail: String) -> E {
+        self.fault = Some(Unreadable {
+            code: UNREADABLE_BODY,
+            detail,
+        });
+        E::custom("refused")
+    }
+
+    fn count<E: de::Error>(&mut self) -> Result<(), E> {
+        match self.nodes_left.checked_sub(1) {
+            Some(left) => {
+                self.nodes_left = left;
+                Ok(())
+            }
+            None => Err(self.stop("the body has more values than the gateway reads".to_owned())),
+        }
+    }
+
+    fn each(&mut self, slots: &[usize], mark: impl Fn(&mut Slot)) {
+        for slot in slots {
+            if let Some((_, slot)) = self.fields.slots.get_mut(*slot) {
+                mark(slot);
+            }
+        }
+    }
+
+    fn present(&mut self, node: &Node) {
+        self.each(&node.presence, |slot| slot.push(Value::Bool(true)));
+    }
+
+    /// Refuses a key that is written like a read one but for case; servers fold case in different ways.
+    fn check_spelling<E: de::Error>(&mut self, key: &str, node: Option<&Node>) -> Result<(), E> {
+        let read = node
+            .into_iter()
+            .flat_map(|node| node.names.iter().map(|(name, _)| name));
+        let alike = read
+            .chain(&self.plan.anywhere)
+            .any(|name| **name != *key && same_folded(name, key));
+        if !alike {
+            return Ok(());
+        }
+        let detail = format!(
+            "the body has the key `{}`, spelled unlike the one that is read",
+            key.escape_debug()
+        );
+        Err(self.stop(detail))
+    }
+}
+
+fn same_folded(one: &str, two: &str) -> bool {
+    if one.is_ascii() && two.is_ascii() {
+        return one.eq_ignore_ascii_case(two);
+    }
+    UniCase::unicode(one) == UniCase::unicode(two)
+}
+
+impl<'de> DeserializeSeed<'de> for Place<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.state.count()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Place<'_, '_> {
+    /// Takes a scalar, given as a function since most scalars are not read.
+    fn scalar(self, value: impl Fn() -> Value) {
+        let Some(node) = self.node else { return };
+        self.state.each(&node.values, |slot| slot.push(value()));
+        self.state.present(node);
+        for slots in [
+            &node.through_names,
+            &node.through_indices,
+            &node.through_items,
+        ] {
+            self.state.each(slots, |slot| slot.misfit = true);
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Place<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<(), E> {
+        self.scalar(|| Value::Bool(truth));
+        Ok(())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<(), E> {
+        self.scalar(|| Value::Int(number));
+        Ok(())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
+        match i64::try_from(number) {
+            Ok(number) => self.visit_i64(number),
+            Err(_) => Err(self
+                .state
+                .stop("the body has an integer outside 64 bits".to_owned())),
+        }
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
+        // serde_json turns integers outside 64 bits into floats without a word, so all that large are refused.
+        if number.abs() >= 9_223_372_036_854_775_808.0 {
+            return Err(self
+                .state
+                .stop("the body has a number outside 64 bits".to_owned()));
+        }
+        self.scalar(|| Value::Number(number));
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.scalar(|| Value::text(text));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let Self { node, state } = self;
+        if let Some(node) = node {
+            state.present(node);
+            state.each(&node.values, |slot| slot.misfit = true);
+            state.each(&node.through_names, |slot| slot.misfit = true);
+            state.each(&node.through_items, |slot| slot.reached = true);
+        }
+        let mut index = 0;
+        loop {
+            let indexed = node
+                .and_then(|node| node.indices.iter().find(|(at, _)| *at == index))
+                .map(|(_, node)| node);
+            let below = indexed.or_else(|| node.and_then(|node| node.items.as_deref()));
+            if items
+                .next_element_seed(Place {
+                    node: below,
+                    state: &mut *state,
+                })?
+                .is_none()
+            {
+                return Ok(());
+            }
+            index += 1;
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let Self { node, state } = self;
+        if let Some(node) = node {
+            state.present(node);
+            for slots in [&node.values, &node.through_indices, &node.through_items] {
+                state.each(slots, |slot| slot.misfit = true);
+            }
+        }
+        let outermost = state.depth == 0 && state.plan.keep_keys;
+        state.depth += 1;
+        let mut seen = Seen::default();
+        while let Some(key) = entries.next_key_seed(KeySeed)? {
+            state.check_spelling(&key, node)?;
+            if outermost {
+                state.fields.keys.push(key.clone().into_owned());
+            }
+            let below = node
+                .and_then(|node| node.names.iter().find(|(name, _)| **name == *key))
+                .map(|(_, node)| node);
+            if !seen.insert(key.clone()) {
+                return Err(state.stop(format!(
+                    "the body has the key `{}` twice in one object",
+                    key.escape_debug()
+                )));
+            }
+            entries.next_value_seed(Place {
+                node: below,
+                state: &mut *state,
+            })?;
+        }
+        state.depth -= 1;
+        Ok(())
+    }
+}

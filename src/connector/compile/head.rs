@@ -1,0 +1,228 @@
+//! What a connector file says outside its routes: headers, credential places, overrides, health.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::super::manifest::Manifest;
+use super::super::{Connector, Health};
+use super::Scope;
+use crate::auth::{Places, Scheme};
+use crate::model::action::Risk;
+use crate::model::target::{Path, Query};
+
+/// Headers that framing, identity or the gateway itself decide.
+const NOT_DEFAULTS: [&str; 11] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Returns the name for people.
+pub(super) fn name(manifest: &Manifest) -> String {
+    let name = manifest.name.as_ref().unwrap_or(&manifest.connector);
+    name.value.clone()
+}
+
+/// Returns the version as a text.
+pub(super) fn version(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<String> {
+    match manifest.version.as_ref()? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Null => None,
+        serde_json::Value::Bool(_) | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            scope.error(
+                "version",
+                "`version` is neither a number nor a text",
+                &manifest.connector,
+                "as in `version: 3`",
+            );
+            None
+        }
+    }
+}
+
+/// Returns headers to put on when absent.
+pub(super) fn headers(manifest: &Manifest, scope: &mut Scope<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &manifest.headers {
+        let header = name
+            .parse::<HeaderName>()
+            .ok()
+            .zip(HeaderValue::from_str(&value.value).ok());
+        match header {
+            Some((name, _)) if NOT_DEFAULTS.contains(&name.as_str()) => {
+                scope.error(
+                    "headers",
+                    format!("`{name}` cannot be a default header"),
+                    value,
+                    "the gateway sets it itself",
+                );
+            }
+            Some((name, value)) => {
+                headers.insert(name, value);
+            }
+            None => {
+                let message = format!("`{}` is not a header with a value", name.escape_debug());
+                scope.error("headers", message, value, "as in `Accept-Language: en`");
+            }
+        }
+    }
+    headers
+}
+
+/// Returns every place where the API takes a credential.
+pub(super) fn places(manifest: &Manifest, schemes: &[Scheme], scope: &mut Scope<'_>) -> Places {
+    let mut places = Places::default();
+    for scheme in schemes {
+        let own = scheme.places();
+        places.headers.extend(own.headers);
+        places.query.extend(own.query);
+    }
+    for entry in &manifest.credentials_in {
+        match entry.value.split_once(':') {
+            Some(("header", name)) if name.parse::<HeaderName>().is_ok() => {
+                places.headers.push(name.to_ascii_lowercase())
+            }
+            Some(("query", key)) if !key.is_empty() => places.query.push(key.to_owned()),
+            _ => {
+                let message = format!(
+                    "`{}` is not a place of a credential",
+                    entry.value.escape_debug()
+                );
+                scope.error(
+                    "credentials-in",
+                    message,
+                    entry,
+                    "as in `header:X-Api-Key` or `query:key`",
+                );
+            }
+        }
+    }
+    for list in [&mut places.headers, &mut places.query] {
+        list.sort();
+        list.dedup();
+    }
+    places
+}
+
+/// Returns the override headers and parameters that the API does not obey.
+pub(super) fn method_overrides(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<String> {
+    for entry in &manifest.method_override {
+        if entry.value.parse::<HeaderName>().is_err() {
+            let message = format!(
+                "`{}` is not a header or parameter",
+                entry.value.escape_debug()
+            );
+            scope.error(
+                "method-override",
+                message,
+                entry,
+                "as in `X-HTTP-Method-Override` or `_method`",
+            );
+        }
+    }
+    manifest
+        .method_override
+        .iter()
+        .map(|entry| entry.value.clone())
+        .collect()
+}
+
+/// Reads `health:`.
+pub(super) fn health(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Health> {
+    let entry = manifest.health.as_ref()?;
+    let (method, target) = entry
+        .request
+        .value
+        .split_once(' ')
+        .unwrap_or(("GET", &entry.request.value));
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| {
+            (path, Some(query.to_owned()))
+        });
+    let parsed = Path::parse(path)
+        .ok()
+        .zip(Method::from_bytes(method.as_bytes()).ok());
+    let Some((canonical, method)) = parsed.filter(|_| Query::parse(query.as_deref()).is_ok())
+    else {
+        let message = format!("`{}` is not a request", entry.request.value.escape_debug());
+        scope.error(
+            "health",
+            message,
+            &entry.request,
+            "as in `GET /api/3/myself`",
+        );
+        return None;
+    };
+    if let Some(identity) = &entry.identity
+        && let Err(message) = super::Paths::default().intern(&identity.value)
+    {
+        scope.error("health", message, identity, "as in `$.emailAddress`");
+    }
+    let identity = entry
+        .identity
+        .as_ref()
+        .map(|identity| identity.value.clone());
+    Some(Health {
+        method,
+        path: canonical.as_str().to_owned(),
+        query,
+        identity,
+    })
+}
+
+/// Checks that the health request is a low-risk route: it is sent without anybody asking.
+pub(super) fn check_health(connector: &Connector, manifest: &Manifest, scope: &mut Scope<'_>) {
+    let (Some(health), Some(entry)) = (&connector.health, &manifest.health) else {
+        return;
+    };
+    let (Ok(path), Ok(query)) = (
+        Path::parse(&health.path),
+        Query::parse(health.query.as_deref()),
+    ) else {
+        return;
+    };
+    let mut found = Vec::new();
+    for key in super::super::matches::method_keys(&health.method) {
+        if let Some(trie) = connector.tries.get(key) {
+            trie.collect(path.matching(), &mut found);
+        }
+    }
+    let groups = found.iter().filter_map(|number| connector.group(*number));
+    let accepting: Vec<_> = groups
+        .filter(|group| group.matches.accepts_query(&query))
+        .collect();
+    let beaten = |group: &super::super::route::Group| {
+        accepting
+            .iter()
+            .any(|other| other.is_more_literal(group, &health.method))
+    };
+    let routes = accepting
+        .iter()
+        .filter(|group| !beaten(group))
+        .flat_map(|group| &group.routes);
+    let risks: Vec<Risk> = routes
+        .filter_map(|number| connector.route(*number))
+        .map(|route| route.risk)
+        .collect();
+    if risks.is_empty() || risks.iter().any(|risk| *risk > Risk::Low) {
+        let message = format!(
+            "`{}` is not a low-risk route of this connector",
+            entry.request.value.escape_debug()
+        );
+        scope.error(
+            "health",
+            message,
+            &entry.request,
+            "add a route for it; the path is relative to `base_paths`",
+        );
+    }
+}

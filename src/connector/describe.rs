@@ -1,0 +1,103 @@
+//! What policies may name: a connector's actions, their risks and the shapes of their parameters.
+
+use super::Connector;
+use super::catalog::Site;
+use super::parameter::{Origin, Param};
+use super::route::Route;
+use crate::model::value::ValueType;
+use crate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
+
+impl Connector {
+    /// Adds this connector's names.
+    pub(super) fn describe(&self, vocabulary: &mut Vocabulary) {
+        vocabulary.connectors.insert(self.id.to_string());
+        let text = || ParamShape {
+            value_type: Some(ValueType::String),
+            list: false,
+            one_spelling: true,
+            optional: false,
+        };
+        let method = ("method".to_owned(), text());
+        let path = (
+            "path".to_owned(),
+            ParamShape {
+                one_spelling: false,
+                ..text()
+            },
+        );
+        let unknown = ActionShape {
+            risks: [self.fallback_risk].into(),
+            special: true,
+            params: [method, path].into_iter().collect(),
+        };
+        vocabulary.actions.insert(self.fallback.clone(), unknown);
+        for route in &self.routes {
+            let shape = vocabulary.actions.entry(route.action.clone()).or_default();
+            let first = shape.risks.is_empty();
+            shape.risks.insert(route.risk);
+            self.join(shape, route, first);
+            vocabulary.renamed.extend(
+                route
+                    .was
+                    .iter()
+                    .map(|old| (old.clone(), route.action.clone())),
+            );
+        }
+    }
+
+    /// Joins a route's parameters into what other routes of the same action have.
+    fn join(&self, shape: &mut ActionShape, route: &Route, first: bool) {
+        for (name, known) in &mut shape.params {
+            known.optional |= !route.params.iter().any(|param| *param.name == **name);
+        }
+        for param in &route.params {
+            let mut new = param.shape(&self.sites, route);
+            new.optional |= !first && !shape.params.contains_key(&*param.name);
+            let known = shape
+                .params
+                .entry(param.name.to_string())
+                .or_insert_with(|| new.clone());
+            if known.value_type != new.value_type {
+                known.value_type = None;
+            }
+            known.list |= new.list;
+            known.one_spelling &= new.one_spelling;
+            known.optional |= new.optional;
+        }
+    }
+}
+
+impl Param {
+    fn shape(&self, sites: &[Site], route: &Route) -> ParamShape {
+        let own = |name: &str| {
+            let host = route.matches.host.iter().flat_map(|host| host.names());
+            host.chain(route.matches.path.names())
+                .any(|known| **known == *name)
+        };
+        let by_host = |name: &str| {
+            !sites.is_empty()
+                && sites
+                    .iter()
+                    .all(|site| site.names().any(|known| **known == *name))
+        };
+        let always = self.origins.iter().any(|origin| match origin {
+            Origin::Captured(name) => own(name) || by_host(name),
+            Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) | Origin::Body(_) => false,
+        });
+        let typed = !matches!(self.value_type, None | Some(ValueType::String));
+        // Host labels are lower-cased before they are captured.
+        let host = self.origins.iter().all(|origin| match origin {
+            Origin::Captured(name) => sites
+                .iter()
+                .flat_map(|site| site.domain.names())
+                .any(|known| known == name),
+            Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) | Origin::Body(_) => false,
+        });
+        ParamShape {
+            value_type: self.value_type,
+            list: self.list,
+            one_spelling: typed || host || self.pattern.is_some() || self.fold.is_some(),
+            optional: !self.required && !always,
+        }
+    }
+}

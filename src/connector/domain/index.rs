@@ -1,0 +1,92 @@
+//! The index of domains: a host in, everything under domains that accept it out, in time that does not grow with their number.
+
+use std::collections::HashMap;
+
+use super::{Domain, HostPattern, Label};
+use crate::model::target::Host;
+
+/// Domains, each with something found under it; `T`s of one shape stay in the order given.
+#[derive(Debug)]
+pub(in crate::connector) struct DomainIndex<T> {
+    exact: HashMap<Host, Vec<T>>,
+    suffixes: Suffixes<T>,
+}
+
+#[derive(Debug)]
+struct Suffixes<T> {
+    literals: HashMap<Box<str>, Self>,
+    one: Option<Box<Self>>,
+    many: Vec<T>,
+    ends: Vec<T>,
+}
+
+impl<T> Default for DomainIndex<T> {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::new(),
+            suffixes: Suffixes::default(),
+        }
+    }
+}
+
+impl<T> Default for Suffixes<T> {
+    fn default() -> Self {
+        Self {
+            literals: HashMap::new(),
+            one: None,
+            many: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+}
+
+impl<T> DomainIndex<T> {
+    /// Adds what is found under a domain.
+    pub(in crate::connector) fn insert(&mut self, domain: &Domain, found: T) {
+        match &domain.host {
+            HostPattern::Exact(host) => self.exact.entry(host.clone()).or_default().push(found),
+            HostPattern::Labels(labels) => self.suffixes.insert(labels, found),
+        }
+    }
+
+    /// Returns everything under domains that accept a host: exact first, then by longest suffix.
+    pub(in crate::connector) fn find<'i>(&'i self, host: &Host) -> Vec<&'i T> {
+        let mut found: Vec<&T> = self.exact.get(host).into_iter().flatten().collect();
+        let labels: Vec<&str> = host.labels().rev().collect();
+        if !labels.is_empty() {
+            self.suffixes.collect(&labels, &mut found);
+        }
+        found
+    }
+}
+
+impl<T> Suffixes<T> {
+    fn insert(&mut self, labels: &[Label], found: T) {
+        match labels.split_first() {
+            None => self.ends.push(found),
+            Some((Label::Many, _)) => self.many.push(found),
+            Some((Label::One | Label::Capture(_), rest)) => {
+                self.one.get_or_insert_default().insert(rest, found)
+            }
+            Some((Label::Literal(text), rest)) => self
+                .literals
+                .entry(text.clone())
+                .or_default()
+                .insert(rest, found),
+        }
+    }
+
+    fn collect<'i>(&'i self, labels: &[&str], found: &mut Vec<&'i T>) {
+        let Some((label, rest)) = labels.split_first() else {
+            found.extend(&self.ends);
+            return;
+        };
+        if let Some(below) = self.literals.get(*label) {
+            below.collect(rest, found);
+        }
+        if let Some(below) = &self.one {
+            below.collect(rest, found);
+        }
+        found.extend(&self.many);
+    }
+}

@@ -1,0 +1,194 @@
+//! Warnings about a connector that loads: what is probably not meant, and what policies cannot hold on to.
+
+use super::Connector;
+use super::compile::Scope;
+use super::parameter::Origin;
+use super::route::Route;
+use crate::config::diagnostic::{Diagnostic, Place};
+use crate::model::action::Risk;
+
+/// Beginnings of real secrets, as their issuers document them.
+const SECRET_MARKS: [&str; 14] = [
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "sk_live_",
+    "rk_live_",
+    "sk-ant-",
+    "sk-proj-",
+    "AKIA",
+    "ATATT3",
+    "-----BEGIN",
+];
+
+/// Adds the warnings.
+pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
+    for group in &connector.groups {
+        let siblings = || {
+            group
+                .routes
+                .iter()
+                .filter_map(|number| connector.route(*number))
+        };
+        if let Some(route) = siblings()
+            .next()
+            .filter(|_| siblings().all(|route| route.when.is_some()))
+        {
+            let message = format!(
+                "`{}` has a `when` and no route without one; other requests are `{}`",
+                route.text, connector.fallback
+            );
+            warn(
+                scope,
+                "when-without-plain",
+                message,
+                route,
+                "add a route with the same `match` and no `when`",
+            );
+        }
+    }
+    for route in &connector.routes {
+        check_route(connector, route, scope);
+    }
+    for case in &connector.cases {
+        let body = case
+            .body
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let headers = case
+            .headers
+            .values()
+            .filter_map(|value| value.to_str().ok());
+        let mut texts = headers.chain([case.url.as_str(), body.as_str()]);
+        if texts.any(|text| SECRET_MARKS.iter().any(|mark| holds_secret(text, mark))) {
+            let warning = Diagnostic::warning(
+                "secret-in-test",
+                "a test holds what looks like a real secret",
+            );
+            scope.report.push(
+                warning
+                    .at(case.place.clone())
+                    .help("put an invented value there, and revoke the real one"),
+            );
+        }
+    }
+}
+
+fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
+    if route.risk == Risk::Low
+        && route
+            .matches
+            .methods
+            .iter()
+            .any(|method| **method == *"DELETE")
+    {
+        let message = format!("`{}` deletes with risk low", route.action);
+        warn(
+            scope,
+            "low-risk-delete",
+            message,
+            route,
+            "state a higher risk, if it deletes what somebody needs",
+        );
+    }
+    let own_host = route.matches.host.as_ref();
+    // A host in front of a path that no domain covers is never looked up.
+    if own_host.is_some_and(|host| {
+        !connector
+            .sites
+            .iter()
+            .any(|site| site.domain.overlaps(host))
+    }) {
+        let message = format!(
+            "`{}` is for a host that is not among the connector's domains",
+            route.text
+        );
+        warn(
+            scope,
+            "unreachable-route",
+            message,
+            route,
+            "add the host to `domains`",
+        );
+    }
+    // A connector whose domains the operator still has to list has no URL to test with.
+    if !connector.sites.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
+        let message = format!("no test names `{}`", route.action);
+        warn(
+            scope,
+            "missing-test",
+            message,
+            route,
+            "add one under `tests:`",
+        );
+    }
+    check_identifiers(route, scope);
+}
+
+fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
+    for param in &route.params {
+        let identifier = param.name.ends_with("_id") || param.name.ends_with("key");
+        let in_path = param
+            .origins
+            .iter()
+            .any(|origin| matches!(origin, Origin::Captured(_)));
+        let loose = param.pattern.is_none() && param.fold.is_none();
+        if identifier
+            && in_path
+            && loose
+            && route.matches.path.names().any(|name| *name == param.name)
+        {
+            let message = format!(
+                "`{}` of `{}` identifies something and has no `pattern` or `fold`",
+                param.name, route.action
+            );
+            warn(
+                scope,
+                "loose-identifier",
+                message,
+                route,
+                "without one, another spelling may pass a policy on it",
+            );
+        }
+    }
+}
+
+fn warn(scope: &mut Scope<'_>, code: &'static str, message: String, route: &Route, help: &str) {
+    let (line, column) = route.place;
+    let place = Place {
+        source: scope.source.clone(),
+        line,
+        column,
+        note: route.action.to_string(),
+    };
+    scope
+        .report
+        .push(Diagnostic::warning(code, message).at(place).help(help));
+}
+
+/// A mark counts where enough follows it to be more than a mention.
+fn holds_secret(text: &str, mark: &str) -> bool {
+    text.split(mark).skip(1).any(|rest| {
+        rest.chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "-_ ".contains(*c))
+            .count()
+            >= 12
+    })
+}
+
+impl super::Case {
+    fn names(&self, route: &Route) -> bool {
+        self.route == route.action.as_str()
+            || self
+                .expect
+                .actions
+                .iter()
+                .flatten()
+                .any(|name| name == route.action.as_str())
+    }
+}

@@ -1,0 +1,156 @@
+//! `match`: `METHOD[|METHOD] [host]/path[?key=value]` in, what it accepts out, and which of two is more literal.
+
+use std::cmp::Ordering;
+
+use http::Method;
+
+use super::domain::Domain;
+use super::pattern::{Pattern, both};
+use crate::model::target::Query;
+
+/// Stands for every method.
+pub(super) const ANY_METHOD: &str = "*";
+
+/// A compiled `match`.
+#[derive(Debug, Clone)]
+pub(super) struct Matches {
+    /// Upper-case, or only [`ANY_METHOD`].
+    pub(super) methods: Vec<Box<str>>,
+    /// The one host that it is for.
+    pub(super) host: Option<Domain>,
+    pub(super) path: Pattern,
+    query: Vec<QueryPair>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct QueryPair {
+    key: Box<str>,
+    /// `None` for any value.
+    value: Option<Box<str>>,
+}
+
+impl Matches {
+    /// Reads a `match`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let Some((methods, target)) = text.trim().split_once(' ') else {
+            return Err(format!(
+                "`{text}` is not a match: it is `METHOD [host]/path[?key=value]`"
+            ));
+        };
+        let methods: Vec<Box<str>> = methods.split('|').map(method).collect::<Result<_, _>>()?;
+        if methods.len() > 1 && methods.iter().any(|method| **method == *ANY_METHOD) {
+            return Err(format!("`{text}` has `*` beside another method"));
+        }
+        let target = target.trim();
+        let (front, query) = target
+            .split_once('?')
+            .map_or((target, None), |(front, query)| (front, Some(query)));
+        let Some((host, path)) = front.find('/').and_then(|at| front.split_at_checked(at)) else {
+            return Err(format!("`{text}` has no path"));
+        };
+        let host = if host.is_empty() {
+            None
+        } else {
+            Some(Domain::parse(host)?)
+        };
+        let mut query: Vec<QueryPair> = query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(query_pair)
+            .collect::<Result<_, _>>()?;
+        query.sort();
+        Ok(Self {
+            methods,
+            host,
+            path: Pattern::parse(path)?,
+            query,
+        })
+    }
+
+    /// Returns whether the query has every pair that the match asks for.
+    pub(super) fn accepts_query(&self, query: &Query) -> bool {
+        self.query.iter().all(|pair| {
+            query.pairs().any(|(key, value)| {
+                *pair.key == *key && pair.value.as_deref().is_none_or(|wanted| wanted == value)
+            })
+        })
+    }
+
+    /// Iterates over the query keys that it reads.
+    pub(super) fn query_keys(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(|pair| &*pair.key)
+    }
+
+    /// Returns the match without methods and names: equal for two that accept the same targets in the same way.
+    pub(super) fn shape(&self) -> String {
+        format!("{}?{:?}", self.path_shape(), self.query)
+    }
+
+    /// Returns the shape without the query.
+    pub(super) fn path_shape(&self) -> String {
+        let host = self.host.as_ref().map(Domain::shape).unwrap_or_default();
+        format!("{host}{}", self.path.shape())
+    }
+
+    /// Compares how literal two matches are that accept one target; `None` where each is more literal somewhere.
+    pub(super) fn literalness(&self, other: &Self) -> Option<Ordering> {
+        let hosts = match (&self.host, &other.host) {
+            (None, None) => Ordering::Equal,
+            (Some(_), None) => Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (Some(one), Some(two)) => one.literalness(two)?,
+        };
+        let queries = match (self.covers(other), other.covers(self)) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Greater,
+            (false, true) => Ordering::Less,
+            (false, false) => return None,
+        };
+        both(both(hosts, self.path.literalness(&other.path)?)?, queries)
+    }
+
+    /// Returns whether it asks for everything of the query that the other one asks for.
+    fn covers(&self, other: &Self) -> bool {
+        other.query.iter().all(|wanted| {
+            self.query.iter().any(|pair| {
+                pair.key == wanted.key && (wanted.value.is_none() || wanted.value == pair.value)
+            })
+        })
+    }
+}
+
+fn method(text: &str) -> Result<Box<str>, String> {
+    match text {
+        ANY_METHOD => Ok(text.into()),
+        "CONNECT" | "TRACE" => Err(format!(
+            "`{text}` is refused by the gateway and cannot be matched"
+        )),
+        _ if text.is_empty()
+            || !text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'-') =>
+        {
+            Err(format!("`{text}` is not a method; methods are upper-case"))
+        }
+        _ => Ok(text.into()),
+    }
+}
+
+fn query_pair(text: &str) -> Result<QueryPair, String> {
+    let query = Query::parse(Some(text))
+        .map_err(|error| format!("`?{text}` cannot be matched: {error}"))?;
+    let (key, value) = query.pairs().next().unwrap_or_default();
+    Ok(QueryPair {
+        key: key.into(),
+        value: text.contains('=').then(|| value.into()),
+    })
+}
+
+/// Returns the method keys under which routes for a method are found, and how literal each is.
+pub(super) fn method_keys(method: &Method) -> impl Iterator<Item = &str> {
+    let implied = (*method == Method::HEAD).then_some("GET");
+    [Some(method.as_str()), implied, Some(ANY_METHOD)]
+        .into_iter()
+        .flatten()
+}

@@ -1,0 +1,237 @@
+//! Parameters: where a connector reads them and what they must be, compiled; a request in, values out.
+//!
+//! INVARIANT: nothing is truncated or guessed: a value that does not fit refuses the request, an over-long one is `Oversize`.
+
+mod compile;
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use regex::Regex;
+
+use super::Unreadable;
+use super::body::PathId;
+use super::manifest::Fold;
+use super::request::{Request, ambiguous, form};
+use crate::model::value::{MAX_LIST, Value, ValueType};
+
+pub(super) use compile::Patterns;
+
+/// One compiled parameter of a route.
+#[derive(Debug)]
+pub(super) struct Param {
+    pub(super) name: Arc<str>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) value_type: Option<ValueType>,
+    /// Some origin can hold several values, so it always reads as a list.
+    pub(super) list: bool,
+    pub(super) required: bool,
+    pub(super) pattern: Option<Regex>,
+    pub(super) fold: Option<Fold>,
+    pub(super) secret: bool,
+}
+
+/// Where a value is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Captured(Arc<str>),
+    Query(Box<str>),
+    /// All values of a key.
+    QueryList(Box<str>),
+    Header(HeaderName),
+    Body(PathId),
+}
+
+/// What one origin says.
+#[derive(Debug, PartialEq)]
+struct Found {
+    values: Vec<Value>,
+    /// How many there were, at least as many as `values`.
+    count: usize,
+}
+
+impl Param {
+    /// Returns the value, or `None` where the request does not have it.
+    pub(super) fn read(&self, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
+        let mut found: Option<Found> = None;
+        let mut misfit = false;
+        for origin in &self.origins {
+            let Some(next) = self.read_origin(origin, request, &mut misfit)? else {
+                continue;
+            };
+            found = Some(match found {
+                Some(known) if known != next && known.count > 0 && next.count > 0 => {
+                    return Err(ambiguous(format!(
+                        "`{}` is in two places that differ",
+                        self.name
+                    )));
+                }
+                Some(known) if next.count == 0 => known,
+                _ => next,
+            });
+        }
+        match found {
+            Some(found) => self.finish(found).map(Some),
+            None if misfit => Err(self.misfit("another kind of value than the connector reads")),
+            None if self.required => Err(form(format!("`{}` is missing", self.name))),
+            None => Ok(None),
+        }
+    }
+
+    fn read_origin(
+        &self,
+        origin: &Origin,
+        request: &Request<'_>,
+        misfit: &mut bool,
+    ) -> Result<Option<Found>, Unreadable> {
+        let text = match origin {
+            Origin::Captured(name) => request.captured(name),
+            Origin::Query(key) => request.query_value(key)?,
+            Origin::Header(name) => request.header(name)?,
+            Origin::QueryList(key) => {
+                let texts = request.query_values(key)?;
+                let count = texts.len();
+                let values = texts
+                    .into_iter()
+                    .take(MAX_LIST)
+                    .map(|text| self.typed_text(text))
+                    .collect::<Result<_, _>>()?;
+                return Ok((count > 0).then_some(Found { values, count }));
+            }
+            Origin::Body(path) => {
+                let Some(slot) = request.fields.and_then(|fields| fields.get(*path)) else {
+                    return Ok(None);
+                };
+                *misfit |= slot.misfit;
+                if slot.count == 0 && (slot.misfit || !slot.reached) {
+                    return Ok(None);
+                }
+                // One item that cannot be read would be missing from the list that is judged.
+                if slot.misfit && slot.count > 0 {
+                    return Err(self.misfit("values of different kinds"));
+                }
+                let values = slot
+                    .values
+                    .iter()
+                    .map(|value| self.typed(value))
+                    .collect::<Result<_, _>>()?;
+                return Ok(Some(Found {
+                    values,
+                    count: slot.count,
+                }));
+            }
+        };
+        let Some(text) = text else { return Ok(None) };
+        Ok(Some(Found {
+            values: vec![self.typed_text(text)?],
+            count: 1,
+        }))
+    }
+
+    /// Brings a text of path, query or header into the parameter's type; only the shortest spelling of a number is read.
+    fn typed_text(&self, text: &str) -> Result<Value, Unreadable> {
+        let value = match self.value_type {
+            None | Some(ValueType::String) => return self.spelled(Value::text(text), Some(text)),
+            Some(ValueType::Int) => text
+                .parse::<i64>()
+                .ok()
+                .filter(|number| number.to_string() == text)
+                .map(Value::Int),
+            Some(ValueType::Number) => {
+                let number: Option<serde_json::Number> = serde_json::from_str(text).ok();
+                number.and_then(|number| match number.as_i64() {
+                    Some(whole) => exact_float(whole),
+                    None => number
+                        .as_f64()
+                        .filter(|number| number.abs() < TOO_LARGE)
+                        .map(Value::Number),
+                })
+            }
+            Some(ValueType::Bool) => text.parse::<bool>().ok().map(Value::Bool),
+        };
+        value.ok_or_else(|| self.wrong_type())
+    }
+
+    fn typed(&self, value: &Value) -> Result<Value, Unreadable> {
+        match (self.value_type, value) {
+            (None, value) => Ok(value.clone()),
+            (Some(ValueType::String), Value::Text(text)) => self.spelled(value.clone(), Some(text)),
+            (Some(ValueType::String), Value::Oversize(_)) => Ok(value.clone()),
+            (Some(ValueType::Int), Value::Int(_))
+            | (Some(ValueType::Number), Value::Number(_))
+            | (Some(ValueType::Bool), Value::Bool(_)) => Ok(value.clone()),
+            (Some(ValueType::Number), Value::Int(number)) => {
+                exact_float(*number).ok_or_else(|| self.wrong_type())
+            }
+            (Some(_), _) => Err(self.wrong_type()),
+        }
+    }
+
+    fn spelled(&self, value: Value, text: Option<&str>) -> Result<Value, Unreadable> {
+        let (Value::Text(_), Some(text)) = (&value, text) else {
+            return Ok(value);
+        };
+        let folded = match self.fold {
+            None => None,
+            Some(Fold::Lower) => Some(text.to_lowercase()),
+            Some(Fold::Upper) => Some(text.to_uppercase()),
+        };
+        let judged = folded.as_deref().unwrap_or(text);
+        if self
+            .pattern
+            .as_ref()
+            .is_some_and(|pattern| !pattern.is_match(judged))
+        {
+            return Err(form(format!(
+                "`{}` is not written as this API's {} is",
+                self.name, self.name
+            )));
+        }
+        Ok(folded.map_or(value, |folded| Value::text(&folded)))
+    }
+
+    fn finish(&self, found: Found) -> Result<Value, Unreadable> {
+        if self.list {
+            let whole = found.count == found.values.len();
+            let good = whole
+                && !found
+                    .values
+                    .iter()
+                    .any(|value| matches!(value, Value::Oversize(_)));
+            return Ok(if good {
+                Value::list(found.values)
+            } else {
+                Value::Oversize(found.count)
+            });
+        }
+        let mut values = found.values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Ok(value),
+            _ => Err(self.misfit("several values where one is read")),
+        }
+    }
+
+    fn wrong_type(&self) -> Unreadable {
+        let wanted = self
+            .value_type
+            .map_or_else(|| "value".to_owned(), |wanted| wanted.to_string());
+        form(format!("`{}` is not a {wanted}", self.name))
+    }
+
+    fn misfit(&self, what: &str) -> Unreadable {
+        form(format!("the body has {what} at `{}`", self.name))
+    }
+}
+
+/// 2 to the power of 63: at and above it, integers are outside `i64`.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
+/// Numbers with more than 53 bits have no exact float.
+fn exact_float(number: i64) -> Option<Value> {
+    const LARGEST: u64 = 1 << 53;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "at most 53 bits, as just checked"
+    )]
+    (number.unsigned_abs() <= LARGEST).then_some(Value::Number(number as f64))
+}

@@ -1,0 +1,265 @@
+//! Path patterns: the text of a `match` or base path in, segments out that capture values from a canonical path.
+//!
+//! INVARIANT: a pattern accepts a whole path; a parameter never matches an empty segment.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::model::target::Path;
+
+/// Bytes of one pattern, as written.
+const MAX_PATTERN: usize = 2048;
+
+/// What a pattern took out of a path: name and text, still escaped.
+pub(super) type Captures<'p> = Vec<(Arc<str>, &'p str)>;
+
+/// A compiled path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Pattern {
+    segments: Vec<Segment>,
+}
+
+/// What one or, for `Rest`, all remaining segments must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// Exactly this.
+    Literal(Box<str>),
+    /// `{name}`, with what stands before and behind it in the segment.
+    Param {
+        /// May be empty.
+        prefix: Box<str>,
+        /// Unique in the pattern.
+        name: Arc<str>,
+        /// May be empty.
+        suffix: Box<str>,
+    },
+    /// `{*name}`: everything that is left, slashes included; not empty.
+    Rest(Arc<str>),
+}
+
+impl Pattern {
+    /// Reads a pattern that starts with `/`; the empty text is the pattern without segments.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        // Tries are walked by recursion, a segment at a time.
+        if text.len() > MAX_PATTERN {
+            return Err(format!("a path is over {MAX_PATTERN} bytes"));
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(format!("path `{text}` does not start with `/`"));
+        };
+        let mut segments = Vec::new();
+        for segment in rest.split('/') {
+            if matches!(segments.last(), Some(Segment::Rest(_))) {
+                return Err(format!("`{{*…}}` must be the last segment of `{text}`"));
+            }
+            if segment.is_empty() && segments.len() + 1 < rest.split('/').count() {
+                return Err(format!("path `{text}` has an empty segment"));
+            }
+            segments.push(Segment::parse(segment)?);
+        }
+        let pattern = Self { segments };
+        let names: Vec<&Arc<str>> = pattern.names().collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        sorted.dedup();
+        if sorted.len() < names.len() {
+            return Err(format!("path `{text}` captures one name twice"));
+        }
+        Ok(pattern)
+    }
+
+    /// Returns the segments from the left.
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Iterates over the names that it captures.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Param { name, .. } | Segment::Rest(name) => Some(name),
+        })
+    }
+
+    /// Returns the pattern without its names: equal for two patterns that accept the same paths by the same segments.
+    pub(super) fn shape(&self) -> String {
+        self.segments
+            .iter()
+            .fold(String::new(), |mut shape, segment| {
+                shape.push('/');
+                match segment {
+                    Segment::Literal(text) => shape.push_str(text),
+                    Segment::Param { prefix, suffix, .. } => shape.extend([prefix, "{}", suffix]),
+                    Segment::Rest(_) => shape.push_str("{*}"),
+                }
+                shape
+            })
+    }
+
+    /// Returns what it captures from a path that it accepts as a whole.
+    pub(super) fn capture<'p>(&self, path: &'p str) -> Option<Captures<'p>> {
+        let (captures, rest) = self.capture_front(path)?;
+        rest.is_empty().then_some(captures)
+    }
+
+    /// Returns what it captures from the front of a path, and what is left: empty, or starting with `/`.
+    pub(super) fn capture_front<'p>(&self, path: &'p str) -> Option<(Captures<'p>, &'p str)> {
+        let mut captures = Vec::new();
+        let mut left = path;
+        for segment in &self.segments {
+            let tail = left.strip_prefix('/')?;
+            if let Segment::Rest(name) = segment {
+                if tail.is_empty() {
+                    return None;
+                }
+                captures.push((Arc::clone(name), tail));
+                return Some((captures, ""));
+            }
+            let (text, rest) = tail
+                .find('/')
+                .and_then(|at| tail.split_at_checked(at))
+                .unwrap_or((tail, ""));
+            if let Some((name, value)) = segment.accept(text)? {
+                captures.push((name, value));
+            }
+            left = rest;
+        }
+        Some((captures, left))
+    }
+
+    /// Returns a number that is larger for a pattern that is literal further left, among patterns of one length.
+    pub(super) fn literal_weight(&self) -> u64 {
+        self.segments.iter().fold(0, |weight, segment| {
+            weight << 1 | u64::from(matches!(segment, Segment::Literal(_)))
+        })
+    }
+
+    /// Compares how literal two patterns are that accept one path; `None` where each is more literal somewhere.
+    pub(super) fn literalness(&self, other: &Self) -> Option<Ordering> {
+        let length = self.segments.len().max(other.segments.len());
+        (0..length).try_fold(Ordering::Equal, |so_far, at| {
+            let one = self.segments.get(at).or(self.segments.last());
+            let two = other.segments.get(at).or(other.segments.last());
+            both(
+                so_far,
+                one.zip(two)
+                    .map_or(Some(Ordering::Equal), |(one, two)| one.literalness(two))?,
+            )
+        })
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, String> {
+        let Some((prefix, rest)) = text.split_once('{') else {
+            if text.contains('}') {
+                return Err(format!("segment `{text}` has a `}}` without `{{`"));
+            }
+            return Ok(Self::Literal(canonical(text)?));
+        };
+        let Some((name, suffix)) = rest.split_once('}') else {
+            return Err(format!("segment `{text}` has a `{{` without `}}`"));
+        };
+        if suffix.contains(['{', '}']) {
+            return Err(format!("segment `{text}` has more than one parameter"));
+        }
+        if let Some(name) = name.strip_prefix('*') {
+            if !prefix.is_empty() || !suffix.is_empty() {
+                return Err(format!("`{{*{name}}}` must be a whole segment"));
+            }
+            return Ok(Self::Rest(parameter_name(name)?));
+        }
+        Ok(Self::Param {
+            prefix: canonical(prefix)?,
+            name: parameter_name(name)?,
+            suffix: canonical(suffix)?,
+        })
+    }
+
+    /// Returns `None` where the text does not fit, and else what is captured, if anything.
+    fn accept<'p>(&self, text: &'p str) -> Option<Option<(Arc<str>, &'p str)>> {
+        match self {
+            Self::Literal(literal) => (**literal == *text).then_some(None),
+            Self::Param {
+                prefix,
+                name,
+                suffix,
+            } => {
+                let value = text.strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
+                (!value.is_empty()).then(|| Some((Arc::clone(name), value)))
+            }
+            Self::Rest(_) => None,
+        }
+    }
+
+    fn literalness(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Literal(_), Self::Literal(_)) | (Self::Rest(_), Self::Rest(_)) => {
+                Some(Ordering::Equal)
+            }
+            (Self::Literal(_), _) | (Self::Param { .. }, Self::Rest(_)) => Some(Ordering::Greater),
+            (_, Self::Literal(_)) | (Self::Rest(_), Self::Param { .. }) => Some(Ordering::Less),
+            (
+                Self::Param { prefix, suffix, .. },
+                Self::Param {
+                    prefix: other_prefix,
+                    suffix: other_suffix,
+                    ..
+                },
+            ) => both(
+                prefix.len().cmp(&other_prefix.len()),
+                suffix.len().cmp(&other_suffix.len()),
+            ),
+        }
+    }
+}
+
+/// Joins two comparisons: `None` where they point in opposite directions.
+pub(super) fn both(one: Ordering, two: Ordering) -> Option<Ordering> {
+    match (one, two) {
+        (Ordering::Equal, other) | (other, Ordering::Equal) => Some(other),
+        (one, two) => (one == two).then_some(one),
+    }
+}
+
+/// Returns the name where it is `[a-z][a-z0-9_]*`.
+pub(super) fn parameter_name(name: &str) -> Result<Arc<str>, String> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase())
+        && name.bytes().all(good)
+    {
+        Ok(name.into())
+    } else {
+        Err(format!(
+            "`{name}` is not a parameter name: it is `[a-z][a-z0-9_]*`"
+        ))
+    }
+}
+
+/// Literals are compared with canonical paths, so they are brought into that form.
+fn canonical(text: &str) -> Result<Box<str>, String> {
+    let path = Path::parse(&format!("/{text}"))
+        .map_err(|error| format!("`{text}` cannot stand in a path: {error}"))?;
+    if !path.oddities().is_empty() && !text.is_empty() {
+        let harmless = path.oddities().iter().all(|oddity| {
+            // A literal that is only a piece of a segment may end in a dot or space.
+            matches!(
+                oddity,
+                crate::model::target::Oddity::TrailingDot | crate::model::target::Oddity::Semicolon
+            )
+        });
+        if !harmless {
+            return Err(format!(
+                "`{text}` cannot stand in a path: {}",
+                path.oddities()
+            ));
+        }
+    }
+    Ok(path.matching().strip_prefix('/').unwrap_or_default().into())
+}

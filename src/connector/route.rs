@@ -1,0 +1,227 @@
+//! One compiled route, and groups of routes that accept the same requests and are told apart by `when`.
+
+use std::cmp::Ordering;
+
+use http::Method;
+
+use super::body::{PathId, Paths, Plan};
+use super::condition::Condition;
+use super::matches::{ANY_METHOD, Matches};
+use super::parameter::{Origin, Param};
+use super::pattern::both;
+use super::summary::Summary;
+use crate::model::action::{ActionName, Risk};
+use crate::model::target::{Host, Query};
+
+/// A compiled route.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) action: ActionName,
+    /// `match`, as written.
+    pub(super) text: String,
+    pub(super) label: Option<String>,
+    pub(super) docs: Option<String>,
+    pub(super) matches: Matches,
+    pub(super) risk: Risk,
+    pub(super) when: Option<Condition>,
+    pub(super) when_text: Option<String>,
+    /// The body keys that it stands for; `None` for all.
+    pub(super) only: Option<Vec<String>>,
+    /// Captured labels first, then in file order.
+    pub(super) params: Vec<Param>,
+    pub(super) summary_text: Option<String>,
+    pub(super) summary: Option<Summary>,
+    pub(super) body: BodyUse,
+    pub(super) limit: Option<usize>,
+    pub(super) no_credential: bool,
+    /// Former names, full.
+    pub(super) was: Vec<String>,
+    /// Line and column of `match`.
+    pub(super) place: (usize, usize),
+}
+
+/// What a route says about bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyUse {
+    /// `body: json`, or nothing said.
+    Json,
+    /// `body: none`: never read.
+    Never,
+}
+
+/// What `connector list` and `connector show` say of a route.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteView<'a> {
+    /// Full name.
+    pub action: &'a ActionName,
+    /// As written.
+    pub matches: &'a str,
+    /// As written.
+    pub when: Option<&'a str>,
+    /// Stated or by method.
+    pub risk: Risk,
+    /// For people.
+    pub name: Option<&'a str>,
+    /// Where it is documented.
+    pub docs: Option<&'a str>,
+    /// As written, with names in braces.
+    pub summary: Option<&'a str>,
+}
+
+impl Route {
+    /// Returns what lists show.
+    pub(super) fn view(&self) -> RouteView<'_> {
+        RouteView {
+            action: &self.action,
+            matches: &self.text,
+            when: self.when_text.as_deref(),
+            risk: self.risk,
+            name: self.label.as_deref(),
+            docs: self.docs.as_deref(),
+            summary: self.summary_text.as_deref(),
+        }
+    }
+
+    /// Iterates over everything that it reads in the body.
+    pub(super) fn body_paths(&self) -> impl Iterator<Item = PathId> {
+        let params = self
+            .params
+            .iter()
+            .flat_map(|param| &param.origins)
+            .filter_map(Origin::body_path);
+        params.chain(
+            self.when
+                .iter()
+                .flat_map(|when| when.body_paths.iter().copied()),
+        )
+    }
+
+    /// Iterates over everything that it reads in the query.
+    pub(super) fn query_keys(&self) -> impl Iterator<Item = &str> {
+        let params = self
+            .params
+            .iter()
+            .flat_map(|param| &param.origins)
+            .filter_map(Origin::query_key);
+        let when = self
+            .when
+            .iter()
+            .flat_map(|when| when.query_keys.iter().map(|key| &**key));
+        params.chain(when).chain(self.matches.query_keys())
+    }
+
+    /// Returns whether it must see the body. A key of the query is looked for there too: Rack, PHP and others merge the two.
+    pub(super) fn needs_body(&self) -> bool {
+        self.body == BodyUse::Json
+            && (self.only.is_some()
+                || self.body_paths().next().is_some()
+                || self.query_keys().next().is_some())
+    }
+}
+
+impl Origin {
+    fn body_path(&self) -> Option<PathId> {
+        match self {
+            Self::Body(path) => Some(*path),
+            Self::Captured(_) | Self::Query(_) | Self::QueryList(_) | Self::Header(_) => None,
+        }
+    }
+
+    fn query_key(&self) -> Option<&str> {
+        match self {
+            Self::Query(key) | Self::QueryList(key) => Some(key),
+            Self::Body(_) | Self::Captured(_) | Self::Header(_) => None,
+        }
+    }
+}
+
+/// Routes with the same method, host, path shape and query: siblings.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Upper-case, or `*`.
+    pub(super) method: Box<str>,
+    /// Of the first route; the others differ in names at most.
+    pub(super) matches: Matches,
+    /// In file order.
+    pub(super) routes: Vec<u32>,
+    /// `None` where the body is not read.
+    pub(super) plan: Option<Plan>,
+    /// Bytes; `None` for the gateway's default.
+    pub(super) limit: Option<usize>,
+    /// Keys that tell routes of this path apart by the query.
+    pub(super) match_keys: Vec<Box<str>>,
+    /// Keys that are read in the body and must not be in the query.
+    pub(super) body_keys: Vec<Box<str>>,
+    /// Keys that are read in the query and must not be in the body.
+    pub(super) query_keys: Vec<Box<str>>,
+}
+
+impl Group {
+    /// Returns whether host and query are those of the match; the path has been compared.
+    pub(super) fn accepts(&self, host: &Host, query: &Query) -> bool {
+        self.matches
+            .host
+            .as_ref()
+            .is_none_or(|domain| domain.capture(host).is_some())
+            && self.matches.accepts_query(query)
+    }
+
+    /// Returns whether it is at least as literal as another group everywhere, and more so somewhere.
+    pub(super) fn is_more_literal(&self, other: &Self, method: &Method) -> bool {
+        let methods = self.method_rank(method).cmp(&other.method_rank(method));
+        let order = self
+            .matches
+            .literalness(&other.matches)
+            .and_then(|order| both(methods, order));
+        order == Some(Ordering::Greater)
+    }
+
+    fn method_rank(&self, method: &Method) -> u8 {
+        match &*self.method {
+            ANY_METHOD => 0,
+            own if own == method.as_str() => 2,
+            // A GET route that answers HEAD.
+            _ => 1,
+        }
+    }
+}
+
+/// The keys that one place of a request must not have, since routes read them in the other.
+pub(super) fn exclusive_keys(routes: &[&Route], paths: &Paths) -> (Vec<Box<str>>, Vec<Box<str>>) {
+    let key_of = |path: PathId| paths.get(path).and_then(|path| path.last_key.clone());
+    let mut body = Vec::new();
+    let mut query = Vec::new();
+    for route in routes {
+        for param in &route.params {
+            let in_body: Vec<Box<str>> = param
+                .origins
+                .iter()
+                .filter_map(Origin::body_path)
+                .filter_map(key_of)
+                .collect();
+            let in_query: Vec<Box<str>> = param
+                .origins
+                .iter()
+                .filter_map(Origin::query_key)
+                .map(Box::from)
+                .collect();
+            // A parameter that lists both places compares them itself.
+            body.extend(
+                in_body
+                    .iter()
+                    .filter(|key| !in_query.contains(key))
+                    .cloned(),
+            );
+            query.extend(in_query.into_iter().filter(|key| !in_body.contains(key)));
+        }
+        query.extend(route.matches.query_keys().map(Box::from));
+        let Some(when) = &route.when else { continue };
+        body.extend(when.body_paths.iter().copied().filter_map(key_of));
+        query.extend(when.query_keys.iter().cloned());
+    }
+    for keys in [&mut body, &mut query] {
+        keys.sort();
+        keys.dedup();
+    }
+    (body, query)
+}

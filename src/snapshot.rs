@@ -1,0 +1,100 @@
+//! The connectors and policies of one moment, compiled; swapped whole or kept.
+
+mod built_in;
+pub mod reload;
+pub mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use built_in::built_in_connectors;
+
+use crate::config::diagnostic::{Report, Source};
+use crate::connector::Catalog;
+use crate::model::agent::Agent;
+use crate::model::vocabulary::Vocabulary;
+use crate::policy::PolicySet;
+
+/// What a snapshot is compiled from.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// Connector files; those that are built in come first.
+    pub connectors: Vec<Source>,
+    /// Policy files and the store's permissions.
+    pub policies: Vec<Source>,
+    /// Everybody whom a policy may name.
+    pub agents: Vec<Arc<Agent>>,
+    /// Credential id to connector; `None` where no store is at hand.
+    pub credentials: Option<BTreeMap<String, String>>,
+}
+
+/// Connectors and policies that fit each other.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    catalog: Catalog,
+    policies: PolicySet,
+}
+
+/// The snapshot in force.
+#[derive(Debug)]
+pub struct Current(ArcSwap<Snapshot>);
+
+impl Snapshot {
+    /// Compiles everything. All problems are in the report; with an error among them there is no snapshot.
+    #[must_use]
+    pub fn compile(inputs: &Inputs) -> (Option<Self>, Report) {
+        let mut report = Report::default();
+        let catalog = Catalog::compile(&inputs.connectors, &mut report);
+        // Policies are checked against the actions that could be read even if some connector is broken, but a name that
+        // only a broken connector has would be a second, misleading error.
+        if report.has_errors() {
+            return (None, report);
+        }
+        let mut vocabulary = Vocabulary {
+            credentials: inputs.credentials.clone(),
+            ..Vocabulary::default()
+        };
+        catalog.describe(&mut vocabulary);
+        for agent in &inputs.agents {
+            vocabulary
+                .agents
+                .insert(agent.name.as_str().to_owned(), agent.labels.clone());
+        }
+        let policies = PolicySet::compile(&inputs.policies, &vocabulary, &mut report);
+        let snapshot = (!report.has_errors()).then_some(Self { catalog, policies });
+        (snapshot, report)
+    }
+
+    /// Returns the connectors.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Returns the policies and permissions.
+    #[must_use]
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+}
+
+impl Current {
+    /// Starts with a snapshot.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(ArcSwap::from_pointee(snapshot))
+    }
+
+    /// Returns the snapshot in force; requests in flight keep theirs.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Puts another one in force.
+    pub fn swap(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
+}

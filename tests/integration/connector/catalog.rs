@@ -1,0 +1,202 @@
+//! Whose target it is, and what policies may name.
+
+use tollgate::config::diagnostic::{Report, Severity, Source};
+use tollgate::connector::{BodyEncoding, BodyNeed, Catalog};
+use tollgate::model::target::Authority;
+use tollgate::model::vocabulary::Vocabulary;
+
+use super::{ask, catalog, compile, told};
+
+fn connector(id: &str, head: &str) -> String {
+    format!(
+        "connector: {id}\nauth: none\n{head}\nroutes: [{{ action: read, match: 'GET /{{*path}}' }}]"
+    )
+}
+
+#[test]
+fn exact_beats_longest_suffix_and_longest_base_path_wins() {
+    let files = [
+        connector("exact", "domains: [a.b.test]"),
+        connector("star", "domains: ['*.b.test']"),
+        connector("far", "domains: ['**.test']"),
+        connector("near", "domains: ['**.b.test']"),
+        connector(
+            "deep",
+            "domains: [{ host: a.b.test, base_paths: [/x, /x/y] }]",
+        ),
+    ];
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let catalog = catalog(&files);
+    for (url, expected) in [
+        ("a.b.test/q", r#"exact.read(path="q")"#),
+        ("c.b.test/q", r#"star.read(path="q")"#),
+        ("d.c.b.test/q", r#"near.read(path="q")"#),
+        ("c.test/q", r#"far.read(path="q")"#),
+        ("a.b.test/x/q", r#"deep.read(path="q")"#),
+        ("a.b.test/x/y/q", r#"deep.read(path="q")"#),
+        ("a.b.test/xx/q", r#"exact.read(path="xx/q")"#),
+    ] {
+        assert_eq!(
+            ask(&format!("GET https://{url}")).told(&catalog),
+            expected,
+            "{url}"
+        );
+    }
+    let known = |text: &str| catalog.knows(&Authority::parse(text, 443).unwrap());
+    assert!(known("a.b.test") && !known("a.b.test:8443") && !known("test") && !known("192.0.2.1"));
+    let exact = catalog.get("exact").unwrap();
+    assert!(exact.binds(&Authority::parse("a.b.test", 443).unwrap()));
+    assert!(!exact.binds(&Authority::parse("c.b.test", 443).unwrap()));
+}
+
+#[test]
+fn two_connectors_cannot_share_a_domain_and_base_path() {
+    let (_, report) = compile(&[
+        &connector("one", "domains: ['{a}.x.test']"),
+        &connector("two", "domains: ['*.x.test']"),
+    ]);
+    insta::assert_snapshot!(told(&report, Severity::Error), @"domain-conflict at 0.yaml:3:11 and 1.yaml:3:11: `*.x.test` on port 443 belongs to two connectors, or is listed twice");
+    let (_, report) = compile(&[
+        &connector("one", "domains: [x.test]"),
+        &connector("two", "domains: ['x.test:443']"),
+    ]);
+    assert!(report.has_errors());
+    catalog(&[
+        &connector("one", "domains: [x.test]"),
+        &connector("two", "domains: ['x.test:8443']"),
+    ]);
+}
+
+#[test]
+fn a_file_with_the_id_of_a_built_in_replaces_it() {
+    let source = |name: &str, host: &str, built_in| Source {
+        name: name.into(),
+        text: connector("jira", &format!("domains: [{host}]")).into(),
+        built_in,
+    };
+    let built_in = source("built-in", "a.test", true);
+    let own = source("own", "b.test", false);
+    for order in [[built_in.clone(), own.clone()], [own.clone(), built_in]] {
+        let mut report = Report::default();
+        let catalog = Catalog::compile(&order, &mut report);
+        assert!(!report.has_errors());
+        let sites: Vec<String> = catalog.get("jira").unwrap().authorities().collect();
+        assert_eq!(sites, ["b.test"]);
+    }
+    let mut report = Report::default();
+    Catalog::compile(&[own.clone(), own], &mut report);
+    assert!(
+        told(&report, Severity::Error).starts_with("connector-conflict at own:1:12 and own:1:12")
+    );
+}
+
+#[test]
+fn tells_policies_what_can_be_named() {
+    let text = r#"
+connector: v
+auth: none
+domains: ["{site}.v.test", { host: v.test, base_paths: ["/{org}"] }]
+routes:
+  - action: thing.make
+    match: POST /things/{kind}
+    params:
+      kind: { fold: lower }
+      amount: { from: $.amount, type: int, required: true }
+      labels: "$.labels[*]"
+      free: $.free
+    was: [thing.create]
+  - { action: thing.make, match: PUT /things, risk: high }
+"#;
+    let mut vocabulary = Vocabulary::default();
+    catalog(&[text]).describe(&mut vocabulary);
+    let lines: Vec<String> = vocabulary
+        .actions
+        .iter()
+        .map(|(name, shape)| {
+            let params = shape.params.iter().map(|(name, param)| {
+                let kind = param
+                    .value_type
+                    .map_or("any".to_owned(), |kind| kind.to_string());
+                let marks = [
+                    (param.list, "[]"),
+                    (param.optional, "?"),
+                    (param.one_spelling, "!"),
+                ];
+                let marks: String = marks
+                    .iter()
+                    .filter(|(set, _)| *set)
+                    .map(|(_, mark)| *mark)
+                    .collect();
+                format!("{name}: {kind}{marks}")
+            });
+            format!(
+                "{name} {:?} {} [{}]",
+                shape.risks,
+                shape.special,
+                params.collect::<Vec<_>>().join(", ")
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    v.thing.make {Medium, High} false [amount: int?!, free: any?, kind: string?!, labels: any[]?, org: string?, site: string?!]
+    v.unknown {High} true [method: string!, path: string]
+    "#);
+    assert_eq!(
+        vocabulary.renamed["v.thing.create"].as_str(),
+        "v.thing.make"
+    );
+}
+
+#[test]
+fn fills_the_summary_and_hides_secrets() {
+    let routes = r#"
+  - action: a
+    match: POST /a/{who}
+    params: { pin: { from: $.pin, secret: true } }
+    summary: "let {who} in with {pin}"
+"#;
+    let actions = ask("POST https://api.test/a/ann")
+        .body(r#"{"pin":"1234"}"#)
+        .of(&super::routes(routes))
+        .unwrap();
+    assert_eq!(
+        actions[0].summary.as_deref(),
+        Some("let ann in with (secret)")
+    );
+    assert!(actions[0].params.iter().any(|param| param.secret));
+}
+
+#[test]
+fn asks_for_the_body_only_where_it_decides() {
+    let catalog = super::routes(
+        r#"
+  - { action: plain, match: POST /plain }
+  - { action: reads, match: POST /reads, params: { a: $.a }, limits: { body: 32MiB } }
+  - { action: query, match: POST /query, params: { a: 'query:a' } }
+  - { action: upload, match: POST /upload, params: { a: 'query:a' }, body: none }
+  - { action: either, match: 'POST /x/{a}/b', params: { p: $.p } }
+  - { action: or, match: 'POST /x/c/{b}', limits: { body: 2048 } }
+"#,
+    );
+    let read = |limit| BodyNeed::Read {
+        encoding: BodyEncoding::Json,
+        limit,
+    };
+    for (path, expected) in [
+        ("plain", BodyNeed::Nothing),
+        ("nothing", BodyNeed::Nothing),
+        ("reads", read(Some(32 << 20))),
+        ("query", read(None)),
+        ("upload", BodyNeed::Nothing),
+        ("x/c/b", read(Some(2048))),
+        ("x/c/d", BodyNeed::Nothing),
+    ] {
+        let target = super::target(&format!("POST https://api.test/{path}")).unwrap();
+        let place = catalog.locate(&target.authority, &target.path).unwrap();
+        assert_eq!(
+            place.candidates(&target.method, &target.query).body_need(),
+            expected,
+            "{path}"
+        );
+    }
+}

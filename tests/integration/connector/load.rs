@@ -1,0 +1,243 @@
+//! What a connector file cannot say: each problem with its code and place.
+
+use tollgate::config::diagnostic::Severity;
+
+use super::{compile, file, told};
+
+/// Compiles a connector `x` with these routes and returns its errors.
+fn errors(routes: &str) -> String {
+    told(&compile(&[&file(routes)]).1, Severity::Error)
+}
+
+fn check(route: &str, expected: &str) {
+    let errors = errors(&format!("  - {{ action: a, {route} }}"));
+    assert!(
+        errors.contains(expected),
+        "{route}: {errors:?} lacks {expected:?}"
+    );
+}
+
+#[test]
+fn refuses_two_routes_that_nothing_tells_apart() {
+    let alike = "  - { action: a, match: 'GET /x/{a}' }\n  - { action: b, match: 'GET|POST /x/{b}', risk: low }";
+    insta::assert_snapshot!(errors(alike), @"route-conflict at 0.yaml:5:25 and 0.yaml:6:25: two routes accept `GET|POST /x/{b}`");
+    let told_apart = [
+        "  - { action: a, match: 'GET /x/{a}' }\n  - { action: b, match: 'POST /x/{b}' }",
+        "  - { action: a, match: 'GET /x?k=1' }\n  - { action: b, match: 'GET /x?k=2' }",
+        "  - { action: a, match: 'POST /x', when: 'has(body.a)' }\n  - { action: b, match: 'POST /x' }",
+        "  - { action: a, match: 'GET /x/{a}.json' }\n  - { action: b, match: 'GET /x/{b}' }",
+    ];
+    for routes in told_apart {
+        assert_eq!(errors(routes), "");
+    }
+}
+
+#[test]
+fn refuses_names_that_mean_something_else() {
+    for name in ["unknown", "Bad", "a..b", "'{graphql.field}'", "x.a"] {
+        let errors = errors(&format!("  - {{ action: {name}, match: GET / }}"));
+        assert!(errors.contains("action at 0.yaml:5:15"), "{name}: {errors}");
+    }
+    for id in ["tunnel", "Jira", "a.b"] {
+        let (_, report) = compile(&[&format!("connector: {id}\nauth: none")]);
+        assert!(
+            told(&report, Severity::Error).contains("connector-id"),
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn refuses_matches_that_say_nothing_certain() {
+    for (route, expected) in [
+        ("match: /x", "is not a match"),
+        ("match: GET x", "has no path"),
+        ("match: get /x", "methods are upper-case"),
+        ("match: TRACE /x", "refused by the gateway"),
+        ("match: GET|* /x", "beside another method"),
+        ("match: 'GET /{a}{b}'", "more than one parameter"),
+        ("match: 'GET /{*a}/b'", "must be the last segment"),
+        ("match: 'GET /x{*a}'", "must be a whole segment"),
+        ("match: 'GET /{a}/{a}'", "captures one name twice"),
+        ("match: 'GET /{A}'", "is not a parameter name"),
+        ("match: GET //x", "empty segment"),
+        ("match: GET /../x", "cannot stand in a path"),
+        ("match: 'GET a*.test/x'", "partial label"),
+        ("match: '* /x'", "has no risk by method"),
+        ("match: GET|POST /x", "has no risk by method"),
+        ("match: GET /x, risk: tiny", "0.yaml:5"),
+    ] {
+        check(route, expected);
+    }
+}
+
+#[test]
+fn refuses_conditions_that_it_cannot_judge() {
+    for (when, expected) in [
+        ("body.a == body.b", "two values of the request"),
+        ("!(body.a == 1)", "can only negate `has(…)`"),
+        ("body.a", "compared with nothing"),
+        ("body == 1", "cannot read `body`"),
+        ("secrets.a == 1", "cannot read `secrets`"),
+        ("query.a == 1", "always a text"),
+        ("body.a < \"b\"", "orders something other than numbers"),
+        ("body.a.startsWith(\"b\")", "cannot call `startsWith`"),
+        ("body.a.exists(x, x == 1)", "cannot use"),
+        ("path.nothing == \"a\"", "captures no `nothing`"),
+        ("body.a in []", "needs a list of literals"),
+        ("body.a ==", "is not an expression"),
+    ] {
+        check(&format!("match: POST /x, when: '{when}'"), expected);
+    }
+    check("match: POST /x, only: [a]", "`only` needs a `when`");
+    check(
+        "match: POST /x, when: has(body.a), only: [a]",
+        "no route without `when`",
+    );
+}
+
+#[test]
+fn refuses_parameters_that_it_cannot_read() {
+    for (params, expected) in [
+        ("{ a: nowhere }", "is not a source"),
+        ("{ a: { type: int } }", "has no `from`"),
+        ("{ a: 'form:x' }", "not supported by this version"),
+        ("{ a: 'path:x' }", "nothing captures `x`"),
+        ("{ a: '$.[' }", "is not a JSONPath"),
+        ("{ a: '$..a..b' }", "more than one `..`"),
+        ("{ a: { from: $.a, pattern: '(' } }", "is not a pattern"),
+        ("{ a: { from: $.a, pattern: 'a)|(b' } }", "is not a pattern"),
+        (
+            "{ a: { from: $.a, pattern: a, type: int } }",
+            "is not a string",
+        ),
+        (
+            "{ a: { from: $.a, merge: [form] } }",
+            "not supported by this version",
+        ),
+        ("{ A: $.a }", "is not a parameter name"),
+        ("{ a: { from: $.a, colour: red } }", "colour"),
+        ("{ a: { from: [] } }", "empty list"),
+    ] {
+        check(&format!("match: POST /x, params: {params}"), expected);
+    }
+    check(
+        "match: POST /x, body: none, params: { a: $.a }",
+        "says `body: none`",
+    );
+    check(
+        "match: POST /x, body: [json, form]",
+        "not supported by this version",
+    );
+    check(
+        "match: POST /x, summary: 'make {b}'",
+        "no parameter of the route",
+    );
+    check("match: POST /x, websocket: true", "websocket");
+    check("match: POST /x, limits: { body: many }", "number of bytes");
+    let long = format!("$.{}", "a.".repeat(100_000));
+    check(
+        &format!("match: POST /x, params: {{ a: {long}a }}"),
+        "is over 1024 bytes",
+    );
+    check(
+        &format!("match: 'GET /{}'", "a/".repeat(100_000)),
+        "is over 2048 bytes",
+    );
+}
+
+#[test]
+fn refuses_heads_that_it_cannot_honour() {
+    for (head, expected) in [
+        ("auth: none\ndomains: ['api-*.test']", "partial label"),
+        (
+            "auth: none\ndomains: ['a.**.test']",
+            "can only be the first",
+        ),
+        ("auth: none\ndomains: ['x.test:0']", "port"),
+        ("auth: none\ndomains: ['x.test', 'x.test']", "listed twice"),
+        (
+            "auth: none\nbase_paths: [/a/]\ndomains: [x.test]",
+            "ends in `/`",
+        ),
+        (
+            "auth: none\nheaders: { Host: a }",
+            "cannot be a default header",
+        ),
+        (
+            "auth: none\ncredentials_in: [cookie]",
+            "is not a place of a credential",
+        ),
+        (
+            "auth: none\nhealth: { request: GET /me }",
+            "is not a low-risk route",
+        ),
+        (
+            "domains: [x.test]",
+            "does not say how a credential is put on",
+        ),
+        ("auth: some", "none"),
+        ("auth: none\nerrors: jira", "errors"),
+        ("auth: none\npaths: { allow: [everything] }", "everything"),
+    ] {
+        let (_, report) = compile(&[&format!("connector: x\n{head}")]);
+        let errors = told(&report, Severity::Error);
+        assert!(
+            errors.contains(expected),
+            "{head}: {errors:?} lacks {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn tells_all_problems_at_once() {
+    let errors = errors(
+        "  - { action: A, match: 'GET x' }\n  - { action: b, match: '* /', params: { c: d } }",
+    );
+    let codes: Vec<&str> = errors
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(codes, ["action", "match", "params", "risk"]);
+}
+
+#[test]
+fn warns_of_what_is_probably_not_meant() {
+    let routes = r#"
+  - { action: a, match: DELETE /a, risk: low }
+  - { action: b, match: POST /b, when: has(body.b) }
+  - { action: c, match: GET elsewhere.test/c }
+  - action: d
+    match: GET /d/{issue_key}
+    tests: [{ request: "GET https://api.test/d/ghp_0123456789abcdefghij", expect: {} }]
+"#;
+    let (_, report) = compile(&[&file(routes)]);
+    assert!(!report.has_errors());
+    let warnings = told(&report, Severity::Warning);
+    for code in [
+        "low-risk-delete",
+        "when-without-plain",
+        "unreachable-route",
+        "loose-identifier",
+        "secret-in-test",
+        "missing-test",
+    ] {
+        assert_eq!(
+            warnings
+                .lines()
+                .filter(|line| line.starts_with(code))
+                .count(),
+            if code == "missing-test" { 3 } else { 1 },
+            "{warnings}"
+        );
+    }
+}
+
+#[test]
+fn has_a_schema() {
+    let schema = schemars::schema_for!(tollgate::connector::Manifest);
+    let text = serde_json::to_string(&schema).unwrap();
+    for key in ["connector", "routes", "match", "merge", "^x-", "none"] {
+        assert!(text.contains(&format!("\"{key}\"")), "{key}");
+    }
+}
