@@ -2,6 +2,9 @@
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
+// Verbs: what happens to a request, in order. The only folder that knows more than one noun.
+pub mod pipeline;
+
 // Connectors and policies of one moment, compiled.
 pub mod snapshot;
 

@@ -1,0 +1,284 @@
+//! What happens to a request, one file a stage: `admit → classify → collect → decide → forward → inject → mask → record`.
+//!
+//! INVARIANT: what was judged is what is sent. INVARIANT: no `Permit`, no upstream.
+
+pub mod admit;
+pub mod classify;
+pub mod collect;
+pub mod decide;
+mod decode;
+pub mod forward;
+mod headers;
+pub mod inject;
+pub mod mask;
+mod outgoing;
+pub mod record;
+pub mod refuse;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use outgoing::Outgoing;
+
+use crate::audit::Journal;
+use crate::connector::Connector;
+use crate::egress::Egress;
+use crate::model::agent::Agent;
+use crate::model::clock::Clock;
+use crate::model::target::Authority;
+use crate::roster::Roster;
+use crate::snapshot::Current;
+use crate::telemetry::metrics::{Metrics, Stage};
+use crate::vault::{Keyring, Opener};
+use collect::Bounds;
+use decide::{Asking, Injection};
+use record::{Ticket, Trail};
+use refuse::{Code, Refusal};
+
+/// What a gateway is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Connectors and policies, swapped live.
+    pub current: Arc<Current>,
+    /// Token to agent.
+    pub roster: Arc<Roster>,
+    /// Sealed credentials in memory.
+    pub keyring: Arc<Keyring>,
+    /// Opens them.
+    pub opener: Opener,
+    /// Where events go.
+    pub journal: Journal,
+    /// Which addresses may be contacted.
+    pub egress: Egress,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What bounds a request.
+    pub bounds: Bounds,
+    /// Bytes of bodies that all requests together may hold.
+    pub body_total: usize,
+    /// The time.
+    pub clock: Clock,
+    /// Keys the hashes by which secret parameters are recorded.
+    pub parameter_key: [u8; 32],
+    /// This gateway's name in `Via`; unique to the instance.
+    pub pseudonym: String,
+}
+
+/// Everything that the stages can reach.
+#[derive(Debug)]
+pub struct Gateway {
+    parts: Parts,
+    bodies: Arc<Semaphore>,
+}
+
+/// A request's head as an edge hands it over: nothing has been judged, nothing removed.
+#[derive(Debug)]
+pub struct Head {
+    /// As sent.
+    pub method: Method,
+    /// What CONNECT, SNI and `Host`/`:authority` agree on (the edge has compared them), or the absolute-form authority.
+    pub authority: Authority,
+    /// Whether the agent speaks TLS to us for this authority, or named `https://`.
+    pub tls: bool,
+    /// Raw path as received, origin form, without query.
+    pub path: String,
+    /// Raw query as received, without `?`.
+    pub query: Option<String>,
+    /// As received, `Proxy-Authorization` included.
+    pub headers: HeaderMap,
+    /// The admission of the tunnel that this request came through; `None` for absolute-form.
+    pub pass: Option<admit::Pass>,
+    /// When its first byte was read.
+    pub received: Instant,
+    /// ULID, also `Tollgate-Request-Id`.
+    pub request_id: String,
+    /// Where the agent connects from, for logs only.
+    pub peer: Option<std::net::SocketAddr>,
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Over the limit in bytes that was asked for.
+    TooLarge(usize),
+    /// The agent sent nothing for too long.
+    TooSlow,
+    /// The agent left, or sent something that is no body.
+    Broken(String),
+}
+
+/// Reads a request's body on demand; the edge implements it. Answers `Expect: 100-continue` when it starts.
+#[async_trait]
+pub trait BodyReader: Send {
+    /// Returns whether the request surely has none.
+    fn is_empty(&self) -> bool;
+
+    /// Reads it whole, at most `limit` bytes; the edge replays the outgoing body in its place.
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault>;
+}
+
+/// Proof that a request may go upstream, once. Only this folder makes one.
+#[derive(Debug)]
+pub struct Permit {
+    outgoing: Outgoing,
+    injection: Injection,
+    agent: Arc<Agent>,
+    connector: Arc<Connector>,
+    request_id: String,
+    /// Bytes of the global body budget that the outgoing body holds.
+    _budget: Option<OwnedSemaphorePermit>,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Puts a gateway together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let bodies = Arc::new(Semaphore::new(parts.body_total.min(Semaphore::MAX_PERMITS)));
+        Self { parts, bodies }
+    }
+
+    /// Returns the parts.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Makes the id of a new request.
+    #[must_use]
+    pub fn request_id(&self) -> String {
+        ulid::Ulid::from_datetime(self.parts.clock.now()).to_string()
+    }
+
+    /// Reserves memory for a body before it is read. Over the budget is a refusal, never an allocation.
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        Arc::clone(&self.bodies)
+            .try_acquire_many_owned(permits)
+            .map_err(|_| Refusal::because(Code::Busy, Code::Busy.sentence()))
+    }
+}
+
+// === impl Permit ===
+
+impl Permit {
+    /// Returns the request as it will be sent, still without its credential.
+    #[must_use]
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
+    }
+
+    /// Returns the exchange's id.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Returns the connector's id, for metrics.
+    #[must_use]
+    pub fn connector(&self) -> &str {
+        self.connector.id()
+    }
+}
+
+/// Runs every stage that comes before the upstream is contacted. The ticket goes with the exchange: its drop writes `finished`.
+///
+/// # Errors
+/// A refusal, already recorded.
+pub async fn judge(
+    gateway: &Arc<Gateway>,
+    mut head: Head,
+    body: &mut dyn BodyReader,
+) -> Result<(Permit, Ticket), Refusal> {
+    let agent = match head.pass {
+        Some(pass) => admit::again(gateway, pass)
+            .ok_or_else(|| Refusal::new(Code::ProxyAuthenticationRequired, &head.request_id))?,
+        None => admit::admit(gateway, &head.headers).map(|(_, agent)| agent)?,
+    };
+    let mut trail = Trail::new(gateway, &head, &agent);
+    match stages(gateway, &agent, &mut head, body, &mut trail).await {
+        Ok(permit) => match trail.permitted().await {
+            Ok(ticket) => Ok((permit, ticket)),
+            Err(error) => {
+                tracing::error!(request.id = %head.request_id, %error, "refused: the journal cannot be written");
+                Err(Refusal::new(Code::JournalUnavailable, &head.request_id))
+            }
+        },
+        Err(refusal) => {
+            let refusal = Refusal {
+                request_id: head.request_id,
+                ..refusal
+            };
+            trail.refused(&refusal).await;
+            Err(refusal)
+        }
+    }
+}
+
+async fn stages(
+    gateway: &Arc<Gateway>,
+    agent: &Arc<Agent>,
+    head: &mut Head,
+    body: &mut dyn BodyReader,
+    trail: &mut Trail,
+) -> Result<Permit, Refusal> {
+    let parts = &gateway.parts;
+    // One moment for the whole request.
+    let snapshot = parts.current.snapshot();
+    let declared = declared_length(&head.headers);
+    let started = Instant::now();
+    let mut classified = classify::classify(&snapshot, head)?;
+    let started = staged(gateway, Stage::Classify, started);
+    headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
+    trail.note_classified(&classified);
+    let budget = match collect::wanted(&classified, parts.bounds)? {
+        Some((_, limit)) if !body.is_empty() => {
+            Some(gateway.reserve(declared.unwrap_or(limit).min(limit))?)
+        }
+        _ => None,
+    };
+    let collected = collect::collect(&mut classified, body, parts.bounds).await?;
+    let started = staged(gateway, Stage::Collect, started);
+    trail.note_collected(&collected);
+    let asking = Asking {
+        agent,
+        keyring: &parts.keyring,
+        now: parts.clock.now(),
+    };
+    let (ruling, injection) = decide::decide(&snapshot, asking, &classified, &collected);
+    staged(gateway, Stage::Decide, started);
+    trail.note_decided(ruling, injection.as_ref().ok());
+    let injection = injection?;
+    let connector = Arc::clone(&classified.place.connector);
+    let outgoing = outgoing::build(classified, collected.body, &injection);
+    let request_id = head.request_id.clone();
+    Ok(Permit {
+        outgoing,
+        injection,
+        agent: Arc::clone(agent),
+        connector,
+        request_id,
+        _budget: budget,
+    })
+}
+
+/// Records how long a stage took; returns when the next one starts.
+fn staged(gateway: &Gateway, stage: Stage, started: Instant) -> Instant {
+    let now = Instant::now();
+    gateway
+        .parts
+        .metrics
+        .staged(stage, now.duration_since(started));
+    now
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,97 @@
+//! Admit: a head in, the agent who asks out.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::PROXY_AUTHORIZATION;
+
+use super::Gateway;
+use super::refuse::{Code, Refusal};
+use crate::model::agent::Agent;
+use crate::roster::TokenHash;
+
+/// Longest `Proxy-Authorization` that is looked at, in bytes.
+const MAX_HEADER: usize = 1024;
+
+/// Proof that a tunnel was opened with a token. The agent is looked up again on every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass(TokenHash);
+
+/// Admits a CONNECT (or an absolute-form request) by its `Proxy-Authorization`: Basic `name:token`, Bearer, or the bare token.
+///
+/// # Errors
+/// 407 for no or an unknown token.
+pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>), Refusal> {
+    let refuse = || {
+        gateway
+            .parts
+            .metrics
+            .refused("", "", Code::ProxyAuthenticationRequired.as_str());
+        Refusal::new(Code::ProxyAuthenticationRequired, &gateway.request_id())
+    };
+    let mut values = headers.get_all(PROXY_AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(refuse());
+    };
+    let presented = value
+        .to_str()
+        .ok()
+        .filter(|text| text.len() <= MAX_HEADER)
+        .and_then(read)
+        .ok_or_else(refuse)?;
+    let pass = Pass(TokenHash::of(&presented.token));
+    let agent = again(gateway, pass).ok_or_else(refuse)?;
+    let named = presented
+        .name
+        .is_none_or(|name| name.is_empty() || name == agent.name.as_str());
+    if named {
+        Ok((pass, agent))
+    } else {
+        Err(refuse())
+    }
+}
+
+/// Looks the agent of a tunnel up again, so that removing it works inside open tunnels.
+#[must_use]
+pub fn again(gateway: &Gateway, pass: Pass) -> Option<Arc<Agent>> {
+    gateway
+        .parts
+        .roster
+        .find(&pass.0, gateway.parts.clock.now())
+}
+
+struct Presented {
+    /// What Basic has before the colon.
+    name: Option<String>,
+    token: zeroize::Zeroizing<String>,
+}
+
+fn read(text: &str) -> Option<Presented> {
+    let (scheme, rest) = text.trim().split_once(' ').unwrap_or(("", text.trim()));
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = zeroize::Zeroizing::new(STANDARD.decode(rest.trim()).ok()?);
+        let pair = std::str::from_utf8(&decoded).ok()?;
+        // `http://TOKEN@proxy` gives the token as name and an empty password.
+        return Some(match pair.split_once(':') {
+            Some((token, "")) => Presented {
+                name: None,
+                token: token.to_owned().into(),
+            },
+            Some((name, token)) => Presented {
+                name: Some(name.to_owned()),
+                token: token.to_owned().into(),
+            },
+            None => Presented {
+                name: None,
+                token: pair.to_owned().into(),
+            },
+        });
+    }
+    let bearer = scheme.is_empty() || scheme.eq_ignore_ascii_case("bearer");
+    (bearer && !rest.is_empty()).then(|| Presented {
+        name: None,
+        token: rest.trim().to_owned().into(),
+    })
+}

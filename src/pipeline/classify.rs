@@ -1,0 +1,134 @@
+//! Classify: a head in, the canonical target and the routes that it can mean out. A plain function of values.
+
+use http::{HeaderMap, Method};
+
+use super::Head;
+use super::headers::{self, Listed};
+use super::refuse::{Code, Refusal};
+use crate::connector::{Candidates, Connector, Place};
+use crate::model::target::{Path, Query, Target};
+use crate::snapshot::Snapshot;
+
+/// A request whose target is canonical and whose headers are those that will be sent.
+#[derive(Debug)]
+pub struct Classified {
+    /// Method, host, path, query.
+    pub target: Target,
+    /// Without hop-by-hop, nominated and underscored names.
+    pub headers: HeaderMap,
+    /// Whose domain it is.
+    pub place: Place,
+    /// What it can mean.
+    pub candidates: Candidates,
+}
+
+impl Classified {
+    /// Returns the connector whose domain the target is in.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.place.connector
+    }
+}
+
+/// Finds the connector and the routes. The head's headers are taken out of it.
+///
+/// # Errors
+/// `no_connector`, `not_canonical`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
+pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refusal> {
+    if matches!(head.method, Method::TRACE | Method::CONNECT) {
+        return Err(Refusal::because(
+            Code::BadRequest,
+            format!("{} is never forwarded.", head.method),
+        ));
+    }
+    let not_canonical =
+        |error: &dyn std::fmt::Display| Refusal::because(Code::NotCanonical, sentence(error));
+    let path = Path::parse(&head.path).map_err(|error| not_canonical(&error))?;
+    let query = Query::parse(head.query.as_deref()).map_err(|error| not_canonical(&error))?;
+    let mut headers = std::mem::take(&mut head.headers);
+    headers::strip_hop_by_hop(&mut headers);
+    let place = snapshot
+        .catalog()
+        .locate(&head.authority, &path)
+        .ok_or_else(|| no_connector(snapshot, head))?;
+    let connector = &place.connector;
+    if !head.tls && (head.authority.port == 443 || !connector.allows_plaintext()) {
+        return Err(Refusal::because(
+            Code::Plaintext,
+            Code::Plaintext.sentence(),
+        ));
+    }
+    check_spelling(connector, &path)?;
+    check_overrides(connector, &headers, &query)?;
+    let candidates = place.candidates(&head.method, &query);
+    let target = Target {
+        method: head.method.clone(),
+        authority: head.authority.clone(),
+        path,
+        query,
+        tls: head.tls,
+    };
+    Ok(Classified {
+        target,
+        headers,
+        place,
+        candidates,
+    })
+}
+
+/// Refuses a path that servers read differently, unless the connector's API needs it.
+fn check_spelling(connector: &Connector, path: &Path) -> Result<(), Refusal> {
+    let odd = path.oddities().without(connector.allowed_oddities());
+    if odd.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("The path is spelled in a way that servers read differently ({odd}).");
+    Err(Refusal::because(Code::NotCanonical, detail))
+}
+
+/// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
+fn check_overrides(
+    connector: &Connector,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<(), Refusal> {
+    let overrides = connector.method_overrides();
+    headers::check(
+        headers,
+        Listed {
+            parameters: connector.listed_headers(),
+            overrides,
+        },
+    )?;
+    let mut names = query.pairs().map(|(name, _)| name);
+    if names.any(|name| name.eq_ignore_ascii_case("_method"))
+        && !overrides.iter().any(|listed| listed == "_method")
+    {
+        let detail = "The query key `_method` overrides the method that is judged; leave it out.";
+        return Err(Refusal::because(Code::MethodOverride, detail));
+    }
+    Ok(())
+}
+
+fn no_connector(snapshot: &Snapshot, head: &Head) -> Refusal {
+    let detail = if snapshot.catalog().knows(&head.authority) {
+        format!(
+            "A connector covers `{}`, but not this path.",
+            head.authority
+        )
+    } else {
+        format!("No connector covers `{}`.", head.authority)
+    };
+    Refusal::because(Code::NoConnector, detail)
+}
+
+/// Makes a sentence of an error's text.
+fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}

@@ -1,0 +1,152 @@
+//! Collect: a classified request and its body in, the actions that it is out. The body is read only if a candidate route reads it.
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+use super::classify::Classified;
+use super::decode;
+use super::refuse::{Code, Refusal};
+use super::{BodyFault, BodyReader};
+use crate::connector::{BodyEncoding, BodyNeed, Reading};
+use crate::model::action::Action;
+
+/// A request that is understood.
+#[derive(Debug)]
+pub struct Collected {
+    /// At least one, at most the limit.
+    pub actions: Vec<Action>,
+    /// The decoded body that was judged; `None` where nobody read it.
+    pub body: Option<Bytes>,
+    /// How it was read.
+    pub encoding: Option<BodyEncoding>,
+}
+
+/// What bounds the reading of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of a body, on the wire and decoded, where the route does not say.
+    pub body: usize,
+    /// Actions of one request.
+    pub actions: usize,
+    /// Values of one JSON body.
+    pub json_nodes: usize,
+}
+
+/// Returns how the body must be read and up to how many bytes, or `None` where it is streamed.
+///
+/// # Errors
+/// `unsupported_media` where the headers already tell that it cannot be read.
+pub fn wanted(
+    classified: &Classified,
+    bounds: Bounds,
+) -> Result<Option<(BodyEncoding, usize)>, Refusal> {
+    let BodyNeed::Read { encoding, limit } = classified.candidates.body_need() else {
+        return Ok(None);
+    };
+    check_charset(&classified.headers)?;
+    Ok(Some((encoding, limit.unwrap_or(bounds.body))))
+}
+
+/// Reads the body where a candidate reads it, and names the actions.
+///
+/// # Errors
+/// 400, 413 and 415 as the contract says; the codes are the connector's.
+pub async fn collect(
+    classified: &mut Classified,
+    body: &mut dyn BodyReader,
+    bounds: Bounds,
+) -> Result<Collected, Refusal> {
+    let (bytes, encoding) = match wanted(classified, bounds)? {
+        None => (None, None),
+        Some((encoding, _)) if body.is_empty() => (Some(Bytes::new()), Some(encoding)),
+        Some((encoding, limit)) => {
+            let raw = body.read(limit).await.map_err(|cause| fault(&cause))?;
+            (
+                Some(decode::decode(&classified.headers, raw, limit)?),
+                Some(encoding),
+            )
+        }
+    };
+    understand(classified, bytes, encoding, bounds)
+}
+
+/// Names the actions of a request whose body, if it is read at all, is at hand; sets `Content-Type` to what was judged.
+///
+/// # Errors
+/// 400 with the connector's code.
+pub fn understand(
+    classified: &mut Classified,
+    body: Option<Bytes>,
+    encoding: Option<BodyEncoding>,
+    bounds: Bounds,
+) -> Result<Collected, Refusal> {
+    classified.candidates.limit_nodes(bounds.json_nodes);
+    let reading = Reading {
+        target: &classified.target,
+        headers: &classified.headers,
+        body: body.as_deref(),
+    };
+    let actions = classified
+        .candidates
+        .understand(&reading)
+        .map_err(|error| Refusal::because(Code::Unreadable(error.code), error.detail))?;
+    if actions.len() > bounds.actions {
+        return Err(Refusal::because(
+            Code::TooManyActions,
+            Code::TooManyActions.sentence(),
+        ));
+    }
+    if let (Some(bytes), Some(encoding)) = (&body, encoding) {
+        classified.headers.remove(CONTENT_ENCODING);
+        if bytes.is_empty() {
+            classified.headers.remove(CONTENT_TYPE);
+        } else {
+            classified.headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static(encoding.content_type()),
+            );
+        }
+    }
+    Ok(Collected {
+        actions,
+        body,
+        encoding,
+    })
+}
+
+fn fault(fault: &BodyFault) -> Refusal {
+    match fault {
+        BodyFault::TooLarge(limit) => Refusal::because(
+            Code::BodyTooLarge,
+            format!("The body is over {limit} bytes, the most that is judged."),
+        ),
+        BodyFault::TooSlow => Refusal::because(Code::BodyTooSlow, Code::BodyTooSlow.sentence()),
+        BodyFault::Broken(_) => {
+            Refusal::because(Code::BadRequest, "The body ended early or is malformed.")
+        }
+    }
+}
+
+/// UTF-8 is the only charset whose bytes every reader takes for the same text.
+fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
+    for value in headers.get_all(CONTENT_TYPE) {
+        let text = value.to_str().unwrap_or("charset=?").to_ascii_lowercase();
+        let charset = text
+            .split(';')
+            .skip(1)
+            .filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+        for charset in charset {
+            if !matches!(
+                charset.trim_matches(['"', ' ']),
+                "utf-8" | "utf8" | "us-ascii"
+            ) {
+                return Err(Refusal::because(
+                    Code::UnsupportedMedia,
+                    "Only UTF-8 bodies are read.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

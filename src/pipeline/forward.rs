@@ -1,0 +1,70 @@
+//! Forward: a permit in, pinned addresses out. No name is looked up before a permit.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+
+use super::refuse::{Code, Refusal};
+use super::{Gateway, Permit};
+use crate::egress::EgressError;
+use crate::model::target::Host;
+
+/// Where a permitted request goes.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// To try in order; never empty.
+    pub addresses: Vec<SocketAddr>,
+    /// TLS to the upstream, always verified.
+    pub tls: bool,
+    /// The name that the certificate must be for; never empty.
+    pub server_name: String,
+    /// Upstream connections are shared only within one key: agent and credential.
+    pub group_key: u64,
+}
+
+/// Resolves and pins.
+///
+/// # Errors
+/// `forbidden_address`, `unresolvable`.
+pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, Refusal> {
+    let authority = &permit.outgoing().authority;
+    let addresses = gateway
+        .parts
+        .egress
+        .resolve(authority)
+        .await
+        .map_err(|error| {
+            tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
+            match error {
+                EgressError::Forbidden(_) => refusal(permit, Code::ForbiddenAddress),
+                EgressError::Unresolvable(_) | EgressError::Timeout(_) => {
+                    refusal(permit, Code::Unresolvable)
+                }
+            }
+        })?;
+    if addresses.is_empty() {
+        return Err(refusal(permit, Code::Unresolvable));
+    }
+    let server_name = match &authority.host {
+        Host::Name(name) => name.to_string(),
+        Host::Ip(address) => address.to_string(),
+    };
+    Ok(Destination {
+        addresses,
+        tls: permit.outgoing().tls,
+        server_name,
+        group_key: group_key(permit),
+    })
+}
+
+fn refusal(permit: &Permit, code: Code) -> Refusal {
+    Refusal::new(code, permit.request_id())
+}
+
+/// Connections are pooled per agent and credential, so that what an upstream ties to a connection stays with one of them.
+fn group_key(permit: &Permit) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    permit.agent.name.hash(&mut hasher);
+    permit.injection.credential().hash(&mut hasher);
+    permit.outgoing().authority.hash(&mut hasher);
+    hasher.finish()
+}

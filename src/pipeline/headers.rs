@@ -1,0 +1,155 @@
+//! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, overrides and identity switches refused.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::{HeaderMap, HeaderValue};
+
+use super::refuse::{Code, Refusal};
+
+/// What concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway itself.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The same, by names that the `http` crate has no constant for; forwarding headers would let an agent choose what an
+/// upstream behind proxies takes for host, scheme, path or client.
+const DROPPED: [&str; 12] = [
+    "keep-alive",
+    "proxy-connection",
+    "http2-settings",
+    "expect",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-prefix",
+    "x-real-ip",
+];
+
+/// Headers by which frameworks take another method than the one sent.
+const METHOD_OVERRIDES: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Headers by which servers take another URL than the one sent.
+const URL_OVERRIDES: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+];
+
+/// Headers that switch identity or tenant: parameters of a connector, or refused. A trailing `*` is a prefix.
+const IDENTITY: [&str; 12] = [
+    "sudo",
+    "impersonate-*",
+    "x-impersonate-*",
+    "stripe-account",
+    "stripe-context",
+    "x-on-behalf-of",
+    "x-act-as",
+    "x-acting-as",
+    "x-tenant-id",
+    "xero-tenant-id",
+    "mscrmcallerid",
+    "callerobjectid",
+];
+
+/// What a connector says about headers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed<'a> {
+    /// Lower-case names that its routes read as parameters.
+    pub(super) parameters: &'a [String],
+    /// Lower-case names of method overrides that its API needs.
+    pub(super) overrides: &'a [String],
+}
+
+/// Removes what concerns this hop only: fixed names, those that `Connection` nominates, names with `_`.
+///
+/// Runs before anything is judged, so a header that a policy or route sees is one that is sent.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&nominated) {
+        headers.remove(name);
+    }
+    for name in DROPPED {
+        headers.remove(name);
+    }
+    // WSGI, CGI and others read `X_Y` as `X-Y`.
+    let underscored: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .cloned()
+        .collect();
+    for name in underscored {
+        headers.remove(name);
+    }
+}
+
+/// Refuses headers by which an upstream would do something other than what is judged.
+pub(super) fn check(headers: &HeaderMap, listed: Listed<'_>) -> Result<(), Refusal> {
+    for name in headers.keys().map(HeaderName::as_str) {
+        let known = |names: &[String]| names.iter().any(|known| known == name);
+        let overrides = METHOD_OVERRIDES.contains(&name) && !known(listed.overrides);
+        if overrides || URL_OVERRIDES.contains(&name) {
+            let detail = format!(
+                "The header `{name}` overrides the method or URL that is judged; leave it out."
+            );
+            return Err(Refusal::because(Code::MethodOverride, detail));
+        }
+        let identity = IDENTITY
+            .iter()
+            .any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix),
+                None => *pattern == name,
+            });
+        if identity && !known(listed.parameters) {
+            let detail = format!(
+                "The header `{name}` switches identity, and the connector does not list it."
+            );
+            return Err(Refusal::because(Code::IdentityHeader, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a request that has been through this gateway, and adds this gateway to `Via` (RFC 9110 section 7.6.3).
+pub(super) fn pass_via(headers: &mut HeaderMap, pseudonym: &str) -> Result<(), Refusal> {
+    let seen = headers
+        .get_all(VIA)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|hop| hop.split_whitespace().nth(1) == Some(pseudonym));
+    if seen {
+        return Err(Refusal::because(
+            Code::LoopDetected,
+            Code::LoopDetected.sentence(),
+        ));
+    }
+    if let Ok(value) = HeaderValue::from_str(&format!("1.1 {pseudonym}")) {
+        headers.append(VIA, value);
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Inject: a permit and the outgoing request in, the request with its credential out. Repeatable on a fresh copy.
+//!
+//! INVARIANT: a credential is put on only with a permit, only over TLS, only where its binding says.
+
+use super::decide::Injection;
+use super::refuse::{Code, Refusal};
+use super::{Gateway, Outgoing, Permit};
+use crate::auth;
+use crate::model::credential::SealedCredential;
+use crate::vault;
+
+/// Puts the credential on, if the permit carries one.
+///
+/// # Errors
+/// `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
+pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Result<(), Refusal> {
+    let (credential, owner) = match &permit.injection {
+        Injection::Credential(credential) => (credential, Owner::Gateway),
+        Injection::AgentOwned(credential) => (credential, Owner::Agent),
+        Injection::Bare => return Ok(()),
+    };
+    apply(gateway, permit, (credential, owner), outgoing).map_err(|reason| {
+        tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
+        Refusal::new(Code::CredentialUnhealthy, permit.request_id())
+    })
+}
+
+/// Whose bytes go upstream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Gateway,
+    Agent,
+}
+
+fn apply(
+    gateway: &Gateway,
+    permit: &Permit,
+    (credential, owner): (&SealedCredential, Owner),
+    outgoing: &mut Outgoing,
+) -> Result<(), String> {
+    if !outgoing.tls {
+        return Err("the request does not go over TLS".to_owned());
+    }
+    // The agent may have lost it, or the operator bound it elsewhere, since the decision.
+    if !vault::binds(
+        credential,
+        &outgoing.authority,
+        &outgoing.path,
+        &permit.agent.name,
+    ) {
+        return Err("the credential is not bound to where the request goes".to_owned());
+    }
+    let fields = gateway
+        .parts
+        .opener
+        .open(credential)
+        .map_err(|error| error.to_string())?;
+    if owner == Owner::Agent {
+        // Opening it has shown that its row is as it was sealed; there is nothing to put on.
+        return Ok(());
+    }
+    let scheme = permit
+        .connector
+        .schemes()
+        .iter()
+        .find(|scheme| scheme.id == credential.scheme)
+        .ok_or_else(|| format!("the connector has no auth scheme `{}`", credential.scheme))?;
+    let mut place = auth::Outgoing {
+        headers: &mut outgoing.headers,
+        query: &mut outgoing.query,
+    };
+    scheme
+        .apply(&fields, &mut place)
+        .map_err(|error| error.to_string())
+}

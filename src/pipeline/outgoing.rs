@@ -1,0 +1,93 @@
+//! A judged request in, the request as it will be sent out: built from what was judged, never from what was received.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::classify::Classified;
+use super::decide::Injection;
+use crate::model::target::Authority;
+
+/// A request as it will be sent.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Judged.
+    pub method: Method,
+    /// Where to.
+    pub authority: Authority,
+    /// TLS to the upstream.
+    pub tls: bool,
+    /// Canonical path.
+    pub path: String,
+    /// As received, or with a credential in it.
+    pub query: Option<String>,
+    /// Everything that goes upstream but framing (`Content-Length`, `Transfer-Encoding`, `Connection`), which the edge sets;
+    /// `host` included.
+    pub headers: HeaderMap,
+    /// What was read and judged; `None` where the body is streamed or there is none.
+    pub body: Option<Bytes>,
+}
+
+/// Builds the outgoing request: every place where the API takes a credential is emptied, unless the agent's own stays.
+pub(super) fn build(
+    classified: Classified,
+    body: Option<Bytes>,
+    injection: &Injection,
+) -> Outgoing {
+    let Classified {
+        target,
+        mut headers,
+        place,
+        candidates: _,
+    } = classified;
+    let mut query = target.query.raw().map(str::to_owned);
+    if !matches!(injection, Injection::AgentOwned(_)) {
+        let places = place.connector.credential_places();
+        headers.remove(AUTHORIZATION);
+        headers.remove(COOKIE);
+        for name in &places.headers {
+            headers.remove(name.as_str());
+        }
+        query = query.and_then(|query| without(&query, &places.query));
+    }
+    for (name, value) in place.connector.default_headers() {
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    let default_port = if target.tls { 443 } else { 80 };
+    let host = if target.authority.port == default_port {
+        target.authority.host.to_string()
+    } else {
+        target.authority.to_string()
+    };
+    if let Ok(host) = HeaderValue::from_str(&host) {
+        headers.insert(HOST, host);
+    }
+    let path = target.path.as_str().to_owned();
+    Outgoing {
+        method: target.method,
+        authority: target.authority,
+        tls: target.tls,
+        path,
+        query,
+        headers,
+        body,
+    }
+}
+
+/// Takes the pairs of these names out, comparing decoded names without case; the rest stays byte for byte.
+fn without(query: &str, names: &[String]) -> Option<String> {
+    let named = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or(pair).replace('+', " ");
+        let name = percent_encoding::percent_decode_str(&name)
+            .decode_utf8_lossy()
+            .into_owned();
+        names.iter().any(|known| known.eq_ignore_ascii_case(&name))
+    };
+    if !query.split('&').any(|pair| named(&pair)) {
+        return Some(query.to_owned());
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}

@@ -1,0 +1,226 @@
+//! Record: two events per exchange, `decided` before anything leaves and `finished` when its state drops; one for a refusal.
+//!
+//! INVARIANT: never a secret, never a body, never a query.
+
+mod draft;
+mod shown;
+mod ticket;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::admit::{self, Pass};
+use super::classify::Classified;
+use super::collect::Collected;
+use super::decide::Injection;
+use super::refuse::Refusal;
+use super::{Gateway, Head};
+use crate::audit::JournalError;
+use crate::model::agent::Agent;
+use crate::model::event::{Event, EventKind};
+use crate::policy::Ruling;
+use draft::Draft;
+use shown::{bounded, parameters};
+
+pub use ticket::{Outcome, Ticket};
+
+/// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
+const MAX_PATH: usize = 2048;
+
+/// What is known of a request so far.
+#[derive(Debug)]
+pub(super) struct Trail {
+    gateway: Arc<Gateway>,
+    received: Instant,
+    request_id: String,
+    agent: String,
+    connector: String,
+    actions: Vec<(String, &'static str)>,
+    body: Map<String, Json>,
+}
+
+/// Keeps a refusal that the edge made before there was a head to judge: names that disagree, HTTP that is none, a drain.
+///
+/// Without an agent it is only counted: what anybody can cause must not grow the journal.
+pub async fn refused_early(
+    gateway: &Arc<Gateway>,
+    pass: Option<Pass>,
+    host: &str,
+    refusal: &Refusal,
+) {
+    let code = refusal.code.as_str();
+    let agent = pass.and_then(|pass| admit::again(gateway, pass));
+    let name = agent.as_ref().map_or("", |agent| agent.name.as_str());
+    gateway.parts.metrics.refused(name, "", code);
+    if agent.is_none() {
+        return;
+    }
+    let mut body = Map::new();
+    body.insert("agent".into(), name.into());
+    body.insert("host".into(), bounded(host, MAX_PATH));
+    body.insert("code".into(), code.into());
+    body.insert("decision".into(), refusal.code.decision().into());
+    let draft = Draft {
+        kind: EventKind::Decided,
+        request_id: &refusal.request_id,
+        agent: name,
+        action: "",
+        decision: refusal.code.decision(),
+        code,
+    };
+    if let Err(error) = gateway
+        .parts
+        .journal
+        .append(draft.event(gateway, body))
+        .await
+    {
+        tracing::error!(request.id = %refusal.request_id, %error, "a refusal was not recorded");
+    }
+}
+
+// === impl Trail ===
+
+impl Trail {
+    pub(super) fn new(gateway: &Arc<Gateway>, head: &Head, agent: &Agent) -> Self {
+        let mut body = Map::new();
+        body.insert("agent".into(), agent.name.as_str().into());
+        body.insert("method".into(), head.method.as_str().into());
+        body.insert("host".into(), head.authority.to_string().into());
+        body.insert("path".into(), bounded(&head.path, MAX_PATH));
+        Self {
+            gateway: Arc::clone(gateway),
+            received: head.received,
+            request_id: head.request_id.clone(),
+            agent: agent.name.as_str().to_owned(),
+            connector: String::new(),
+            actions: Vec::new(),
+            body,
+        }
+    }
+
+    pub(super) fn note_classified(&mut self, classified: &Classified) {
+        classified.connector().id().clone_into(&mut self.connector);
+        self.body
+            .insert("connector".into(), self.connector.as_str().into());
+        self.body.insert(
+            "path".into(),
+            bounded(classified.target.path.as_str(), MAX_PATH),
+        );
+    }
+
+    pub(super) fn note_collected(&mut self, collected: &Collected) {
+        let key = &self.gateway.parts.parameter_key;
+        let actions = collected.actions.iter().map(|action| {
+            json!({
+                "name": action.name.as_str(),
+                "risk": action.risk.as_str(),
+                "params": parameters(key, &action.params),
+            })
+        });
+        self.body.insert("actions".into(), actions.collect());
+        if let Some(body) = &collected.body {
+            self.body.insert("body_bytes".into(), body.len().into());
+        }
+        self.actions = collected
+            .actions
+            .iter()
+            .map(|action| (action.name.to_string(), action.risk.as_str()))
+            .collect();
+    }
+
+    pub(super) fn note_decided(&mut self, ruling: Ruling, injection: Option<&Injection>) {
+        self.body.insert("by".into(), ruling.by.into());
+        if !ruling.failures.is_empty() {
+            self.body.insert("failures".into(), ruling.failures.into());
+        }
+        if let Some(credential) = injection.and_then(Injection::credential) {
+            self.body
+                .insert("credential".into(), credential.as_str().into());
+        }
+    }
+
+    /// Writes `decided` for a permitted request and returns once it is durable.
+    pub(super) async fn permitted(self) -> Result<Ticket, JournalError> {
+        let action = self.first_action();
+        self.count("allow");
+        let event = self.event("allow", "");
+        let Self {
+            gateway,
+            received,
+            request_id,
+            agent,
+            connector,
+            ..
+        } = self;
+        gateway.parts.journal.append(event).await?;
+        let exchange = gateway.parts.metrics.exchange();
+        let overhead = received.elapsed();
+        Ok(Ticket {
+            overhead,
+            _exchange: exchange,
+            gateway,
+            received,
+            request_id,
+            agent,
+            connector,
+            action,
+            outcome: None,
+            sent: 0,
+            received_bytes: 0,
+        })
+    }
+
+    /// Writes the one record of a refusal. The refusal stands whether or not it could be written.
+    pub(super) async fn refused(mut self, refusal: &Refusal) {
+        let code = refusal.code.as_str();
+        self.count(refusal.code.decision());
+        self.gateway
+            .parts
+            .metrics
+            .refused(&self.agent, &self.connector, code);
+        self.body.insert("code".into(), code.into());
+        tracing::info!(
+            request.id = %self.request_id,
+            agent.id = %self.agent,
+            action.id = %self.first_action(),
+            code,
+            "refused"
+        );
+        let event = self.event(refusal.code.decision(), code);
+        if let Err(error) = self.gateway.parts.journal.append(event).await {
+            tracing::error!(request.id = %self.request_id, %error, "a refusal was not recorded");
+        }
+    }
+
+    fn count(&self, decision: &'static str) {
+        for (action, _) in &self.actions {
+            self.gateway
+                .parts
+                .metrics
+                .decided(&self.agent, &self.connector, action, decision);
+        }
+    }
+
+    fn first_action(&self) -> String {
+        self.actions
+            .first()
+            .map(|(name, _)| name.clone())
+            .unwrap_or_default()
+    }
+
+    fn event(&self, decision: &str, code: &str) -> Event {
+        let mut body = self.body.clone();
+        body.insert("decision".into(), decision.into());
+        let draft = Draft {
+            kind: EventKind::Decided,
+            request_id: &self.request_id,
+            agent: &self.agent,
+            action: &self.first_action(),
+            decision,
+            code,
+        };
+        draft.event(&self.gateway, body)
+    }
+}

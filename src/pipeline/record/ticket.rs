@@ -1,0 +1,113 @@
+//! Ticket: a permitted exchange while it lives; its drop writes `finished`, whatever happened.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Map;
+
+use super::draft::Draft;
+use crate::model::event::EventKind;
+use crate::pipeline::Gateway;
+use crate::telemetry::metrics::{Active, UpstreamError};
+
+/// The open record of one permitted exchange. Dropping it writes `finished`.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) received: Instant,
+    pub(super) request_id: String,
+    pub(super) agent: String,
+    pub(super) connector: String,
+    pub(super) action: String,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) sent: u64,
+    pub(super) received_bytes: u64,
+    /// What the stages before the upstream took.
+    pub(super) overhead: Duration,
+    pub(super) _exchange: Active,
+}
+
+/// What became of a permitted request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream answered with this status.
+    Answered(u16),
+    /// The upstream could not be reached or broke off.
+    UpstreamFailed(UpstreamError),
+    /// The agent left first.
+    AgentLeft,
+    /// Refused after the permit (`forward`, `inject`), with this code.
+    Refused(&'static str),
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    /// Notes that bytes went to the upstream, so the request may have taken effect.
+    pub fn note_sent(&mut self, bytes: u64) {
+        self.sent = self.sent.saturating_add(bytes);
+    }
+
+    /// Notes bytes of the answer's body.
+    pub fn note_received(&mut self, bytes: u64) {
+        self.received_bytes = self.received_bytes.saturating_add(bytes);
+    }
+
+    /// Says how it ended; the last word counts.
+    pub fn note_outcome(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
+    /// Returns the id for `Tollgate-Request-Id`.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let parts = &self.gateway.parts;
+        let elapsed = self.received.elapsed();
+        parts.metrics.answered(elapsed, self.overhead);
+        let mut body = Map::new();
+        body.insert(
+            "duration_ms".into(),
+            u64::try_from(elapsed.as_millis())
+                .unwrap_or(u64::MAX)
+                .into(),
+        );
+        body.insert("request_bytes".into(), self.sent.into());
+        body.insert("response_bytes".into(), self.received_bytes.into());
+        let mut code = "";
+        let outcome = match self.outcome.take() {
+            Some(Outcome::Answered(status)) => {
+                body.insert("status".into(), status.into());
+                "answered"
+            }
+            Some(Outcome::UpstreamFailed(kind)) => {
+                parts.metrics.upstream_failed(&self.connector, kind);
+                body.insert("failure".into(), kind.as_str().into());
+                "upstream_failed"
+            }
+            Some(Outcome::AgentLeft) => "agent_left",
+            Some(Outcome::Refused(refusal)) => {
+                parts.metrics.refused(&self.agent, &self.connector, refusal);
+                code = refusal;
+                body.insert("code".into(), refusal.into());
+                "refused"
+            }
+            None => "unknown",
+        };
+        body.insert("outcome".into(), outcome.into());
+        let draft = Draft {
+            kind: EventKind::Finished,
+            request_id: &self.request_id,
+            agent: &self.agent,
+            action: &self.action,
+            decision: "",
+            code,
+        };
+        parts.journal.append_later(draft.event(&self.gateway, body));
+    }
+}

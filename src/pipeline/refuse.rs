@@ -1,0 +1,301 @@
+//! Refuse: every way to say no, its code, status and words. The agent reads coarse reasons, never a policy's condition or an internal error.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// Set on every answer, the upstream's too.
+pub const REQUEST_ID: &str = "tollgate-request-id";
+
+/// Set on every refusal: the code.
+pub const CODE: &str = "tollgate-code";
+
+/// Set on every answer: `allow`, `deny`, `require_approval`.
+pub const DECISION: &str = "tollgate-decision";
+
+/// Seconds after which an agent may try again what a limit refused.
+const RETRY_SECONDS: &str = "1";
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub code: Code,
+    /// One sentence for the agent.
+    pub detail: String,
+    /// The first action's full name, where it is known.
+    pub action: Option<String>,
+    /// ULID.
+    pub request_id: String,
+    /// What to do instead, from a policy.
+    pub suggest: Option<String>,
+}
+
+/// Every way to say no. A new one does not compile before it has a name, a status and a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No token, or one that is nobody's.
+    ProxyAuthenticationRequired,
+    /// CONNECT, SNI and Host do not agree (RFC 9110 section 15.5.20).
+    NamesDisagree,
+    /// Not HTTP, or HTTP that is read in two ways.
+    BadRequest,
+    /// A path, query or header that servers read in different ways.
+    NotCanonical,
+    /// A header or parameter that overrides method or URL.
+    MethodOverride,
+    /// A header that switches identity or tenant and that the connector does not list.
+    IdentityHeader,
+    /// The request went through this gateway before.
+    LoopDetected,
+    /// The connector cannot read the request; holds the connector's own code.
+    Unreadable(&'static str),
+    /// A coding or charset that is not read.
+    UnsupportedMedia,
+    /// Over the body limit.
+    BodyTooLarge,
+    /// The agent sent nothing for too long.
+    BodyTooSlow,
+    /// One request, too many actions.
+    TooManyActions,
+    /// No connector covers this host and path.
+    NoConnector,
+    /// Plaintext to a host whose connector does not allow it.
+    Plaintext,
+    /// Policy says no, or nothing says yes.
+    Denied,
+    /// Policy wants a human's yes.
+    ApprovalRequired,
+    /// No credential is bound to where this goes.
+    NoCredential,
+    /// Credentials of this connector are bound to other instances.
+    InstanceUnknown,
+    /// Several credentials fit and nothing chooses.
+    AmbiguousCredential,
+    /// The credential cannot be used.
+    CredentialUnhealthy,
+    /// The host is, or resolves to, an address that agents may not reach.
+    ForbiddenAddress,
+    /// The host does not resolve.
+    Unresolvable,
+    /// The upstream could not be reached, or broke off before it answered.
+    UpstreamUnreachable,
+    /// The upstream was too slow.
+    UpstreamTimeout,
+    /// A limit is reached.
+    Busy,
+    /// The gateway is shutting down.
+    Draining,
+    /// The record cannot be written, so nothing may leave.
+    JournalUnavailable,
+    /// Something of ours failed.
+    Internal,
+}
+
+impl Code {
+    /// Returns the stable name, `snake_case`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProxyAuthenticationRequired => "proxy_authentication_required",
+            Self::NamesDisagree => "names_disagree",
+            Self::BadRequest => "bad_request",
+            Self::NotCanonical => "not_canonical",
+            Self::MethodOverride => "method_override",
+            Self::IdentityHeader => "identity_header",
+            Self::LoopDetected => "loop_detected",
+            Self::Unreadable(code) => code,
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::TooManyActions => "too_many_actions",
+            Self::NoConnector => "no_connector",
+            Self::Plaintext => "plaintext",
+            Self::Denied => "denied",
+            Self::ApprovalRequired => "approval_required",
+            Self::NoCredential => "no_credential",
+            Self::InstanceUnknown => "instance_unknown",
+            Self::AmbiguousCredential => "ambiguous_credential",
+            Self::CredentialUnhealthy => "credential_unhealthy",
+            Self::ForbiddenAddress => "forbidden_address",
+            Self::Unresolvable => "unresolvable",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::Busy => "busy",
+            Self::Draining => "draining",
+            Self::JournalUnavailable => "journal_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Returns the status it is answered with. Never 408, 425 or 5xx for a decision: SDKs retry those.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::ProxyAuthenticationRequired => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            Self::NamesDisagree => StatusCode::MISDIRECTED_REQUEST,
+            Self::BadRequest
+            | Self::NotCanonical
+            | Self::MethodOverride
+            | Self::IdentityHeader
+            | Self::LoopDetected
+            | Self::Unreadable(_)
+            | Self::BodyTooSlow
+            | Self::TooManyActions => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoConnector
+            | Self::Plaintext
+            | Self::Denied
+            | Self::ApprovalRequired
+            | Self::NoCredential
+            | Self::InstanceUnknown
+            | Self::AmbiguousCredential
+            | Self::CredentialUnhealthy
+            | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unresolvable | Self::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Draining | Self::JournalUnavailable | Self::Internal => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Returns the sentence that is used where nothing says more.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ProxyAuthenticationRequired => "Send an agent's token in Proxy-Authorization.",
+            Self::NamesDisagree => "The names in CONNECT, TLS and Host are not the same.",
+            Self::BadRequest => "The request is not HTTP that can be read in one way only.",
+            Self::NotCanonical => "The request is spelled in a way that servers read differently.",
+            Self::MethodOverride => "Overriding the method or the URL is not allowed.",
+            Self::IdentityHeader => "A header that switches identity is not allowed here.",
+            Self::LoopDetected => "The request has been through this gateway before.",
+            Self::Unreadable(_) => "The request cannot be read in one way only.",
+            Self::UnsupportedMedia => "The body's coding or charset is not supported.",
+            Self::BodyTooLarge => "The body is too large to be judged.",
+            Self::BodyTooSlow => "The body did not arrive in time.",
+            Self::TooManyActions => "The request holds too many actions at once.",
+            Self::NoConnector => "No connector covers this address.",
+            Self::Plaintext => "This address is only reached over TLS.",
+            Self::Denied => "The action is not allowed.",
+            Self::ApprovalRequired => {
+                "The action needs a human's approval, which this gateway cannot ask for yet; an operator can permit it."
+            }
+            Self::NoCredential => "The gateway holds no credential for this address.",
+            Self::InstanceUnknown => {
+                "The gateway's credentials for this service are for other instances."
+            }
+            Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
+            Self::CredentialUnhealthy => "The credential for this address cannot be used.",
+            Self::ForbiddenAddress => "This address may not be reached.",
+            Self::Unresolvable => "The host does not resolve.",
+            Self::UpstreamUnreachable => "The upstream could not be reached.",
+            Self::UpstreamTimeout => "The upstream did not answer in time.",
+            Self::Busy => "A limit of the gateway is reached; try again in a moment.",
+            Self::Draining => "The gateway is shutting down.",
+            Self::JournalUnavailable => {
+                "The gateway cannot write its record, so nothing may leave."
+            }
+            Self::Internal => "The gateway could not handle the request.",
+        }
+    }
+
+    /// Returns the decision that this refusal stands for.
+    #[must_use]
+    pub fn decision(self) -> &'static str {
+        if self == Self::ApprovalRequired {
+            "require_approval"
+        } else {
+            "deny"
+        }
+    }
+}
+
+/// RFC 9457.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggest: Option<&'a str>,
+}
+
+impl Refusal {
+    /// Starts a refusal with the code's own sentence.
+    #[must_use]
+    pub fn new(code: Code, request_id: &str) -> Self {
+        let detail = code.sentence().to_owned();
+        Self {
+            code,
+            detail,
+            action: None,
+            request_id: request_id.to_owned(),
+            suggest: None,
+        }
+    }
+
+    /// Starts a refusal inside a stage; `judge` knows the request's id.
+    pub(super) fn because(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::new(code, "")
+        }
+    }
+
+    /// Returns the answer: status, headers (`Content-Type`, `Tollgate-*`, `Proxy-Authenticate`, `Retry-After`), problem+json body.
+    #[must_use]
+    pub fn answer(&self) -> (StatusCode, HeaderMap, Bytes) {
+        let status = self.code.status();
+        let problem = Problem {
+            r#type: format!("urn:tollgate:refusal:{}", self.code.as_str()),
+            title: status.canonical_reason().unwrap_or("Refused"),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+            action: self.action.as_deref(),
+            request_id: &self.request_id,
+            suggest: self.suggest.as_deref(),
+        };
+        let mut body = serde_json::to_vec(&problem).unwrap_or_default();
+        body.push(b'\n');
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CODE, HeaderValue::from_static(self.code.as_str()));
+        headers.insert(DECISION, HeaderValue::from_static(self.code.decision()));
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        match self.code {
+            Code::ProxyAuthenticationRequired => {
+                // Basic first: git sends its first CONNECT bare and goes on only if Basic is offered.
+                headers.append(
+                    PROXY_AUTHENTICATE,
+                    HeaderValue::from_static("Basic realm=\"tollgate\""),
+                );
+                headers.append(
+                    PROXY_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"tollgate\""),
+                );
+            }
+            Code::Busy | Code::Draining | Code::JournalUnavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        (status, headers, Bytes::from(body))
+    }
+}
