@@ -2,6 +2,9 @@
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
+// What the edges ask of the pipeline without sending anything.
+pub mod study;
+
 // Verbs: what happens to a request, in order. The only folder that knows more than one noun.
 pub mod pipeline;
 

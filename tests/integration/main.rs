@@ -12,6 +12,7 @@
     reason = "a table of cases is read from top to bottom"
 )]
 
+mod attacks;
 mod audit;
 mod auth;
 mod config;

@@ -1,0 +1,231 @@
+//! The files' own tests: connectors' requests and policies' decisions tried out against a snapshot; failures out as diagnostics.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::Method;
+
+use super::explain::{Question, understand};
+use crate::config::diagnostic::{Diagnostic, Report};
+use crate::connector::{Case, Expectation};
+use crate::model::action::{Action, ActionName};
+use crate::model::target::{Authority, Path, Query, Target};
+use crate::pipeline::collect::Collected;
+use crate::pipeline::refuse::Refusal;
+use crate::policy::{self, Facts, PolicyTest, Ruling, Subject};
+use crate::snapshot::Snapshot;
+
+/// What a run of tests found.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// How many tests there are.
+    pub total: usize,
+    /// One error for each that failed.
+    pub report: Report,
+}
+
+/// Runs the tests of all connectors, or of one.
+#[must_use]
+pub fn connectors(snapshot: &Snapshot, only: Option<&str>) -> Tried {
+    let mut tried = Tried::default();
+    let wanted = |id: &str| only.is_none_or(|only| only == id);
+    for connector in snapshot
+        .catalog()
+        .connectors()
+        .filter(|connector| wanted(connector.id()))
+    {
+        for case in connector.tests() {
+            tried.total += 1;
+            if let Err(complaint) = try_connector(snapshot, case) {
+                let message = format!("test of `{}`: {complaint}", case.route);
+                tried
+                    .report
+                    .push(Diagnostic::error("connector-test", message).at(case.place.clone()));
+            }
+        }
+    }
+    tried
+}
+
+/// Runs the tests of all policy files.
+#[must_use]
+pub fn policies(snapshot: &Snapshot, now: SystemTime) -> Tried {
+    let mut tried = Tried::default();
+    for test in snapshot.policies().tests() {
+        tried.total += 1;
+        for complaint in try_policy(snapshot, test, now) {
+            tried
+                .report
+                .push(Diagnostic::error("policy-test", complaint).at(test.place.clone()));
+        }
+    }
+    tried
+}
+
+fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
+    let body = case
+        .body
+        .as_ref()
+        .map(|body| body.to_string().into())
+        .unwrap_or_default();
+    let question = Question {
+        method: case.method.clone(),
+        url: case
+            .url
+            .parse()
+            .map_err(|error| format!("`{}` is not a URL: {error}", case.url))?,
+        headers: case.headers.clone(),
+        body,
+    };
+    let understood = understand(snapshot, &question);
+    match (understood, &case.expect.refused) {
+        (Ok((_, collected)), None) => compare(&case.expect, &collected.actions),
+        (Ok((_, collected)), Some(code)) => Err(format!(
+            "expected the refusal `{code}`, was read as {}",
+            names(&collected.actions)
+        )),
+        (Err(refusal), Some(code)) if refusal.code.as_str() == code => Ok(()),
+        (Err(refusal), Some(code)) => Err(format!(
+            "expected the refusal `{code}`, was {}",
+            told(&refusal)
+        )),
+        (Err(refusal), None) => Err(told(&refusal)),
+    }
+}
+
+fn compare(expect: &Expectation, actions: &[Action]) -> Result<(), String> {
+    if let Some(wanted) = &expect.actions
+        && !wanted
+            .iter()
+            .map(String::as_str)
+            .eq(actions.iter().map(|action| action.name.as_str()))
+    {
+        return Err(format!(
+            "expected {}, was read as {}",
+            quoted(wanted),
+            names(actions)
+        ));
+    }
+    let Some(first) = actions.first() else {
+        return Err("was read as nothing".to_owned());
+    };
+    if let Some(wanted) = expect.risk
+        && wanted != first.risk
+    {
+        return Err(format!("expected risk {wanted}, got {}", first.risk));
+    }
+    for (name, wanted) in &expect.params {
+        let got = first.params.get(name).map(|value| serde_json::json!(value));
+        if got.as_ref() != Some(wanted) {
+            let got = got.map_or_else(|| "nothing".to_owned(), |got| format!("`{got}`"));
+            return Err(format!(
+                "expected parameter `{name}` to be `{wanted}`, got {got}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn try_policy(snapshot: &Snapshot, test: &PolicyTest, now: SystemTime) -> Vec<String> {
+    match &test.subject {
+        Subject::Action(action) => {
+            let target = match nowhere() {
+                Ok(target) => target,
+                Err(problem) => return vec![problem],
+            };
+            let ruling = snapshot.policies().decide(&Facts {
+                agent: &test.agent,
+                action,
+                target: &target,
+                content_type: "",
+                body_bytes: None,
+                time: now,
+                credential: None,
+            });
+            test.complaints(std::slice::from_ref(&action.name), &ruling)
+        }
+        Subject::Request { line, body } => match request(snapshot, line, body.as_ref()) {
+            Err(problem) => vec![problem],
+            Ok((target, collected)) => {
+                let ruling = rule(snapshot, test, &target, &collected, now);
+                let actions: Vec<ActionName> = collected
+                    .actions
+                    .iter()
+                    .map(|action| action.name.clone())
+                    .collect();
+                test.complaints(&actions, &ruling)
+            }
+        },
+    }
+}
+
+fn request(
+    snapshot: &Snapshot,
+    line: &str,
+    body: Option<&serde_json::Value>,
+) -> Result<(Target, Collected), String> {
+    let (method, url) = line
+        .split_once(' ')
+        .ok_or_else(|| format!("`{line}` is not a request, as in `GET https://…`"))?;
+    let body = body
+        .map(|body| Bytes::from(body.to_string()))
+        .unwrap_or_default();
+    let question = Question::parse(method, url, &[], body)?;
+    let (classified, collected) =
+        understand(snapshot, &question).map_err(|refusal| told(&refusal))?;
+    Ok((classified.target, collected))
+}
+
+fn rule(
+    snapshot: &Snapshot,
+    test: &PolicyTest,
+    target: &Target,
+    collected: &Collected,
+    now: SystemTime,
+) -> Ruling {
+    let rulings = collected.actions.iter().map(|action| {
+        snapshot.policies().decide(&Facts {
+            agent: &test.agent,
+            action,
+            target,
+            content_type: collected
+                .encoding
+                .map_or("", crate::connector::BodyEncoding::content_type),
+            body_bytes: collected.body.as_ref().map(Bytes::len),
+            time: now,
+            credential: None,
+        })
+    });
+    policy::combine(rulings.collect())
+}
+
+/// A test that names an action without a request has no target; this one reads as empty as can be.
+fn nowhere() -> Result<Target, String> {
+    Ok(Target {
+        method: Method::GET,
+        authority: Authority::parse("test.invalid", 443).map_err(|error| error.to_string())?,
+        path: Path::parse("/").map_err(|error| error.to_string())?,
+        query: Query::default(),
+        tls: true,
+    })
+}
+
+fn told(refusal: &Refusal) -> String {
+    format!(
+        "the request is refused with `{}`: {}",
+        refusal.code.as_str(),
+        refusal.detail
+    )
+}
+
+fn names(actions: &[Action]) -> String {
+    quoted(actions.iter().map(|action| action.name.as_str()))
+}
+
+fn quoted(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    names
+        .into_iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

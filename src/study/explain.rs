@@ -1,0 +1,256 @@
+//! One request in; its actions, the decision with reasons, and what would be sent out. Nothing is looked up, nothing is sent.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use serde::Serialize;
+
+use crate::model::action::{Action, Parameter};
+use crate::model::agent::Agent;
+use crate::model::clock::Clock;
+use crate::model::target::Authority;
+use crate::model::value::Value;
+use crate::pipeline::Head;
+use crate::pipeline::classify::{Classified, classify};
+use crate::pipeline::collect::{self, Bounds, Collected};
+use crate::pipeline::decide::{Asking, Injection, decide};
+use crate::pipeline::refuse::Refusal;
+use crate::snapshot::Snapshot;
+use crate::vault::Keyring;
+
+/// Bounds of a question; the gateway's own may be narrower.
+pub const BOUNDS: Bounds = Bounds {
+    body: 16 * 1024 * 1024,
+    actions: 50,
+    json_nodes: 50_000,
+};
+
+/// A request that is asked about.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Upper-case.
+    pub method: Method,
+    /// Absolute.
+    pub url: Uri,
+    /// As an agent would send them.
+    pub headers: HeaderMap,
+    /// Not compressed.
+    pub body: Bytes,
+}
+
+/// What the gateway would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// `allow`, `deny`, `require_approval`.
+    pub decision: &'static str,
+    /// The connector whose domain it is.
+    pub connector: Option<String>,
+    /// What the request is; empty where it cannot be read.
+    pub actions: Vec<ExplainedAction>,
+    /// Ids of the policies and permissions that decided.
+    pub by: Vec<String>,
+    /// Expressions that failed.
+    pub failures: Vec<String>,
+    /// The credential that would be injected.
+    pub credential: Option<String>,
+    /// The refusal's code, where it is one.
+    pub code: Option<&'static str>,
+    /// What the agent would read.
+    pub detail: Option<String>,
+    /// The next step that a policy suggests.
+    pub suggest: Option<String>,
+    /// Method and URL in the spelling that is judged and sent.
+    pub sent: Option<String>,
+}
+
+/// One action, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedAction {
+    /// Full name.
+    pub name: String,
+    /// `low` … `critical`.
+    pub risk: &'static str,
+    /// Must be named to be allowed.
+    pub special: bool,
+    /// By name; secret ones are shown as `(secret)`.
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// The connector's sentence.
+    pub summary: Option<String>,
+}
+
+impl Question {
+    /// Reads what a person typed.
+    ///
+    /// # Errors
+    /// Says what is wrong with method, URL or a header.
+    pub fn parse(
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Self, String> {
+        let method = method
+            .parse()
+            .map_err(|_| format!("`{}` is not a method", method.escape_debug()))?;
+        let url: Uri = url
+            .parse()
+            .map_err(|error| format!("`{}` is not a URL: {error}", url.escape_debug()))?;
+        if url.authority().is_none() || url.scheme().is_none() {
+            return Err(format!(
+                "`{url}` is not a whole URL; it starts with https://"
+            ));
+        }
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let bad = || format!("`{}` is not a header", name.escape_debug());
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+            map.append(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+        }
+        Ok(Self {
+            method,
+            url,
+            headers: map,
+            body,
+        })
+    }
+
+    fn head(&self) -> Result<Head, String> {
+        let tls = self.url.scheme_str() == Some("https");
+        let authority = self
+            .url
+            .authority()
+            .map_or("", http::uri::Authority::as_str);
+        let authority = Authority::parse(authority, if tls { 443 } else { 80 })
+            .map_err(|error| error.to_string())?;
+        Ok(Head {
+            method: self.method.clone(),
+            authority,
+            tls,
+            path: self.url.path().to_owned(),
+            query: self.url.query().map(str::to_owned),
+            headers: self.headers.clone(),
+            pass: None,
+            received: Instant::now(),
+            request_id: String::new(),
+            peer: None,
+        })
+    }
+}
+
+/// Reads the question as the pipeline would: the target, and the actions where the body can be read.
+///
+/// # Errors
+/// The refusal that an agent would get.
+pub fn understand(
+    snapshot: &Snapshot,
+    question: &Question,
+) -> Result<(Classified, Collected), Refusal> {
+    use crate::pipeline::refuse::Code;
+    let mut head = question.head().map_err(|detail| Refusal {
+        detail,
+        ..Refusal::new(Code::BadRequest, "")
+    })?;
+    let mut classified = classify(snapshot, &mut head)?;
+    let (body, encoding) = match collect::wanted(&classified, BOUNDS)? {
+        Some((_, limit)) if question.body.len() > limit => {
+            return Err(Refusal::new(Code::BodyTooLarge, ""));
+        }
+        Some((encoding, _)) => (Some(question.body.clone()), Some(encoding)),
+        None => (None, None),
+    };
+    let collected = collect::understand(&mut classified, body, encoding, BOUNDS)?;
+    Ok((classified, collected))
+}
+
+/// Says what would become of a request.
+#[must_use]
+pub fn explain(
+    snapshot: &Snapshot,
+    keyring: &Keyring,
+    agent: &Arc<Agent>,
+    clock: &Clock,
+    question: &Question,
+) -> Explanation {
+    let mut explanation = Explanation {
+        decision: "deny",
+        connector: None,
+        actions: Vec::new(),
+        by: Vec::new(),
+        failures: Vec::new(),
+        credential: None,
+        code: None,
+        detail: None,
+        suggest: None,
+        sent: None,
+    };
+    let (classified, collected) = match understand(snapshot, question) {
+        Ok(understood) => understood,
+        Err(refusal) => {
+            explanation.refuse(&refusal);
+            return explanation;
+        }
+    };
+    let target = &classified.target;
+    let scheme = if target.tls { "https" } else { "http" };
+    explanation.sent = Some(format!(
+        "{} {scheme}://{}{}",
+        target.method,
+        target.authority,
+        target.path_and_query()
+    ));
+    explanation.connector = Some(classified.connector().id().to_owned());
+    explanation.actions = collected.actions.iter().map(explained).collect();
+    let (ruling, result) = decide(
+        snapshot,
+        Asking {
+            agent,
+            keyring,
+            now: clock.now(),
+        },
+        &classified,
+        &collected,
+    );
+    explanation.by.clone_from(&ruling.by);
+    explanation.failures.clone_from(&ruling.failures);
+    match result {
+        Ok(injection) => {
+            explanation.decision = "allow";
+            explanation.credential = injection_name(&injection);
+        }
+        Err(refusal) => explanation.refuse(&refusal),
+    }
+    explanation
+}
+
+impl Explanation {
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.decision = refusal.code.decision();
+        self.code = Some(refusal.code.as_str());
+        self.detail = Some(refusal.detail.clone());
+        self.suggest.clone_from(&refusal.suggest);
+    }
+}
+
+fn injection_name(injection: &Injection) -> Option<String> {
+    injection.credential().map(ToString::to_string)
+}
+
+fn explained(action: &Action) -> ExplainedAction {
+    let shown = |parameter: &Parameter| {
+        let value = if parameter.secret {
+            Value::text("(secret)")
+        } else {
+            parameter.value.clone()
+        };
+        (parameter.name.to_string(), serde_json::json!(value))
+    };
+    ExplainedAction {
+        name: action.name.to_string(),
+        risk: action.risk.as_str(),
+        special: action.special,
+        params: action.params.iter().map(shown).collect(),
+        summary: action.summary.clone(),
+    }
+}
