@@ -2,6 +2,9 @@
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
+// Edges: somebody outside calls us.
+pub mod proxy;
+
 // What the edges ask of the pipeline without sending anything.
 pub mod study;
 

@@ -1,0 +1,225 @@
+//! The proxy edge: agents' connections in; requests that the pipeline permits upstream, refusals and answers back out.
+//!
+//! INVARIANT: only a request with a `Permit` reaches an upstream. Nothing but this folder knows Pingora.
+
+mod answer;
+mod authority;
+mod body;
+mod drain;
+mod exchange;
+mod head;
+mod intercept;
+mod internal;
+mod io;
+mod leaf;
+mod listener;
+mod open;
+mod peer;
+mod receive;
+mod replay;
+mod respond;
+mod roots;
+mod tunnel;
+mod upstream;
+
+pub use authority::CertificateAuthority;
+pub use drain::Drain;
+pub use listener::Listener;
+pub use roots::merge_roots;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::apps::{HttpServerApp as _, HttpServerOptions};
+use pingora::protocols::http::v2::server::default_h2_options;
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::model::clock::Clock;
+use crate::pipeline::Gateway;
+use intercept::Intercept;
+use leaf::Leaves;
+use tunnel::Edge;
+
+/// Upstream connections kept for reuse.
+const UPSTREAM_POOL: usize = 512;
+
+/// Concurrent requests on one agent's HTTP/2 connection.
+const AGENT_STREAMS: u32 = 100;
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The operator's `ca`, or the one in the state directory.
+    #[error("the certificate authority cannot be used: {0}")]
+    Authority(String),
+    /// Making or signing one.
+    #[error("a certificate cannot be made")]
+    Certificate(#[source] rcgen::Error),
+    /// Serving with one.
+    #[error("a certificate cannot be served")]
+    Tls(#[source] rustls::Error),
+    /// What upstreams are verified by.
+    #[error("no usable root certificates: {0}")]
+    Roots(String),
+    /// Reading or writing.
+    #[error("cannot use the file `{}`", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// Address, and what the system says.
+    #[error("cannot listen on `{0}`")]
+    Listen(String, #[source] std::io::Error),
+}
+
+/// What the proxy waits for, and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// The first head of a connection, a TLS handshake, and each silence within a request body.
+    pub request_head: Duration,
+    /// An upstream connection with its TLS.
+    pub connect: Duration,
+    /// Each silence of an upstream, the one before its answer included.
+    pub first_byte: Duration,
+    /// Unused connections, on both sides.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        let seconds = Duration::from_secs;
+        Self {
+            request_head: seconds(30),
+            connect: seconds(10),
+            first_byte: minutes(10),
+            idle: minutes(10),
+        }
+    }
+}
+
+/// What a proxy is made of.
+#[derive(Debug)]
+pub struct ProxyParts {
+    /// Judges.
+    pub gateway: Arc<Gateway>,
+    /// Signs what agents see.
+    pub authority: CertificateAuthority,
+    /// PEM file of all roots that upstreams are verified by; see [`merge_roots`].
+    pub roots: PathBuf,
+    /// See `limits` in `tollgate.yaml`.
+    pub timeouts: Timeouts,
+    /// For certificates and request ids.
+    pub clock: Clock,
+}
+
+/// A running proxy. It serves on the tokio runtime that [`Proxy::serve`] is called on.
+#[derive(Debug)]
+pub struct Proxy {
+    edge: Arc<Edge>,
+    authority: Arc<CertificateAuthority>,
+}
+
+impl Proxy {
+    /// Builds a proxy; nothing is listened on yet.
+    ///
+    /// # Errors
+    /// When the authority has run out or the roots file cannot be used.
+    pub fn new(parts: ProxyParts) -> Result<Self, ProxyError> {
+        parts.authority.check_validity(&parts.clock)?;
+        check_roots(&parts.roots)?;
+        let drain = Drain::new();
+        let authority = Arc::new(parts.authority);
+        let intercept = Intercept {
+            gateway: Arc::clone(&parts.gateway),
+            authority: Arc::clone(&authority),
+            drain: Arc::clone(&drain),
+            timeouts: parts.timeouts,
+            clock: parts.clock.clone(),
+        };
+        let edge = Edge {
+            http: Arc::new(http(intercept, &parts.roots, parts.timeouts)),
+            gateway: parts.gateway,
+            leaves: Leaves::new(Arc::clone(&authority), parts.clock.clone())?,
+            drain,
+            timeouts: parts.timeouts,
+            clock: parts.clock,
+        };
+        Ok(Self {
+            edge: Arc::new(edge),
+            authority,
+        })
+    }
+
+    /// Serves a listener until the proxy has drained; await or spawn it.
+    pub fn serve(&self, listener: Listener) -> impl Future<Output = ()> + Send + 'static {
+        listener::serve(Arc::clone(&self.edge), listener)
+    }
+
+    /// Returns the counts of what is under way, and whether a stop has begun.
+    #[must_use]
+    pub fn drain_state(&self) -> &Arc<Drain> {
+        &self.edge.drain
+    }
+
+    /// Returns the certificate that agents must trust, PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        self.authority.certificate_pem()
+    }
+
+    /// Stops: takes on nothing new, closes idle connections, and waits for requests under way, at most for `deadline`.
+    /// Returns how many were left.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.edge.drain.begin();
+        // Wakes keep-alive connections that wait for a next request.
+        self.edge.http.http_cleanup().await;
+        self.edge.drain.wait(deadline).await
+    }
+}
+
+fn http(intercept: Intercept, roots: &std::path::Path, timeouts: Timeouts) -> HttpProxy<Intercept> {
+    let conf = ServerConf {
+        ca_file: Some(roots.to_string_lossy().into_owned()),
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        // Not threads, but the shards of what all connections wait on.
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        ..ServerConf::default()
+    };
+    let mut http = http_proxy(&Arc::new(conf), intercept);
+    let mut options = default_h2_options();
+    options.max_concurrent_streams(AGENT_STREAMS);
+    options.max_header_list_size(u32::try_from(head::MAX_HEAD).unwrap_or(u32::MAX));
+    http.h2_options = Some(options);
+    let mut server = HttpServerOptions::default();
+    server.h2_idle_timeout = Some(timeouts.idle);
+    http.server_options = Some(server);
+    http
+}
+
+/// Pingora panics on roots that it cannot read.
+fn check_roots(file: &std::path::Path) -> Result<(), ProxyError> {
+    let unusable = |reason: &str| ProxyError::Roots(format!("`{}`: {reason}", file.display()));
+    if file.to_str().is_none() {
+        return Err(unusable("its path is not UTF-8"));
+    }
+    let bytes = std::fs::read(file).map_err(|error| ProxyError::File(file.to_owned(), error))?;
+    let mut store = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(&bytes) {
+        let root = root.map_err(|_| unusable("not PEM"))?;
+        store
+            .add(root)
+            .map_err(|_| unusable("has a certificate that cannot be read"))?;
+    }
+    if store.is_empty() {
+        return Err(unusable("has no certificate"));
+    }
+    Ok(())
+}
+
+/// Returns a new `Tollgate-Request-Id`.
+fn request_id(clock: &Clock) -> String {
+    ulid::Ulid::from_datetime(clock.now()).to_string()
+}

@@ -1,0 +1,122 @@
+//! Bodies: an agent's session in, its request body out, read only when the pipeline asks, within a limit and a time.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use pingora::proxy::Session;
+
+use crate::pipeline::{BodyFault, BodyReader};
+
+/// Reads the body of one request.
+pub(super) struct SessionBody<'a> {
+    session: &'a mut Session,
+    /// The longest silence within a body.
+    pause: Duration,
+    empty: bool,
+    /// What was read, once it was.
+    taken: Option<Bytes>,
+}
+
+/// What is left of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// There surely was none.
+    Empty,
+    /// All of it.
+    Whole,
+    /// It was read.
+    Nothing,
+}
+
+impl<'a> SessionBody<'a> {
+    pub(super) fn new(session: &'a mut Session, pause: Duration) -> Self {
+        let empty = session.is_body_empty();
+        Self {
+            session,
+            pause,
+            empty,
+            taken: None,
+        }
+    }
+
+    /// Returns how much of the body has not been read.
+    pub(super) fn unread(&self) -> Unread {
+        match (self.empty, &self.taken) {
+            (true, _) => Unread::Empty,
+            (false, None) => Unread::Whole,
+            (false, Some(_)) => Unread::Nothing,
+        }
+    }
+
+    async fn read_whole(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+        if declared_length(self.session).is_some_and(|length| length > limit as u64) {
+            return Err(BodyFault::TooLarge(limit));
+        }
+        answer_expectation(self.session).await?;
+        let mut body = BytesMut::new();
+        loop {
+            let chunk = tokio::time::timeout(self.pause, self.session.read_request_body())
+                .await
+                .map_err(|_| BodyFault::TooSlow)?
+                .map_err(|error| BodyFault::Broken(error.etype().as_str().to_owned()))?;
+            let Some(chunk) = chunk else {
+                return Ok(body.freeze());
+            };
+            if body.len() + chunk.len() > limit {
+                return Err(BodyFault::TooLarge(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+    }
+}
+
+#[async_trait]
+impl BodyReader for SessionBody<'_> {
+    fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+        if let Some(body) = &self.taken {
+            return Ok(body.clone());
+        }
+        let body = if self.empty {
+            Bytes::new()
+        } else {
+            self.read_whole(limit).await?
+        };
+        self.taken = Some(body.clone());
+        Ok(body)
+    }
+}
+
+/// Returns `Content-Length`, where there is one.
+pub(super) fn declared_length(session: &Session) -> Option<u64> {
+    session
+        .req_header()
+        .headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// Answers `Expect: 100-continue`; Pingora does not. RFC 9110 section 10.1.1.
+pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), BodyFault> {
+    let expects = session.req_header().headers.get(EXPECT);
+    if !expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Ok(());
+    }
+    let keepalive = session.get_keepalive();
+    session
+        .write_continue_response()
+        .await
+        .map_err(|error| BodyFault::Broken(error.etype().as_str().to_owned()))?;
+    // Pingora takes the 1xx for an early answer and would close the connection after the final one.
+    session.set_keepalive(keepalive);
+    Ok(())
+}

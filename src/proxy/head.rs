@@ -1,0 +1,161 @@
+//! Heads: the first bytes of a connection, or of a request in it, in; what they ask of the proxy, or why they are no HTTP, out.
+//!
+//! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// As many as Pingora takes.
+const MAX_HEADERS: usize = 256;
+
+/// Longest head of a request in a connection, in bytes; HTTP/2 has the same limit in its settings.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+
+/// What the first head of a connection is.
+#[derive(Debug)]
+pub(super) enum First {
+    /// `CONNECT`.
+    Connect(Connect),
+    /// Any other request; Pingora reads it again.
+    Other,
+}
+
+/// A CONNECT.
+#[derive(Debug)]
+pub(super) struct Connect {
+    /// As sent.
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    /// HTTP/1.1, so that another request may follow a refusal.
+    pub(super) persistent: bool,
+}
+
+/// Returns the length of the head at the start of `bytes`, once it is complete.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let ends = |end: &[u8]| {
+        bytes
+            .windows(end.len())
+            .position(|window| window == end)
+            .map(|at| at + end.len())
+    };
+    // A bare LF ends a head for many servers; it is found here so that it can be refused.
+    [ends(b"\n\r\n"), ends(b"\n\n")].into_iter().flatten().min()
+}
+
+/// Reads the first head of a connection.
+///
+/// # Errors
+/// One sentence for the agent.
+pub(super) fn first(head: &[u8]) -> Result<First, &'static str> {
+    check_lines(head)?;
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err("the request head is incomplete"),
+        Err(_) => return Err("this is not an HTTP request"),
+    }
+    let mut map = HeaderMap::with_capacity(request.headers.len());
+    for header in request.headers.iter() {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| "a header has a bad name")?;
+        let value =
+            HeaderValue::from_bytes(header.value).map_err(|_| "a header has a bad value")?;
+        map.append(name, value);
+    }
+    check_framing(&map)?;
+    if request.method != Some("CONNECT") {
+        return Ok(First::Other);
+    }
+    if map.contains_key(http::header::TRANSFER_ENCODING)
+        || map.contains_key(http::header::CONTENT_LENGTH)
+    {
+        return Err("CONNECT has no body");
+    }
+    let target = request.path.unwrap_or_default().to_owned();
+    Ok(First::Connect(Connect {
+        target,
+        headers: map,
+        persistent: request.version == Some(1),
+    }))
+}
+
+/// Checks a head as received in a connection. Pingora has parsed it, but more leniently: it drops `Content-Length` beside
+/// `Transfer-Encoding`, and accepts bare LF.
+///
+/// # Errors
+/// One sentence for the agent.
+pub(super) fn check(head: &[u8]) -> Result<(), &'static str> {
+    if head.len() > MAX_HEAD {
+        return Err("the request head is over 64 KiB");
+    }
+    check_lines(head)?;
+    check_request_line(head)?;
+    let mut map = HeaderMap::new();
+    for line in head.split(|byte| *byte == b'\n').skip(1) {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
+        let value =
+            HeaderValue::from_bytes(value.trim_ascii()).map_err(|_| "a header has a bad value")?;
+        map.append(name, value);
+    }
+    check_framing(&map)
+}
+
+/// RFC 9112 section 3.2 knows no fragment. Pingora drops one, so it would be neither judged nor sent.
+fn check_request_line(head: &[u8]) -> Result<(), &'static str> {
+    let line = head.split(|byte| *byte == b'\n').next();
+    if line.is_some_and(|line| line.contains(&b'#')) {
+        return Err("the request target has a fragment (`#`)");
+    }
+    Ok(())
+}
+
+/// RFC 9112 sections 2.2 and 5.2.
+fn check_lines(head: &[u8]) -> Result<(), &'static str> {
+    let mut previous = 0;
+    for (at, byte) in head.iter().copied().enumerate() {
+        match (previous, byte) {
+            (_, 0) => return Err("the request head has a NUL"),
+            (before, b'\n') if before != b'\r' => {
+                return Err("a line of the request head ends in a bare LF");
+            }
+            (b'\r', after) if after != b'\n' => return Err("the request head has a bare CR"),
+            (b'\n', b' ' | b'\t') => return Err("a header is folded over several lines"),
+            (_, b' ' | b'\t' | b'\r' | b'\n') if at == 0 => {
+                return Err("the request head starts with white space");
+            }
+            _ => previous = byte,
+        }
+    }
+    Ok(())
+}
+
+/// RFC 9112 section 6.1: a request that can be cut in two ways is an attack.
+///
+/// # Errors
+/// One sentence for the agent.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
+    let count = |name| headers.get_all(name).iter().count();
+    let lengths = count(http::header::CONTENT_LENGTH);
+    let codings = count(http::header::TRANSFER_ENCODING);
+    if lengths > 0 && codings > 0 {
+        return Err("`Content-Length` and `Transfer-Encoding` are both present");
+    }
+    if lengths > 1 || codings > 1 || count(http::header::HOST) > 1 {
+        return Err("`Host`, `Content-Length` or `Transfer-Encoding` is there twice");
+    }
+    let coding = headers.get(http::header::TRANSFER_ENCODING);
+    if coding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err("the only transfer coding is `chunked`");
+    }
+    let length = headers.get(http::header::CONTENT_LENGTH);
+    if length
+        .is_some_and(|value| value.is_empty() || !value.as_bytes().iter().all(u8::is_ascii_digit))
+    {
+        return Err("`Content-Length` is not a number");
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! Intercept: Pingora's callbacks for one request, each a line or two over the pipeline.
+//!
+//! INVARIANT: `upstream_peer` has a peer only where the exchange has a permit.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Method;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+
+use super::authority::CertificateAuthority;
+use super::drain::Drain;
+use super::exchange::Exchange;
+use super::open::Opened;
+use super::respond::Answer;
+use super::{Timeouts, answer, peer, replay, upstream};
+use crate::model::clock::Clock;
+use crate::pipeline::Gateway;
+use crate::pipeline::inject::inject;
+use crate::pipeline::record::Outcome;
+
+/// Serves requests for Pingora.
+pub(super) struct Intercept {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) authority: Arc<CertificateAuthority>,
+    pub(super) drain: Arc<Drain>,
+    pub(super) timeouts: Timeouts,
+    pub(super) clock: Clock,
+}
+
+impl fmt::Debug for Intercept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Intercept")
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Intercept {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::new(super::request_id(&self.clock), self.drain.exchange())
+    }
+
+    fn init_downstream_modules(&self, _modules: &mut pingora::modules::http::HttpModules) {
+        // None: answers pass as the upstream coded them.
+    }
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        let answer = match self.open(session, exchange).await {
+            Ok(Opened::Permitted) => return Ok(false),
+            Ok(Opened::Ours(answer)) => answer,
+            Err(refusal) => Answer::refusal(&refusal),
+        };
+        answer
+            .write(session)
+            .await
+            .map_err(|error| error.into_down())?;
+        Ok(true)
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Box<HttpPeer>> {
+        let Some(permitted) = exchange.permitted() else {
+            return Error::e_explain(
+                ErrorType::InternalError,
+                "a request without a permit came to the upstream",
+            );
+        };
+        let addresses = &permitted.destination.addresses;
+        let Some(address) = addresses.get(permitted.attempt).copied() else {
+            return Error::e_explain(ErrorType::InternalError, "a destination has no address");
+        };
+        let grpc = upstream::is_grpc(permitted.permit.outgoing());
+        peer::peer(&permitted.destination, address, grpc, &self.timeouts)
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        request: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        let Some(permitted) = exchange.permitted() else {
+            return Error::e_explain(
+                ErrorType::InternalError,
+                "a request without a permit was about to be sent",
+            );
+        };
+        let mut outgoing = permitted.permit.outgoing().clone();
+        if let Err(refusal) = inject(&self.gateway, &permitted.permit, &mut outgoing) {
+            permitted
+                .ticket
+                .note_outcome(Outcome::Refused(refusal.code.as_str()));
+            exchange.refusal = Some(refusal);
+            return Error::e_explain(ErrorType::InternalError, "refused while injecting");
+        }
+        *request = *upstream::header(&outgoing, permitted.framing, request.version)?;
+        // From here on the upstream may have seen it.
+        let line = outgoing.path.len() + outgoing.query.as_ref().map_or(0, String::len);
+        let fields: usize = request
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        permitted.ticket.note_sent((line + fields) as u64);
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
+            permitted.ticket.note_sent(body.len() as u64);
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        let Some(permitted) = exchange.permitted() else {
+            return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
+        };
+        if !response.status.is_informational() {
+            permitted
+                .ticket
+                .note_outcome(Outcome::Answered(response.status.as_u16()));
+            if let Some(slot) = permitted.replay.take() {
+                replay::restore(session, &slot);
+            }
+        }
+        answer::mask(permitted, response)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<std::time::Duration>> {
+        if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
+            permitted.ticket.note_received(body.len() as u64);
+        }
+        Ok(None)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        // Nothing was sent, so the next address may be tried whatever the method.
+        if let Some(permitted) = exchange.permitted() {
+            permitted.attempt += 1;
+            error.set_retry(permitted.attempt < permitted.destination.addresses.len());
+        }
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        if let Some(slot) = exchange
+            .permitted()
+            .and_then(|permitted| permitted.replay.take())
+        {
+            replay::restore(session, &slot);
+        }
+        let failed = answer::failed(exchange, error);
+        let mut error_code = 0;
+        let started = session
+            .response_written()
+            .is_some_and(|head| !head.status.is_informational());
+        if let (Some(refusal), false) = (failed, started) {
+            let answer = Answer::refusal(&refusal);
+            error_code = answer.status.as_u16();
+            // Pingora closes the connection after an error whatever is said here, so the agent is told.
+            session.set_keepalive(None);
+            if let Err(error) = answer.write(session).await {
+                tracing::debug!(
+                    request.id = exchange.request_id,
+                    error.kind = error.etype().as_str(),
+                    "agent left before its refusal"
+                );
+            }
+        }
+        FailToProxy {
+            error_code,
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(
+        &self,
+        session: &mut Session,
+        _error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
+        // The agent's own session must be back whatever happened: only it can be kept alive.
+        if let Some(slot) = exchange
+            .permitted()
+            .and_then(|permitted| permitted.replay.take())
+        {
+            replay::restore(session, &slot);
+        }
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
+        // Logged once, in `fail_to_proxy`, without what the agent or the upstream wrote.
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _exchange: &Exchange,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {
+        let method: &Method = &session.req_header().method;
+        format!("{method} {}", exchange.request_id)
+    }
+}

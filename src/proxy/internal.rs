@@ -1,0 +1,111 @@
+//! Internal: requests to `tollgate.internal` in, the gateway's own answers out. Nothing of them goes anywhere.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde_json::json;
+
+use super::respond::{Answer, set_request_id};
+use crate::model::agent::Agent;
+use crate::model::target::{Authority, Host};
+
+/// The name. `.internal` is reserved for private use, so no upstream can have it.
+const NAME: &str = "tollgate.internal";
+
+/// What is asked of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The certificate that agents must trust; no token.
+    Certificate,
+    /// Who the token belongs to.
+    WhoAmI,
+    /// Nothing.
+    Unknown,
+}
+
+/// Returns whether this is the gateway's own host.
+pub(super) fn is_own(authority: &Authority) -> bool {
+    matches!(&authority.host, Host::Name(name) if &**name == NAME)
+}
+
+/// Returns what a path stands for.
+pub(super) fn page(path: &str) -> Page {
+    match path {
+        "/ca.pem" => Page::Certificate,
+        "/whoami" => Page::WhoAmI,
+        _ => Page::Unknown,
+    }
+}
+
+/// Answers with the CA certificate.
+pub(super) fn certificate(pem: &str, method: &Method, request_id: &str) -> Answer {
+    answer(
+        method,
+        request_id,
+        "application/x-pem-file",
+        Bytes::copy_from_slice(pem.as_bytes()),
+    )
+}
+
+/// Answers with the agent's name and labels.
+pub(super) fn who_am_i(agent: &Agent, method: &Method, request_id: &str) -> Answer {
+    let body = json!({ "agent": agent.name.as_str(), "labels": agent.labels });
+    answer(
+        method,
+        request_id,
+        "application/json",
+        Bytes::from(body.to_string()),
+    )
+}
+
+/// Answers that there is no such page.
+pub(super) fn unknown(request_id: &str) -> Answer {
+    problem(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is `/ca.pem` and `/whoami`",
+        request_id,
+    )
+}
+
+fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -> Answer {
+    if method != Method::GET && method != Method::HEAD {
+        let mut answer = problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this can only be read",
+            request_id,
+        );
+        answer
+            .headers
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    Answer {
+        status: StatusCode::OK,
+        headers: headers(media, request_id),
+        body,
+    }
+}
+
+/// RFC 9457.
+fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> Answer {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(),
+        "code": code, "detail": detail, "request_id": request_id,
+    });
+    Answer {
+        status,
+        headers: headers("application/problem+json", request_id),
+        body: Bytes::from(body.to_string()),
+    }
+}
+
+fn headers(media: &'static str, request_id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    set_request_id(&mut headers, request_id);
+    headers
+}

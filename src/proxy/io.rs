@@ -1,0 +1,235 @@
+//! I/O: an agent's socket and what was read of it already in, a stream that Pingora accepts out.
+//!
+//! INVARIANT: every stream that Pingora gets is a `TunnelIo`, so every request knows the connection that it came through.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::{Buf as _, Bytes};
+use http::StatusCode;
+use pingora::http::ResponseHeader;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::model::target::Authority;
+use crate::pipeline::admit::Pass;
+
+/// Small writes are gathered up to this; an idle tunnel must stay cheap.
+const WRITE_BUFFER: usize = 4096;
+
+/// What an agent connects by.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The connection that requests come through.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) via: Via,
+    /// `None` for a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
+}
+
+/// How requests reach us.
+#[derive(Debug)]
+pub(super) enum Via {
+    /// Absolute-form on the proxy port.
+    Direct,
+    /// Inside a CONNECT.
+    Tunnel(Tunnel),
+}
+
+/// An open CONNECT.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    pub(super) authority: Authority,
+    /// `None` only for the gateway's own host.
+    pub(super) pass: Option<Pass>,
+    /// Whether TLS is spoken inside.
+    pub(super) tls: bool,
+    sni_disagrees: AtomicBool,
+}
+
+/// A socket, what was read of it ahead, and the connection's description.
+#[derive(Debug)]
+pub(super) struct TunnelIo {
+    socket: BufWriter<Socket>,
+    ahead: Bytes,
+    digest: Arc<ProxyDigest>,
+}
+
+impl Tunnel {
+    pub(super) fn new(authority: Authority, pass: Option<Pass>, tls: bool) -> Self {
+        Self {
+            authority,
+            pass,
+            tls,
+            sni_disagrees: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes, after the handshake, that SNI named another host than CONNECT.
+    pub(super) fn note_other_sni(&self) {
+        self.sni_disagrees.store(true, Ordering::Release);
+    }
+
+    pub(super) fn sni_disagrees(&self) -> bool {
+        self.sni_disagrees.load(Ordering::Acquire)
+    }
+}
+
+impl TunnelIo {
+    /// # Errors
+    /// Never with a status of 200; the builder is fallible.
+    pub(super) fn new(
+        socket: Socket,
+        ahead: Bytes,
+        connection: Arc<Connection>,
+    ) -> pingora::Result<Self> {
+        let response = Box::new(ResponseHeader::build(StatusCode::OK, Some(0))?);
+        let digest = Arc::new(ProxyDigest::new(response, Some(Box::new(connection))));
+        Ok(Self {
+            socket: BufWriter::with_capacity(WRITE_BUFFER, socket),
+            ahead,
+            digest,
+        })
+    }
+}
+
+/// Returns the connection that a session came through.
+pub(super) fn connection(digest: Option<&pingora::protocols::Digest>) -> Option<Arc<Connection>> {
+    let data = digest?.proxy_digest.as_ref()?.user_data.as_ref()?;
+    data.downcast_ref::<Arc<Connection>>().cloned()
+}
+
+impl AsyncRead for TunnelIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ahead.is_empty() {
+            return Pin::new(&mut this.socket).poll_read(cx, buf);
+        }
+        let take = this.ahead.len().min(buf.remaining());
+        let (now, _) = this.ahead.split_at(take);
+        buf.put_slice(now);
+        this.ahead.advance(take);
+        if this.ahead.is_empty() {
+            // Gives the memory back.
+            this.ahead = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TunnelIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}
+
+#[async_trait]
+impl Shutdown for TunnelIo {
+    async fn shutdown(&mut self) {
+        // The peer may be gone already.
+        let _ = AsyncWriteExt::shutdown(&mut self.socket).await;
+    }
+}
+
+impl UniqueID for TunnelIo {
+    fn id(&self) -> UniqueIDType {
+        match self.socket.get_ref() {
+            Socket::Tcp(socket) => socket.as_raw_fd(),
+            Socket::Unix(socket) => socket.as_raw_fd(),
+        }
+    }
+}
+
+impl Ssl for TunnelIo {}
+
+impl Peek for TunnelIo {}
+
+impl GetTimingDigest for TunnelIo {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for TunnelIo {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}
+
+impl GetSocketDigest for TunnelIo {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            Self::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
+        }
+    }
+}

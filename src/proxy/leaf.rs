@@ -1,0 +1,147 @@
+//! Leaves: a host in, a TLS acceptor with a certificate for exactly that host out; minted on first use, kept for a day.
+//!
+//! One acceptor per host also keeps TLS sessions from being resumed under another name.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use pingora::listeners::tls::Acceptor;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+use rustls::ServerConfig;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::ProxyError;
+use super::authority::CertificateAuthority;
+use crate::model::clock::Clock;
+use crate::model::target::Host;
+
+/// Hosts kept at once. A leaf costs 50 µs to mint, so losing one is cheap.
+const CAPACITY: usize = 1024;
+
+/// How long a leaf is used, well below its validity.
+const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+const BEFORE: Duration = Duration::from_secs(60 * 60);
+const AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// RFC 5280 appendix A.1, `ub-common-name`.
+const LONGEST_COMMON_NAME: usize = 64;
+
+/// Mints and keeps leaves.
+pub(super) struct Leaves {
+    authority: Arc<CertificateAuthority>,
+    /// One key for all leaves: it never leaves this process, and making keys is the dear part.
+    key: KeyPair,
+    kept: Mutex<HashMap<Host, Kept>>,
+    clock: Clock,
+}
+
+struct Kept {
+    acceptor: Arc<Acceptor>,
+    until: SystemTime,
+}
+
+impl fmt::Debug for Leaves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leaves")
+            .field("kept", &self.kept.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Leaves {
+    pub(super) fn new(
+        authority: Arc<CertificateAuthority>,
+        clock: Clock,
+    ) -> Result<Self, ProxyError> {
+        let key =
+            KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(ProxyError::Certificate)?;
+        Ok(Self {
+            authority,
+            key,
+            kept: Mutex::default(),
+            clock,
+        })
+    }
+
+    /// Returns the acceptor for a host.
+    pub(super) fn acceptor(&self, host: &Host) -> Result<Arc<Acceptor>, ProxyError> {
+        let now = self.clock.now();
+        if let Some(kept) = self.kept.lock().get(host).filter(|kept| kept.until > now) {
+            return Ok(Arc::clone(&kept.acceptor));
+        }
+        let acceptor = Arc::new(self.mint(host)?);
+        let mut kept = self.kept.lock();
+        if kept.len() >= CAPACITY {
+            make_room(&mut kept, now);
+        }
+        kept.insert(
+            host.clone(),
+            Kept {
+                acceptor: Arc::clone(&acceptor),
+                until: now + KEEP,
+            },
+        );
+        Ok(acceptor)
+    }
+
+    fn mint(&self, host: &Host) -> Result<Acceptor, ProxyError> {
+        let leaf = self.authority.sign(&self.params(host)?, &self.key)?;
+        let mut chain = vec![leaf.der().clone()];
+        chain.extend_from_slice(self.authority.chain());
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+                .map_err(ProxyError::Tls)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Acceptor::from_server_config(Arc::new(config)))
+    }
+
+    fn params(&self, host: &Host) -> Result<CertificateParams, ProxyError> {
+        let name = match host {
+            Host::Name(name) => name.to_string(),
+            Host::Ip(address) => address.to_string(),
+        };
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![match host {
+            Host::Name(_) => {
+                SanType::DnsName(name.clone().try_into().map_err(ProxyError::Certificate)?)
+            }
+            Host::Ip(address) => SanType::IpAddress(*address),
+        }];
+        params.distinguished_name = DistinguishedName::new();
+        let common = if name.len() <= LONGEST_COMMON_NAME {
+            name
+        } else {
+            "Tollgate leaf".to_owned()
+        };
+        params.distinguished_name.push(DnType::CommonName, common);
+        params.not_before = self.clock.utc() - BEFORE;
+        params.not_after = self.clock.utc() + AFTER;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        Ok(params)
+    }
+}
+
+/// Drops what has run out, or else the leaf that was minted first.
+fn make_room(kept: &mut HashMap<Host, Kept>, now: SystemTime) {
+    kept.retain(|_, kept| kept.until > now);
+    if kept.len() >= CAPACITY
+        && let Some(oldest) = kept
+            .iter()
+            .min_by_key(|(_, kept)| kept.until)
+            .map(|(host, _)| host.clone())
+    {
+        kept.remove(&oldest);
+    }
+}

@@ -1,0 +1,126 @@
+//! Open: an agent's request in, an exchange with a permit and a body in place out; or the answer that it gets from us.
+
+use std::sync::Arc;
+
+use pingora::proxy::Session;
+
+use super::body::{self, SessionBody, Unread};
+use super::exchange::{Exchange, Permitted, State};
+use super::intercept::Intercept;
+use super::io::{Connection, Via};
+use super::respond::Answer;
+use super::upstream::Framing;
+use super::{internal, io, receive, replay};
+use crate::pipeline::admit::{admit, again};
+use crate::pipeline::forward::forward;
+use crate::pipeline::record::{Outcome, refused_early};
+use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::{Head, judge};
+
+/// What a request has come to before any upstream.
+pub(super) enum Opened {
+    /// It has a permit.
+    Permitted,
+    /// It is answered by us.
+    Ours(Answer),
+}
+
+impl Intercept {
+    /// Judges a request.
+    pub(super) async fn open(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Opened, Refusal> {
+        let connection = io::connection(session.digest())
+            .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
+        let head = match self.receive(session, exchange, &connection) {
+            Ok(head) => head,
+            Err(refusal) => {
+                let (pass, host) = match &connection.via {
+                    Via::Direct => (None, String::new()),
+                    Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
+                };
+                refused_early(&self.gateway, pass, &host, &refusal).await;
+                return Err(refusal);
+            }
+        };
+        if internal::is_own(&head.authority) {
+            return self.own(&head, &connection).map(Opened::Ours);
+        }
+        let framing = Framing::Streamed(body::declared_length(session));
+        let mut reader = SessionBody::new(session, self.timeouts.request_head);
+        let (permit, mut ticket) = judge(&self.gateway, head, &mut reader).await?;
+        let unread = reader.unread();
+        let destination = match forward(&self.gateway, &permit).await {
+            Ok(destination) => destination,
+            Err(refusal) => {
+                ticket.note_outcome(Outcome::Refused(refusal.code.as_str()));
+                return Err(refusal);
+            }
+        };
+        let mut permitted = Permitted {
+            permit,
+            ticket,
+            destination,
+            attempt: 0,
+            framing,
+            replay: None,
+        };
+        self.place_body(session, &mut permitted, unread).await;
+        exchange.state = State::Permitted(Box::new(permitted));
+        Ok(Opened::Permitted)
+    }
+
+    fn receive(
+        &self,
+        session: &Session,
+        exchange: &Exchange,
+        connection: &Arc<Connection>,
+    ) -> Result<Head, Refusal> {
+        if self.drain.is_draining() {
+            return Err(Refusal::new(Code::Draining, &exchange.request_id));
+        }
+        receive::receive(session, connection, &exchange.request_id, exchange.received)
+    }
+
+    /// Puts the judged body in the place of the received one, or lets an unread one stream.
+    async fn place_body(&self, session: &mut Session, permitted: &mut Permitted, unread: Unread) {
+        let judged = permitted.permit.outgoing().body.clone();
+        let streams = match (&judged, unread) {
+            (None, Unread::Empty | Unread::Whole) => true,
+            (Some(body), Unread::Empty) => body.is_empty(),
+            (Some(_), Unread::Whole) | (_, Unread::Nothing) => false,
+        };
+        if streams {
+            // A failure to write shows again, as the agent's, when the body is read.
+            let _ = body::answer_expectation(session).await;
+        } else {
+            let body = judged.unwrap_or_default();
+            permitted.framing = Framing::Replayed(body.len());
+            permitted.replay = Some(replay::install(session, body));
+        }
+    }
+
+    fn own(&self, head: &Head, connection: &Connection) -> Result<Answer, Refusal> {
+        match internal::page(&head.path) {
+            internal::Page::Certificate => Ok(internal::certificate(
+                self.authority.certificate_pem(),
+                &head.method,
+                &head.request_id,
+            )),
+            internal::Page::WhoAmI => {
+                let agent = match &connection.via {
+                    Via::Tunnel(tunnel) => tunnel.pass.and_then(|pass| again(&self.gateway, pass)),
+                    Via::Direct => None,
+                };
+                let agent = match agent {
+                    Some(agent) => agent,
+                    None => admit(&self.gateway, &head.headers).map(|(_, agent)| agent)?,
+                };
+                Ok(internal::who_am_i(&agent, &head.method, &head.request_id))
+            }
+            internal::Page::Unknown => Ok(internal::unknown(&head.request_id)),
+        }
+    }
+}

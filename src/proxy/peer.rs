@@ -1,0 +1,94 @@
+//! Peer: a destination in, what Pingora connects to out; and a failed attempt in, what became of it out.
+//!
+//! INVARIANT: a TLS peer has a server name and verifies it; Pingora verifies nothing where the name is empty.
+
+use std::net::SocketAddr;
+
+use pingora::protocols::ALPN;
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::Timeouts;
+use crate::pipeline::forward::Destination;
+use crate::pipeline::refuse::Code;
+use crate::telemetry::metrics::UpstreamError;
+
+/// Concurrent requests on one upstream connection; Pingora's default is one.
+const STREAMS: usize = 100;
+
+/// Builds the peer for one address.
+///
+/// # Errors
+/// When the destination has no server name.
+pub(super) fn peer(
+    destination: &Destination,
+    address: SocketAddr,
+    grpc: bool,
+    timeouts: &Timeouts,
+) -> Result<Box<HttpPeer>> {
+    let name = destination
+        .server_name
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    if name.is_empty() {
+        return Error::e_explain(ErrorType::InternalError, "a destination has no server name");
+    }
+    // An address, never a name: Pingora would look a name up, blocking, and panic on failure.
+    let mut peer = HttpPeer::new(address, destination.tls, name.to_owned());
+    // Pooled connections are not told apart by ALPN, and gRPC must not get one of HTTP/1.1.
+    peer.group_key = destination.group_key.rotate_left(u32::from(grpc));
+    let options = &mut peer.options;
+    options.verify_cert = true;
+    options.verify_hostname = true;
+    options.alpn = match (destination.tls, grpc) {
+        (false, _) => ALPN::H1,
+        (true, true) => ALPN::H2,
+        (true, false) => ALPN::H2H1,
+    };
+    options.max_h2_streams = STREAMS;
+    options.connection_timeout = Some(timeouts.connect);
+    options.total_connection_timeout = Some(timeouts.connect);
+    options.read_timeout = Some(timeouts.first_byte);
+    options.write_timeout = Some(timeouts.idle);
+    options.idle_timeout = Some(timeouts.idle);
+    options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+    Ok(Box::new(peer))
+}
+
+/// Why a permitted exchange failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The agent is gone; nobody reads an answer.
+    AgentLeft,
+    /// The upstream's fault, and what the agent is told.
+    Upstream(UpstreamError, Code),
+    /// Ours.
+    Internal,
+}
+
+/// Sorts Pingora's error into the closed set of kinds.
+pub(super) fn failure(error: &Error) -> Failure {
+    match error.esource() {
+        ErrorSource::Downstream => return Failure::AgentLeft,
+        ErrorSource::Internal | ErrorSource::Unset => return Failure::Internal,
+        ErrorSource::Upstream => {}
+    }
+    match error.etype() {
+        ErrorType::ConnectTimedout
+        | ErrorType::TLSHandshakeTimedout
+        | ErrorType::ReadTimedout
+        | ErrorType::WriteTimedout => {
+            Failure::Upstream(UpstreamError::Timeout, Code::UpstreamTimeout)
+        }
+        ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
+            Failure::Upstream(UpstreamError::Connect, Code::UpstreamUnreachable)
+        }
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => {
+            Failure::Upstream(UpstreamError::Tls, Code::UpstreamUnreachable)
+        }
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+            Failure::Upstream(UpstreamError::Closed, Code::UpstreamUnreachable)
+        }
+        _ => Failure::Upstream(UpstreamError::Protocol, Code::UpstreamUnreachable),
+    }
+}

@@ -1,0 +1,117 @@
+//! Respond: a refusal or another answer of our own in, its bytes on the agent's connection out.
+
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+use crate::pipeline::refuse::Refusal;
+
+/// How long an unread body is read away so that the agent gets to the answer: HTTP/2 clients drop an early one.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// On every answer.
+pub(super) const REQUEST_ID: &str = "tollgate-request-id";
+
+/// An answer of our own.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What becomes of the connection after an answer outside Pingora.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Stay,
+    Close,
+}
+
+impl Answer {
+    /// Returns what the agent reads of a refusal.
+    pub(super) fn refusal(refusal: &Refusal) -> Self {
+        let (status, mut headers, body) = refusal.answer();
+        set_request_id(&mut headers, &refusal.request_id);
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Writes the answer in HTTP/1.1, where Pingora has no session yet.
+    pub(super) fn to_bytes(&self, after: After) -> Bytes {
+        let mut out = BytesMut::with_capacity(512 + self.body.len());
+        let reason = self.status.canonical_reason().unwrap_or("");
+        out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
+        for (name, value) in self
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != CONTENT_LENGTH && *name != CONNECTION)
+        {
+            out.put_slice(name.as_str().as_bytes());
+            out.put_slice(b": ");
+            out.put_slice(value.as_bytes());
+            out.put_slice(b"\r\n");
+        }
+        out.put_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        if after == After::Close {
+            out.put_slice(b"connection: close\r\n");
+        }
+        out.put_slice(b"\r\n");
+        out.put_slice(&self.body);
+        out.freeze()
+    }
+
+    /// Writes the answer to a session whose request may not have been read whole.
+    ///
+    /// # Errors
+    /// When the agent is gone.
+    pub(super) async fn write(self, session: &mut Session) -> Result<()> {
+        read_away(session).await;
+        let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
+        for (name, value) in self
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != CONTENT_LENGTH)
+        {
+            head.append_header(name.clone(), value.clone())?;
+        }
+        head.insert_header(CONTENT_LENGTH, self.body.len().to_string())?;
+        let body = if session.req_header().method == Method::HEAD {
+            Bytes::new()
+        } else {
+            self.body
+        };
+        session.write_response_header(Box::new(head), false).await?;
+        session.write_response_body(Some(body), true).await
+    }
+}
+
+/// Sets `Tollgate-Request-Id`.
+pub(super) fn set_request_id(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// Reads the rest of a body, for a while; what is still unread then costs the connection.
+async fn read_away(session: &mut Session) {
+    if session.is_body_done() {
+        return;
+    }
+    // Who waits for a 100 sends nothing until then; reading would only wait.
+    let waits = session.req_header().headers.contains_key(EXPECT) && session.body_bytes_read() == 0;
+    if !waits {
+        session.set_total_drain_timeout(Some(DRAIN));
+        // A failure shows below as a body that is not done.
+        let _ = session.drain_request_body().await;
+    }
+    if !session.is_body_done() {
+        session.set_keepalive(None);
+    }
+}

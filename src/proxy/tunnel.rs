@@ -1,0 +1,292 @@
+//! Tunnel: an agent's connection in; a CONNECT answered and its inside handed to Pingora, or the connection itself handed on.
+//!
+//! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use pingora::apps::ServerApp as _;
+use pingora::protocols::{Ssl as _, Stream};
+use pingora::proxy::HttpProxy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::drain::Drain;
+use super::head::{self, Connect, First};
+use super::intercept::Intercept;
+use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
+use super::leaf::Leaves;
+use super::respond::{After, Answer};
+use super::{Timeouts, internal, request_id};
+use crate::model::clock::Clock;
+use crate::model::target::{Authority, Host};
+use crate::pipeline::Gateway;
+use crate::pipeline::admit::{Pass, admit};
+use crate::pipeline::refuse::{Code, Refusal};
+
+/// Longest first head of a connection, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// Refused CONNECTs on one connection: git asks bare first, then with its token.
+const MAX_ATTEMPTS: usize = 4;
+
+/// First byte of a TLS record with a handshake, RFC 8446 section 5.1.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What every connection needs.
+pub(super) struct Edge {
+    pub(super) http: Arc<HttpProxy<Intercept>>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) leaves: Leaves,
+    pub(super) drain: Arc<Drain>,
+    pub(super) timeouts: Timeouts,
+    pub(super) clock: Clock,
+}
+
+/// A connection whose first bytes are being read.
+struct Opening {
+    socket: Socket,
+    read: BytesMut,
+    peer: Option<SocketAddr>,
+}
+
+/// A CONNECT that may open.
+struct Admitted {
+    authority: Authority,
+    pass: Option<Pass>,
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge")
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Edge {
+    /// Serves a connection to its end.
+    pub(super) async fn serve(&self, socket: Socket, peer: Option<SocketAddr>) {
+        let mut opening = Opening {
+            socket,
+            read: BytesMut::new(),
+            peer,
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(head) = self.read_head(&mut opening).await else {
+                return;
+            };
+            let refused = match head::first(&head) {
+                Ok(First::Other) => {
+                    // Pingora reads the head again, with whatever came after it.
+                    let ahead = join(&head, &opening.read);
+                    let connection = Connection {
+                        via: Via::Direct,
+                        peer: opening.peer,
+                    };
+                    return self.hand_over(opening.socket, ahead, connection).await;
+                }
+                Ok(First::Connect(connect)) => match self.check(&connect) {
+                    Ok(admitted) => return self.open(opening, admitted).await,
+                    Err(refusal) => (
+                        refusal,
+                        if connect.persistent {
+                            After::Stay
+                        } else {
+                            After::Close
+                        },
+                    ),
+                },
+                Err(detail) => (self.refusal(Code::BadRequest, detail), After::Close),
+            };
+            let (refusal, after) = refused;
+            let after = if refusal.code == Code::ProxyAuthenticationRequired {
+                after
+            } else {
+                After::Close
+            };
+            if !opening
+                .write(&Answer::refusal(&refusal).to_bytes(after))
+                .await
+                || after == After::Close
+            {
+                return opening.close().await;
+            }
+        }
+        opening.close().await;
+    }
+
+    /// Reads up to the end of a head; `None` where the agent left or was too slow.
+    async fn read_head(&self, opening: &mut Opening) -> Option<Bytes> {
+        let head = async {
+            loop {
+                if let Some(length) = head::length(&opening.read) {
+                    return Some(opening.read.split_to(length).freeze());
+                }
+                if opening.read.len() >= MAX_HEAD {
+                    return None;
+                }
+                match opening.socket.read_buf(&mut opening.read).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(_) => {}
+                }
+            }
+        };
+        let head = tokio::select! {
+            biased;
+            head = timeout(self.timeouts.request_head, head) => head.ok().flatten(),
+            () = self.drain.begun() => None,
+        };
+        if head.is_none() && opening.read.len() >= MAX_HEAD {
+            let refusal = self.refusal(Code::BadRequest, "the request head is over 16 KiB");
+            opening
+                .write(&Answer::refusal(&refusal).to_bytes(After::Close))
+                .await;
+        }
+        head
+    }
+
+    /// Decides whether a CONNECT opens; not whether requests in it pass.
+    fn check(&self, connect: &Connect) -> Result<Admitted, Refusal> {
+        if self.drain.is_draining() {
+            return Err(Refusal::new(Code::Draining, &request_id(&self.clock)));
+        }
+        let authority = Authority::parse(&connect.target, 443)
+            .map_err(|error| self.refusal(Code::BadRequest, &error.to_string()))?;
+        let admitted = admit(&self.gateway, &connect.headers).map(|(pass, _)| pass);
+        if internal::is_own(&authority) {
+            return Ok(Admitted {
+                authority,
+                pass: admitted.ok(),
+            });
+        }
+        Ok(Admitted {
+            authority,
+            pass: Some(admitted?),
+        })
+    }
+
+    /// Answers 200, then serves what is inside.
+    async fn open(&self, mut opening: Opening, admitted: Admitted) {
+        let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
+        let established = format!(
+            "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\n\r\n",
+            request_id(&self.clock)
+        );
+        if !opening.write(established.as_bytes()).await {
+            return;
+        }
+        let Some(first) = self.read_first(&mut opening).await else {
+            return;
+        };
+        let tls = first == TLS_HANDSHAKE;
+        if !tls && admitted.authority.port == 443 {
+            let refusal = self.refusal(
+                Code::BadRequest,
+                "port 443 must speak TLS inside the tunnel",
+            );
+            opening
+                .write(&Answer::refusal(&refusal).to_bytes(After::Close))
+                .await;
+            return opening.close().await;
+        }
+        let host = admitted.authority.host.clone();
+        let via = Via::Tunnel(Tunnel::new(admitted.authority, admitted.pass, tls));
+        let connection = Connection {
+            via,
+            peer: opening.peer,
+        };
+        let ahead = opening.read.freeze();
+        if tls {
+            self.terminate(opening.socket, ahead, connection, &host)
+                .await;
+        } else {
+            self.hand_over(opening.socket, ahead, connection).await;
+        }
+    }
+
+    /// Waits for the first byte inside a tunnel.
+    async fn read_first(&self, opening: &mut Opening) -> Option<u8> {
+        if opening.read.is_empty() {
+            let read = tokio::select! {
+                read = timeout(self.timeouts.idle, opening.socket.read_buf(&mut opening.read)) => read.ok()?.ok()?,
+                () = self.drain.begun() => return None,
+            };
+            if read == 0 {
+                return None;
+            }
+        }
+        opening.read.first().copied()
+    }
+
+    /// Ends the agent's TLS here and serves the requests inside.
+    async fn terminate(&self, socket: Socket, ahead: Bytes, connection: Connection, host: &Host) {
+        let connection = Arc::new(connection);
+        let (acceptor, stream) = match (
+            self.leaves.acceptor(host),
+            TunnelIo::new(socket, ahead, Arc::clone(&connection)),
+        ) {
+            (Ok(acceptor), Ok(stream)) => (acceptor, stream),
+            (Err(error), _) => {
+                return tracing::error!(%error, host = %host, "no certificate for a host");
+            }
+            (_, Err(_)) => return,
+        };
+        let tls = match timeout(self.timeouts.request_head, acceptor.tls_handshake(stream)).await {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(_)) => {
+                return tracing::info!(host = %host, "TLS handshake with an agent failed; does it trust the CA?");
+            }
+            Err(_) => {
+                return tracing::debug!(host = %host, "TLS handshake with an agent took too long");
+            }
+        };
+        if let Via::Tunnel(tunnel) = &connection.via
+            && let Some(name) = tls.get_ssl().and_then(|tls| tls.server_name())
+            && Host::parse(name).as_ref() != Ok(host)
+        {
+            tunnel.note_other_sni();
+        }
+        self.run(Box::new(tls)).await;
+    }
+
+    async fn hand_over(&self, socket: Socket, ahead: Bytes, connection: Connection) {
+        if let Ok(stream) = TunnelIo::new(socket, ahead, Arc::new(connection)) {
+            self.run(Box::new(stream)).await;
+        }
+    }
+
+    async fn run(&self, stream: Stream) {
+        self.http.process_new(stream, &self.drain.subscribe()).await;
+    }
+
+    fn refusal(&self, code: Code, detail: &str) -> Refusal {
+        let mut refusal = Refusal::new(code, &request_id(&self.clock));
+        detail.clone_into(&mut refusal.detail);
+        refusal
+    }
+}
+
+impl Opening {
+    /// Returns whether the agent could be written to.
+    async fn write(&mut self, bytes: &[u8]) -> bool {
+        self.socket.write_all(bytes).await.is_ok() && self.socket.flush().await.is_ok()
+    }
+
+    async fn close(mut self) {
+        // The agent may have closed first.
+        let _ = self.socket.shutdown().await;
+    }
+}
+
+fn join(head: &Bytes, rest: &BytesMut) -> Bytes {
+    if rest.is_empty() {
+        return head.clone();
+    }
+    let mut whole = BytesMut::with_capacity(head.len() + rest.len());
+    whole.extend_from_slice(head);
+    whole.extend_from_slice(rest);
+    whole.freeze()
+}

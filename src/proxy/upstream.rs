@@ -1,0 +1,90 @@
+//! Upstream: the outgoing request in, its header as Pingora sends it out. Built from what was judged, never from what was received.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderName, Method, Version};
+use pingora::Result;
+use pingora::http::RequestHeader;
+
+use crate::pipeline::Outgoing;
+
+/// How the outgoing body is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Read, judged and sent from memory, this long.
+    Replayed(usize),
+    /// Passed on as it comes, with the length that the agent declared.
+    Streamed(Option<u64>),
+}
+
+/// Set here, or meant for the next hop only: never taken from the outgoing headers.
+const OURS: [HeaderName; 12] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Builds the header for one attempt.
+///
+/// # Errors
+/// When the request cannot be spelled in HTTP, which judging has excluded.
+pub(super) fn header(
+    outgoing: &Outgoing,
+    framing: Framing,
+    version: Version,
+) -> Result<Box<RequestHeader>> {
+    let target = match &outgoing.query {
+        Some(query) => format!("{}?{query}", outgoing.path),
+        None => outgoing.path.clone(),
+    };
+    let size = outgoing.headers.len() + 2;
+    let mut header = RequestHeader::build(outgoing.method.clone(), target.as_bytes(), Some(size))?;
+    header.set_version(version);
+    for (name, value) in &outgoing.headers {
+        if !OURS.contains(name) {
+            header.append_header(name.clone(), value.clone())?;
+        }
+    }
+    if is_grpc(outgoing) && version == Version::HTTP_2 {
+        // gRPC servers ask for it; trailers reach the agent on HTTP/2.
+        header.insert_header(TE, "trailers")?;
+    }
+    if let Some(length) = content_length(framing, &outgoing.method) {
+        header.insert_header(CONTENT_LENGTH, length.to_string())?;
+    }
+    Ok(Box::new(header))
+}
+
+/// Without a length Pingora chunks what has a body.
+fn content_length(framing: Framing, method: &Method) -> Option<u64> {
+    match framing {
+        Framing::Replayed(0) => {
+            (method == Method::POST || method == Method::PUT || method == Method::PATCH)
+                .then_some(0)
+        }
+        Framing::Replayed(length) => Some(length as u64),
+        Framing::Streamed(length) => length,
+    }
+}
+
+/// Returns whether the request needs HTTP/2 all the way, since trailers carry its status.
+pub(super) fn is_grpc(outgoing: &Outgoing) -> bool {
+    let media = outgoing
+        .headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    media.is_some_and(|media| {
+        media.starts_with("application/grpc") && !media.starts_with("application/grpc-web")
+    })
+}
