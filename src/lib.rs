@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
 
 // Edges: somebody outside calls us.
+pub mod admin;
 pub mod proxy;
 
 // What the edges ask of the pipeline without sending anything.

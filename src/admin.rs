@@ -1,0 +1,167 @@
+//! The admin side over HTTP: facts about the running gateway in, health, status and metrics out.
+//!
+//! INVARIANT: a request whose `Host` is not one of ours is answered 421 before anything is looked at (DNS rebinding), and no
+//! other origin may read an answer (no CORS). Nothing changes on GET.
+
+mod answer;
+mod facts;
+mod hosts;
+mod listen;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use answer::{json, problem};
+
+pub use facts::{Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status};
+pub use hosts::Hosts;
+pub use listen::{BindError, Listener};
+
+/// What a listener shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// `/healthz`, `/readyz`, `/api/v1/…`
+    Admin,
+    /// `/healthz`, `/readyz`, `/metrics`
+    Metrics,
+}
+
+/// Answers on a listener until `shutdown` ends; then lets open requests finish.
+///
+/// # Errors
+/// When the listener itself fails.
+pub async fn serve(
+    listener: Listener,
+    surface: Surface,
+    facts: Arc<Facts>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let app = router(surface, facts);
+    match listener {
+        Listener::Tcp(tcp) => axum::serve(tcp, app).with_graceful_shutdown(shutdown).await,
+        Listener::Unix(unix) => {
+            axum::serve(unix, app)
+                .with_graceful_shutdown(shutdown)
+                .await
+        }
+    }
+}
+
+fn router(surface: Surface, facts: Arc<Facts>) -> Router {
+    let router = Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness));
+    let router = match surface {
+        Surface::Admin => router.route("/api/v1/status", get(status)),
+        Surface::Metrics => router.route("/metrics", get(metrics)),
+    };
+    router
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&facts), guard))
+        .with_state(facts)
+}
+
+async fn method_not_allowed(method: Method) -> Response {
+    let detail = format!("{method} does nothing here");
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        &detail,
+    )
+}
+
+/// Refuses foreign `Host`s, and adds the headers that every answer has.
+async fn guard(State(facts): State<Arc<Facts>>, request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None | Some(_), _) => None,
+    };
+    // The absolute form names its own host, and wins over `Host` (RFC 9112 section 3.2.2).
+    let named = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    let ours = |name: &str| facts.hosts.contains(name);
+    let mut response = if host.is_some_and(ours) && named.as_deref().is_none_or(ours) {
+        next.run(request).await
+    } else {
+        let detail = "this host name is not one of the gateway's; use the address that it listens on, or `localhost`";
+        problem(StatusCode::MISDIRECTED_REQUEST, "foreign_host", detail)
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        header::HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        header::HeaderValue::from_static("default-src 'none'"),
+    );
+    response
+}
+
+/// Answers while the process lives.
+async fn health() -> Response {
+    json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}
+
+async fn readiness(State(facts): State<Arc<Facts>>) -> Response {
+    let readiness = (facts.readiness)();
+    let status = if readiness.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    json(status, &readiness.document())
+}
+
+async fn status(State(facts): State<Arc<Facts>>, headers: HeaderMap) -> Response {
+    match authorize(&facts, &headers) {
+        Ok(_operator) => json(StatusCode::OK, &(facts.status)()),
+        Err(refused) => *refused,
+    }
+}
+
+async fn metrics(State(facts): State<Arc<Facts>>) -> Response {
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (StatusCode::OK, kind, (facts.metrics)()).into_response()
+}
+
+/// Returns the operator whose token this is.
+fn authorize(facts: &Facts, headers: &HeaderMap) -> Result<String, Box<Response>> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme
+                .eq_ignore_ascii_case("bearer")
+                .then_some(token.trim())
+        });
+    token
+        .and_then(|token| (facts.operator)(token))
+        .ok_or_else(|| {
+            let detail = "an operator token is needed: `Authorization: Bearer tgo_…`";
+            let mut refused = problem(StatusCode::UNAUTHORIZED, "operator_required", detail);
+            refused.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                header::HeaderValue::from_static("Bearer"),
+            );
+            Box::new(refused)
+        })
+}

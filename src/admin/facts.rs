@@ -1,0 +1,118 @@
+//! What the admin side may know: closures that `cli serve` fills, so that this folder depends on nothing that it shows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::hosts::Hosts;
+
+/// Operator token to operator name.
+pub type OperatorLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The running gateway, as far as it is shown.
+pub struct Facts {
+    /// Names under which this gateway is called.
+    pub hosts: Hosts,
+    /// Operator token to operator name; compares in constant time.
+    pub operator: OperatorLookup,
+    /// How it is, now.
+    pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// What it does, now.
+    pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// Prometheus text format 0.0.4.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Whether the gateway takes requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// It is shutting down.
+    pub draining: bool,
+    /// The last write to the journal succeeded; without it nothing is forwarded.
+    pub journal_healthy: bool,
+    /// Of connectors and policies. A failed reload keeps the last snapshot, so it makes nobody unready.
+    pub reload: ReloadState,
+}
+
+/// How the last reading of connectors and policies went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReloadState {
+    /// RFC 3339, UTC: since when the snapshot in use is in use.
+    pub snapshot_since: String,
+    /// Why the newest files are not in use, in one line; `None` where they are.
+    pub failure: Option<String>,
+}
+
+/// What is compiled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SnapshotCounts {
+    /// Connectors in the catalogue.
+    pub connectors: usize,
+    /// Routes of all connectors.
+    pub routes: usize,
+    /// Policies, without permissions.
+    pub policies: usize,
+}
+
+/// `GET /api/v1/status`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Of the binary.
+    pub version: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Addresses that agents use as proxy.
+    pub proxy: Vec<String>,
+    /// The configuration file, where there is one.
+    pub config: Option<String>,
+    /// Of the state directory.
+    pub data_dir: String,
+    /// The store's revision that is in use; a change made by a command is in force once this has reached it.
+    pub store_revision: i64,
+    /// Agents that may ask.
+    pub agents: usize,
+    /// What is compiled.
+    pub snapshot: SnapshotCounts,
+    /// How it is.
+    pub ready: bool,
+    /// It is shutting down.
+    pub draining: bool,
+    /// The last write to the journal succeeded.
+    pub journal_healthy: bool,
+    /// How the last reading of connectors and policies went.
+    pub reload: ReloadState,
+    /// Exchanges that are open.
+    pub exchanges_active: usize,
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts")
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Readiness {
+    /// Returns whether requests are taken.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.draining && self.journal_healthy
+    }
+
+    /// Returns the answer of `/readyz`. It needs no token, so a failed reload is told without its text.
+    pub(super) fn document(&self) -> Json {
+        let word = |bad: bool, name: &'static str| if bad { name } else { "ok" };
+        json!({
+            "status": if self.is_ready() { "ready" } else { "not_ready" },
+            "checks": {
+                "draining": self.draining,
+                "journal": word(!self.journal_healthy, "unwritable"),
+                "reload": word(self.reload.failure.is_some(), "failed"),
+            },
+            "snapshot_since": self.reload.snapshot_since,
+        })
+    }
+}

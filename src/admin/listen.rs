@@ -1,0 +1,95 @@
+//! Listeners: a configured address in, a bound socket out, or a message that says which address and why.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+/// A bound socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// `127.0.0.1:7071`
+    Tcp(TcpListener),
+    /// `unix:/path`; only its owner may connect.
+    Unix(UnixListener),
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Port in use, no such address, no permission.
+    #[error("cannot listen on `{address}`: {reason}")]
+    Unavailable {
+        /// As configured.
+        address: String,
+        /// In words.
+        reason: String,
+    },
+    /// Another process answers on the socket.
+    #[error("cannot listen on `unix:{}`: another gateway answers there", .0.display())]
+    Occupied(PathBuf),
+    /// Something that is not a socket is in the way; it is left alone.
+    #[error("cannot listen on `unix:{}`: a file that is no socket is there", .0.display())]
+    NotASocket(PathBuf),
+}
+
+impl Listener {
+    /// Binds `host:port` or `unix:/path`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn bind(address: &str) -> Result<Self, BindError> {
+        match address.strip_prefix("unix:") {
+            Some(path) => Self::bind_unix(Path::new(path)).await,
+            None => TcpListener::bind(address)
+                .await
+                .map(Self::Tcp)
+                .map_err(|error| unavailable(address.to_owned(), &error)),
+        }
+    }
+
+    /// Binds a socket file, 0600. A socket that nobody answers on was left by a dead process and is replaced.
+    ///
+    /// # Errors
+    /// When it is in use or cannot be made.
+    pub async fn bind_unix(path: &Path) -> Result<Self, BindError> {
+        let shown = || format!("unix:{}", path.display());
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(BindError::NotASocket(path.to_owned()));
+            }
+            Ok(_) if UnixStream::connect(path).await.is_ok() => {
+                return Err(BindError::Occupied(path.to_owned()));
+            }
+            Ok(_) => std::fs::remove_file(path).map_err(|error| unavailable(shown(), &error))?,
+            Err(_) => {}
+        }
+        let listener = UnixListener::bind(path).map_err(|error| unavailable(shown(), &error))?;
+        // The state directory is 0700, so nobody else gets in between the two calls.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(|error| unavailable(shown(), &error))?;
+        Ok(Self::Unix(listener))
+    }
+
+    /// Returns the bound address; `None` for a socket file.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(tcp) => tcp.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+fn unavailable(address: String, error: &std::io::Error) -> BindError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => "not permitted".to_owned(),
+        _ => error.to_string(),
+    };
+    BindError::Unavailable { address, reason }
+}
