@@ -4,6 +4,7 @@
 
 // Edges: somebody outside calls us.
 pub mod admin;
+pub mod cli;
 pub mod proxy;
 
 // What the edges ask of the pipeline without sending anything.

@@ -15,12 +15,16 @@
 mod attacks;
 mod audit;
 mod auth;
+mod cli;
 mod config;
 mod connector;
 mod egress;
 mod expression;
+mod pipeline;
 mod policy;
+mod proxy;
 mod roster;
 mod store;
+mod support;
 mod telemetry;
 mod vault;

@@ -1,0 +1,132 @@
+//! The command line: arguments and the process's surroundings in, an exit code out.
+//!
+//! Exit codes: 0 done, 1 a check found problems or an act failed, 2 usage, 3 gateway or store not reached; `run` exits as its
+//! child did. INVARIANT: no command but `serve` creates a store.
+
+mod agent;
+mod args;
+mod audit;
+mod ca;
+mod change;
+mod check;
+mod completions;
+mod connector;
+mod credential;
+mod env;
+mod environment;
+mod explain;
+mod failure;
+mod gateway;
+mod output;
+mod permission;
+mod policy;
+mod run;
+mod schema;
+mod serve;
+mod state;
+mod status;
+mod table;
+mod workspace;
+mod world;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use failure::{Exit, Failure, Outcome};
+use output::Output;
+
+pub use schema::schemas;
+pub use serve::Serving;
+pub use world::World;
+
+/// What every command gets.
+#[derive(Debug)]
+struct Context {
+    world: World,
+    output: Output,
+    config: Option<std::path::PathBuf>,
+}
+
+/// Runs one command and returns the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>, world: World) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // A usage error is found before `--json` is parsed, and scripts want it as JSON too; after `--` it is the child's flag.
+    let json = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json");
+    let output = Output::new(json);
+    let outcome = match Cli::try_parse_from(args) {
+        Ok(cli) => {
+            let context = Context {
+                world,
+                output: output.clone(),
+                config: cli.config,
+            };
+            dispatch(&context, cli.command)
+        }
+        Err(error) => usage(&output, &error),
+    };
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(failure) => output.failure(&failure).code(),
+    }
+}
+
+/// Prints help and version as asked; everything else is a usage error.
+fn usage(output: &Output, error: &clap::Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output.raw(&error.render().to_string())?;
+            Ok(Exit::Done)
+        }
+        _ if output.is_json() => {
+            let text = error.render().to_string();
+            let first = text
+                .lines()
+                .next()
+                .unwrap_or("usage")
+                .trim_start_matches("error: ")
+                .to_owned();
+            Err(Failure::usage(first))
+        }
+        _ => {
+            output.warn_raw(&error.render().to_string())?;
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Serve(args) => serve::run(context, &args),
+        Command::Run(args) => run::run(context, &args),
+        Command::Env(args) => block_on(env::run(context, &args)),
+        Command::Check(args) => block_on(check::run(context, &args)),
+        Command::Explain(args) => block_on(explain::run(context, &args)),
+        Command::Ca => block_on(ca::run(context)),
+        Command::Status => block_on(status::run(context)),
+        Command::Connector(command) => block_on(connector::run(context, command)),
+        Command::Credential(command) => block_on(credential::run(context, command)),
+        Command::Agent(command) => block_on(agent::run(context, command)),
+        Command::Permission(command) => block_on(permission::run(context, command)),
+        Command::Policy(command) => block_on(policy::run(context, command)),
+        Command::Audit(command) => block_on(audit::run(context, command)),
+        Command::Completions(args) => completions::run(context, &args),
+        Command::Schema(args) => schema::run(context, &args),
+    }
+}
+
+/// Runs a command that needs the store or the gateway for a moment.
+fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::failed("runtime", format!("the runtime does not start: {error}"))
+        })?;
+    runtime.block_on(command)
+}

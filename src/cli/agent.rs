@@ -1,0 +1,169 @@
+//! `agent`: who may ask; added with a token that is shown once, listed, removed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+use time::format_description::well_known::Rfc3339;
+
+use super::Context;
+use super::args::{AddAgent, AgentCommand};
+use super::change::note_change;
+use super::failure::{Exit, Failure, Outcome};
+use super::table::Table;
+use super::workspace::Workspace;
+use crate::model::agent::AgentName;
+use crate::model::show::escape;
+use crate::roster::{Token, TokenKind};
+use crate::store::{StoreError, StoredAgent, StoredToken};
+
+pub(super) async fn run(context: &Context, command: AgentCommand) -> Outcome {
+    match command {
+        AgentCommand::Add(args) => add(context, args).await,
+        AgentCommand::List => list(context).await,
+        AgentCommand::Remove { name } => remove(context, &name).await,
+    }
+}
+
+async fn add(context: &Context, args: AddAgent) -> Outcome {
+    let name = AgentName::parse(&args.name).map_err(Failure::usage)?;
+    let labels = labels(&args.labels)?;
+    let workspace = Workspace::load(context)?;
+    if workspace.declared_agents().any(|agent| agent.name == name) {
+        return Err(Failure::failed(
+            "exists",
+            format!("agent `{name}` is declared in the configuration already"),
+        ));
+    }
+    let store = workspace.open_store().await?;
+    let token = Token::generate(TokenKind::Agent, &mut rand::rng());
+    let created_at = context
+        .world
+        .clock
+        .utc()
+        .format(&Rfc3339)
+        .unwrap_or_default();
+    let agent = StoredAgent {
+        name: name.to_string(),
+        labels,
+        tokens: vec![StoredToken {
+            hash: token.hash().0,
+            expires_at: None,
+        }],
+        created_at,
+    };
+    store.add_agent(&agent).await.map_err(|error| match error {
+        StoreError::Exists { .. } => {
+            Failure::failed("exists", format!("there is an agent `{name}` already"))
+        }
+        other => Failure::from(other),
+    })?;
+    note_change(context, &store, "agent.add", name.as_str()).await;
+    if context.output.is_json() {
+        context.output.document(&json!({ "name": name, "labels": agent.labels, "created_at": agent.created_at, "token": token.reveal() }))?;
+    } else {
+        context.output.line(token.reveal())?;
+        context.output.note(&format!(
+            "agent `{name}` may ask. Its token is above and is shown only this once."
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn list(context: &Context) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let store = workspace.open_store().await?;
+    let stored = store.agents().await?;
+    let now = context.world.clock.utc().unix_timestamp();
+    let mut agents: Vec<Json> = workspace
+        .declared_agents()
+        .map(|agent| json!({ "name": agent.name, "labels": agent.labels, "from": "configuration" }))
+        .collect();
+    agents.extend(stored.iter().map(|agent| {
+        let living = agent.tokens.iter().filter(|token| token.expires_at.is_none_or(|end| end > now)).count();
+        json!({
+            "name": agent.name, "labels": agent.labels, "from": "store", "tokens": living, "created_at": agent.created_at,
+        })
+    }));
+    if context.output.is_json() {
+        context.output.document(&json!({ "agents": agents }))?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(["NAME", "LABELS", "TOKENS", "FROM", "CREATED"]);
+    for agent in &agents {
+        let text = |key: &str| agent.get(key).and_then(Json::as_str).unwrap_or_default();
+        let labels = agent.get("labels").and_then(Json::as_object).map(|labels| {
+            let pair = |(name, value): (&String, &Json)| {
+                format!("{name}={}", value.as_str().unwrap_or_default())
+            };
+            labels.iter().map(pair).collect::<Vec<_>>().join(",")
+        });
+        let tokens = agent.get("tokens").map(Json::to_string).unwrap_or_default();
+        table.row([
+            text("name"),
+            &labels.unwrap_or_default(),
+            &tokens,
+            text("from"),
+            text("created_at"),
+        ]);
+    }
+    table.print(&context.output)?;
+    Ok(Exit::Done)
+}
+
+async fn remove(context: &Context, name: &str) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    if workspace
+        .declared_agents()
+        .any(|agent| agent.name.as_str() == name)
+    {
+        return Err(Failure::failed(
+            "declared",
+            format!("agent `{name}` is declared in the configuration; remove it there"),
+        ));
+    }
+    let store = workspace.open_store().await?;
+    store
+        .remove_agent(name)
+        .await
+        .map_err(|error| match error {
+            StoreError::NotFound { .. } => Failure::failed(
+                "unknown_agent",
+                format!("there is no agent `{}`", escape(name)),
+            ),
+            other => Failure::from(other),
+        })?;
+    note_change(context, &store, "agent.remove", name).await;
+    if context.output.is_json() {
+        context
+            .output
+            .document(&json!({ "name": name, "removed": true }))?;
+    } else {
+        context.output.line(&format!(
+            "agent `{}` is removed; its tokens are void",
+            escape(name)
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn labels(written: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut labels = BTreeMap::new();
+    for label in written {
+        let (key, value) = label
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "`{}` is not a label: it is KEY=VALUE",
+                    escape(label)
+                ))
+            })?;
+        if labels.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(Failure::usage(format!(
+                "label `{}` is given twice",
+                escape(key)
+            )));
+        }
+    }
+    Ok(labels)
+}

@@ -1,0 +1,182 @@
+//! The arguments of every command, as clap reads them.
+
+mod query;
+mod stored;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(super) use query::{AuditCommand, Filter, PolicyCommand, Target};
+pub(super) use stored::{
+    AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,
+    PermissionCommand, SetPermission,
+};
+
+/// An egress gateway for AI agents.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollgate",
+    version,
+    about,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(super) struct Cli {
+    /// Configuration file; else `./tollgate.yaml`, else `$XDG_CONFIG_HOME/tollgate/`, else `/etc/tollgate/`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print JSON, and errors as problem+json
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway
+    Serve(Serve),
+    /// Run a command with its traffic going through the gateway
+    Run(Run),
+    /// Print the variables that send an agent's traffic through the gateway
+    Env(Env),
+    /// Check configuration, connectors and policies with all their tests, offline
+    Check(Check),
+    /// Say how a request would be understood and decided; nothing is sent
+    Explain(Explain),
+    /// Print the CA certificate (PEM)
+    Ca,
+    /// Ask the running gateway how it is
+    Status,
+    /// Connectors: what the gateway understands
+    #[command(subcommand, alias = "connectors")]
+    Connector(ConnectorCommand),
+    /// Credentials: what is put on requests
+    #[command(subcommand, alias = "credentials")]
+    Credential(CredentialCommand),
+    /// Agents: who may ask
+    #[command(subcommand, alias = "agents")]
+    Agent(AgentCommand),
+    /// Permissions: who may what
+    #[command(subcommand, alias = "permissions")]
+    Permission(PermissionCommand),
+    /// Policies: what must hold for everybody
+    #[command(subcommand, alias = "policies")]
+    Policy(PolicyCommand),
+    /// The journal: what was asked and decided
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print shell completions
+    Completions(Completions),
+    /// Print the JSON schemas of the files, or write them to schemas/
+    Schema(Schema),
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Log as JSON lines
+    #[arg(long)]
+    pub(super) log_json: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Whose permissions the command has
+    #[arg(long, default_value = "default", value_name = "AGENT")]
+    pub(super) agent: String,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(super) command: Vec<OsString>,
+}
+
+/// `env`
+#[derive(Debug, Args)]
+pub(super) struct Env {
+    /// Whose permissions the variables stand for
+    #[arg(long, default_value = "default", value_name = "AGENT")]
+    pub(super) agent: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
+    pub(super) format: EnvFormat,
+    /// Make a new token for the agent and print it in the proxy URL; without it the URL holds `TOKEN` to be replaced
+    #[arg(long)]
+    pub(super) new_token: bool,
+}
+
+/// How `env` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EnvFormat {
+    /// `export NAME='value'`
+    Sh,
+    /// `NAME="value"`
+    Dotenv,
+    /// One object
+    Json,
+    /// An `environment:` map for a compose file
+    Compose,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// A directory with a tollgate.yaml, or with connectors.d and policies.d, or with such files; else the configuration
+    pub(super) dir: Option<PathBuf>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// How to print
+    #[arg(long, value_enum)]
+    pub(super) format: Option<CheckFormat>,
+}
+
+/// How `check` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// With snippets, for people
+    Text,
+    /// One object
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands that annotate a pull request
+    Github,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// GET, POST, …
+    pub(super) method: String,
+    /// `https://host/path?query`
+    pub(super) url: String,
+    /// The body, or @FILE, or @- for standard input
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(super) body: Option<String>,
+    /// `Name: value`; repeatable
+    #[arg(long = "header", short = 'H', value_name = "HEADER")]
+    pub(super) headers: Vec<String>,
+    /// Who would ask
+    #[arg(long, value_name = "AGENT")]
+    pub(super) agent: String,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `schema`
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Write schemas/*.json below the working directory instead of printing
+    #[arg(long)]
+    pub(super) write: bool,
+}

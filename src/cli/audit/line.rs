@@ -1,0 +1,97 @@
+//! One event in, one line for a person out: time, agent, decision, action, what happened.
+
+use serde_json::Value as Json;
+
+use crate::model::show::escape;
+use crate::store::StoredEvent;
+
+/// Returns the line; everything in it is escaped.
+pub(super) fn of(event: &StoredEvent) -> String {
+    let body: Json = serde_json::from_str(&event.body).unwrap_or(Json::Null);
+    let text = |pointer: &str| {
+        body.pointer(pointer)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let number = |pointer: &str| {
+        body.pointer(pointer)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    let mut words = vec![event.time.clone(), event.request_id.clone()];
+    if !event.agent.is_empty() {
+        words.push(event.agent.clone());
+    }
+    match event.kind.as_str() {
+        "decided" => {
+            words.push(event.decision.clone());
+            words.push(actions(&body).unwrap_or_else(|| "(not understood)".to_owned()));
+            words.push(format!(
+                "{} {}{}",
+                text("/method"),
+                text("/host"),
+                text("/path")
+            ));
+            if !event.code.is_empty() {
+                words.push(format!("code={}", event.code));
+            }
+            if let Some(by) = list(&body, "/by") {
+                words.push(format!("by={by}"));
+            }
+            if let Some(credential) = body.pointer("/credential").and_then(Json::as_str) {
+                words.push(format!("credential={credential}"));
+            }
+        }
+        "finished" => {
+            words.push("finished".to_owned());
+            words.push(text("/outcome"));
+            words.push(number("/status"));
+            words.push(text("/code"));
+            words.push(format!("{} ms", number("/duration_ms")));
+        }
+        _ => {
+            words.push(event.kind.clone());
+            words.push(text("/what"));
+            words.push(text("/subject"));
+            words.push(format!("by {}", text("/operator")));
+        }
+    }
+    let words: Vec<_> = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| escape(word))
+        .collect();
+    words.join("  ")
+}
+
+/// Names and parameters: `jira.issue.delete(issue_key=OPS-7)`.
+fn actions(body: &Json) -> Option<String> {
+    let actions = body.pointer("/actions")?.as_array()?;
+    let shown = actions.iter().map(|action| {
+        let name = action.get("name").and_then(Json::as_str).unwrap_or("?");
+        let params = action
+            .get("params")
+            .and_then(Json::as_object)
+            .map(|params| {
+                let value = |value: &Json| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                };
+                params
+                    .iter()
+                    .map(|(name, set)| format!("{name}={}", value(set)))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            });
+        format!("{name}({})", params.unwrap_or_default())
+    });
+    Some(shown.collect::<Vec<_>>().join(" + ")).filter(|text| !text.is_empty())
+}
+
+fn list(body: &Json, pointer: &str) -> Option<String> {
+    let items = body.pointer(pointer)?.as_array()?;
+    let texts: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
+    Some(texts.join(",")).filter(|text| !text.is_empty())
+}

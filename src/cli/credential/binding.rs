@@ -1,0 +1,117 @@
+//! The binding of a credential that is being added: a connector and the arguments in; exact hosts, path and agents out.
+//!
+//! INVARIANT: every host is exact and is one of the connector's own; a `*` never becomes a binding.
+
+use crate::cli::args::AddCredential;
+use crate::cli::failure::Failure;
+use crate::connector::Connector;
+use crate::model::agent::AgentName;
+use crate::model::credential::Binding;
+use crate::model::show::escape;
+use crate::model::target::Authority;
+
+/// Returns where the credential may go.
+pub(super) fn of(connector: &Connector, args: &AddCredential) -> Result<Binding, Failure> {
+    let hosts = if args.hosts.is_empty() {
+        vec![only_domain(connector)?]
+    } else {
+        hosts(connector, &args.hosts)?
+    };
+    for agent in &args.agents {
+        AgentName::parse(agent).map_err(Failure::usage)?;
+    }
+    Ok(Binding {
+        hosts,
+        path: args.path.clone(),
+        urls: Vec::new(),
+        agents: args.agents.clone(),
+    })
+}
+
+/// Returns the binding as words after "goes": `to api.github.com:443, for all agents`.
+pub(super) fn in_words(binding: &Binding) -> String {
+    let mut words = format!("to {}", binding.hosts.join(", "));
+    if binding.path != "/" {
+        words.push_str(&format!(" below {}", binding.path));
+    }
+    if !binding.urls.is_empty() {
+        words.push_str(&format!(" and {}", binding.urls.join(", ")));
+    }
+    words.push_str(&match binding.agents.as_slice() {
+        [] => ", for all agents".to_owned(),
+        agents => format!(", for {}", agents.join(", ")),
+    });
+    escape(&words).into_owned()
+}
+
+fn only_domain(connector: &Connector) -> Result<String, Failure> {
+    let domains = domains(connector);
+    let only = match domains.as_slice() {
+        [only] if !only.contains(['*', '{']) => Authority::parse(only, 443).ok(),
+        _ => None,
+    };
+    only.map(|authority| authority.to_string()).ok_or_else(|| {
+        let listed = match domains.as_slice() {
+            [] => "it has no domains".to_owned(),
+            domains => format!("its domains are {}", domains.join(", ")),
+        };
+        let example = domains
+            .first()
+            .map_or_else(|| "HOST".to_owned(), |domain| example(domain));
+        Failure::usage(format!(
+            "which host may the credential go to? connector `{}` does not say: {listed}",
+            connector.id()
+        ))
+        .help(format!("add `--host {example}`, with your own name"))
+    })
+}
+
+/// Returns the domains as written, without base paths, each once.
+fn domains(connector: &Connector) -> Vec<String> {
+    let host = |authority: String| authority.split('/').next().unwrap_or_default().to_owned();
+    let mut domains = Vec::new();
+    for domain in connector.authorities().map(host) {
+        if !domains.contains(&domain) {
+            domains.push(domain);
+        }
+    }
+    domains
+}
+
+fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Failure> {
+    let mut hosts = Vec::new();
+    for text in written {
+        if text.contains(['*', '{']) {
+            return Err(Failure::usage(format!(
+                "`{}` is a pattern; a credential is bound to exact hosts",
+                escape(text)
+            )));
+        }
+        let authority =
+            Authority::parse(text, 443).map_err(|error| Failure::usage(error.to_string()))?;
+        if !connector.binds(&authority) {
+            let domains = domains(connector).join(", ");
+            let detail = format!("`{authority}` is no host of connector `{}`", connector.id());
+            return Err(
+                Failure::failed("foreign_host", detail).help(format!("its domains are {domains}"))
+            );
+        }
+        hosts.push(authority.to_string());
+    }
+    hosts.sort();
+    hosts.dedup();
+    Ok(hosts)
+}
+
+/// `{site}.atlassian.net` → `SITE.atlassian.net`, `*.example.com` → `NAME.example.com`.
+fn example(domain: &str) -> String {
+    let label = |label: &str| match label
+        .strip_prefix('{')
+        .and_then(|label| label.strip_suffix('}'))
+    {
+        Some(name) => name.to_ascii_uppercase(),
+        None if label.starts_with('*') => "NAME".to_owned(),
+        None => label.to_owned(),
+    };
+    domain.split('.').map(label).collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,137 @@
+//! The fields of a credential: from standard input or a file, one per line in file order, or from a person.
+//!
+//! INVARIANT: no secret is an argument, and none is shown, not even in an error.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::auth::Field;
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::model::secret::Secret;
+use crate::vault::MIN_SECRET;
+
+/// The longest input, in bytes.
+const MAX_INPUT: u64 = 256 * 1024;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) public: BTreeMap<String, String>,
+    pub(super) secret: BTreeMap<String, Secret>,
+}
+
+/// Reads a value for each field.
+pub(super) fn read(
+    context: &Context,
+    fields: &[Field],
+    file: Option<&Path>,
+    connector: &str,
+) -> Result<Given, Failure> {
+    if file.is_none() && context.world.stdin_is_terminal {
+        return ask(context, fields);
+    }
+    let text = match file {
+        Some(path) => read_file(path)?,
+        None => read_all(&mut std::io::stdin().lock(), "standard input")?,
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() != fields.len() {
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let formats = vec!["%s\\n"; names.len()].concat();
+        let detail = format!(
+            "{} lines were given, but the fields are {}",
+            lines.len(),
+            names.join(", ")
+        );
+        let variables = names
+            .iter()
+            .map(|name| format!("\"${}\"", name.to_ascii_uppercase()))
+            .collect::<Vec<_>>();
+        return Err(Failure::failed("wrong_fields", detail).help(format!(
+            "one per line, in that order: printf '{formats}' {} | tollgate credential add {connector}",
+            variables.join(" "),
+        )));
+    }
+    let mut given = Given {
+        public: BTreeMap::new(),
+        secret: BTreeMap::new(),
+    };
+    for (field, line) in fields.iter().zip(lines) {
+        given.take(field, line.to_owned())?;
+    }
+    Ok(given)
+}
+
+impl Given {
+    fn take(&mut self, field: &Field, value: String) -> Result<(), Failure> {
+        if value.is_empty() {
+            return Err(Failure::failed(
+                "empty_field",
+                format!("field `{}` is empty", field.name),
+            ));
+        }
+        if field.secret {
+            if value.len() < MIN_SECRET {
+                let detail = format!(
+                    "field `{}` is shorter than {MIN_SECRET} bytes: too short to be hidden in answers",
+                    field.name
+                );
+                return Err(Failure::failed("short_secret", detail));
+            }
+            self.secret.insert(field.name.clone(), Secret::from(value));
+        } else {
+            self.public.insert(field.name.clone(), value);
+        }
+        Ok(())
+    }
+}
+
+fn ask(context: &Context, fields: &[Field]) -> Result<Given, Failure> {
+    let mut given = Given {
+        public: BTreeMap::new(),
+        secret: BTreeMap::new(),
+    };
+    let failed =
+        |error: std::io::Error| Failure::failed("input", format!("nothing could be read: {error}"));
+    for field in fields {
+        let value = if field.secret {
+            rpassword::prompt_password(format!("{} (hidden): ", field.name)).map_err(failed)?
+        } else {
+            context.output.prompt(&format!("{}: ", field.name));
+            let mut line = String::new();
+            std::io::stdin()
+                .lock()
+                .take(MAX_INPUT)
+                .read_line(&mut line)
+                .map_err(failed)?;
+            line
+        };
+        given.take(field, value.trim_end_matches(['\r', '\n']).to_owned())?;
+    }
+    Ok(given)
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let shown = format!("`{}`", path.display());
+    let mut file = std::fs::File::open(path)
+        .map_err(|error| Failure::failed("input", format!("{shown} cannot be read: {error}")))?;
+    read_all(&mut file, &shown)
+}
+
+fn read_all(reader: &mut dyn Read, name: &str) -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    reader
+        .take(MAX_INPUT)
+        .read_to_string(&mut text)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => {
+                Failure::failed("input", format!("{name} is not UTF-8"))
+            }
+            _ => Failure::failed("input", format!("{name} cannot be read: {error}")),
+        })?;
+    Ok(text)
+}

@@ -1,0 +1,183 @@
+//! The variables that send a program's traffic through the gateway: where everything is in, what to set and what to unset out.
+//!
+//! INVARIANT: no `TOLLGATE_` variable and no real credential that a placeholder stands for reaches the child.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::connector::Connector;
+use crate::model::credential::SealedCredential;
+
+/// Takes the bundle of system roots and our CA: these replace a toolchain's roots.
+const BUNDLE_VARIABLES: [&str; 17] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "AWS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "NIX_SSL_CERT_FILE",
+    "BUNDLE_SSL_CA_CERT",
+    "HEX_CACERTS_PATH",
+    "COMPOSER_CAFILE",
+    "PERL_LWP_SSL_CA_FILE",
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "YARN_HTTPS_CA_FILE_PATH",
+    "SYSTEM_CERTIFICATE_PATH",
+];
+
+/// Takes our CA alone: these add to a toolchain's roots.
+const EXTRA_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
+
+const PROXY_VARIABLES: [&str; 6] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// What stands where a program expects a secret; the gateway puts the real one on.
+pub(super) fn placeholder(connector: &str) -> String {
+    format!("tollgate-placeholder-{connector}")
+}
+
+/// Where a program finds the gateway.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wiring<'a> {
+    /// `http://agent:token@host:port`
+    pub(super) proxy_url: &'a str,
+    /// Our CA alone.
+    pub(super) ca: &'a Path,
+    /// System roots and our CA.
+    pub(super) bundle: &'a Path,
+    /// What Node loads first.
+    pub(super) node_preload: &'a Path,
+}
+
+/// Variables to set, and with `None` those to unset.
+pub(super) type Changes = BTreeMap<OsString, Option<OsString>>;
+
+/// Returns what the gateway itself needs: proxy, CA, Node. `NO_PROXY` stays as it is.
+pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Changes {
+    let mut changes = Changes::new();
+    let mut set = |name: &str, value: &OsStr| changes.insert(name.into(), Some(value.to_owned()));
+    for name in PROXY_VARIABLES {
+        set(name, wiring.proxy_url.as_ref());
+    }
+    for name in BUNDLE_VARIABLES {
+        set(name, wiring.bundle.as_os_str());
+    }
+    for name in EXTRA_VARIABLES {
+        set(name, wiring.ca.as_os_str());
+    }
+    // From Node 22.21 and 24.5 on this is enough; the preload serves older ones and steps aside there.
+    set("NODE_USE_ENV_PROXY", "1".as_ref());
+    set(
+        "NODE_OPTIONS",
+        &with_preload(node_options, wiring.node_preload),
+    );
+    changes
+}
+
+/// Returns the placeholders that SDKs need to start, and the unsetting of real credentials that they stand for.
+pub(super) fn placeholders<'a>(
+    connectors: impl Iterator<Item = &'a Connector>,
+    credentials: &[SealedCredential],
+    agent: &str,
+) -> Changes {
+    let mut changes = Changes::new();
+    let mut chosen = Vec::new();
+    for connector in connectors {
+        let fits = |credential: &&SealedCredential| {
+            let agents = &credential.binding.agents;
+            credential.connector == connector.id()
+                && (agents.is_empty() || agents.iter().any(|name| name == agent))
+        };
+        let credential = credentials.iter().find(fits);
+        // What the agent sends itself stays; so does the variable it sends it from.
+        if credential.is_some_and(|credential| credential.agent_owned) {
+            continue;
+        }
+        for (index, scheme) in connector.schemes().iter().enumerate() {
+            let is_chosen =
+                credential.map_or(index == 0, |credential| credential.scheme == scheme.id);
+            for (name, template) in scheme.env() {
+                if is_chosen {
+                    chosen.push((
+                        credential.is_none(),
+                        name,
+                        fill(template, connector.id(), credential),
+                    ));
+                }
+                if template.contains("{placeholder}") {
+                    changes.insert(name.into(), None);
+                }
+            }
+        }
+    }
+    // Where two connectors claim a variable, the one with a credential has it.
+    chosen.sort_by_key(|(is_bare, ..)| *is_bare);
+    for (_, name, value) in chosen {
+        let Some(value) = value else { continue };
+        let slot = changes.entry(name.into()).or_insert(None);
+        if slot.is_none() {
+            *slot = Some(value.into());
+        }
+    }
+    changes
+}
+
+/// Returns the unsetting of everything that is ours: a child must not find the operator's files or keys by name.
+pub(super) fn own_variables<'a>(environment: impl Iterator<Item = &'a OsString>) -> Changes {
+    let ours = |name: &&OsString| {
+        name.to_string_lossy()
+            .to_ascii_uppercase()
+            .starts_with("TOLLGATE_")
+    };
+    environment
+        .filter(ours)
+        .map(|name| (name.clone(), None))
+        .collect()
+}
+
+/// Fills `{placeholder}` and `{field}` in; `None` where a field's value is not known or is a secret.
+fn fill(template: &str, connector: &str, credential: Option<&SealedCredential>) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        filled.push_str(before);
+        match name {
+            "placeholder" => filled.push_str(&placeholder(connector)),
+            field => filled.push_str(credential?.public_fields.get(field)?),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    Some(filled)
+}
+
+/// Adds our preload to what Node is told already; Node splits at spaces outside double quotes.
+fn with_preload(node_options: Option<&OsStr>, preload: &Path) -> OsString {
+    let quoted = preload
+        .to_string_lossy()
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"");
+    let ours = format!("--require \"{quoted}\"");
+    match node_options {
+        Some(theirs) if theirs.to_string_lossy().contains(&ours) => theirs.to_owned(),
+        Some(theirs) if !theirs.is_empty() => {
+            let mut both = OsString::from(ours);
+            both.push(" ");
+            both.push(theirs);
+            both
+        }
+        Some(_) | None => ours.into(),
+    }
+}

@@ -1,0 +1,174 @@
+//! How a command ends: an exit code, and for a failure the words and the problem document.
+
+use serde_json::{Value as Json, json};
+
+use crate::config::diagnostic::Report;
+
+/// How a command that ran ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// 0.
+    Done,
+    /// 1: a check found problems, or an act failed.
+    Problems,
+    /// 2.
+    Usage,
+    /// 3: gateway or store not reached.
+    Unreached,
+    /// As the child of `run` ended.
+    Child(u8),
+}
+
+/// What every command returns.
+pub(super) type Outcome = Result<Exit, Failure>;
+
+/// Why a command ends early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Whoever read our output has left; nobody is told.
+    ClosedPipe,
+    /// To be told on standard error.
+    Told(Problem),
+}
+
+/// A failure in words; `detail` is one line, lower-case, user input in backticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) exit: Exit,
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+    pub(super) help: Option<String>,
+    /// Problems in files that led to it.
+    pub(super) report: Option<Report>,
+}
+
+// === impl Exit ===
+
+impl Exit {
+    /// Returns the number for the system.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Problems => 1,
+            Self::Usage => 2,
+            Self::Unreached => 3,
+            Self::Child(code) => code,
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// An act failed: exit 1.
+    pub(super) fn failed(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::told(Exit::Problems, code, detail.into())
+    }
+
+    /// The command was not understood: exit 2.
+    pub(super) fn usage(detail: impl Into<String>) -> Self {
+        Self::told(Exit::Usage, "usage", detail.into())
+    }
+
+    /// Gateway or store did not answer: exit 3.
+    pub(super) fn unreached(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::told(Exit::Unreached, code, detail.into())
+    }
+
+    /// The command of `run` did not start: 126 or 127, as shells say it.
+    pub(super) fn child(exit: u8, detail: impl Into<String>) -> Self {
+        Self::told(Exit::Child(exit), "not_started", detail.into())
+    }
+
+    fn told(exit: Exit, code: &'static str, detail: String) -> Self {
+        Self::Told(Problem {
+            exit,
+            code,
+            detail,
+            help: None,
+            report: None,
+        })
+    }
+
+    /// Shows the problems in files that led to it.
+    pub(super) fn because(mut self, report: Report) -> Self {
+        if let Self::Told(problem) = &mut self {
+            problem.report = Some(report);
+        }
+        self
+    }
+
+    /// Returns what is told on standard error; empty for a closed pipe.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::ClosedPipe => String::new(),
+            Self::Told(problem) => problem.to_text(),
+        }
+    }
+
+    /// Says what to do.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        if let Self::Told(problem) = &mut self {
+            problem.help = Some(help.into());
+        }
+        self
+    }
+}
+
+/// Standard output failed: quietly for a closed pipe.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::failed("output", format!("the output cannot be written: {error}")),
+        }
+    }
+}
+
+/// For problems that only concern the tool itself, such as a runtime that does not start.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed("failed", format!("{error:#}"))
+    }
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// Returns the problems in files, the failure itself, and what to do, for a terminal.
+    pub(super) fn to_text(&self) -> String {
+        let report = self
+            .report
+            .as_ref()
+            .map(|report| format!("{}\n", report.to_text()));
+        let help = self
+            .help
+            .as_ref()
+            .map(|help| format!("\n  help: {}", help.replace('\n', "\n        ")));
+        format!(
+            "{}error: {}{}",
+            report.unwrap_or_default(),
+            self.detail,
+            help.unwrap_or_default()
+        )
+    }
+
+    /// Returns the `application/problem+json` document (RFC 9457).
+    pub(super) fn document(&self) -> Json {
+        let title = match self.exit {
+            Exit::Usage => "usage",
+            Exit::Unreached => "not reached",
+            Exit::Done | Exit::Problems | Exit::Child(_) => "failed",
+        };
+        let mut document = json!({ "type": "about:blank", "title": title, "code": self.code, "detail": self.detail });
+        if let (Some(help), Some(fields)) = (&self.help, document.as_object_mut()) {
+            fields.insert("help".to_owned(), json!(help));
+        }
+        if let (Some(report), Some(fields)) = (&self.report, document.as_object_mut())
+            && let Json::Object(shown) = report.to_json()
+        {
+            fields.extend(shown);
+        }
+        document
+    }
+}

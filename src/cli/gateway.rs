@@ -1,0 +1,150 @@
+//! The running gateway, asked over its admin side: a path in, a JSON document out, or exit 3.
+
+use std::time::Duration;
+
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value as Json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::failure::Failure;
+use super::state::StateDir;
+
+/// The longest answer read, in bytes.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// How long the gateway has for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The admin side of a gateway that may be running.
+#[derive(Debug, Clone)]
+pub(super) struct Gateway {
+    state: StateDir,
+    listen: Vec<String>,
+    /// `TOLLGATE_OPERATOR_TOKEN`; else the file of operator `local`.
+    token: Option<String>,
+}
+
+impl Gateway {
+    /// Remembers where to ask: the socket in the state directory, then the configured addresses.
+    pub(super) fn new(state: StateDir, listen: Vec<String>, token: Option<String>) -> Self {
+        Self {
+            state,
+            listen,
+            token,
+        }
+    }
+
+    /// Asks for a document with an operator's token.
+    pub(super) async fn get(&self, path: &str) -> Result<Json, Failure> {
+        timeout(PATIENCE, self.ask(path)).await.unwrap_or_else(|_| {
+            Err(Failure::unreached(
+                "gateway_unreached",
+                "the gateway does not answer in time",
+            ))
+        })
+    }
+
+    async fn ask(&self, path: &str) -> Result<Json, Failure> {
+        if let Ok(stream) = UnixStream::connect(self.state.admin_socket()).await {
+            return self.exchange(stream, path).await;
+        }
+        for address in &self.listen {
+            let stream = match address.strip_prefix("unix:") {
+                Some(socket) => match UnixStream::connect(socket).await {
+                    Ok(stream) => return self.exchange(stream, path).await,
+                    Err(_) => continue,
+                },
+                None => TcpStream::connect(reachable(address)).await,
+            };
+            if let Ok(stream) = stream {
+                return self.exchange(stream, path).await;
+            }
+        }
+        let tried = self.state.admin_socket();
+        Err(Failure::unreached(
+            "gateway_unreached",
+            format!("no gateway answers at `{}`", tried.display()),
+        )
+        .help("start one: `tollgate serve`"))
+    }
+
+    async fn exchange<S>(&self, stream: S, path: &str) -> Result<Json, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => read_token(&self.state.operator_token())?,
+        };
+        let broken = |error: &dyn std::fmt::Display| {
+            Failure::unreached(
+                "gateway_unreached",
+                format!("the gateway broke off: {error}"),
+            )
+        };
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(&error))?;
+        let connection = tokio::spawn(connection);
+        let request = Request::get(path)
+            .header(header::HOST, "localhost")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| broken(&error))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| broken(&error))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await;
+        connection.abort();
+        let body = body.map_err(|error| broken(&error))?.to_bytes();
+        let document: Json = serde_json::from_slice(&body).map_err(|_| {
+            Failure::unreached("gateway_unreached", "what answers there is no gateway")
+        })?;
+        if status == StatusCode::OK {
+            return Ok(document);
+        }
+        let detail = document
+            .get("detail")
+            .and_then(Json::as_str)
+            .unwrap_or("no reason given");
+        Err(
+            Failure::unreached("gateway_refused", format!("the gateway refuses: {detail}")).help(
+                format!(
+                    "the operator's token is read from `{}`",
+                    self.state.operator_token().display()
+                ),
+            ),
+        )
+    }
+}
+
+fn read_token(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| {
+            let detail = format!(
+                "the operator's token `{}` cannot be read: {error}",
+                path.display()
+            );
+            Failure::unreached("operator_token", detail)
+                .help("run this as the user who runs `tollgate serve`")
+        })
+}
+
+/// Returns how a listen address is reached from this machine: every interface includes loopback.
+pub(super) fn reachable(listen: &str) -> String {
+    match listen.parse::<std::net::SocketAddr>() {
+        Ok(address) => crate::admin::Hosts::reachable(address).to_string(),
+        Err(_) => listen.to_owned(),
+    }
+}

@@ -1,0 +1,25 @@
+//! `policy check` and `policy test`: policy files against the connectors, and the tests that they hold.
+
+use super::Context;
+use super::args::{CheckFormat, PolicyCommand, Target};
+use super::check::{self, Strictness, Tests};
+use super::failure::Outcome;
+use crate::study::case::Tried;
+
+pub(super) async fn run(context: &Context, command: PolicyCommand) -> Outcome {
+    let format = if context.output.is_json() {
+        CheckFormat::Json
+    } else {
+        CheckFormat::Text
+    };
+    let (target, tests) = match &command {
+        PolicyCommand::Check(target) => (target, Tests::None),
+        PolicyCommand::Test(target) => (target, Tests::Policies),
+    };
+    let Target { dir } = target;
+    let found = match check::gather(context, dir.as_deref()).await? {
+        Ok(inputs) => check::examine(context, &inputs, &tests),
+        Err(report) => Tried { total: 0, report },
+    };
+    check::finish(context, &found, format, Strictness::Errors)
+}

@@ -1,0 +1,115 @@
+//! `serve`: starts the gateway, obeys signals, lets open exchanges finish.
+
+mod announce;
+mod declared;
+mod facts;
+mod first_start;
+mod listeners;
+mod live;
+mod logging;
+mod parts;
+mod serving;
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Context;
+use super::args::Serve;
+use super::failure::{Exit, Failure, Outcome, Problem};
+use super::workspace::Workspace;
+
+pub use serving::Serving;
+
+pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    logging::start(&workspace.config().log, args, &context.world)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tollgate")
+        .build()
+        .map_err(|error| {
+            Failure::failed("runtime", format!("the runtime does not start: {error}"))
+        })?;
+    let outcome = runtime.block_on(serve(context, workspace));
+    // What still hangs after the drain is cut.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn serve(context: &Context, workspace: Workspace) -> Outcome {
+    let mut signals = Signals::listen()?;
+    let deadline = workspace.config().limits.drain;
+    let serving = Serving::on(context, workspace).await?;
+    announce::announce(context, &serving);
+    tracing::info!("ready");
+    while signals.next().await == Told::Reload {
+        serving.reload().await;
+    }
+    tracing::info!(
+        deadline_s = deadline.as_secs(),
+        "draining; a second signal ends at once"
+    );
+    let left = serving.end(deadline, signals.end()).await;
+    if left > 0 {
+        tracing::warn!(exchanges = left, "cut");
+    }
+    tracing::info!("ended");
+    Ok(Exit::Done)
+}
+
+/// The signals that a gateway obeys.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::failed("signals", format!("signals cannot be received: {error}"))
+        };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            hang_up: signal(SignalKind::hangup()).map_err(failed)?,
+        })
+    }
+
+    /// Returns what the process is told next.
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hang_up.recv() => Told::Reload,
+        }
+    }
+
+    /// Returns once the process is told to end.
+    async fn end(&mut self) {
+        while self.next().await != Told::End {}
+    }
+}
+
+/// What a signal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// SIGTERM, SIGINT.
+    End,
+    /// SIGHUP: read the files again.
+    Reload,
+}
+
+/// For the parts: a store that does not answer at start.
+fn store_broken(error: crate::store::StoreError) -> Failure {
+    match Failure::from(error) {
+        // To `serve` a store that it cannot use is a failed start, not something unreached.
+        Failure::Told(problem) => Failure::Told(Problem {
+            exit: Exit::Problems,
+            ..problem
+        }),
+        Failure::ClosedPipe => Failure::ClosedPipe,
+    }
+}

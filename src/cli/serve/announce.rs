@@ -1,0 +1,77 @@
+//! What `serve` prints once it listens: where, from what, and after the first start what to do next.
+
+use super::serving::Serving;
+use crate::cli::Context;
+use crate::cli::workspace::{Workspace, listen_text};
+use crate::config::Listen;
+use crate::model::show::escape;
+
+/// Says where it listens, and after the first start what to do next.
+pub(super) fn announce(context: &Context, serving: &Serving) {
+    let workspace = serving.workspace();
+    let config = workspace.config();
+    let note = |text: &str| context.output.note(text);
+    note(&format!(
+        "tollgate {} serves agents at {}",
+        env!("CARGO_PKG_VERSION"),
+        serving.shown_proxies().join(", ")
+    ));
+    note(&format!(
+        "  admin    {}",
+        listed(&config.admin, "the socket only")
+    ));
+    note(&format!("  metrics  {}", listed(&config.metrics, "-")));
+    let file = config.file.as_ref().map_or_else(
+        || "none: embedded connectors, permissions of the store".to_owned(),
+        |file| escape(&file.display().to_string()).into_owned(),
+    );
+    note(&format!("  config   {file}"));
+    note(&format!(
+        "  state    {}",
+        escape(&config.data_dir.display().to_string())
+    ));
+    if serving.is_first() {
+        note(&next_steps(context, workspace));
+    }
+}
+
+fn next_steps(context: &Context, workspace: &Workspace) -> String {
+    let flag = context
+        .config
+        .as_ref()
+        .map(|file| format!(" --config {}", shell_word(&file.display().to_string())));
+    let tollgate = format!("tollgate{}", flag.unwrap_or_default());
+    let token = workspace.state().agent_token("default");
+    format!(
+        "
+First start: made a CA, a master key, agent `default` and operator `local`. Next, in another terminal:
+
+  # keep a credential; it goes to api.github.com only
+  printf '%s' \"$GITHUB_TOKEN\" | {tollgate} credential add github
+  # run anything with its traffic going through the gateway
+  {tollgate} run -- curl -sS https://api.github.com/user
+  # see what was asked and decided
+  {tollgate} audit tail
+
+The token of agent `default` is in {}",
+        escape(&token.display().to_string())
+    )
+}
+
+fn listed(listen: &[Listen], none: &str) -> String {
+    if listen.is_empty() {
+        return none.to_owned();
+    }
+    let texts: Vec<String> = listen.iter().map(listen_text).collect();
+    texts.join(", ")
+}
+
+/// Quotes what a shell would split or expand.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,229 @@
+//! First start: an empty state directory in; a store, master key, CA, agent `default`, operator `local` and a first permission
+//! out. On a later start all of it is there already and is only opened.
+//!
+//! INVARIANT: cut off anywhere, the next start goes on; what exists is never replaced, but for a lost operator token.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use rand::rngs::StdRng;
+use serde_json::json;
+use time::format_description::well_known::Rfc3339;
+
+use super::store_broken;
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::cli::state::{self, Access};
+use crate::cli::workspace::{Workspace, chain};
+use crate::config::VaultKey;
+use crate::proxy::CertificateAuthority;
+use crate::roster::{Token, TokenKind};
+use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredToken};
+use crate::vault::{KeySource, Unlocked, unlock};
+
+/// Written last; until then the first start is not over.
+const DONE: &str = "first_start.done";
+
+/// The agent and the operator that are made.
+const AGENT: &str = "default";
+const OPERATOR: &str = "local";
+
+/// What later steps build on.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) store: Store,
+    pub(super) unlocked: Unlocked,
+    pub(super) authority: CertificateAuthority,
+    /// Keys the hashes of secret parameters in the journal.
+    pub(super) parameter_key: [u8; 32],
+    pub(super) is_first: bool,
+}
+
+/// Makes or opens everything in the state directory.
+pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<Prepared, Failure> {
+    let state = workspace.state();
+    state
+        .create()
+        .map_err(|error| unwritable(workspace, &error))?;
+    let store = Store::create(&workspace.config().store_url)
+        .await
+        .map_err(store_broken)?;
+    let source = key_source(&workspace.config().vault_key);
+    let unlocked = unlock(&store, &source, &mut rand::make_rng::<StdRng>())
+        .await
+        .map_err(|error| {
+            Failure::failed(
+                "vault",
+                format!("the vault does not open: {}", chain(&error)),
+            )
+        })?;
+    let authority = authority(context, workspace)?;
+    let parameter_key = parameter_key(workspace)?;
+    keep_operator(workspace, &store).await?;
+    let is_first = store.meta(DONE).await.map_err(store_broken)?.is_none();
+    if is_first {
+        make_agent(context, workspace, &store).await?;
+        make_permission(workspace, &store).await?;
+        store
+            .claim_meta(DONE, &now(context))
+            .await
+            .map_err(store_broken)?;
+    }
+    Ok(Prepared {
+        store,
+        unlocked,
+        authority,
+        parameter_key,
+        is_first,
+    })
+}
+
+fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuthority, Failure> {
+    let failed = |detail: String| Failure::failed("ca", detail);
+    match &workspace.config().ca {
+        Some(ca) => {
+            let read = |path: &std::path::Path| {
+                std::fs::read_to_string(path).map_err(|error| {
+                    failed(format!("`{}` cannot be read: {error}", path.display()))
+                })
+            };
+            CertificateAuthority::load(&read(&ca.cert)?, &read(&ca.key)?)
+                .map_err(|error| failed(chain(&error)))
+        }
+        None => CertificateAuthority::load_or_make(workspace.state().path(), &context.world.clock)
+            .map_err(|error| failed(chain(&error))),
+    }
+}
+
+/// Makes sure that the CLI of this user has an operator's token. A lost file is made anew: who can write it owns the state.
+async fn keep_operator(workspace: &Workspace, store: &Store) -> Result<(), Failure> {
+    let file = workspace.state().operator_token();
+    let operators = store.operators().await.map_err(store_broken)?;
+    let known = operators.iter().find(|operator| operator.name == OPERATOR);
+    let written = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(crate::roster::TokenHash::of(text.trim()).0),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(Failure::failed(
+                "state",
+                format!("`{}` cannot be read: {error}", file.display()),
+            ));
+        }
+    };
+    if known.is_some_and(|operator| Some(operator.token_hash) == written) {
+        return Ok(());
+    }
+    let token = Token::generate(TokenKind::Operator, &mut rand::rng());
+    let operator = StoredOperator {
+        name: OPERATOR.to_owned(),
+        role: "owner".to_owned(),
+        groups: known
+            .map(|operator| operator.groups.clone())
+            .unwrap_or_default(),
+        token_hash: token.hash().0,
+    };
+    // The file first: a file without its operator is mended by the next start.
+    write_secret(workspace, &file, token.reveal())?;
+    store.put_operator(&operator).await.map_err(store_broken)
+}
+
+async fn make_agent(
+    context: &Context,
+    workspace: &Workspace,
+    store: &Store,
+) -> Result<(), Failure> {
+    let file = workspace.state().agent_token(AGENT);
+    let directory = file.parent().unwrap_or(workspace.state().path());
+    state::create_private(directory).map_err(|error| unwritable(workspace, &error))?;
+    let token = Token::generate(TokenKind::Agent, &mut rand::rng());
+    write_secret(workspace, &file, token.reveal())?;
+    let stored = StoredToken {
+        hash: token.hash().0,
+        expires_at: None,
+    };
+    let agent = StoredAgent {
+        name: AGENT.to_owned(),
+        labels: BTreeMap::new(),
+        tokens: vec![stored.clone()],
+        created_at: now(context),
+    };
+    match store.add_agent(&agent).await {
+        // A first start that was cut off made it; its file is the one just written.
+        Err(StoreError::Exists { .. }) => store
+            .rotate_token(AGENT, &stored)
+            .await
+            .map_err(store_broken),
+        other => other.map_err(store_broken),
+    }
+}
+
+/// Where nobody has said who may what, the first agent may read, and asks for the rest.
+async fn make_permission(workspace: &Workspace, store: &Store) -> Result<(), Failure> {
+    let has_files = !workspace.policy_sources()?.is_empty();
+    let has_stored = !store.permissions().await.map_err(store_broken)?.is_empty();
+    if has_files || has_stored {
+        return Ok(());
+    }
+    let manifest = json!({ "agents": [AGENT], "connector": "*", "access": "supervised" });
+    // The key that `permission set --agent default --connector '*'` has, so that it replaces this one.
+    let key = json!({ "agents": [AGENT], "connector": "*" }).to_string();
+    store
+        .set_permission(&key, &manifest.to_string())
+        .await
+        .map_err(store_broken)?;
+    Ok(())
+}
+
+/// Reads or makes the key; it lies beside the store, not in it, so that a copy of the journal alone tells nothing.
+fn parameter_key(workspace: &Workspace) -> Result<[u8; 32], Failure> {
+    let file = workspace.state().path().join("parameters.key");
+    match std::fs::read(&file) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            Failure::failed(
+                "state",
+                format!("`{}` is damaged: it does not have 32 bytes", file.display()),
+            )
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key: [u8; 32] = rand::random();
+            state::write(&file, &key, Access::Owner)
+                .map_err(|error| unwritable(workspace, &error))?;
+            Ok(key)
+        }
+        Err(error) => Err(Failure::failed(
+            "state",
+            format!("`{}` cannot be read: {error}", file.display()),
+        )),
+    }
+}
+
+fn write_secret(workspace: &Workspace, file: &std::path::Path, text: &str) -> Result<(), Failure> {
+    state::write(file, format!("{text}\n").as_bytes(), Access::Owner)
+        .map_err(|error| unwritable(workspace, &error))
+}
+
+fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
+    let path = workspace.state().path().display().to_string();
+    Failure::failed(
+        "state_unwritable",
+        format!("the state directory `{path}` cannot be written: {error}"),
+    )
+    .help("set `data_dir` in the configuration, or TOLLGATE_DATA_DIR")
+}
+
+/// Unlike a command's, this may make the key file.
+fn key_source(key: &VaultKey) -> KeySource {
+    match key {
+        VaultKey::File(path) => KeySource::NewFile(path.clone()),
+        VaultKey::Key(_) | VaultKey::Passphrase(_) => crate::cli::workspace::key_source(key),
+    }
+}
+
+fn now(context: &Context) -> String {
+    context
+        .world
+        .clock
+        .utc()
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}

@@ -1,0 +1,106 @@
+//! All sockets of the gateway, bound before anything is served, so that a port in use is told at once and nothing is half up.
+
+use std::net::SocketAddr;
+
+use super::serving::Addresses;
+use crate::admin;
+use crate::cli::failure::Failure;
+use crate::cli::workspace::{Workspace, chain, listen_text};
+use crate::config::Listen;
+use crate::proxy;
+
+/// The longest path that a socket can have on every system that we run on (macOS: 104 with its end).
+const MAX_SOCKET_PATH: usize = 103;
+
+/// The bound sockets.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) proxy: Vec<proxy::Listener>,
+    pub(super) admin: Vec<admin::Listener>,
+    pub(super) metrics: Vec<admin::Listener>,
+}
+
+impl Listeners {
+    /// Binds what is configured, and the socket in the state directory.
+    pub(super) async fn bind(workspace: &Workspace) -> Result<Self, Failure> {
+        let config = workspace.config();
+        let mut listeners = Self {
+            proxy: Vec::new(),
+            admin: Vec::new(),
+            metrics: Vec::new(),
+        };
+        // First, since it also tells whether a gateway runs on this state already.
+        let socket = workspace.state().admin_socket();
+        if socket.as_os_str().len() <= MAX_SOCKET_PATH {
+            listeners.admin.push(
+                admin::Listener::bind_unix(&socket)
+                    .await
+                    .map_err(|error| unbound(&error))?,
+            );
+        } else {
+            tracing::warn!(path = %socket.display(), "the path is too long for a socket; the admin side has only its ports");
+        }
+        for listen in &config.proxy {
+            let bound = proxy::Listener::bind(&listen_text(listen)).await;
+            listeners
+                .proxy
+                .push(bound.map_err(|error| unbound(&error))?);
+        }
+        listeners.admin.extend(bind_all(&config.admin).await?);
+        listeners.metrics.extend(bind_all(&config.metrics).await?);
+        Ok(listeners)
+    }
+
+    /// Every address that is ours: no agent may reach one through the gateway.
+    pub(super) fn own(&self) -> Vec<SocketAddr> {
+        let Addresses {
+            proxy,
+            admin,
+            metrics,
+        } = self.addresses();
+        [proxy, admin, metrics].concat()
+    }
+
+    /// The bound ports.
+    pub(super) fn addresses(&self) -> Addresses {
+        let ports =
+            |group: &[admin::Listener]| group.iter().filter_map(admin::Listener::address).collect();
+        Addresses {
+            proxy: self
+                .proxy
+                .iter()
+                .filter_map(proxy::Listener::address)
+                .collect(),
+            admin: ports(&self.admin),
+            metrics: ports(&self.metrics),
+        }
+    }
+
+    /// Where agents connect, as bound.
+    pub(super) fn shown_proxies(&self) -> Vec<String> {
+        let shown = |listener: &proxy::Listener| {
+            listener.address().map_or_else(
+                || "a socket".to_owned(),
+                |address| format!("http://{address}"),
+            )
+        };
+        self.proxy.iter().map(shown).collect()
+    }
+}
+
+async fn bind_all(listen: &[Listen]) -> Result<Vec<admin::Listener>, Failure> {
+    let mut bound = Vec::new();
+    for listen in listen {
+        bound.push(
+            admin::Listener::bind(&listen_text(listen))
+                .await
+                .map_err(|error| unbound(&error))?,
+        );
+    }
+    Ok(bound)
+}
+
+fn unbound(error: &dyn std::error::Error) -> Failure {
+    Failure::failed("cannot_listen", chain(error))
+        .help("is a gateway running already? `tollgate status`; other addresses: `proxy.listen`, `admin.listen`, `metrics.listen`")
+}

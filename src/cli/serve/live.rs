@@ -1,0 +1,198 @@
+//! What changes while the gateway runs: agents, credentials, operators and permissions of the store, and the files.
+//!
+//! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+
+use super::declared::OperatorToken;
+use crate::cli::workspace::{StoreView, Workspace};
+use crate::model::agent::{Agent, AgentName};
+use crate::model::credential::SealedCredential;
+use crate::roster::{Entry, Roster, TokenHash};
+use crate::snapshot::reload::Reloader;
+use crate::snapshot::watch::Watch;
+use crate::store::Store;
+use crate::vault::Keyring;
+
+/// How often the store is asked whether something has changed.
+const STORE_POLL: Duration = Duration::from_millis(200);
+
+/// Takes changes of files and store over until it is told to stop.
+pub(super) async fn follow(
+    live: Arc<Live>,
+    directories: Vec<PathBuf>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut watch = match Watch::start(&directories) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::error!(%error, "directories are not watched; send SIGHUP after a change");
+            None
+        }
+    };
+    let mut poll = tokio::time::interval(STORE_POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let files = async {
+            match &mut watch {
+                Some(watch) => watch.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        // The guard that `wait_for` returns must not outlive its branch.
+        let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+        tokio::select! {
+            () = told => return,
+            () = files => live.reload_files().await,
+            _ = poll.tick() => live.follow_store().await,
+        }
+    }
+}
+
+/// What the configuration declares; the same for the whole run.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) entries: Vec<Entry>,
+    pub(super) credentials: Vec<SealedCredential>,
+    pub(super) operators: Vec<OperatorToken>,
+}
+
+/// The living parts.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) workspace: Workspace,
+    pub(super) store: Store,
+    pub(super) roster: Arc<Roster>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) declared: Declared,
+    pub(super) reloader: Reloader,
+    pub(super) operators: ArcSwap<Vec<OperatorToken>>,
+    /// The store as it is in force.
+    pub(super) view: ArcSwap<StoreView>,
+    pub(super) revision: AtomicI64,
+    /// The last trouble with the store, so that it is logged once.
+    pub(super) trouble: Mutex<Option<String>>,
+}
+
+impl Live {
+    /// Takes the store over where its revision has changed.
+    pub(super) async fn follow_store(self: &Arc<Self>) {
+        let known = self.revision.load(Ordering::SeqCst);
+        let view = match self.store.revision().await {
+            Ok(revision) if revision == known => return self.note_trouble(None),
+            Ok(_) => StoreView::read(&self.store).await,
+            Err(error) => Err(error),
+        };
+        match view {
+            Ok(view) => {
+                self.note_trouble(None);
+                self.apply(view);
+                self.reload_files().await;
+                let revision = self.view.load().revision;
+                self.revision.store(revision, Ordering::SeqCst);
+            }
+            // What is in force stays; requests are refused by the journal if it is that bad.
+            Err(error) => self.note_trouble(Some(error.to_string())),
+        }
+    }
+
+    /// Puts agents, credentials and operators in force; permissions come with the next snapshot.
+    pub(super) fn apply(&self, view: StoreView) {
+        let mut entries = self.declared.entries.clone();
+        entries.extend(stored_entries(&view));
+        self.roster.replace(entries);
+        let mut credentials = self.declared.credentials.clone();
+        let is_declared = |credential: &SealedCredential| {
+            self.declared
+                .credentials
+                .iter()
+                .any(|other| other.id == credential.id)
+        };
+        credentials.extend(
+            view.credentials
+                .iter()
+                .filter(|credential| !is_declared(credential))
+                .cloned(),
+        );
+        self.keyring.replace(credentials);
+        let mut operators = self.declared.operators.clone();
+        operators.extend(
+            view.operators
+                .iter()
+                .map(|operator| (operator.name.clone(), TokenHash(operator.token_hash))),
+        );
+        self.operators.store(Arc::new(operators));
+        self.view.store(Arc::new(view));
+    }
+
+    /// Reads the files again and puts them with the store's permissions in force, or keeps what is.
+    pub(super) async fn reload_files(self: &Arc<Self>) {
+        let live = Arc::clone(self);
+        // Compiling a catalogue takes longer than a runtime's thread should be kept.
+        let reloaded = tokio::task::spawn_blocking(move || {
+            let files = live.workspace.files();
+            let inputs = files.map(|files| live.workspace.with_store(files, &live.view.load()));
+            live.reloader.reload(inputs);
+        });
+        if let Err(error) = reloaded.await {
+            tracing::error!(%error, "reload broke off, the last good snapshot stays");
+        }
+    }
+
+    /// Returns whose operator token this is; every known one is compared, in constant time.
+    pub(super) fn operator(&self, token: &str) -> Option<String> {
+        let TokenHash(presented) = TokenHash::of(token);
+        let operators = self.operators.load();
+        let fits = |(_, TokenHash(hash)): &&OperatorToken| bool::from(hash.ct_eq(&presented));
+        operators
+            .iter()
+            .filter(fits)
+            .map(|(name, _)| name.clone())
+            .next_back()
+    }
+
+    fn note_trouble(&self, trouble: Option<String>) {
+        let mut last = self.trouble.lock();
+        match (&*last, &trouble) {
+            (None, Some(error)) => {
+                tracing::error!(%error, "the store cannot be read; what is in force stays");
+            }
+            (Some(_), None) => tracing::info!("the store can be read again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        *last = trouble;
+    }
+}
+
+fn stored_entries(view: &StoreView) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for stored in &view.agents {
+        let Ok(name) = AgentName::parse(&stored.name) else {
+            continue;
+        };
+        let agent = Arc::new(Agent {
+            name,
+            labels: stored.labels.clone(),
+        });
+        for token in &stored.tokens {
+            let after = |seconds: i64| {
+                UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+            };
+            let expires_at = token.expires_at.map(after);
+            entries.push(Entry {
+                hash: TokenHash(token.hash),
+                agent: Arc::clone(&agent),
+                expires_at,
+            });
+        }
+    }
+    entries
+}

@@ -1,0 +1,187 @@
+//! Composition: what was prepared and bound in, a running gateway's parts out. The one place that knows them all.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use time::format_description::well_known::Rfc3339;
+
+use super::declared;
+use super::facts;
+use super::first_start::Prepared;
+use super::listeners::Listeners;
+use super::live::{Declared, Live};
+use super::store_broken;
+use crate::admin::Facts;
+use crate::audit::{Durability, Journal};
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::cli::workspace::{StoreView, Workspace, chain, files_failure};
+use crate::config::{self, EgressAllow, Limits};
+use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
+use crate::pipeline::collect::Bounds;
+use crate::pipeline::{Gateway, Parts};
+use crate::proxy::{Proxy, ProxyParts, Timeouts, merge_roots};
+use crate::roster::Roster;
+use crate::snapshot::reload::Reloader;
+use crate::snapshot::{Current, Snapshot};
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+use crate::vault::Keyring;
+
+/// A gateway that is ready to serve.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) live: Arc<Live>,
+    pub(super) journal: Journal,
+    pub(super) store: Store,
+    pub(super) facts: Arc<Facts>,
+}
+
+/// Puts the gateway together; files with errors, declared credentials that fit nothing and unusable roots end the start.
+pub(super) async fn compose(
+    context: &Context,
+    workspace: &Workspace,
+    prepared: Prepared,
+    listeners: &Listeners,
+) -> Result<Running, Failure> {
+    let config = workspace.config();
+    let clock = context.world.clock.clone();
+    let started_at = clock.utc().format(&Rfc3339).unwrap_or_default();
+    let metrics = Arc::new(Metrics::new());
+    let (live, current) = live(workspace, &prepared, &metrics, &started_at).await?;
+    let journal = Journal::start(prepared.store.clone(), durability(config.durability));
+    let gateway = Arc::new(Gateway::new(Parts {
+        current: Arc::clone(&current),
+        roster: Arc::clone(&live.roster),
+        keyring: Arc::clone(&live.keyring),
+        opener: prepared.unlocked.opener,
+        journal: journal.clone(),
+        egress: egress(config, listeners)?,
+        metrics: Arc::clone(&metrics),
+        bounds: bounds(&config.limits),
+        body_total: config.limits.body_total,
+        clock: clock.clone(),
+        parameter_key: prepared.parameter_key,
+        pseudonym: format!("tollgate-{:08x}", rand::random::<u32>()),
+    }));
+    let roots = workspace.state().path().join("upstream-roots.pem");
+    merge_roots(&config.egress.ca_files, &roots)
+        .map_err(|error| Failure::failed("roots", chain(&error)))?;
+    let proxy = Proxy::new(ProxyParts {
+        gateway,
+        authority: prepared.authority,
+        roots,
+        timeouts: timeouts(&config.limits),
+        clock,
+    });
+    let proxy = Arc::new(proxy.map_err(|error| Failure::failed("proxy", chain(&error)))?);
+    let facts = facts::of(facts::Sources {
+        workspace: workspace.clone(),
+        live: Arc::clone(&live),
+        proxy: Arc::clone(&proxy),
+        proxy_addresses: listeners.shown_proxies(),
+        current,
+        journal: journal.clone(),
+        metrics,
+        started_at,
+    });
+    Ok(Running {
+        proxy,
+        live,
+        journal,
+        store: prepared.store,
+        facts: Arc::new(facts),
+    })
+}
+
+/// Compiles the first snapshot, seals what is declared, and puts both with what the store holds in force.
+async fn live(
+    workspace: &Workspace,
+    prepared: &Prepared,
+    metrics: &Arc<Metrics>,
+    started_at: &str,
+) -> Result<(Arc<Live>, Arc<Current>), Failure> {
+    let view = StoreView::read(&prepared.store)
+        .await
+        .map_err(store_broken)?;
+    let inputs = workspace.with_store(workspace.files().map_err(files_failure)?, &view);
+    let (snapshot, report) = Snapshot::compile(&inputs);
+    let warnings = report.diagnostics.len();
+    let Some(snapshot) = snapshot else {
+        return Err(files_failure(report));
+    };
+    if warnings > 0 {
+        tracing::warn!(warnings, "files have warnings; `tollgate check` shows them");
+    }
+    let sealer = &prepared.unlocked.sealer;
+    let credentials =
+        declared::seal(workspace, snapshot.catalog(), sealer, started_at).map_err(files_failure)?;
+    let current = Arc::new(Current::new(snapshot));
+    let live = Arc::new(Live {
+        workspace: workspace.clone(),
+        store: prepared.store.clone(),
+        roster: Arc::new(Roster::default()),
+        keyring: Arc::new(Keyring::default()),
+        declared: Declared {
+            entries: declared::entries(workspace),
+            credentials,
+            operators: declared::operators(workspace),
+        },
+        reloader: Reloader::new(Arc::clone(&current), Arc::clone(metrics), &inputs),
+        operators: ArcSwap::default(),
+        view: ArcSwap::default(),
+        revision: AtomicI64::new(view.revision),
+        trouble: Mutex::new(None),
+    });
+    live.apply(view);
+    Ok((live, current))
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        body: limits.body,
+        actions: limits.actions_per_request,
+        json_nodes: limits.json_nodes,
+    }
+}
+
+fn egress(config: &config::Config, listeners: &Listeners) -> Result<Egress, Failure> {
+    let mut allow = Vec::new();
+    for rule in &config.egress.allow {
+        let text = match rule {
+            EgressAllow::Host(host, port) => format!("{host}:{port}"),
+            EgressAllow::Net(net, port) if net.addr().is_ipv6() => format!("[{net}]:{port}"),
+            EgressAllow::Net(net, port) => format!("{net}:{port}"),
+        };
+        allow.push(
+            AllowRule::parse(&text)
+                .map_err(|error| Failure::failed("egress", error.to_string()))?,
+        );
+    }
+    let rules = EgressRules {
+        allow,
+        resolve: config.egress.resolve.clone(),
+        own: listeners.own(),
+    };
+    Ok(Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect))
+}
+
+fn durability(configured: config::Durability) -> Durability {
+    match configured {
+        config::Durability::Strict => Durability::Strict,
+        config::Durability::Fsync => Durability::Fsync,
+        config::Durability::Batched => Durability::Batched,
+    }
+}
+
+fn timeouts(limits: &Limits) -> Timeouts {
+    Timeouts {
+        request_head: limits.request_head,
+        connect: limits.connect,
+        first_byte: limits.first_byte,
+        idle: limits.idle,
+    }
+}

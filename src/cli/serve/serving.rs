@@ -1,0 +1,186 @@
+//! A gateway that serves in this process, from its sockets to its end: what `serve` runs, and what a test starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::listeners::Listeners;
+use super::parts::{self, Running};
+use super::{first_start, live};
+use crate::admin::{self, Surface};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::workspace::Workspace;
+use crate::cli::{Context, World};
+use crate::proxy::Drain;
+
+/// How long admin and metrics connections have to finish.
+const EDGE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running gateway. Dropping it without [`Serving::end`] cuts everything that is open.
+#[derive(Debug)]
+pub struct Serving {
+    running: Running,
+    workspace: Workspace,
+    addresses: Addresses,
+    shown_proxies: Vec<String>,
+    is_first: bool,
+    proxies: JoinSet<()>,
+    edges: JoinSet<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+    follower: JoinHandle<()>,
+}
+
+/// The ports that were bound, in the order of the configuration; sockets in the file system are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Where agents connect.
+    pub proxy: Vec<SocketAddr>,
+    /// `/api/v1`, health.
+    pub admin: Vec<SocketAddr>,
+    /// `/metrics`, health.
+    pub metrics: Vec<SocketAddr>,
+}
+
+impl Serving {
+    /// Starts a gateway on a configuration file (`None`: as `serve` finds it) in the given surroundings.
+    ///
+    /// # Errors
+    /// In the words that `serve` prints: every problem of the configuration and the files, or what could not be bound or opened.
+    pub async fn start(world: World, config: Option<PathBuf>) -> Result<Self, String> {
+        let context = Context {
+            world,
+            output: Output::new(false),
+            config,
+        };
+        let started = match Workspace::load(&context) {
+            Ok(workspace) => Self::on(&context, workspace).await,
+            Err(failure) => Err(failure),
+        };
+        started.map_err(|failure| failure.to_text())
+    }
+
+    /// Starts a gateway on a configuration that has been read.
+    pub(super) async fn on(context: &Context, workspace: Workspace) -> Result<Self, Failure> {
+        // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let prepared = first_start::prepare(context, &workspace).await?;
+        let listeners = Listeners::bind(&workspace).await?;
+        let is_first = prepared.is_first;
+        let running = parts::compose(context, &workspace, prepared, &listeners).await?;
+        let addresses = listeners.addresses();
+        let shown_proxies = listeners.shown_proxies();
+        let (stop, stopped) = watch::channel(false);
+        let (proxies, edges) = serve(&running, listeners, &stopped);
+        let config = workspace.config();
+        let directories = config
+            .connectors
+            .iter()
+            .chain(&config.policies)
+            .cloned()
+            .collect();
+        let follower = tokio::spawn(live::follow(
+            Arc::clone(&running.live),
+            directories,
+            stopped,
+        ));
+        Ok(Self {
+            running,
+            workspace,
+            addresses,
+            shown_proxies,
+            is_first,
+            proxies,
+            edges,
+            stop,
+            follower,
+        })
+    }
+
+    /// Returns the bound ports.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Returns the counts of what is under way, and whether a stop has begun.
+    #[must_use]
+    pub fn drain_state(&self) -> &Arc<Drain> {
+        self.running.proxy.drain_state()
+    }
+
+    /// Reads the files again now, as SIGHUP does.
+    pub async fn reload(&self) {
+        self.running.live.reload_files().await;
+    }
+
+    /// Drains, at most for `deadline` or until `cut` ends, then closes journal and store, in this order: the last exchanges write into them.
+    /// Returns how many exchanges were cut.
+    pub async fn end(mut self, deadline: Duration, cut: impl Future<Output = ()>) -> usize {
+        let proxy = &self.running.proxy;
+        let left = tokio::select! {
+            left = proxy.drain(deadline) => left,
+            () = cut => proxy.drain_state().exchanges_active(),
+        };
+        self.proxies.shutdown().await;
+        self.stop.send_replace(true);
+        let _ = (&mut self.follower).await;
+        self.running.journal.close().await;
+        let finished = async { while self.edges.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(EDGE_PATIENCE, finished).await;
+        self.running.store.close().await;
+        let _ = std::fs::remove_file(self.workspace.state().admin_socket());
+        left
+    }
+
+    pub(super) fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Returns whether this start made the state directory.
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first
+    }
+
+    pub(super) fn shown_proxies(&self) -> &[String] {
+        &self.shown_proxies
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+fn serve(
+    running: &Running,
+    listeners: Listeners,
+    stopped: &watch::Receiver<bool>,
+) -> (JoinSet<()>, JoinSet<std::io::Result<()>>) {
+    let mut proxies = JoinSet::new();
+    let mut edges = JoinSet::new();
+    let Listeners {
+        proxy,
+        admin,
+        metrics,
+    } = listeners;
+    for listener in proxy {
+        proxies.spawn(running.proxy.serve(listener));
+    }
+    for (surface, group) in [(Surface::Admin, admin), (Surface::Metrics, metrics)] {
+        for listener in group {
+            let mut stopped = stopped.clone();
+            let shutdown = async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            let facts = Arc::clone(&running.facts);
+            edges.spawn(admin::serve(listener, surface, facts, shutdown));
+        }
+    }
+    (proxies, edges)
+}

@@ -1,0 +1,79 @@
+//! `status`: asks the running gateway; exit 1 where it takes no requests or could not take the newest files over.
+
+use serde_json::Value as Json;
+
+use super::Context;
+use super::failure::{Exit, Failure, Outcome};
+use super::workspace::Workspace;
+use crate::model::show::escape;
+
+pub(super) async fn run(context: &Context) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let status = workspace.gateway().get("/api/v1/status").await?;
+    if context.output.is_json() {
+        context.output.document(&status)?;
+    } else {
+        print(context, &status)?;
+    }
+    let is_ready = status.get("ready").and_then(Json::as_bool).unwrap_or(false);
+    let failed = status
+        .pointer("/reload/failure")
+        .is_some_and(Json::is_string);
+    Ok(if is_ready && !failed {
+        Exit::Done
+    } else {
+        Exit::Problems
+    })
+}
+
+fn print(context: &Context, status: &Json) -> Result<(), Failure> {
+    let text = |pointer: &str| match status.pointer(pointer) {
+        Some(Json::String(text)) => escape(text).into_owned(),
+        Some(Json::Array(items)) => {
+            let texts: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
+            escape(&texts.join(", ")).into_owned()
+        }
+        None | Some(Json::Null) => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let word = |pointer: &str, yes: &'static str, no: &'static str| {
+        if status
+            .pointer(pointer)
+            .and_then(Json::as_bool)
+            .unwrap_or(false)
+        {
+            yes
+        } else {
+            no
+        }
+    };
+    let mut lines = vec![
+        format!(
+            "tollgate {} is {}",
+            text("/version"),
+            word("/ready", "ready", "NOT READY")
+        ),
+        format!("  since        {}", text("/started_at")),
+        format!("  proxy        {}", text("/proxy")),
+        format!("  config       {}", text("/config")),
+        format!("  state        {}", text("/data_dir")),
+        format!(
+            "  snapshot     {} connectors, {} routes, {} policies, since {}",
+            text("/snapshot/connectors"),
+            text("/snapshot/routes"),
+            text("/snapshot/policies"),
+            text("/reload/snapshot_since"),
+        ),
+        format!("  agents       {}", text("/agents")),
+        format!("  exchanges    {} open", text("/exchanges_active")),
+        format!(
+            "  journal      {}",
+            word("/journal_healthy", "ok", "CANNOT BE WRITTEN")
+        ),
+    ];
+    if let Some(Json::String(failure)) = status.pointer("/reload/failure") {
+        lines.push("  reload       FAILED; the snapshot above stays in force:".to_owned());
+        lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));
+    }
+    context.output.line(&lines.join("\n"))
+}

@@ -1,0 +1,285 @@
+//! What a command works on: the configuration, the files that it names, the state directory and the store.
+//!
+//! INVARIANT: nothing here creates a store or a key.
+
+mod stored;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+
+pub(super) use stored::{StoreView, chain};
+
+use super::Context;
+use super::failure::Failure;
+use super::gateway::{Gateway, reachable};
+use super::state::StateDir;
+use crate::config::diagnostic::{Diagnostic, Report, Source};
+use crate::config::sources::read_dirs;
+use crate::config::{self, Config, Listen, VaultKey};
+use crate::connector::Catalog;
+use crate::model::agent::Agent;
+use crate::model::secret::Secret;
+use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
+use crate::store::Store;
+use crate::vault::{KeySource, Sealer, unlock};
+
+/// Configuration, state and files of one gateway.
+#[derive(Debug, Clone)]
+pub(super) struct Workspace {
+    config: Config,
+    directory: PathBuf,
+    state: StateDir,
+    operator_token: Option<String>,
+}
+
+// === impl Workspace: the configuration ===
+
+impl Workspace {
+    /// Reads the configuration.
+    pub(super) fn load(context: &Context) -> Result<Self, Failure> {
+        Self::load_file(context, context.config.clone()).map_err(|report| {
+            Failure::failed("configuration", "the configuration cannot be used").because(report)
+        })
+    }
+
+    /// Reads a configuration file, or finds it.
+    pub(super) fn load_file(context: &Context, file: Option<PathBuf>) -> Result<Self, Report> {
+        let args = config::Args {
+            config: file,
+            cwd: context.world.directory.clone(),
+            env: context.world.text_variables(),
+        };
+        Ok(Self::of(context, config::load(&args)?))
+    }
+
+    /// Works on a configuration.
+    pub(super) fn of(context: &Context, config: Config) -> Self {
+        Self {
+            state: StateDir::new(config.data_dir.clone()),
+            config,
+            directory: context.world.directory.clone(),
+            operator_token: context
+                .world
+                .variable("TOLLGATE_OPERATOR_TOKEN")
+                .map(str::to_owned),
+        }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn state(&self) -> &StateDir {
+        &self.state
+    }
+
+    /// Agents of the configuration file.
+    pub(super) fn declared_agents(&self) -> impl Iterator<Item = &Agent> {
+        self.config.agents.iter().map(|declared| &declared.agent)
+    }
+
+    /// The certificate that agents must trust.
+    pub(super) fn ca_certificate(&self) -> PathBuf {
+        self.config
+            .ca
+            .as_ref()
+            .map_or_else(|| self.state.ca_certificate(), |ca| ca.cert.clone())
+    }
+
+    /// The running gateway.
+    pub(super) fn gateway(&self) -> Gateway {
+        let listen = self.config.admin.iter().map(listen_text).collect();
+        Gateway::new(self.state.clone(), listen, self.operator_token.clone())
+    }
+
+    /// `host:port` at which programs of this machine reach the proxy.
+    pub(super) fn proxy_address(&self) -> Result<String, Failure> {
+        let tcp = self
+            .config
+            .proxy
+            .iter()
+            .find(|listen| matches!(listen, Listen::Tcp(..)));
+        tcp.map(|listen| reachable(&listen_text(listen)))
+            .ok_or_else(|| {
+                Failure::failed(
+                    "no_port",
+                    "the proxy listens on no port, and toolchains cannot use a socket file",
+                )
+                .help("add `host:port` to `proxy.listen`")
+            })
+    }
+
+    /// As `proxy_address`, once something listens there.
+    pub(super) async fn reach_proxy(&self) -> Result<String, Failure> {
+        let address = self.proxy_address()?;
+        tokio::net::TcpStream::connect(&address)
+            .await
+            .map_err(|_| {
+                Failure::unreached(
+                    "gateway_unreached",
+                    format!("no gateway listens on `{address}`"),
+                )
+                .help("start one: `tollgate serve`")
+            })?;
+        Ok(address)
+    }
+}
+
+// === impl Workspace: the store ===
+
+impl Workspace {
+    /// Opens the store; exit 3 where there is none.
+    pub(super) async fn open_store(&self) -> Result<Store, Failure> {
+        Store::open(&self.config.store_url)
+            .await
+            .map_err(Failure::from)
+    }
+
+    /// Unlocks the vault for sealing.
+    pub(super) async fn sealer(&self, store: &Store) -> Result<Sealer, Failure> {
+        let unlocked = unlock(
+            store,
+            &key_source(&self.config.vault_key),
+            &mut rand::make_rng::<StdRng>(),
+        )
+        .await;
+        unlocked
+            .map(|unlocked| unlocked.sealer)
+            .map_err(|error| Failure::failed("vault", chain(&error)))
+    }
+
+    /// Everybody who may ask, declared and stored.
+    pub(super) fn agents(&self, view: Option<&StoreView>) -> Vec<Arc<Agent>> {
+        let mut agents: Vec<Arc<Agent>> = self.declared_agents().cloned().map(Arc::new).collect();
+        for agent in view.iter().flat_map(|view| view.living_agents()) {
+            if !agents.iter().any(|known| known.name == agent.name) {
+                agents.push(agent);
+            }
+        }
+        agents
+    }
+
+    /// Adds what the store knows to the files: together they are everything that a snapshot is compiled from.
+    pub(super) fn with_store(&self, files: Inputs, view: &StoreView) -> Inputs {
+        let mut inputs = files;
+        let declared = self.config.credentials.iter();
+        let credentials = view
+            .credentials
+            .iter()
+            .map(|credential| (credential.id.to_string(), credential.connector.clone()))
+            .chain(
+                declared
+                    .map(|credential| (credential.id.to_string(), credential.connector.clone())),
+            );
+        inputs.credentials = Some(credentials.collect());
+        inputs.policies.extend(view.permissions_source());
+        inputs.agents = self.agents(Some(view));
+        inputs
+    }
+}
+
+// === impl Workspace: the files ===
+
+impl Workspace {
+    /// Connector and policy files and declared agents; nothing of the store.
+    pub(super) fn files(&self) -> Result<Inputs, Report> {
+        let mut report = Report::default();
+        let mut read = |dirs: &[PathBuf]| match read_dirs(dirs, &self.directory) {
+            Ok(files) => {
+                for (dir, _) in files.counts.iter().filter(|(_, count)| *count == 0) {
+                    let shown = dir
+                        .strip_prefix(&self.directory)
+                        .unwrap_or(dir)
+                        .display()
+                        .to_string();
+                    let message = format!("the directory `{shown}` has no `.yaml` file");
+                    report.push(Diagnostic::error("empty-directory", message).help(
+                        "an empty directory would disarm what was in it; take it out of the configuration if that is meant",
+                    ));
+                }
+                files.sources
+            }
+            Err(problems) => {
+                report.diagnostics.extend(problems.diagnostics);
+                Vec::new()
+            }
+        };
+        let mut connectors = built_in_connectors();
+        connectors.extend(read(&self.config.connectors));
+        let policies = read(&self.config.policies);
+        if report.has_errors() {
+            return Err(report);
+        }
+        let agents = self.declared_agents().cloned().map(Arc::new).collect();
+        Ok(Inputs {
+            connectors,
+            policies,
+            agents,
+            credentials: None,
+        })
+    }
+
+    /// The policy files alone.
+    pub(super) fn policy_sources(&self) -> Result<Vec<Source>, Failure> {
+        read_dirs(&self.config.policies, &self.directory)
+            .map(|files| files.sources)
+            .map_err(files_failure)
+    }
+
+    /// Compiles the connectors.
+    pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
+        let inputs = self.files().map_err(files_failure)?;
+        let mut report = Report::default();
+        let catalog = Catalog::compile(&inputs.connectors, &mut report);
+        if report.has_errors() {
+            Err(files_failure(report))
+        } else {
+            Ok(catalog)
+        }
+    }
+
+    /// Compiles everything, as the gateway would now.
+    pub(super) fn snapshot(&self, view: Option<&StoreView>) -> Result<Snapshot, Failure> {
+        let files = self.files().map_err(files_failure)?;
+        let inputs = match view {
+            Some(view) => self.with_store(files, view),
+            None => files,
+        };
+        let (snapshot, report) = Snapshot::compile(&inputs);
+        snapshot.ok_or_else(|| files_failure(report))
+    }
+}
+
+/// Returns the configured source of the master key; never one that makes a key.
+pub(super) fn key_source(key: &VaultKey) -> KeySource {
+    match key {
+        VaultKey::File(path) => KeySource::File(path.clone()),
+        VaultKey::Key(secret) => variable_key(secret),
+        VaultKey::Passphrase(secret) => KeySource::Passphrase(secret.clone()),
+    }
+}
+
+fn variable_key(secret: &Secret) -> KeySource {
+    KeySource::Variable {
+        name: "vault.key.env".to_owned(),
+        value: secret.clone(),
+    }
+}
+
+/// `host:port` or `unix:/path`.
+pub(super) fn listen_text(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp(host, port) if host.contains(':') && !host.starts_with('[') => {
+            format!("[{host}]:{port}")
+        }
+        Listen::Tcp(host, port) => format!("{host}:{port}"),
+        Listen::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+/// Broken connector or policy files.
+pub(super) fn files_failure(report: Report) -> Failure {
+    Failure::failed("files", "connectors and policies cannot be used").because(report)
+}

@@ -1,0 +1,59 @@
+//! The process's surroundings, read once: environment, terminal, clock, working directory.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use crate::model::clock::Clock;
+
+/// What the process was started with; a test can make its own.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The whole environment.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Standard input is a person.
+    pub stdin_is_terminal: bool,
+    /// Any standard stream is a terminal, so that the terminal itself sends signals to the foreground group.
+    pub has_terminal: bool,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Where relative paths start.
+    pub directory: PathBuf,
+}
+
+impl World {
+    /// Reads the surroundings of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let stdin_is_terminal = std::io::stdin().is_terminal();
+        Self {
+            environment: std::env::vars_os().collect(),
+            stdin_is_terminal,
+            has_terminal: stdin_is_terminal
+                || std::io::stdout().is_terminal()
+                || std::io::stderr().is_terminal(),
+            clock: Clock::system(),
+            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        }
+    }
+
+    /// Returns a variable that is set, not empty, and UTF-8.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment
+            .get(OsStr::new(name))
+            .and_then(|value| value.to_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the variables that are UTF-8, for configuration.
+    #[must_use]
+    pub fn text_variables(&self) -> BTreeMap<String, String> {
+        let text = |text: &OsString| text.to_str().map(str::to_owned);
+        self.environment
+            .iter()
+            .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+            .collect()
+    }
+}

@@ -1,0 +1,4 @@
+//! The way of a request, from an agent's bytes to what an upstream receives and the journal keeps.
+
+mod law;
+mod live;

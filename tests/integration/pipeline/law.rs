@@ -1,0 +1,183 @@
+//! The one law: what was judged is what is sent.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value as Json;
+
+use crate::support::agent::{Raw, exchange};
+use crate::support::gateway::{Builder, Gateway};
+use crate::support::upstream::Upstream;
+
+const HOST: &str = "api.test";
+
+const CONNECTOR: &str = "
+connector: api
+name: Test API
+version: 1
+domains: [api.test]
+auth: none
+defaults: { risk: { GET: low, HEAD: low, POST: low, PUT: low, DELETE: low } }
+routes:
+  - { action: item.touch, match: 'GET|POST|DELETE /items/{item}', risk: low, params: { mode: query:mode } }
+  - { action: part.touch, match: 'GET|POST|DELETE /items/{item}/parts/{*part}', risk: low, params: { mode: query:mode } }
+fallback: { risk: low }
+";
+
+const POLICY: &str = "permissions: [{ agents: [ci], allow: [api.*, api.unknown] }]";
+
+/// Bits of paths and queries that servers are known to read in different ways, among harmless ones.
+fn bit() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "items", "parts", "a", "OPS-7", "é", "%41", "%2f", "%2F", "%5c", "\\", ".", "..", "%2e",
+        "%252e", ";", ";a=1", "//", "%00", "%0a", "%zz", "%", "+", "%20", " ", "~", "%7e", "@",
+        ":", "!", "'", "(", ")", "*", ",", "$", "&", "=", "|", "^", "<", ">", "\"", "%c3%a9",
+        "%C3%28", "%ff", "#", "?", "\u{202e}", "..;", "%3b", "%3B", "%26", "%3f", "%23",
+    ])
+}
+
+fn text(bits: &[&str]) -> String {
+    bits.concat()
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let segment = prop::collection::vec(bit(), 0..3).prop_map(|bits| text(&bits));
+    let known = prop::sample::select(vec!["", "/items", "/items/7/parts"]);
+    (known, prop::collection::vec(segment, 0..4))
+        .prop_map(|(known, segments)| format!("{known}/{}", segments.join("/")))
+}
+
+fn query() -> impl Strategy<Value = Option<String>> {
+    let pair = (
+        prop::sample::select(vec!["mode", "Mode", "a", "_method", ""]),
+        prop::collection::vec(bit(), 0..3),
+    )
+        .prop_map(|(name, value)| format!("{name}={}", text(&value)));
+    prop::option::of(prop::collection::vec(pair, 0..4).prop_map(|pairs| pairs.join("&")))
+}
+
+#[derive(Debug)]
+struct Sent {
+    method: &'static str,
+    query: Option<String>,
+    answer: Raw,
+}
+
+#[test]
+fn the_upstream_gets_the_method_path_and_query_that_were_judged() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (upstream, gateway) = runtime.block_on(start());
+    let mut sent = Vec::new();
+    let mut runner = TestRunner::new(Config {
+        cases: 400,
+        ..Config::default()
+    });
+    let method = prop::sample::select(vec!["GET", "POST", "DELETE", "PUT"]);
+    for _ in 0..400 {
+        let case = (method.clone(), path(), query())
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let (method, path, query) = case;
+        let target = query
+            .as_ref()
+            .map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+        let answer = runtime.block_on(send(&gateway, method, &target));
+        // Of a target with `#` or a second `?` in the path, the query begins earlier; what counts is the text after the first `?`.
+        let query = target.split_once('?').map(|(_, query)| query.to_owned());
+        sent.push(Sent {
+            method,
+            query,
+            answer,
+        });
+    }
+    runtime.block_on(compare(&upstream, &gateway, &sent));
+}
+
+async fn start() -> (Upstream, Gateway) {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = Builder::new()
+        .connector("api", CONNECTOR)
+        .policy("api", POLICY)
+        .upstream(&format!("{HOST}:443"), &upstream)
+        .start()
+        .await;
+    (upstream, gateway)
+}
+
+async fn send(gateway: &Gateway, method: &str, target: &str) -> Raw {
+    let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let length = if method == "GET" {
+        ""
+    } else {
+        "Content-Length: 0\r\n"
+    };
+    exchange(
+        &mut tls,
+        &format!("{method} {target} HTTP/1.1\r\nHost: {HOST}\r\n{length}\r\n"),
+    )
+    .await
+}
+
+async fn compare(upstream: &Upstream, gateway: &Gateway, sent: &[Sent]) {
+    let mut received = upstream.received().into_iter();
+    let answered = sent.iter().filter(|sent| sent.answer.status == 200).count();
+    let refused = sent.iter().filter(|sent| sent.answer.status == 400).count();
+    assert_eq!(answered + refused, sent.len());
+    assert!(
+        answered > 60 && refused > 60,
+        "{answered} were answered, {refused} refused: one side is hardly tried"
+    );
+    let records: BTreeMap<String, Json> = gateway
+        .decided(answered)
+        .await
+        .into_iter()
+        .map(|record| (record["request_id"].as_str().unwrap().to_owned(), record))
+        .collect();
+    for sent in sent.iter().filter(|sent| sent.answer.status == 200) {
+        let received = received.next().unwrap();
+        let record = &records[sent.answer.header("tollgate-request-id").unwrap()];
+        assert_eq!(received.method, sent.method);
+        assert_eq!(record["method"], sent.method);
+        assert_eq!(record["path"], received.path, "{record}");
+        // A raw character that may not stand in a target is escaped before it is judged.
+        let query = |query: &Option<String>| decoded(query.as_deref().unwrap_or(""));
+        assert_eq!(query(&received.query), query(&sent.query), "{record}");
+        for action in record["actions"].as_array().unwrap() {
+            let params = &action["params"];
+            match action["name"].as_str().unwrap() {
+                "api.item.touch" => assert_eq!(
+                    format!("/items/{}", text_of(&params["item"])),
+                    decoded(&received.path)
+                ),
+                "api.part.touch" => {
+                    let (item, part) = (text_of(&params["item"]), text_of(&params["part"]));
+                    assert_eq!(
+                        format!("/items/{item}/parts/{part}"),
+                        decoded(&received.path)
+                    );
+                }
+                "api.unknown" => assert_eq!(params["path"], received.path),
+                other => panic!("{other}"),
+            }
+        }
+    }
+    assert!(
+        received.next().is_none(),
+        "something was sent that was not answered"
+    );
+}
+
+/// Decodes every escape, as a captured parameter is decoded.
+fn decoded(path: &str) -> String {
+    percent_encoding::percent_decode_str(path)
+        .decode_utf8()
+        .unwrap()
+        .into_owned()
+}
+
+fn text_of(param: &Json) -> &str {
+    param.as_str().unwrap()
+}

@@ -1,0 +1,107 @@
+//! What changes while a gateway runs takes force at once, also inside open tunnels; what is broken does not.
+
+use crate::support::agent::exchange;
+use crate::support::gateway::{Builder, Gateway};
+use crate::support::upstream::Upstream;
+
+const HOST: &str = "api.test";
+const OTHER_TOKEN: &str = "tga_other_0123456789abcdef0123456789";
+
+const CONNECTOR: &str = "
+connector: api
+name: Test API
+version: 1
+domains: [api.test]
+auth: [{ id: token, fields: [token], bearer: '{token}' }]
+routes:
+  - { action: item.get, match: 'GET /items/{item}', params: { item: { pattern: '[0-9]+' } } }
+";
+
+const ALLOWING: &str = "permissions: [{ agents: [ci], connector: api, access: full }]";
+const DENYING: &str = "permissions: [{ agents: [ci], deny: [api.item.get] }]";
+const BROKEN: &str = "permissions: [{ agents: [ci], deny: [api.item.gett] }]";
+
+async fn start(upstream: &Upstream) -> Gateway {
+    Builder::new()
+        .connector("api", CONNECTOR)
+        .policy("api", ALLOWING)
+        .credential("api", HOST, ("token", "the-real-token"))
+        .agent("other", OTHER_TOKEN, "{ team: care }")
+        .upstream(&format!("{HOST}:443"), upstream)
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_policy_takes_force_inside_an_open_tunnel_and_a_broken_one_does_not() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let request = format!("GET /items/1 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    for (policy, status) in [
+        (ALLOWING, 200),
+        (DENYING, 403),
+        (BROKEN, 403),
+        (ALLOWING, 200),
+        (BROKEN, 200),
+        ("", 200),
+    ] {
+        gateway.write("policies.d/api.yaml", policy).await;
+        assert_eq!(
+            exchange(&mut tls, &request).await.status,
+            status,
+            "{policy}"
+        );
+    }
+    assert_eq!(upstream.received().len(), 4);
+}
+
+#[tokio::test]
+async fn each_agent_has_its_own_permissions_and_its_own_upstream_connections() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let other = gateway.other("other", OTHER_TOKEN);
+    let url = format!("https://{HOST}/items/1");
+    assert_eq!(
+        gateway
+            .agent
+            .http1()
+            .get(&url)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    assert_eq!(other.http1().get(&url).send().await.unwrap().status(), 403);
+    let both = "permissions: [{ agents: [ci, team=care], connector: api, access: read_only }]";
+    gateway.write("policies.d/api.yaml", both).await;
+    assert_eq!(other.http1().get(&url).send().await.unwrap().status(), 200);
+    assert_eq!(
+        gateway
+            .agent
+            .http1()
+            .get(&url)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let received = upstream.received();
+    assert_ne!(
+        received[0].connection, received[1].connection,
+        "the pool is shared between agents"
+    );
+    for received in received {
+        assert_eq!(
+            received.header("authorization"),
+            Some("Bearer the-real-token")
+        );
+    }
+    let impostor = gateway.other("ci", OTHER_TOKEN);
+    assert!(
+        impostor.http1().get(&url).send().await.is_err(),
+        "a token was taken under another agent's name"
+    );
+}

@@ -1,0 +1,10 @@
+//! The proxy edge from outside: agents in front, upstreams behind.
+
+mod authority;
+mod connect;
+mod drain;
+mod failure;
+mod listener;
+mod names;
+mod replay;
+mod rig;

@@ -1,0 +1,274 @@
+//! How agents get to the proxy: CONNECT, whole URLs, the gateway's own pages, and what is no HTTP.
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::rig::{self, HOST, PLAIN};
+use crate::support::agent::{exchange, is_closed, read_answer};
+use crate::support::upstream::Upstream;
+
+#[tokio::test]
+async fn challenges_with_basic_first_and_goes_on_in_the_same_connection() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.connect().await;
+    let bare = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
+    let refused = exchange(&mut socket, &bare).await;
+    assert_eq!(refused.status, 407);
+    let offers: Vec<_> = refused
+        .head
+        .lines()
+        .filter(|line| line.starts_with("proxy-authenticate"))
+        .collect();
+    assert!(
+        offers[0].contains("Basic realm=\"tollgate\"") && offers[1].contains("Bearer"),
+        "{offers:?}"
+    );
+    assert!(refused.header("tollgate-request-id").is_some());
+    assert_eq!(refused.json()["code"], "proxy_authentication_required");
+
+    let head = format!(
+        "CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n{}\r\n",
+        gateway.agent.authorization()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // Without a length, so only the head is waited for.
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tokio::io::AsyncReadExt::read_u8(&mut socket).await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200 "));
+    let mut tls = gateway.agent.handshake(socket, HOST).await.unwrap();
+    let answer = exchange(
+        &mut tls,
+        &format!("GET /a?b=c HTTP/1.1\r\nHost: {HOST}\r\n\r\n"),
+    )
+    .await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
+    let received = upstream.only();
+    assert_eq!(
+        (received.path.as_str(), received.query.as_deref()),
+        ("/a", Some("b=c"))
+    );
+    assert_eq!(received.host, HOST);
+}
+
+#[tokio::test]
+async fn ends_a_connection_that_keeps_asking_without_a_token() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.connect().await;
+    let bare = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
+    for _ in 0..4 {
+        assert_eq!(exchange(&mut socket, &bare).await.status, 407);
+    }
+    assert!(is_closed(&mut socket).await);
+}
+
+#[tokio::test]
+async fn takes_a_handshake_that_comes_with_the_connect() {
+    // Some clients do not wait for the 200.
+    let upstream = Upstream::plain().await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.connect().await;
+    let both = format!(
+        "CONNECT {PLAIN}:80 HTTP/1.1\r\nHost: {PLAIN}:80\r\n{}\r\nGET /early HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n",
+        gateway.agent.authorization()
+    );
+    socket.write_all(both.as_bytes()).await.unwrap();
+    let mut opened = Vec::new();
+    while !opened.ends_with(b"\r\n\r\n") {
+        opened.push(tokio::io::AsyncReadExt::read_u8(&mut socket).await.unwrap());
+    }
+    assert_eq!(read_answer(&mut socket).await.status, 200);
+    assert_eq!(upstream.only().path, "/early");
+}
+
+#[tokio::test]
+async fn refuses_plaintext_inside_a_tunnel_to_443() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.tunnel(&format!("{HOST}:443")).await;
+    let answer = exchange(
+        &mut socket,
+        &format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n"),
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (400, Some("close"))
+    );
+    assert_eq!(answer.json()["code"], "bad_request");
+    assert!(is_closed(&mut socket).await);
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn serves_whole_urls() {
+    let upstream = Upstream::plain().await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.connect().await;
+    for (url, path, query) in [
+        (format!("http://{PLAIN}/a/b?c=1"), "/a/b", Some("c=1")),
+        (format!("http://{PLAIN}"), "/", None),
+        (format!("HTTP://{PLAIN}?q"), "/", Some("q")),
+    ] {
+        let request = format!(
+            "GET {url} HTTP/1.1\r\nHost: {PLAIN}\r\n{}\r\n",
+            gateway.agent.authorization()
+        );
+        let answer = exchange(&mut socket, &request).await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "ok"),
+            "{url}"
+        );
+        let received = upstream.received().pop().unwrap();
+        assert_eq!(
+            (received.path.as_str(), received.query.as_deref()),
+            (path, query),
+            "{url}"
+        );
+        assert_eq!(received.header("host"), Some(PLAIN));
+        assert_eq!(received.header("proxy-authorization"), None);
+    }
+    let bare = exchange(
+        &mut socket,
+        &format!("GET http://{PLAIN}/ HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n"),
+    )
+    .await;
+    assert_eq!(bare.status, 407);
+}
+
+#[tokio::test]
+async fn serves_whole_https_urls_over_tls_upstream() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    let mut socket = gateway.agent.connect().await;
+    let request = format!(
+        "GET https://{HOST}/x HTTP/1.1\r\nHost: {HOST}\r\n{}\r\n",
+        gateway.agent.authorization()
+    );
+    assert_eq!(exchange(&mut socket, &request).await.status, 200);
+    assert_eq!(upstream.only().path, "/x");
+}
+
+#[tokio::test]
+async fn refuses_heads_that_are_not_clean_http() {
+    let upstream = Upstream::plain().await;
+    let gateway = rig::start(&upstream).await;
+    let authorization = gateway.agent.authorization();
+    for head in [
+        "GET / HTTP/1.1\nHost: api.test\n\n".to_owned(),
+        "nonsense\r\n\r\n".to_owned(),
+        format!("GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nX: a\r\n b\r\n{authorization}\r\n"),
+        format!(
+            "POST http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n{authorization}\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1\r\nContent-Length: 1\r\n{authorization}\r\na"
+        ),
+        format!(
+            "GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nHost: {HOST}\r\n{authorization}\r\n"
+        ),
+        format!(
+            "POST http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: gzip, chunked\r\n{authorization}\r\n0\r\n\r\n"
+        ),
+        format!(
+            "CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\n{authorization}\r\nabc"
+        ),
+        format!("CONNECT user@{HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n{authorization}\r\n"),
+        format!("CONNECT 0x7f.1:443 HTTP/1.1\r\nHost: {HOST}\r\n{authorization}\r\n"),
+        format!("GET /origin HTTP/1.1\r\nHost: {HOST}\r\n{authorization}\r\n"),
+        format!("GET ftp://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{authorization}\r\n"),
+        format!(
+            "GET http://{HOST}/{} HTTP/1.1\r\nHost: {HOST}\r\n\r\n",
+            "a".repeat(17_000)
+        ),
+    ] {
+        let mut socket = gateway.agent.connect().await;
+        let answer = exchange(&mut socket, &head).await;
+        assert_eq!(answer.status, 400, "{head}");
+        assert_eq!(answer.json()["code"], "bad_request", "{head}");
+        assert!(answer.header("tollgate-request-id").is_some(), "{head}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn gives_the_ca_certificate_without_a_token() {
+    let upstream = Upstream::plain().await;
+    let gateway = rig::start(&upstream).await;
+    let mut direct = gateway.agent.connect().await;
+    let request = "GET http://tollgate.internal/ca.pem HTTP/1.1\r\nHost: tollgate.internal\r\n\r\n";
+    let answer = exchange(&mut direct, request).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, gateway.agent.ca_pem.clone())
+    );
+
+    let mut tunnel = gateway.agent.connect().await;
+    tunnel
+        .write_all(b"CONNECT tollgate.internal:80 HTTP/1.1\r\nHost: tollgate.internal:80\r\n\r\n")
+        .await
+        .unwrap();
+    let mut opened = Vec::new();
+    while !opened.ends_with(b"\r\n\r\n") {
+        opened.push(tokio::io::AsyncReadExt::read_u8(&mut tunnel).await.unwrap());
+    }
+    let answer = exchange(
+        &mut tunnel,
+        "GET /ca.pem HTTP/1.1\r\nHost: tollgate.internal\r\n\r\n",
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, gateway.agent.ca_pem.clone())
+    );
+    let answer = exchange(
+        &mut tunnel,
+        "GET /whoami HTTP/1.1\r\nHost: tollgate.internal\r\n\r\n",
+    )
+    .await;
+    assert_eq!(answer.status, 407);
+    let answer = exchange(
+        &mut tunnel,
+        "POST /ca.pem HTTP/1.1\r\nHost: tollgate.internal\r\nContent-Length: 0\r\n\r\n",
+    )
+    .await;
+    assert_eq!(answer.status, 405);
+    let answer = exchange(
+        &mut tunnel,
+        "GET /else HTTP/1.1\r\nHost: tollgate.internal\r\n\r\n",
+    )
+    .await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn tells_an_agent_who_it_is() {
+    let upstream = Upstream::plain().await;
+    let gateway = rig::start(&upstream).await;
+    let who: serde_json::Value = gateway
+        .agent
+        .http1()
+        .get("http://tollgate.internal/whoami")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(who["agent"], "ci");
+    let who: serde_json::Value = gateway
+        .agent
+        .http2()
+        .get("https://tollgate.internal/whoami")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(who, serde_json::json!({ "agent": "ci", "labels": {} }));
+}

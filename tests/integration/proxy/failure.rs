@@ -1,0 +1,276 @@
+//! Upstreams that fail, and answers that pass.
+
+use http::{HeaderMap, HeaderValue, Version};
+use tokio::net::TcpListener;
+
+use super::rig::{self, HOST};
+use crate::support::gateway::Gateway;
+use crate::support::upstream::{Reply, Speaks, Upstream};
+
+/// An address where nothing listens.
+async fn closed_port() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+/// Asserts the answer (status, code) and the record (outcome, whether bytes were sent).
+async fn refused(gateway: &Gateway, (status, code): (u16, &str), (outcome, sends): (&str, bool)) {
+    for client in [gateway.agent.http1(), gateway.agent.http2()] {
+        let answer = client
+            .post(format!("https://{HOST}/read"))
+            .body("{}")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status);
+        assert!(answer.headers().contains_key("tollgate-request-id"));
+        let text = answer.text().await.unwrap();
+        let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(problem["code"], code);
+        assert!(
+            !text.contains("127.0.0.1") && !text.contains("Peer"),
+            "{text}"
+        );
+    }
+    for finished in gateway.finished(2).await {
+        assert_eq!(rig::outcome(&finished), outcome);
+        let sent = finished["request_bytes"].as_u64().unwrap();
+        assert_eq!(sent > 0, sends, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn refuses_when_nothing_listens() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::reaching(&[closed_port().await], &upstream.ca_pem).await;
+    refused(
+        &gateway,
+        (502, "upstream_unreachable"),
+        ("upstream_failed connect", false),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn refuses_a_certificate_of_an_unknown_authority() {
+    let (upstream, other) = (
+        Upstream::start(&[HOST]).await,
+        Upstream::start(&[HOST]).await,
+    );
+    let gateway = rig::reaching(&[upstream.address], &other.ca_pem).await;
+    refused(
+        &gateway,
+        (502, "upstream_unreachable"),
+        ("upstream_failed tls", false),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn refuses_a_certificate_for_another_name() {
+    let upstream = Upstream::start(&["other.test"]).await;
+    let gateway = rig::start(&upstream).await;
+    refused(
+        &gateway,
+        (502, "upstream_unreachable"),
+        ("upstream_failed tls", false),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn refuses_when_the_upstream_is_silent() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::describe()
+        .upstream(&format!("{HOST}:443"), &upstream)
+        .settings("  first_byte: 200ms")
+        .start()
+        .await;
+    upstream.reply("/read", Reply::silence());
+    upstream.reply("/read", Reply::silence());
+    refused(
+        &gateway,
+        (504, "upstream_timeout"),
+        ("upstream_failed timeout", true),
+    )
+    .await;
+    assert_eq!(
+        upstream.received().len(),
+        2,
+        "a request that may have taken effect is not repeated"
+    );
+}
+
+#[tokio::test]
+async fn refuses_when_the_upstream_breaks_off() {
+    let upstream = Upstream::speaking(&[HOST], Speaks::Http1).await;
+    let gateway = rig::start(&upstream).await;
+    upstream.reply("/read", Reply::cut());
+    upstream.reply("/read", Reply::cut());
+    refused(
+        &gateway,
+        (502, "upstream_unreachable"),
+        ("upstream_failed closed", true),
+    )
+    .await;
+    assert_eq!(
+        upstream.received().len(),
+        2,
+        "a request that may have taken effect is not repeated"
+    );
+}
+
+#[tokio::test]
+async fn tries_the_next_address_while_nothing_was_sent() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let addresses = [closed_port().await, closed_port().await, upstream.address];
+    let gateway = rig::reaching(&addresses, &upstream.ca_pem).await;
+    let answer = gateway
+        .agent
+        .http1()
+        .post(format!("https://{HOST}/read"))
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(&upstream.only().body[..], b"{}");
+}
+
+#[tokio::test]
+async fn passes_events_on_as_they_come() {
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let upstream = Upstream::speaking(&[HOST], speaks).await;
+        let gateway = rig::start(&upstream).await;
+        for client in [gateway.agent.http1(), gateway.agent.http2()] {
+            let (reply, feed) = Reply::streamed(200);
+            upstream.reply("/read", reply.header("content-type", "text/event-stream"));
+            let mut answer = client
+                .post(format!("https://{HOST}/read"))
+                .body("{}")
+                .send()
+                .await
+                .unwrap();
+            for event in ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"] {
+                feed.send(event).await;
+                // Sent only after the one before was read: a gateway that gathers them would wait forever.
+                assert_eq!(answer.chunk().await.unwrap().unwrap(), event);
+            }
+            drop(feed);
+            assert_eq!(answer.text().await.unwrap(), "");
+        }
+        for finished in gateway.finished(2).await {
+            assert_eq!(rig::outcome(&finished), "answered 200");
+            assert_eq!(finished["response_bytes"], 27);
+        }
+    }
+}
+
+#[tokio::test]
+async fn passes_trailers_of_grpc() {
+    use http_body_util::BodyExt as _;
+
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    let (reply, feed) = Reply::streamed(200);
+    upstream.reply(
+        "/pkg.Service/Call",
+        reply.header("content-type", "application/grpc"),
+    );
+    let request = gateway
+        .agent
+        .http2()
+        .post(format!("https://{HOST}/pkg.Service/Call"));
+    let answer = request
+        .header("content-type", "application/grpc")
+        .body("x")
+        .send()
+        .await
+        .unwrap();
+    feed.send("message").await;
+    let trailers = HeaderMap::from_iter([(
+        "grpc-status".parse().unwrap(),
+        HeaderValue::from_static("0"),
+    )]);
+    feed.trailers(trailers).await;
+    drop(feed);
+    let collected = reqwest::Body::from(answer).collect().await.unwrap();
+    assert_eq!(
+        collected.trailers().unwrap().get("grpc-status").unwrap(),
+        "0"
+    );
+    let received = upstream.only();
+    assert_eq!(
+        (received.version, received.header("te")),
+        (Version::HTTP_2, Some("trailers"))
+    );
+}
+
+#[tokio::test]
+async fn passes_answers_without_a_body() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    upstream.reply(
+        "/none",
+        Reply::new(204, "").header("set-cookie", "session=1"),
+    );
+    upstream.reply("/unchanged", Reply::new(304, ""));
+    let client = gateway.agent.http1();
+    let answer = client
+        .delete(format!("https://{HOST}/none"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers().get("set-cookie")),
+        (204, None)
+    );
+    let answer = client
+        .get(format!("https://{HOST}/unchanged"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 304);
+    let answer = client
+        .head(format!("https://{HOST}/any"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.headers()["content-length"].to_str().unwrap()
+        ),
+        (200, "2")
+    );
+    assert_eq!(
+        client
+            .get(format!("https://{HOST}/after"))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
+        "ok"
+    );
+}
+
+#[tokio::test]
+async fn notes_that_the_agent_left() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    upstream.reply("/read", Reply::silence());
+    let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let request = format!("POST /read HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 2\r\n\r\n{{}}");
+    tokio::io::AsyncWriteExt::write_all(&mut tls, request.as_bytes())
+        .await
+        .unwrap();
+    upstream.wait_for(1).await;
+    drop(tls);
+    let finished = gateway.finished(1).await;
+    assert_eq!(rig::outcome(&finished[0]), "agent_left");
+}

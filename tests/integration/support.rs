@@ -1,0 +1,6 @@
+//! The actors that tests put on: an agent in front of the gateway, an upstream behind it.
+
+pub(crate) mod agent;
+pub(crate) mod gateway;
+mod reply;
+pub(crate) mod upstream;

@@ -1,0 +1,281 @@
+//! A gateway: the real one, started in this process on a configuration of its own, with every port 0 and every name at a test's upstreams.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::task::JoinHandle;
+use tollgate::cli::{Serving, World};
+use tollgate::model::clock::Clock;
+use tollgate::store::{EventFilter, Store};
+
+use super::agent::Agent;
+use super::upstream::Upstream;
+
+/// The token of agent `ci`.
+const TOKEN: &str = "tga_integration_0123456789abcdef0123";
+
+/// Nothing in a test may take this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A gateway that is being described.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    directory: tempfile::TempDir,
+    resolve: String,
+    ca_files: Vec<String>,
+    credentials: String,
+    agents: String,
+    settings: String,
+    listen: Vec<String>,
+}
+
+/// A running gateway. Every test ends with [`Gateway::stop`] or drops it.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    serving: Option<Serving>,
+    pub(crate) agent: Agent,
+    directory: tempfile::TempDir,
+}
+
+impl Builder {
+    /// Describes a gateway whose agent `ci` may do nothing yet.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for folder in ["connectors.d", "policies.d", "secrets"] {
+            std::fs::create_dir(directory.path().join(folder)).unwrap();
+        }
+        let builder = Self {
+            directory,
+            resolve: String::new(),
+            ca_files: Vec::new(),
+            credentials: String::new(),
+            agents: String::new(),
+            settings: String::new(),
+            listen: vec!["127.0.0.1:0".to_owned()],
+        };
+        builder.agent("ci", TOKEN, "{}")
+    }
+
+    /// Writes `connectors.d/<name>.yaml`.
+    pub(crate) fn connector(self, name: &str, text: &str) -> Self {
+        self.file(&format!("connectors.d/{name}.yaml"), text)
+    }
+
+    /// Writes `policies.d/<name>.yaml`.
+    pub(crate) fn policy(self, name: &str, text: &str) -> Self {
+        self.file(&format!("policies.d/{name}.yaml"), text)
+    }
+
+    /// Lets `host:port` be reached at these addresses, tried in order.
+    pub(crate) fn resolve(mut self, authority: &str, addresses: &[SocketAddr]) -> Self {
+        let addresses: Vec<String> = addresses
+            .iter()
+            .map(|address| format!("\"{address}\""))
+            .collect();
+        writeln!(
+            self.resolve,
+            "    \"{authority}\": [{}]",
+            addresses.join(", ")
+        )
+        .unwrap();
+        self
+    }
+
+    /// Lets `host:port` be reached at an upstream whose certificates are trusted.
+    pub(crate) fn upstream(self, authority: &str, upstream: &Upstream) -> Self {
+        self.trust(&upstream.ca_pem)
+            .resolve(authority, &[upstream.address])
+    }
+
+    /// Trusts the certificates that an authority has signed.
+    pub(crate) fn trust(mut self, pem: &str) -> Self {
+        if pem.is_empty() {
+            return self;
+        }
+        let name = format!("upstream-{}.pem", self.ca_files.len());
+        std::fs::write(self.directory.path().join(&name), pem).unwrap();
+        self.ca_files.push(name);
+        self
+    }
+
+    /// Declares a credential with one secret field, under the connector's id.
+    pub(crate) fn credential(
+        mut self,
+        connector: &str,
+        host: &str,
+        (field, secret): (&str, &str),
+    ) -> Self {
+        let file = format!("secrets/{connector}");
+        writeln!(
+            self.credentials,
+            "  - {{ id: {connector}, connector: {connector}, host: \"{host}\", fields: {{ {field}: {{ file: {file} }} }} }}"
+        )
+        .unwrap();
+        self.file(&file, secret)
+    }
+
+    /// Declares an agent; `labels` is a YAML map.
+    pub(crate) fn agent(mut self, name: &str, token: &str, labels: &str) -> Self {
+        let file = format!("secrets/agent-{name}");
+        writeln!(
+            self.agents,
+            "  - {{ name: {name}, labels: {labels}, token: {{ file: {file} }} }}"
+        )
+        .unwrap();
+        self.file(&file, token)
+    }
+
+    /// Lets agents connect at another place too, as `proxy.listen` has it.
+    pub(crate) fn listen(mut self, place: &str) -> Self {
+        self.listen.push(place.to_owned());
+        self
+    }
+
+    /// Adds lines to `tollgate.yaml`.
+    pub(crate) fn settings(mut self, yaml: &str) -> Self {
+        self.settings.push_str(yaml);
+        self.settings.push('\n');
+        self
+    }
+
+    /// Starts it.
+    pub(crate) async fn start(self) -> Gateway {
+        self.try_start()
+            .await
+            .unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    /// Starts it, or returns what `serve` would print.
+    pub(crate) async fn try_start(self) -> Result<Gateway, String> {
+        let config = self.directory.path().join("tollgate.yaml");
+        std::fs::write(&config, self.config()).unwrap();
+        let serving = Serving::start(world(self.directory.path()), Some(config)).await?;
+        let ca_pem = std::fs::read_to_string(self.directory.path().join("state/ca.pem")).unwrap();
+        let agent = Agent {
+            proxy: serving.addresses().proxy[0],
+            name: "ci".into(),
+            token: TOKEN.into(),
+            ca_pem,
+        };
+        Ok(Gateway {
+            serving: Some(serving),
+            agent,
+            directory: self.directory,
+        })
+    }
+
+    fn config(&self) -> String {
+        let mut text = format!(
+            "proxy: {{ listen: {:?} }}\nadmin: {{ listen: [\"127.0.0.1:0\"] }}\nmetrics: {{ listen: [\"127.0.0.1:0\"] }}\ndata_dir: state\n",
+            self.listen
+        );
+        for folder in ["connectors", "policies"] {
+            let is_empty = std::fs::read_dir(self.directory.path().join(format!("{folder}.d")))
+                .unwrap()
+                .next()
+                .is_none();
+            if !is_empty {
+                writeln!(text, "{folder}: [{folder}.d]").unwrap();
+            }
+        }
+        writeln!(text, "agents:\n{}", self.agents).unwrap();
+        if !self.credentials.is_empty() {
+            writeln!(text, "credentials:\n{}", self.credentials).unwrap();
+        }
+        writeln!(text, "egress:\n  ca_files: [{}]", self.ca_files.join(", ")).unwrap();
+        if !self.resolve.is_empty() {
+            writeln!(text, "  resolve:\n{}", self.resolve).unwrap();
+        }
+        text.push_str(&self.settings);
+        text
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+        self
+    }
+}
+
+impl Gateway {
+    /// Returns the running gateway.
+    pub(crate) fn serving(&self) -> &Serving {
+        self.serving.as_ref().expect("the gateway has been stopped")
+    }
+
+    /// Returns a file of its configuration.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file of its configuration and takes it over.
+    pub(crate) async fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        self.serving().reload().await;
+    }
+
+    /// Returns an agent by name and token, as declared.
+    pub(crate) fn other(&self, name: &str, token: &str) -> Agent {
+        Agent {
+            name: name.into(),
+            token: token.into(),
+            ..self.agent.clone()
+        }
+    }
+
+    /// Begins to drain and end it; the task returns how many exchanges were cut.
+    pub(crate) fn stop(&mut self, deadline: Duration) -> JoinHandle<usize> {
+        let serving = self.serving.take().expect("the gateway has been stopped");
+        tokio::spawn(serving.end(deadline, std::future::pending()))
+    }
+
+    /// Waits until so many exchanges have ended, and returns their `finished` records, oldest first.
+    pub(crate) async fn finished(&self, count: usize) -> Vec<Json> {
+        self.events("finished", count).await
+    }
+
+    /// Waits until there are so many records of decisions, and returns them, oldest first.
+    pub(crate) async fn decided(&self, count: usize) -> Vec<Json> {
+        self.events("decided", count).await
+    }
+
+    async fn events(&self, kind: &str, count: usize) -> Vec<Json> {
+        let store = Store::open(&format!(
+            "sqlite:{}",
+            self.path("state/tollgate.db").display()
+        ))
+        .await
+        .unwrap();
+        let read = async {
+            loop {
+                let events = store.events(&EventFilter::default()).await.unwrap();
+                let found: Vec<Json> = events
+                    .into_iter()
+                    .map(|event| serde_json::from_str(&event.body).unwrap())
+                    .filter(|body: &Json| body["kind"] == kind)
+                    .collect();
+                if found.len() >= count {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let events = tokio::time::timeout(PATIENCE, read).await;
+        store.close().await;
+        events.unwrap_or_else(|_| panic!("fewer than {count} records of `{kind}`"))
+    }
+}
+
+/// Surroundings without an environment, so that nothing of the machine changes a test.
+fn world(directory: &Path) -> World {
+    World {
+        environment: BTreeMap::new(),
+        stdin_is_terminal: false,
+        has_terminal: false,
+        clock: Clock::system(),
+        directory: directory.to_owned(),
+    }
+}
