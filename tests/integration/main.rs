@@ -12,6 +12,7 @@
     reason = "a table of cases is read from top to bottom"
 )]
 
+mod architecture;
 mod attacks;
 mod audit;
 mod auth;

@@ -1,0 +1,51 @@
+# Two commands for everybody: `make run` builds and starts the gateway, `make test` does all that CI does.
+# Whatever a fresh machine lacks is installed by `setup`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+# zlib-ng, which Pingora needs, is built with cmake. Debian, macOS and Python have one.
+.PHONY: setup
+setup:
+	@command -v cmake >/dev/null || { \
+	  echo "installing cmake"; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq cmake >/dev/null; \
+	  elif command -v brew >/dev/null; then brew install cmake; \
+	  elif command -v pip3 >/dev/null; then pip3 install --user cmake; \
+	  else echo "please install cmake" >&2; exit 1; fi; }
+	@command -v $(CARGO) >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
+
+.PHONY: help
+help: ## Show the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: setup ## Build the gateway and start it with this checkout's configuration
+	$(CARGO) run --release --locked -- serve
+
+.PHONY: test
+test: setup check deny ## Everything that CI runs
+	@if command -v cargo-nextest >/dev/null; then $(CARGO) nextest run --locked --no-fail-fast; else $(CARGO) test --locked; fi
+	$(CARGO) run --locked --quiet -- check --strict
+	bash tests/clients/run
+
+.PHONY: check
+check: setup ## Format, lints and documentation, warnings as errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+
+.PHONY: deny
+deny: setup ## Licences, sources and advisories of the dependencies
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --quiet cargo-deny
+	$(CARGO) deny --locked check bans licenses sources
+
+.PHONY: bench
+bench: setup ## Criterion benches of the hot stages
+	$(CARGO) bench --locked
+
+.PHONY: schemas
+schemas: setup ## Write schemas/ anew
+	$(CARGO) run --locked --quiet -- schema --write
