@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::compile::Scope;
 use super::manifest::{ExpectEntry, Manifest, RouteEntry, TestEntry};
 use crate::config::diagnostic::Place;
-use crate::config::yaml::At;
+use crate::config::yaml::{At, ShortOr};
 use crate::model::action::{ActionName, Risk};
 
 /// One inline test.
@@ -121,7 +121,14 @@ fn expectation(
             return None;
         }
         (Some(action), None) => vec![action.value.clone()],
-        (None, Some(actions)) => actions.value.clone(),
+        (None, Some(actions)) => actions
+            .value
+            .iter()
+            .map(|action| match action {
+                ShortOr::Short(name) => name.clone(),
+                ShortOr::Long(action) => action.action.clone(),
+            })
+            .collect(),
         (None, None) => vec![route.action.value.clone()],
     };
     let actions = names.iter().map(|name| full(name, &scope.id)).collect();

@@ -3,6 +3,7 @@
 mod group;
 mod head;
 mod params;
+mod pending;
 mod routes;
 mod sites;
 
@@ -84,6 +85,7 @@ pub(super) fn connector(
         paths: Paths::default(),
     };
     check_id(id, &mut scope)?;
+    pending::check(&manifest, &mut scope);
     let place = scope.place(id);
     let sites = sites::compile(&manifest, &mut scope);
     let schemes = schemes(&manifest, &mut scope);
@@ -91,16 +93,13 @@ pub(super) fn connector(
     let cases = case::compile(&manifest, &mut scope);
     let (groups, tries) = group::compile(&routes, &mut scope);
     let mut oddities = Oddities::default();
-    manifest
-        .paths
-        .allow
-        .iter()
-        .for_each(|oddity| oddities.insert(*oddity));
+    let allowed = manifest.paths.iter().flat_map(|paths| &paths.allow);
+    allowed.for_each(|oddity| oddities.insert(*oddity));
     let connector = Connector {
         name: head::name(&manifest),
         version: head::version(&manifest, &mut scope),
         docs: manifest.docs.as_ref().map(|docs| docs.value.clone()),
-        plaintext: manifest.http,
+        plaintext: manifest.http.unwrap_or(false),
         public: manifest
             .auth
             .as_ref()
@@ -120,7 +119,7 @@ pub(super) fn connector(
             .as_ref()
             .map_or(Risk::High, |fallback| fallback.risk),
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
-        no_credential: manifest.no_credential,
+        no_credential: manifest.no_credential.unwrap_or(false),
         health: head::health(&manifest, &mut scope),
         cases,
         routes,

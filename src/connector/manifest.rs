@@ -1,12 +1,18 @@
 //! The connector file as written: YAML in, raw values with their places out. `compile` makes the checked value.
 
 mod entry;
+mod route;
+mod test;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry, Params, Size};
+pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry};
+use entry::{ErrorsEntry, Tls};
+pub(super) use route::RouteEntry;
+use route::{Cookies, LimitsEntry};
+pub(super) use test::{ExpectEntry, TestEntry};
 
 use crate::auth::SchemeManifest;
 use crate::config::yaml::At;
@@ -18,8 +24,13 @@ use crate::model::target::Oddity;
 #[serde(deny_unknown_fields)]
 #[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct Manifest {
-    /// The id, first part of every action: `[a-z0-9][a-z0-9_-]*`.
+    /// The id, first part of every action: `[a-z][a-z0-9_-]*`. The id of a built-in replaces it.
     pub connector: At<String>,
+    /// The id of a connector that this file is laid over: keys of this file win, its routes are added.
+    pub extends: Option<At<String>>,
+    /// Actions of the extended connector whose routes are dropped, without its id.
+    #[serde(default)]
+    pub remove: Vec<At<String>>,
     /// For people.
     pub name: Option<At<String>>,
     /// Of the file or of the API; a number or a text.
@@ -30,8 +41,10 @@ pub struct Manifest {
     #[serde(default)]
     pub domains: Vec<At<DomainEntry>>,
     /// Whether port 80 without TLS is covered too.
-    #[serde(default)]
-    pub http: bool,
+    pub http: Option<bool>,
+    /// `passthrough`: the agent's TLS is not ended, for clients that pin certificates. One action, `<id>.tunnel.open`, and
+    /// no credential.
+    pub tls: Option<At<Tls>>,
     /// What routes and health are relative to.
     #[serde(default)]
     pub base_paths: Vec<At<String>>,
@@ -42,26 +55,41 @@ pub struct Manifest {
     /// What holds for routes that do not say.
     #[serde(default)]
     pub defaults: Defaults,
+    /// The shape in which this API tells errors, so that its SDKs show refusals: a known one, or `{ status, body }`.
+    pub errors: Option<At<ErrorsEntry>>,
     /// Exceptions from canonical paths.
-    #[serde(default)]
-    pub paths: PathsEntry,
+    pub paths: Option<PathsEntry>,
     /// Headers put on when absent.
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
-    /// More places where the API takes a credential: `header:X-Key`, `query:key`.
+    /// More places where the API takes a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`,
+    /// `protocol:name.*` (an entry of `Sec-WebSocket-Protocol`). What an agent puts there never goes upstream.
     #[serde(default)]
     pub credentials_in: Vec<At<String>>,
     /// Method-override headers and parameters that the API does not obey.
     #[serde(default)]
     pub method_override: Vec<At<String>>,
+    /// A built-in reader for what data cannot say: `aws` gives `service`, `region` and `operation`.
+    pub native: Option<At<String>>,
+    /// How bodies are read, the default first; for routes that do not say. `json`, `form`, `multipart`, `none`, or a media
+    /// type that is read as JSON, as `application/merge-patch+json`.
+    pub body: Option<At<OneOrMany>>,
+    /// Where else a parameter that is read in the body may stand: `query`, `form`; for routes that do not say.
+    #[serde(default)]
+    pub merge: Vec<At<String>>,
+    /// Sizes and times; for routes that do not say.
+    pub limits: Option<LimitsEntry>,
+    /// Whether `Range` goes upstream; for routes that do not say.
+    pub range: Option<bool>,
+    /// Whether cookies go upstream and come back; for routes that do not say.
+    pub cookies: Option<Cookies>,
     /// What requests mean, in order.
     #[serde(default)]
     pub routes: Vec<RouteEntry>,
     /// What a request is that no route accepts.
     pub fallback: Option<FallbackEntry>,
     /// Whether requests go out without the gateway's credential, as presigned URLs do.
-    #[serde(default)]
-    pub no_credential: bool,
+    pub no_credential: Option<bool>,
 }
 
 /// `health:`
@@ -98,83 +126,4 @@ pub struct PathsEntry {
 pub struct FallbackEntry {
     /// Of `<id>.unknown`.
     pub risk: Risk,
-}
-
-/// One entry of `routes:`.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RouteEntry {
-    /// Name without the connector's id.
-    pub action: At<String>,
-    /// `METHOD[|METHOD] [host]/path[?key=value]`
-    #[serde(rename = "match")]
-    pub matches: At<String>,
-    /// For people.
-    pub name: Option<At<String>>,
-    /// Where it is documented.
-    pub docs: Option<At<String>>,
-    /// What is taken out of the request.
-    #[serde(default)]
-    pub params: Params,
-    /// A sentence with `{parameter}` in it.
-    pub summary: Option<At<String>>,
-    /// Condition over body, query, headers, path and method.
-    pub when: Option<At<String>>,
-    /// The body keys that a `when` route stands for.
-    pub only: Option<At<Vec<String>>>,
-    /// Stated risk.
-    pub risk: Option<At<Risk>>,
-    /// `json` or `none`.
-    pub body: Option<At<OneOrMany>>,
-    /// Sizes.
-    pub limits: Option<LimitsEntry>,
-    /// Whether requests go out without the gateway's credential.
-    #[serde(default)]
-    pub no_credential: bool,
-    /// What requests must be read as.
-    #[serde(default)]
-    pub tests: Vec<At<TestEntry>>,
-    /// Former names of the action.
-    #[serde(default)]
-    pub was: Vec<At<String>>,
-}
-
-/// `limits:` of a route.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsEntry {
-    /// Bytes of a body after decoding: `262144`, `256KiB`, `32MiB`.
-    pub body: Option<At<Size>>,
-}
-
-/// One entry of `tests:`.
-#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TestEntry {
-    /// `METHOD URL`
-    pub request: At<String>,
-    /// Request headers.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// JSON.
-    pub body: Option<serde_json::Value>,
-    /// What it must be read as.
-    pub expect: ExpectEntry,
-}
-
-/// `expect:` of a test; what is not written is not checked, but for `action`, which is the route's own unless written.
-#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectEntry {
-    /// The one action, full or without the connector's id.
-    pub action: Option<At<String>>,
-    /// All actions, in order.
-    pub actions: Option<At<Vec<String>>>,
-    /// Parameters of the first action.
-    #[serde(default)]
-    pub params: BTreeMap<String, serde_json::Value>,
-    /// Of the first action.
-    pub risk: Option<At<Risk>>,
-    /// The code of the refusal.
-    pub refused: Option<At<String>>,
 }

@@ -8,7 +8,7 @@ use super::super::parameter::Origin;
 use super::super::route::{BodyUse, Route};
 use super::super::summary::Summary;
 use super::{Scope, params};
-use crate::config::yaml::At;
+use crate::config::yaml::{At, ShortOr};
 use crate::model::action::{ActionName, Risk};
 
 /// Compiles all routes that have no errors.
@@ -83,8 +83,8 @@ fn route(
             .limits
             .as_ref()
             .and_then(|limits| limits.body.as_ref())
-            .map(|size| size.value.0),
-        no_credential: entry.no_credential,
+            .map(|size| size.0),
+        no_credential: entry.no_credential.unwrap_or(false),
         was: was(entry, scope),
         place: (entry.matches.line, entry.matches.column),
     };
@@ -154,8 +154,8 @@ fn risk(
     manifest: &Manifest,
     scope: &mut Scope<'_>,
 ) -> Option<Risk> {
-    if let Some(stated) = &entry.risk {
-        return Some(stated.value);
+    if let Some(ShortOr::Short(stated)) = entry.risk.as_ref().map(|risk| &risk.value) {
+        return Some(*stated);
     }
     let by_method = match matches.methods.as_slice() {
         [method] => manifest

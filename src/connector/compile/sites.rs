@@ -11,7 +11,7 @@ use crate::config::yaml::At;
 
 /// Pairs every domain with every base path that it has.
 pub(super) fn compile(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Site> {
-    let plain = if manifest.http {
+    let plain = if manifest.http.unwrap_or(false) {
         Plain::Allowed
     } else {
         Plain::Refused
@@ -20,17 +20,20 @@ pub(super) fn compile(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Site> {
     let mut sites = Vec::new();
     for entry in &manifest.domains {
         let help = "as in `api.example.com`, `*.example.com`, `{site}.example.com:8443`";
-        let Some(domain) = scope.good(Domain::parse(&entry.value.host), "domain", entry, help)
+        let Some(domain) = scope.good(Domain::parse(&entry.value.0.host), "domain", entry, help)
         else {
             continue;
         };
-        let bases = match &entry.value.base_paths {
+        let bases = match &entry.value.0.base_paths {
             Some(written) => bases(written, scope),
             None => own.clone(),
         };
         for (base, base_text) in bases {
-            let (domain, text, place) =
-                (domain.clone(), entry.value.host.clone(), scope.place(entry));
+            let (domain, text, place) = (
+                domain.clone(),
+                entry.value.0.host.clone(),
+                scope.place(entry),
+            );
             let site = Site {
                 domain,
                 plain,

@@ -1,13 +1,27 @@
 //! Values of the connector file with more than one spelling, read by hand so that their parts keep their places.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::SchemeManifest;
-use crate::config::yaml::At;
+use crate::config::yaml::{self, At, ShortOr};
+use crate::model::action::Risk;
 use crate::model::value::ValueType;
+
+/// A text or several, each with its place.
+pub(crate) type Sources = yaml::OneOrMany<At<String>>;
+
+/// `risk:`, one or by pattern.
+pub(crate) type RiskEntry = ShortOr<Risk, Vec<RiskRule>>;
+
+/// `each:`, short or in full.
+pub(crate) type EachEntry = ShortOr<String, EachMap>;
+
+/// `errors:`, a known shape or one of the API's own.
+pub(crate) type ErrorsEntry = ShortOr<String, ErrorsMap>;
 
 /// `auth:`
 #[derive(Debug)]
@@ -18,24 +32,33 @@ pub enum Auth {
     Schemes(Vec<SchemeManifest>),
 }
 
-/// An entry of `domains:`: a host, or a host with its own base paths.
-#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+/// `tls:`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// The agent's TLS is ended here and made anew; what is not said otherwise.
+    Terminate,
+    /// The agent's TLS goes to the upstream as it is.
+    Passthrough,
+}
+
+/// An entry of `domains:`: a host, or a host with what is its own.
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DomainMap {
+pub struct DomainMap {
     /// `host`, `*.host`, `**.host`, `{name}.host`, each with an optional port.
     pub host: String,
     /// Instead of the connector's.
     pub base_paths: Option<Vec<At<String>>>,
+    /// The ids of the schemes that this host takes, or `none`: it is public.
+    pub auth: Option<Sources>,
+    /// Instead of the connector's.
+    pub tls: Option<Tls>,
 }
 
-/// An entry of `domains:`.
+/// An entry of `domains:`, in its long form.
 #[derive(Debug)]
-pub struct DomainEntry {
-    /// As written.
-    pub host: String,
-    /// `None` for the connector's own.
-    pub base_paths: Option<Vec<At<String>>>,
-}
+pub struct DomainEntry(pub DomainMap);
 
 /// `params:`, in the order of the file.
 #[derive(Debug, Default)]
@@ -45,24 +68,26 @@ pub struct Params(pub Vec<(String, At<ParamEntry>)>);
 #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParamMap {
-    /// Where it is read; absent for a captured label.
+    /// Where it is read, of several places the one that the request has: `$.key`, `query:key`, `form:key`, `header:X-Key`,
+    /// `path:name`, `arg:name`. Absent for a captured label.
     pub from: Option<OneOrMany>,
+    /// An expression that computes it: `body.owner + "/" + body.repo`. Instead of `from`.
+    pub cel: Option<String>,
     /// What it must be.
     #[serde(rename = "type")]
     pub value_type: Option<ValueType>,
     /// Whether a request without it is refused.
     #[serde(default)]
     pub required: bool,
-    /// Anchored regular expression.
+    /// Anchored regular expression; a value that does not match refuses the request.
     pub pattern: Option<String>,
     /// The one spelling it is brought into.
     pub fold: Option<Fold>,
-    /// Shown and recorded only as a keyed hash.
+    /// Comparable in policies; shown and recorded only as a keyed hash.
     #[serde(default)]
     pub secret: bool,
-    /// Other places that carry the same name.
-    #[serde(default)]
-    pub merge: Vec<String>,
+    /// Other places that carry the same name: `query`, `form`. Where two have it, they must agree.
+    pub merge: Option<Vec<String>>,
 }
 
 /// `fold:`
@@ -79,13 +104,53 @@ pub enum Fold {
 #[derive(Debug, Default)]
 pub struct ParamEntry(pub ParamMap);
 
+/// One line of a risk list; the first that matches counts.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RiskRule {
+    /// Compared without case with what the dynamic name is made of, as sent; absent for all.
+    #[serde(rename = "match")]
+    pub pattern: Option<At<String>>,
+    /// What it is then.
+    pub risk: Risk,
+}
+
+/// `each:` in full. Paths start at a member.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EachMap {
+    /// `JSONPath` to the members, as `$.requests[*]`.
+    pub members: At<String>,
+    /// The member's method; `$.method` unless said, and GET where it is absent.
+    pub method: Option<At<String>>,
+    /// The member's path and query, or URL; `$.path` or `$.url` unless said.
+    pub path: Option<At<String>>,
+    /// The member's body; `$.body` unless said.
+    pub body: Option<At<String>>,
+    /// The member's headers, a map; `$.headers` unless said.
+    pub headers: Option<At<String>>,
+    /// What stands before a member's path, as `/v1.0`.
+    pub base: Option<At<String>>,
+}
+
+/// `errors:` in full.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorsMap {
+    /// What a decision is answered with; 403 unless said.
+    pub status: Option<u16>,
+    /// `application/json` unless said.
+    pub content_type: Option<At<String>>,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, At<String>>,
+    /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}` are filled in.
+    pub body: serde_json::Value,
+}
+
 /// A text or a list of texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany(pub Vec<String>);
-
-/// Bytes: a number, or one with `KiB`, `MiB` or `GiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub usize);
 
 /// Declares a visitor-driven `Deserialize`, with what was expected and the visits that are good.
 macro_rules! by_hand {
@@ -121,20 +186,16 @@ by_hand!(Auth, "a list of schemes, or `none`", {
 
 by_hand!(
     DomainEntry,
-    "a host, or a map with `host` and `base_paths`",
+    "a host, or a map with `host`, `base_paths`, `auth` and `tls`",
     {
         fn visit_str<E: de::Error>(self, text: &str) -> Result<DomainEntry, E> {
-            Ok(DomainEntry {
+            Ok(DomainEntry(DomainMap {
                 host: text.to_owned(),
-                base_paths: None,
-            })
+                ..DomainMap::default()
+            }))
         }
         fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<DomainEntry, A::Error> {
-            let map = DomainMap::deserialize(MapAccessDeserializer::new(entries))?;
-            Ok(DomainEntry {
-                host: map.host,
-                base_paths: map.base_paths,
-            })
+            DomainMap::deserialize(MapAccessDeserializer::new(entries)).map(DomainEntry)
         }
     }
 );
@@ -184,28 +245,6 @@ by_hand!(OneOrMany, "a text or a list of texts", {
     }
 });
 
-by_hand!(Size, "a number of bytes, such as `65536` or `32MiB`", {
-    fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
-        usize::try_from(bytes).map(Size).map_err(E::custom)
-    }
-    fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Size, E> {
-        usize::try_from(bytes).map(Size).map_err(E::custom)
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
-        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-        let bytes = units.into_iter().find_map(|(unit, factor)| {
-            text.strip_suffix(unit)?
-                .trim_end()
-                .parse::<usize>()
-                .ok()?
-                .checked_mul(factor)
-        });
-        bytes
-            .map(Size)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-    }
-});
-
 /// Declares a schema that is written as JSON.
 macro_rules! schema {
     ($type:ty, |$generator:ident| $schema:tt) => {
@@ -232,7 +271,4 @@ schema!(ParamEntry, |generator| {
 });
 schema!(OneOrMany, |_generator| {
     "oneOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }]
-});
-schema!(Size, |_generator| {
-    "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KMG]iB$" }]
 });

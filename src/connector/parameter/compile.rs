@@ -64,7 +64,7 @@ impl Param {
         let entry = &entry.0;
         let name = parameter_name(name).map_err(|message| (message, "rename it"))?;
         let mut origins = origins(&name, entry.from.as_ref(), captured, paths)?;
-        for place in &entry.merge {
+        for place in entry.merge.iter().flatten() {
             origins.push(merged(place, &origins, paths)?);
         }
         let in_body = |origin: &Origin| match origin {

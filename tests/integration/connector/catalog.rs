@@ -175,7 +175,7 @@ fn asks_for_the_body_only_where_it_decides() {
   - { action: query, match: POST /query, params: { a: 'query:a' } }
   - { action: upload, match: POST /upload, params: { a: 'query:a' }, body: none }
   - { action: either, match: 'POST /x/{a}/b', params: { p: $.p } }
-  - { action: or, match: 'POST /x/c/{b}', limits: { body: 2048 } }
+  - { action: or, match: 'POST /x/c/{b}', limits: { body: 2KiB } }
 "#,
     );
     let read = |limit| BodyNeed::Read {

@@ -133,8 +133,8 @@ fn refuses_parameters_that_it_cannot_read() {
         "match: POST /x, summary: 'make {b}'",
         "no parameter of the route",
     );
-    check("match: POST /x, websocket: true", "websocket");
-    check("match: POST /x, limits: { body: many }", "number of bytes");
+    check("match: POST /x, websocket: true", "not-yet");
+    check("match: POST /x, limits: { body: many }", "is not a size");
     let long = format!("$.{}", "a.".repeat(100_000));
     check(
         &format!("match: POST /x, params: {{ a: {long}a }}"),

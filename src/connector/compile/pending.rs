@@ -1,0 +1,87 @@
+//! Keys of the format that are read but not honoured yet: each is an error, so that no file is thought to say more than it does.
+
+use super::super::manifest::{Manifest, RouteEntry};
+use super::Scope;
+use crate::config::yaml::At;
+
+/// Tells every key that this version cannot honour.
+pub(super) fn check(manifest: &Manifest, scope: &mut Scope<'_>) {
+    let id = &manifest.connector;
+    let mut missing = |key: &str, there: bool| {
+        if there {
+            tell(key, id, scope);
+        }
+    };
+    missing("extends", manifest.extends.is_some());
+    missing("remove", !manifest.remove.is_empty());
+    missing("tls", manifest.tls.is_some());
+    missing("errors", manifest.errors.is_some());
+    missing("native", manifest.native.is_some());
+    missing("body", manifest.body.is_some());
+    missing("merge", !manifest.merge.is_empty());
+    missing("limits", manifest.limits.is_some());
+    missing("range", manifest.range.is_some());
+    missing("cookies", manifest.cookies.is_some());
+    let own = |entry: &&At<super::super::manifest::DomainEntry>| {
+        entry.value.0.auth.is_some() || entry.value.0.tls.is_some()
+    };
+    missing(
+        "domains.auth",
+        manifest.domains.iter().any(|entry| own(&entry)),
+    );
+    for route in &manifest.routes {
+        check_route(route, scope);
+    }
+}
+
+fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
+    let mut missing = |key: &str, there: bool| {
+        if there {
+            tell(key, &route.action, scope);
+        }
+    };
+    missing("override", route.replaces);
+    missing("merge", !route.merge.is_empty());
+    missing("graphql", route.graphql.is_some());
+    missing("rpc", route.rpc.is_some());
+    missing("each", route.each.is_some());
+    missing("git", route.git);
+    missing("websocket", route.websocket);
+    missing("range", route.range.is_some());
+    missing("cookies", route.cookies.is_some());
+    missing("issues", !route.issues.is_empty());
+    missing("response_params", !route.response_params.0.is_empty());
+    let first_byte = route
+        .limits
+        .as_ref()
+        .is_some_and(|limits| limits.first_byte.is_some());
+    missing("limits.first_byte", first_byte);
+    let cel = route
+        .params
+        .0
+        .iter()
+        .any(|(_, param)| param.value.0.cel.is_some());
+    missing("params.cel", cel);
+    let risks = route
+        .risk
+        .as_ref()
+        .is_some_and(|risk| matches!(risk.value, crate::config::yaml::ShortOr::Long(_)));
+    missing("a list under risk", risks);
+    for test in &route.tests {
+        missing(
+            "form, multipart or text",
+            test.value.form.is_some()
+                || test.value.multipart.is_some()
+                || test.value.text.is_some(),
+        );
+    }
+}
+
+fn tell<T>(key: &str, at: &At<T>, scope: &mut Scope<'_>) {
+    scope.error(
+        "not-yet",
+        format!("`{key}` is not honoured by this version"),
+        at,
+        "leave it out",
+    );
+}
