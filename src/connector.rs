@@ -9,6 +9,7 @@ mod catalog;
 mod compile;
 mod condition;
 mod describe;
+mod dialect;
 mod domain;
 mod lint;
 mod manifest;
@@ -27,8 +28,9 @@ use http::HeaderMap;
 
 pub use body::DEFAULT_NODE_LIMIT;
 pub use candidates::Candidates;
-pub use case::{Case, Expectation};
+pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
+pub use dialect::Dialect;
 pub use manifest::Manifest;
 pub use route::RouteView;
 
@@ -61,7 +63,6 @@ pub struct Connector {
     groups: Vec<Group>,
     /// By method, `*` for all; numbers are those of `groups`.
     tries: HashMap<Box<str>, Trie>,
-    paths: body::Paths,
     fallback: ActionName,
     fallback_risk: Risk,
     no_credential: bool,
@@ -83,34 +84,17 @@ pub struct Health {
 }
 
 /// What a candidate needs of the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyNeed {
     /// No candidate reads it: it is streamed.
     Nothing,
     /// It is read whole, as this encoding, up to `limit` bytes after decoding.
     Read {
-        /// How it is parsed whatever `Content-Type` says; what `Content-Type` is set to.
-        encoding: BodyEncoding,
+        /// How it is parsed; what `Content-Type` is set to.
+        dialect: Dialect,
         /// Bytes; `None` for the gateway's default.
         limit: Option<usize>,
     },
-}
-
-/// How a body is parsed. THE list of body kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyEncoding {
-    /// `application/json`
-    Json,
-}
-
-impl BodyEncoding {
-    /// Returns the `Content-Type` that goes upstream.
-    #[must_use]
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-        }
-    }
 }
 
 /// What a request says, as far as it has been read.

@@ -1,13 +1,18 @@
-//! JSON bodies: the bytes and the paths that are read in, their values out, in one pass and without a tree.
+//! Bodies: the bytes and what is read of them in, their values out; JSON in one pass and without a tree.
 //!
 //! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that differ from a read one in
 //! case only, integers outside `i64`, wrong containers under a read path, trailing bytes.
 
+mod form;
 mod keys;
+mod multipart;
+mod names;
 mod path;
 mod plan;
 mod reader;
 
+pub(super) use form::Form;
+pub(super) use names::{Held, NamePath, Named, may_be};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};
 

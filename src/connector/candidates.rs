@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, Method};
 
-use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, Plan, UNREADABLE_BODY};
+use super::body::{DEFAULT_NODE_LIMIT, Fields, Form, UNREADABLE_BODY, may_be};
 use super::catalog::Place;
-use super::request::{Request, ambiguous, same_key};
+use super::dialect::{self, Dialect, Kind};
+use super::request::{Body, Request, ambiguous};
 use super::route::{Group, Route};
-use super::{BodyEncoding, BodyNeed, Reading, Unreadable};
+use super::{BodyNeed, Reading, Unreadable};
 use crate::model::action::{Action, Parameter, Parameters};
 use crate::model::target::{Query, decode};
 use crate::model::value::Value;
@@ -20,9 +21,15 @@ pub struct Candidates {
     place: Place,
     method: Method,
     groups: Vec<u32>,
-    /// The joined plan of several groups; one group has its own.
-    joined: Option<Plan>,
     node_limit: usize,
+}
+
+/// A body as one group of routes reads it.
+#[derive(Debug)]
+enum Parsed<'b> {
+    Unread,
+    Json(Fields),
+    Form(Form<'b>),
 }
 
 impl Candidates {
@@ -30,17 +37,12 @@ impl Candidates {
         let groups = place
             .connector
             .accepting(method, &place.host, &place.below, query);
-        let mut candidates = Self {
+        Self {
             place: place.clone(),
             method: method.clone(),
             groups,
-            joined: None,
             node_limit: DEFAULT_NODE_LIMIT,
-        };
-        if candidates.groups.len() > 1 {
-            candidates.joined = candidates.join_plans();
         }
-        candidates
     }
 
     /// Sets how many values a body may have.
@@ -48,18 +50,17 @@ impl Candidates {
         self.node_limit = node_limit;
     }
 
-    /// Returns what must be read of the body before `understand`.
-    #[must_use]
-    pub fn body_need(&self) -> BodyNeed {
-        if self.plan().is_none() {
-            return BodyNeed::Nothing;
-        }
+    /// Returns what must be read of the body before `understand`, which is given the same headers.
+    ///
+    /// # Errors
+    /// When `Content-Type` can be read in two ways.
+    pub fn body_need(&self, headers: &HeaderMap) -> Result<BodyNeed, Unreadable> {
+        let Some(dialect) = self.dialect(headers)? else {
+            return Ok(BodyNeed::Nothing);
+        };
         // A limit that a route states stands; of several the widest, since each of them may be the one that is meant.
         let limit = self.groups().filter_map(|group| group.limit).max();
-        BodyNeed::Read {
-            encoding: BodyEncoding::Json,
-            limit,
-        }
+        Ok(BodyNeed::Read { dialect, limit })
     }
 
     /// Returns whether every route that can be meant goes out without the gateway's credential.
@@ -78,22 +79,25 @@ impl Candidates {
     /// # Errors
     /// When the request can be read in two ways, or not at all.
     pub fn understand(&self, reading: &Reading<'_>) -> Result<Vec<Action>, Unreadable> {
-        let fields = self.read_body(reading)?;
+        let dialect = self.dialect(reading.headers)?;
         let mut found: Vec<(u32, Action)> = Vec::new();
         for group in self.groups() {
-            group.check_places(&reading.target.query, fields.as_ref())?;
+            let dialect = dialect.as_ref().filter(|_| group.plan.is_some());
+            let parsed = self.parse(group, dialect, reading.body)?;
+            let body = parsed.body();
+            group.check_places(&reading.target.query, body)?;
             let captures = self.captures(group);
             let request = Request {
                 method: &self.method,
                 query: &reading.target.query,
                 headers: reading.headers,
                 captures: &captures,
-                fields: fields.as_ref(),
+                body,
             };
             for key in &group.match_keys {
-                request.query_value(key)?;
+                request.query(key)?;
             }
-            let applying = self.applying(group, &request)?;
+            let applying = self.applying(group, dialect, &request)?;
             if applying.is_empty() {
                 found.push((u32::MAX, self.unknown()));
             }
@@ -114,7 +118,7 @@ impl Candidates {
         Ok(actions)
     }
 
-    fn groups(&self) -> impl Iterator<Item = &Group> {
+    fn groups(&self) -> impl Iterator<Item = &Group> + Clone {
         self.groups
             .iter()
             .filter_map(|number| self.place.connector.group(*number))
@@ -127,37 +131,30 @@ impl Candidates {
             .filter_map(|number| Some((*number, self.place.connector.route(*number)?)))
     }
 
-    fn plan(&self) -> Option<&Plan> {
-        self.joined
-            .as_ref()
-            .or_else(|| self.groups().find_map(|group| group.plan.as_ref()))
+    /// Returns how the body is read; `None` where nobody reads it.
+    fn dialect(&self, headers: &HeaderMap) -> Result<Option<Dialect>, Unreadable> {
+        let reading = self.groups().filter(|group| group.plan.is_some());
+        dialect::choose(&reading.flat_map(|group| &group.formats), headers)
     }
 
-    fn join_plans(&self) -> Option<Plan> {
-        let plans: Vec<&Plan> = self
-            .groups()
-            .filter_map(|group| group.plan.as_ref())
-            .collect();
-        if plans.len() < 2 {
-            return None;
-        }
-        let keys = if plans.iter().any(|plan| plan.keeps_keys()) {
-            Keys::Kept
-        } else {
-            Keys::Dropped
+    fn parse<'b>(
+        &self,
+        group: &Group,
+        dialect: Option<&Dialect>,
+        bytes: Option<&'b [u8]>,
+    ) -> Result<Parsed<'b>, Unreadable> {
+        let (Some(dialect), Some(plan)) = (dialect, &group.plan) else {
+            return Ok(Parsed::Unread);
         };
-        let ids = plans.iter().flat_map(|plan| plan.ids().iter().copied());
-        Some(Plan::new(ids, &self.place.connector.paths, keys))
-    }
-
-    fn read_body(&self, reading: &Reading<'_>) -> Result<Option<Fields>, Unreadable> {
-        match (self.plan(), reading.body) {
-            (None, _) => Ok(None),
-            (Some(plan), Some(body)) => Fields::read(body, plan, self.node_limit).map(Some),
-            (Some(_), None) => Err(Unreadable {
-                code: UNREADABLE_BODY,
-                detail: "the body was not read, but its content decides".to_owned(),
-            }),
+        let bytes = bytes.ok_or_else(|| Unreadable {
+            code: UNREADABLE_BODY,
+            detail: "the body was not read, but its content decides".to_owned(),
+        })?;
+        match dialect.kind() {
+            Kind::Json => Fields::read(bytes, plan, self.node_limit).map(Parsed::Json),
+            Kind::Form | Kind::Multipart if bytes.is_empty() => Ok(Parsed::Form(Form::default())),
+            Kind::Form => Form::urlencoded(bytes, self.node_limit).map(Parsed::Form),
+            Kind::Multipart => Form::multipart(bytes, dialect.boundary()?).map(Parsed::Form),
         }
     }
 
@@ -193,12 +190,15 @@ impl Candidates {
     fn applying<'a>(
         &'a self,
         group: &'a Group,
+        dialect: Option<&Dialect>,
         request: &Request<'_>,
     ) -> Result<Vec<(u32, &'a Route)>, Unreadable> {
         let mut applying = Vec::new();
         let mut plain = None;
-        let mut leftover = false;
         for (number, route) in self.routes(group) {
+            if !route.speaks(dialect) {
+                continue;
+            }
             let Some(when) = &route.when else {
                 plain = Some((number, route));
                 continue;
@@ -207,17 +207,12 @@ impl Candidates {
                 applying.push((number, route));
             }
         }
-        if !applying.is_empty() && applying.iter().all(|(_, route)| route.only.is_some()) {
-            let covered = |key: &String| {
-                applying
-                    .iter()
-                    .any(|(_, route)| route.only.iter().flatten().any(|only| only == key))
-            };
-            leftover = request
-                .fields
-                .is_some_and(|fields| !fields.keys.iter().all(covered));
-        }
-        if applying.is_empty() || leftover {
+        let narrow = applying.iter().all(|(_, route)| route.only.is_some());
+        let covered = applying
+            .iter()
+            .flat_map(|(_, route)| route.only.iter().flatten());
+        let covered: Vec<&str> = covered.map(String::as_str).collect();
+        if applying.is_empty() || (narrow && !request.body.lies_in(&covered)) {
             applying.extend(plain);
         }
         Ok(applying)
@@ -242,6 +237,39 @@ impl Candidates {
             special: true,
             params,
             summary: None,
+        }
+    }
+}
+
+impl Parsed<'_> {
+    fn body(&self) -> Body<'_> {
+        match self {
+            Self::Unread => Body::Unread,
+            Self::Json(fields) => Body::Json(fields),
+            Self::Form(form) => Body::Form(form),
+        }
+    }
+}
+
+impl Body<'_> {
+    /// Returns whether every outermost key of the body is one of these.
+    fn lies_in(self, keys: &[&str]) -> bool {
+        match self {
+            Self::Unread => true,
+            Self::Json(fields) => fields.keys.iter().all(|key| keys.contains(&key.as_str())),
+            Self::Form(form) => form.lies_in(keys),
+        }
+    }
+
+    /// Returns an outermost key of the body that some server may take for this one.
+    fn like(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Unread => None,
+            Self::Json(fields) => {
+                let mut keys = fields.keys.iter().map(String::as_str);
+                keys.find(|given| may_be(key, given))
+            }
+            Self::Form(form) => form.like(key),
         }
     }
 }
@@ -271,22 +299,20 @@ impl Route {
 
 impl Group {
     /// Refuses a name that is read in one place and present in another: servers that merge the two take either.
-    fn check_places(&self, query: &Query, fields: Option<&Fields>) -> Result<(), Unreadable> {
+    fn check_places(&self, query: &Query, body: Body<'_>) -> Result<(), Unreadable> {
         for (key, _) in query.pairs() {
-            if self.body_keys.iter().any(|read| same_key(read, key)) {
+            if self.body_keys.iter().any(|read| may_be(read, key)) {
                 return Err(ambiguous(format!(
                     "`{}` is read in the body, and the query has it too",
                     key.escape_debug()
                 )));
             }
         }
-        for key in fields.iter().flat_map(|fields| &fields.keys) {
-            if self.query_keys.iter().any(|read| same_key(read, key)) {
-                return Err(ambiguous(format!(
-                    "`{}` is read in the query, and the body has it too",
-                    key.escape_debug()
-                )));
-            }
+        if let Some(key) = self.query_keys.iter().find_map(|read| body.like(read)) {
+            return Err(ambiguous(format!(
+                "`{}` is read in the query, and the body has it too",
+                key.escape_debug()
+            )));
         }
         Ok(())
     }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::compile::Scope;
-use super::manifest::{ExpectEntry, Manifest, RouteEntry, TestEntry};
+use super::manifest::{ExpectEntry, Manifest, OneOrMany, RouteEntry, TestEntry};
 use crate::config::diagnostic::Place;
 use crate::config::yaml::{At, ShortOr};
 use crate::model::action::{ActionName, Risk};
+
+/// Of the bodies that `multipart:` makes.
+const MULTIPART: &str = "multipart/form-data; boundary=tollgate";
 
 /// One inline test.
 #[derive(Debug, Clone)]
@@ -19,27 +24,34 @@ pub struct Case {
     pub method: Method,
     /// As written, with scheme and host.
     pub url: String,
-    /// As written.
+    /// As written; `Content-Type` is that of the body, unless it says.
     pub headers: HeaderMap,
-    /// `None` where the request has no body.
-    pub body: Option<serde_json::Value>,
+    /// As it is sent; empty where the request has none.
+    pub body: Vec<u8>,
     /// What must come out.
     pub expect: Expectation,
     /// Where it stands.
     pub place: Place,
 }
 
-/// What a request must be read as; `None` is not checked.
+/// What a request must be read as.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Expectation {
-    /// Full names, in order; `None` only where a refusal is expected.
-    pub actions: Option<Vec<String>>,
-    /// Parameters of the first action that must be there with these values; others may be there too.
+pub enum Expectation {
+    /// These, in order.
+    Actions(Vec<ExpectedAction>),
+    /// A refusal with this code.
+    Refused(String),
+}
+
+/// What one action of a request must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectedAction {
+    /// Full.
+    pub name: String,
+    /// Parameters that must be there with these values; others may be there too.
     pub params: BTreeMap<String, serde_json::Value>,
-    /// Of the first action.
+    /// `None` is not checked.
     pub risk: Option<Risk>,
-    /// The code of the refusal.
-    pub refused: Option<String>,
 }
 
 /// Reads the tests of all routes.
@@ -89,11 +101,11 @@ fn case(route: &RouteEntry, test: &At<TestEntry>, scope: &mut Scope<'_>) -> Opti
         headers.append(name, value);
     }
     let expect = expectation(route, &test.value.expect, scope)?;
-    let (url, body, place) = (
-        url.to_owned(),
-        test.value.body.clone(),
-        request.place(scope.source, ""),
-    );
+    let (url, place) = (url.to_owned(), request.place(scope.source, ""));
+    let (body, content_type) = body(test, scope)?;
+    if let (Some(content_type), false) = (content_type, headers.contains_key(CONTENT_TYPE)) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
     Some(Case {
         route: full(&route.action.value, &scope.id),
         method,
@@ -105,12 +117,72 @@ fn case(route: &RouteEntry, test: &At<TestEntry>, scope: &mut Scope<'_>) -> Opti
     })
 }
 
+/// Returns the bytes of a body and the type that they have.
+fn body(test: &At<TestEntry>, scope: &mut Scope<'_>) -> Option<(Vec<u8>, Option<&'static str>)> {
+    let entry = &test.value;
+    let mut found = Vec::new();
+    if let Some(json) = &entry.body {
+        found.push((json.to_string().into_bytes(), Some("application/json")));
+    }
+    if let Some(form) = &entry.form {
+        found.push((urlencoded(form), Some("application/x-www-form-urlencoded")));
+    }
+    if let Some(form) = &entry.multipart {
+        found.push((multipart(form), Some(MULTIPART)));
+    }
+    if let Some(text) = &entry.text {
+        found.push((text.clone().into_bytes(), None));
+    }
+    if found.len() > 1 {
+        scope.error(
+            "test",
+            "the test has several bodies",
+            test,
+            "keep one of `body`, `form`, `multipart` and `text`",
+        );
+        return None;
+    }
+    Some(found.pop().unwrap_or_default())
+}
+
+fn urlencoded(form: &BTreeMap<String, OneOrMany>) -> Vec<u8> {
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs = form.iter().flat_map(|(name, values)| {
+        values
+            .0
+            .iter()
+            .map(move |value| format!("{}={}", encoded(name), encoded(value)))
+    });
+    pairs.collect::<Vec<_>>().join("&").into_bytes()
+}
+
+fn multipart(form: &BTreeMap<String, OneOrMany>) -> Vec<u8> {
+    let parts = form.iter().flat_map(|(name, values)| {
+        values.0.iter().map(move |value| {
+            format!(
+                "--tollgate\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+        })
+    });
+    let mut body = parts.collect::<String>();
+    body.push_str("--tollgate--\r\n");
+    body.into_bytes()
+}
+
 fn expectation(
     route: &RouteEntry,
     written: &ExpectEntry,
     scope: &mut Scope<'_>,
 ) -> Option<Expectation> {
-    let names = match (&written.action, &written.actions) {
+    if let Some(code) = &written.refused {
+        return Some(Expectation::Refused(code.value.clone()));
+    }
+    let only = |name: &str| ExpectedAction {
+        name: full(name, &scope.id),
+        params: BTreeMap::new(),
+        risk: None,
+    };
+    let mut actions = match (&written.action, &written.actions) {
         (Some(action), Some(_)) => {
             scope.error(
                 "test",
@@ -120,25 +192,26 @@ fn expectation(
             );
             return None;
         }
-        (Some(action), None) => vec![action.value.clone()],
+        (Some(action), None) => vec![only(&action.value)],
         (None, Some(actions)) => actions
             .value
             .iter()
             .map(|action| match action {
-                ShortOr::Short(name) => name.clone(),
-                ShortOr::Long(action) => action.action.clone(),
+                ShortOr::Short(name) => only(name),
+                ShortOr::Long(map) => ExpectedAction {
+                    params: map.params.clone(),
+                    risk: map.risk,
+                    ..only(&map.action)
+                },
             })
             .collect(),
-        (None, None) => vec![route.action.value.clone()],
+        (None, None) => vec![only(&route.action.value)],
     };
-    let actions = names.iter().map(|name| full(name, &scope.id)).collect();
-    let refused = written.refused.as_ref().map(|code| code.value.clone());
-    Some(Expectation {
-        actions: refused.is_none().then_some(actions),
-        params: written.params.clone(),
-        risk: written.risk.as_ref().map(|risk| risk.value),
-        refused,
-    })
+    if let Some(first) = actions.first_mut() {
+        first.params.extend(written.params.clone());
+        first.risk = written.risk.as_ref().map(|risk| risk.value).or(first.risk);
+    }
+    Some(Expectation::Actions(actions))
 }
 
 /// Returns the name with the connector's id in front, whether it was written or not.

@@ -124,7 +124,6 @@ pub(super) fn connector(
         cases,
         routes,
         id: Arc::clone(&scope.id),
-        paths: std::mem::take(&mut scope.paths),
     };
     head::check_health(&connector, &manifest, &mut scope);
     lint::check(&connector, &mut scope);

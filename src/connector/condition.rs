@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::Unreadable;
-use super::body::PathId;
+use super::body::{NamePath, Named, PathId};
 use super::request::{Request, form};
 use crate::model::value::Value;
 
@@ -22,8 +22,10 @@ pub(super) struct Condition {
     reads: Vec<Read>,
     /// Body paths, those of `has` included.
     pub(super) body_paths: Vec<PathId>,
-    /// Query keys, those of `has` included.
-    pub(super) query_keys: Vec<Box<str>>,
+    /// Names in the query, those of `has` included.
+    pub(super) query: Vec<NamePath>,
+    /// Names in a form, those of `has` included.
+    pub(super) form: Vec<NamePath>,
     /// Lower-case header names.
     pub(super) headers: Vec<String>,
 }
@@ -41,7 +43,8 @@ struct Read {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
     Body(PathId),
-    Query(Box<str>),
+    Query(NamePath),
+    Form(NamePath),
     Header(HeaderName),
     Captured(Arc<str>),
     Method,
@@ -125,7 +128,8 @@ impl Subject {
     fn value(&self, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
         let text = match self {
             Self::Body(path) => return body_value(*path, request),
-            Self::Query(key) => request.query_value(key)?,
+            Self::Query(name) => named(&request.query(name)?)?,
+            Self::Form(name) => named(&request.form(name)?)?,
             Self::Header(name) => request.header(name)?,
             Self::Captured(name) => request.captured(name),
             Self::Method => Some(request.method.as_str()),
@@ -134,8 +138,19 @@ impl Subject {
     }
 }
 
+/// Conditions name single values only.
+fn named<'a>(named: &Named<'a>) -> Result<Option<&'a str>, Unreadable> {
+    if named.misfit {
+        return Err(form(
+            "the request has another kind of value where the connector reads one".to_owned(),
+        ));
+    }
+    Ok(named.values.first().copied())
+}
+
 fn body_value(path: PathId, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
-    let Some(slot) = request.fields.and_then(|fields| fields.get(path)) else {
+    let fields = request.body.fields();
+    let Some(slot) = fields.and_then(|fields| fields.get(path)) else {
         return Ok(None);
     };
     if slot.misfit {

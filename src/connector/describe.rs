@@ -82,7 +82,7 @@ impl Param {
         };
         let always = self.origins.iter().any(|origin| match origin {
             Origin::Captured(name) => own(name) || by_host(name),
-            Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) | Origin::Body(_) => false,
+            Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
         });
         let typed = !matches!(self.value_type, None | Some(ValueType::String));
         // Host labels are lower-cased before they are captured.
@@ -91,7 +91,7 @@ impl Param {
                 .iter()
                 .flat_map(|site| site.domain.names())
                 .any(|known| known == name),
-            Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) | Origin::Body(_) => false,
+            Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
         });
         ParamShape {
             value_type: self.value_type,

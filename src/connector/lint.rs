@@ -1,9 +1,9 @@
 //! Warnings about a connector that loads: what is probably not meant, and what policies cannot hold on to.
 
-use super::Connector;
 use super::compile::Scope;
 use super::parameter::Origin;
 use super::route::Route;
+use super::{Connector, Expectation};
 use crate::config::diagnostic::{Diagnostic, Place};
 use crate::model::action::Risk;
 
@@ -55,16 +55,12 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
         check_route(connector, route, scope);
     }
     for case in &connector.cases {
-        let body = case
-            .body
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let body = String::from_utf8_lossy(&case.body);
         let headers = case
             .headers
             .values()
             .filter_map(|value| value.to_str().ok());
-        let mut texts = headers.chain([case.url.as_str(), body.as_str()]);
+        let mut texts = headers.chain([case.url.as_str(), &*body]);
         if texts.any(|text| SECRET_MARKS.iter().any(|mark| holds_secret(text, mark))) {
             let warning = Diagnostic::warning(
                 "secret-in-test",
@@ -183,12 +179,11 @@ fn holds_secret(text: &str, mark: &str) -> bool {
 
 impl super::Case {
     fn names(&self, route: &Route) -> bool {
-        self.route == route.action.as_str()
-            || self
-                .expect
-                .actions
-                .iter()
-                .flatten()
-                .any(|name| name == route.action.as_str())
+        let name = route.action.as_str();
+        let expected = match &self.expect {
+            Expectation::Actions(actions) => actions.as_slice(),
+            Expectation::Refused(_) => &[],
+        };
+        self.route == name || expected.iter().any(|action| action.name == name)
     }
 }

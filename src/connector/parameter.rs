@@ -10,12 +10,12 @@ use http::HeaderName;
 use regex::Regex;
 
 use super::Unreadable;
-use super::body::PathId;
+use super::body::{NamePath, Named, PathId};
 use super::manifest::Fold;
 use super::request::{Request, ambiguous, form};
 use crate::model::value::{MAX_LIST, Value, ValueType};
 
-pub(super) use compile::Patterns;
+pub(super) use compile::{Patterns, Readable};
 
 /// One compiled parameter of a route.
 #[derive(Debug)]
@@ -35,11 +35,12 @@ pub(super) struct Param {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     Captured(Arc<str>),
-    Query(Box<str>),
-    /// All values of a key.
-    QueryList(Box<str>),
+    Query(NamePath),
     Header(HeaderName),
+    /// Of a body that is read as JSON.
     Body(PathId),
+    /// Of a body that is read as a form.
+    Form(NamePath),
 }
 
 /// What one origin says.
@@ -86,20 +87,12 @@ impl Param {
     ) -> Result<Option<Found>, Unreadable> {
         let text = match origin {
             Origin::Captured(name) => request.captured(name),
-            Origin::Query(key) => request.query_value(key)?,
             Origin::Header(name) => request.header(name)?,
-            Origin::QueryList(key) => {
-                let texts = request.query_values(key)?;
-                let count = texts.len();
-                let values = texts
-                    .into_iter()
-                    .take(MAX_LIST)
-                    .map(|text| self.typed_text(text))
-                    .collect::<Result<_, _>>()?;
-                return Ok((count > 0).then_some(Found { values, count }));
-            }
+            Origin::Query(name) => return self.named(&request.query(name)?, misfit),
+            Origin::Form(name) => return self.named(&request.form(name)?, misfit),
             Origin::Body(path) => {
-                let Some(slot) = request.fields.and_then(|fields| fields.get(*path)) else {
+                let fields = request.body.fields();
+                let Some(slot) = fields.and_then(|fields| fields.get(*path)) else {
                     return Ok(None);
                 };
                 *misfit |= slot.misfit;
@@ -128,7 +121,20 @@ impl Param {
         }))
     }
 
-    /// Brings a text of path, query or header into the parameter's type; only the shortest spelling of a number is read.
+    fn named(&self, named: &Named<'_>, misfit: &mut bool) -> Result<Option<Found>, Unreadable> {
+        *misfit |= named.misfit;
+        if named.misfit && named.count > 0 {
+            return Err(self.misfit("values of different kinds"));
+        }
+        let texts = named.values.iter().take(MAX_LIST);
+        let values = texts
+            .map(|text| self.typed_text(text))
+            .collect::<Result<_, _>>()?;
+        let count = named.count;
+        Ok((count > 0).then_some(Found { values, count }))
+    }
+
+    /// Brings a text of path, query, form or header into the parameter's type; only the shortest spelling of a number is read.
     fn typed_text(&self, text: &str) -> Result<Value, Unreadable> {
         let value = match self.value_type {
             None | Some(ValueType::String) => return self.spelled(Value::text(text), Some(text)),
@@ -219,7 +225,7 @@ impl Param {
     }
 
     fn misfit(&self, what: &str) -> Unreadable {
-        form(format!("the body has {what} at `{}`", self.name))
+        form(format!("the request has {what} at `{}`", self.name))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A request as the routes of a connector read it: captured labels, query, headers and body fields under one roof.
+//! A request as the routes of a connector read it: captured labels, query, headers and the body under one roof.
 //!
 //! INVARIANT: a name that is read and present twice in one place refuses the request.
 
@@ -6,10 +6,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method};
-use unicase::UniCase;
 
 use super::Unreadable;
-use super::body::Fields;
+use super::body::{Fields, Form, Held, NamePath, Named};
 use crate::model::target::Query;
 
 /// Code of a name that can be read in two ways.
@@ -25,8 +24,18 @@ pub(super) struct Request<'a> {
     pub(super) headers: &'a HeaderMap,
     /// Decoded, in order: host, base path, path.
     pub(super) captures: &'a [(Arc<str>, Cow<'a, str>)],
-    /// `None` where no candidate reads the body.
-    pub(super) fields: Option<&'a Fields>,
+    pub(super) body: Body<'a>,
+}
+
+/// What is known of a body.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// No candidate reads it.
+    Unread,
+    /// Read as JSON.
+    Json(&'a Fields),
+    /// Read as a form, urlencoded or multipart.
+    Form(&'a Form<'a>),
 }
 
 impl<'a> Request<'a> {
@@ -38,33 +47,21 @@ impl<'a> Request<'a> {
             .map(|(_, value)| &**value)
     }
 
-    /// Returns the one value of a query key.
-    pub(super) fn query_value(&self, key: &str) -> Result<Option<&'a str>, Unreadable> {
-        check_spelling(self.query, key)?;
-        let mut values = self
-            .query
-            .pairs()
-            .filter(|(known, _)| *known == key)
-            .map(|(_, value)| value);
-        let first = values.next();
-        match values.next() {
-            Some(_) => Err(ambiguous(format!(
-                "the query has `{}` twice",
-                key.escape_debug()
-            ))),
-            None => Ok(first),
-        }
+    /// Returns what the query holds under a name.
+    pub(super) fn query(&self, name: &NamePath) -> Result<Named<'a>, Unreadable> {
+        let pairs = self.query.pairs();
+        name.read(
+            "query",
+            pairs.map(|(name, value)| (name, Held::Text(value))),
+        )
     }
 
-    /// Returns all values of a query key.
-    pub(super) fn query_values(&self, key: &str) -> Result<Vec<&'a str>, Unreadable> {
-        check_spelling(self.query, key)?;
-        Ok(self
-            .query
-            .pairs()
-            .filter(|(known, _)| *known == key)
-            .map(|(_, value)| value)
-            .collect())
+    /// Returns what the form holds under a name; nothing where the body is none.
+    pub(super) fn form(&self, name: &NamePath) -> Result<Named<'a>, Unreadable> {
+        match self.body {
+            Body::Form(form) => name.read("form", form.pairs()),
+            Body::Json(_) | Body::Unread => Ok(Named::default()),
+        }
     }
 
     /// Returns the one value of a header.
@@ -83,24 +80,14 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Refuses a key that servers may take for a read one: another case, or the bracket form of Rails, PHP and qs.
-fn check_spelling(query: &Query, key: &str) -> Result<(), Unreadable> {
-    let alike = query
-        .pairs()
-        .map(|(known, _)| known)
-        .find(|known| *known != key && same_key(key, known));
-    alike.map_or(Ok(()), |other| {
-        Err(ambiguous(format!(
-            "the query has the key `{}`, spelled unlike the one that is read",
-            other.escape_debug()
-        )))
-    })
-}
-
-/// Returns whether a server may take `given` for the key `read`.
-pub(super) fn same_key(read: &str, given: &str) -> bool {
-    let same = |given: &str| read == given || UniCase::unicode(read) == UniCase::unicode(given);
-    same(given) || given.split_once('[').is_some_and(|(name, _)| same(name))
+impl<'a> Body<'a> {
+    /// Returns the values of a body that was read as JSON.
+    pub(super) fn fields(self) -> Option<&'a Fields> {
+        match self {
+            Self::Json(fields) => Some(fields),
+            Self::Form(_) | Self::Unread => None,
+        }
+    }
 }
 
 /// Makes the refusal of a name that can be read in two ways.

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use http::Method;
 
-use super::body::{PathId, Paths, Plan};
+use super::body::{NamePath, PathId, Paths, Plan};
 use super::condition::Condition;
+use super::dialect::{Dialect, Format, Kind};
 use super::matches::{ANY_METHOD, Matches};
 use super::parameter::{Origin, Param};
 use super::pattern::both;
@@ -31,22 +32,14 @@ pub(super) struct Route {
     pub(super) params: Vec<Param>,
     pub(super) summary_text: Option<String>,
     pub(super) summary: Option<Summary>,
-    pub(super) body: BodyUse,
+    /// How bodies are read, the default first; empty for `none`: never.
+    pub(super) formats: Vec<Format>,
     pub(super) limit: Option<usize>,
     pub(super) no_credential: bool,
     /// Former names, full.
     pub(super) was: Vec<String>,
     /// Line and column of `match`.
     pub(super) place: (usize, usize),
-}
-
-/// What a route says about bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyUse {
-    /// `body: json`, or nothing said.
-    Json,
-    /// `body: none`: never read.
-    Never,
 }
 
 /// What `connector list` and `connector show` say of a route.
@@ -82,7 +75,7 @@ impl Route {
         }
     }
 
-    /// Iterates over everything that it reads in the body.
+    /// Iterates over everything that it reads in a body that is JSON.
     pub(super) fn body_paths(&self) -> impl Iterator<Item = PathId> {
         let params = self
             .params
@@ -96,41 +89,70 @@ impl Route {
         )
     }
 
-    /// Iterates over everything that it reads in the query.
+    /// Iterates over every name that it reads in a form.
+    pub(super) fn form_names(&self) -> impl Iterator<Item = &NamePath> {
+        let params = self.params.iter().flat_map(|param| &param.origins);
+        let when = self.when.iter().flat_map(|when| &when.form);
+        params.filter_map(Origin::form_name).chain(when)
+    }
+
+    /// Iterates over the outermost keys that it reads in the query.
     pub(super) fn query_keys(&self) -> impl Iterator<Item = &str> {
-        let params = self
-            .params
-            .iter()
-            .flat_map(|param| &param.origins)
-            .filter_map(Origin::query_key);
-        let when = self
-            .when
-            .iter()
-            .flat_map(|when| when.query_keys.iter().map(|key| &**key));
-        params.chain(when).chain(self.matches.query_keys())
+        let params = self.params.iter().flat_map(|param| &param.origins);
+        let when = self.when.iter().flat_map(|when| &when.query);
+        let names = params.filter_map(Origin::query_name).chain(when);
+        names.map(NamePath::root).chain(self.matches.query_keys())
     }
 
     /// Returns whether it must see the body. A key of the query is looked for there too: Rack, PHP and others merge the two.
     pub(super) fn needs_body(&self) -> bool {
-        self.body == BodyUse::Json
+        !self.formats.is_empty()
             && (self.only.is_some()
                 || self.body_paths().next().is_some()
+                || self.form_names().next().is_some()
                 || self.query_keys().next().is_some())
+    }
+
+    /// Returns whether it is for bodies that are read so; every route is for a body that nobody reads.
+    pub(super) fn speaks(&self, dialect: Option<&Dialect>) -> bool {
+        dialect.is_none_or(|dialect| dialect.is_one_of(&self.formats))
+    }
+
+    /// Returns whether some body can be read as both are.
+    pub(super) fn shares_format(&self, other: &Self) -> bool {
+        let silent = self.formats.is_empty() || other.formats.is_empty();
+        silent
+            || self
+                .formats
+                .iter()
+                .any(|format| other.formats.contains(format))
+    }
+
+    /// Returns whether it lists a format of this kind, or of another one.
+    pub(super) fn has_kind(&self, wanted: impl Fn(Kind) -> bool) -> bool {
+        self.formats.iter().any(|format| wanted(format.kind))
     }
 }
 
 impl Origin {
-    fn body_path(&self) -> Option<PathId> {
+    pub(super) fn body_path(&self) -> Option<PathId> {
         match self {
             Self::Body(path) => Some(*path),
-            Self::Captured(_) | Self::Query(_) | Self::QueryList(_) | Self::Header(_) => None,
+            Self::Captured(_) | Self::Query(_) | Self::Form(_) | Self::Header(_) => None,
         }
     }
 
-    fn query_key(&self) -> Option<&str> {
+    pub(super) fn query_name(&self) -> Option<&NamePath> {
         match self {
-            Self::Query(key) | Self::QueryList(key) => Some(key),
-            Self::Body(_) | Self::Captured(_) | Self::Header(_) => None,
+            Self::Query(name) => Some(name),
+            Self::Body(_) | Self::Captured(_) | Self::Form(_) | Self::Header(_) => None,
+        }
+    }
+
+    pub(super) fn form_name(&self) -> Option<&NamePath> {
+        match self {
+            Self::Form(name) => Some(name),
+            Self::Body(_) | Self::Captured(_) | Self::Query(_) | Self::Header(_) => None,
         }
     }
 }
@@ -144,12 +166,14 @@ pub(super) struct Group {
     pub(super) matches: Matches,
     /// In file order.
     pub(super) routes: Vec<u32>,
-    /// `None` where the body is not read.
+    /// What is read of a JSON body; `None` where no body is read.
     pub(super) plan: Option<Plan>,
+    /// How bodies are read, the default first.
+    pub(super) formats: Vec<Format>,
     /// Bytes; `None` for the gateway's default.
     pub(super) limit: Option<usize>,
     /// Keys that tell routes of this path apart by the query.
-    pub(super) match_keys: Vec<Box<str>>,
+    pub(super) match_keys: Vec<NamePath>,
     /// Keys that are read in the body and must not be in the query.
     pub(super) body_keys: Vec<Box<str>>,
     /// Keys that are read in the query and must not be in the body.
@@ -186,38 +210,33 @@ impl Group {
     }
 }
 
-/// The keys that one place of a request must not have, since routes read them in the other.
+/// The keys that one place of a request must not have, since routes read them in the other: of the body and of the query.
 pub(super) fn exclusive_keys(routes: &[&Route], paths: &Paths) -> (Vec<Box<str>>, Vec<Box<str>>) {
     let key_of = |path: PathId| paths.get(path).and_then(|path| path.last_key.clone());
+    let root_of = |name: &NamePath| Box::from(name.root());
     let mut body = Vec::new();
     let mut query = Vec::new();
     for route in routes {
         for param in &route.params {
-            let in_body: Vec<Box<str>> = param
-                .origins
-                .iter()
-                .filter_map(Origin::body_path)
-                .filter_map(key_of)
-                .collect();
-            let in_query: Vec<Box<str>> = param
-                .origins
-                .iter()
-                .filter_map(Origin::query_key)
-                .map(Box::from)
+            let origins = || param.origins.iter();
+            let in_json = origins().filter_map(Origin::body_path).filter_map(key_of);
+            let in_form = origins().filter_map(Origin::form_name).map(root_of);
+            let in_body: Vec<Box<str>> = in_json.chain(in_form).collect();
+            let in_query: Vec<Box<str>> = origins()
+                .filter_map(Origin::query_name)
+                .map(root_of)
                 .collect();
             // A parameter that lists both places compares them itself.
-            body.extend(
-                in_body
-                    .iter()
-                    .filter(|key| !in_query.contains(key))
-                    .cloned(),
-            );
+            let mut alone = in_body.clone();
+            alone.retain(|key| !in_query.contains(key));
+            body.extend(alone);
             query.extend(in_query.into_iter().filter(|key| !in_body.contains(key)));
         }
         query.extend(route.matches.query_keys().map(Box::from));
         let Some(when) = &route.when else { continue };
         body.extend(when.body_paths.iter().copied().filter_map(key_of));
-        query.extend(when.query_keys.iter().cloned());
+        body.extend(when.form.iter().map(root_of));
+        query.extend(when.query.iter().map(root_of));
     }
     for keys in [&mut body, &mut query] {
         keys.sort();

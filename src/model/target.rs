@@ -6,7 +6,7 @@ mod query;
 
 pub use host::{Authority, Host, HostError};
 pub use path::{Oddities, Oddity, Path, PathError, decode};
-pub use query::{Query, QueryError};
+pub use query::{Query, QueryError, decode_form};
 
 /// A request line in canonical form. What is judged is built from this, and so is what is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

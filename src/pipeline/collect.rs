@@ -1,14 +1,14 @@
 //! Collect: a classified request and its body in, the actions that it is out. The body is read only if a candidate route reads it.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
 use super::decode;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
-use crate::connector::{BodyEncoding, BodyNeed, Reading};
+use crate::connector::{BodyNeed, Dialect, Reading, Unreadable};
 use crate::model::action::Action;
 
 /// A request that is understood.
@@ -19,7 +19,7 @@ pub struct Collected {
     /// The decoded body that was judged; `None` where nobody read it.
     pub body: Option<Bytes>,
     /// How it was read.
-    pub encoding: Option<BodyEncoding>,
+    pub dialect: Option<Dialect>,
 }
 
 /// What bounds the reading of one request.
@@ -40,12 +40,13 @@ pub struct Bounds {
 pub fn wanted(
     classified: &Classified,
     bounds: Bounds,
-) -> Result<Option<(BodyEncoding, usize)>, Refusal> {
-    let BodyNeed::Read { encoding, limit } = classified.candidates.body_need() else {
+) -> Result<Option<(Dialect, usize)>, Refusal> {
+    let need = classified.candidates.body_need(&classified.headers);
+    let BodyNeed::Read { dialect, limit } = need.map_err(unreadable)? else {
         return Ok(None);
     };
     check_charset(&classified.headers)?;
-    Ok(Some((encoding, limit.unwrap_or(bounds.body))))
+    Ok(Some((dialect, limit.unwrap_or(bounds.body))))
 }
 
 /// Reads the body where a candidate reads it, and names the actions.
@@ -57,18 +58,18 @@ pub async fn collect(
     body: &mut dyn BodyReader,
     bounds: Bounds,
 ) -> Result<Collected, Refusal> {
-    let (bytes, encoding) = match wanted(classified, bounds)? {
+    let (bytes, dialect) = match wanted(classified, bounds)? {
         None => (None, None),
-        Some((encoding, _)) if body.is_empty() => (Some(Bytes::new()), Some(encoding)),
-        Some((encoding, limit)) => {
+        Some((dialect, _)) if body.is_empty() => (Some(Bytes::new()), Some(dialect)),
+        Some((dialect, limit)) => {
             let raw = body.read(limit).await.map_err(|cause| fault(&cause))?;
             (
                 Some(decode::decode(&classified.headers, raw, limit)?),
-                Some(encoding),
+                Some(dialect),
             )
         }
     };
-    understand(classified, bytes, encoding, bounds)
+    understand(classified, bytes, dialect, bounds)
 }
 
 /// Names the actions of a request whose body, if it is read at all, is at hand; sets `Content-Type` to what was judged.
@@ -78,7 +79,7 @@ pub async fn collect(
 pub fn understand(
     classified: &mut Classified,
     body: Option<Bytes>,
-    encoding: Option<BodyEncoding>,
+    dialect: Option<Dialect>,
     bounds: Bounds,
 ) -> Result<Collected, Refusal> {
     classified.candidates.limit_nodes(bounds.json_nodes);
@@ -90,29 +91,31 @@ pub fn understand(
     let actions = classified
         .candidates
         .understand(&reading)
-        .map_err(|error| Refusal::because(Code::Unreadable(error.code), error.detail))?;
+        .map_err(unreadable)?;
     if actions.len() > bounds.actions {
         return Err(Refusal::because(
             Code::TooManyActions,
             Code::TooManyActions.sentence(),
         ));
     }
-    if let (Some(bytes), Some(encoding)) = (&body, encoding) {
+    if let (Some(bytes), Some(dialect)) = (&body, &dialect) {
         classified.headers.remove(CONTENT_ENCODING);
         if bytes.is_empty() {
             classified.headers.remove(CONTENT_TYPE);
         } else {
-            classified.headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static(encoding.content_type()),
-            );
+            let content_type = dialect.content_type().clone();
+            classified.headers.insert(CONTENT_TYPE, content_type);
         }
     }
     Ok(Collected {
         actions,
         body,
-        encoding,
+        dialect,
     })
+}
+
+fn unreadable(error: Unreadable) -> Refusal {
+    Refusal::because(Code::Unreadable(error.code), error.detail)
 }
 
 fn fault(fault: &BodyFault) -> Refusal {

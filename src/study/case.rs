@@ -7,7 +7,7 @@ use http::Method;
 
 use super::explain::{Question, understand};
 use crate::config::diagnostic::{Diagnostic, Report};
-use crate::connector::{Case, Expectation};
+use crate::connector::{Case, Expectation, ExpectedAction};
 use crate::model::action::{Action, ActionName};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::pipeline::collect::Collected;
@@ -63,11 +63,6 @@ pub fn policies(snapshot: &Snapshot, now: SystemTime) -> Tried {
 }
 
 fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
-    let body = case
-        .body
-        .as_ref()
-        .map(|body| body.to_string().into())
-        .unwrap_or_default();
     let question = Question {
         method: case.method.clone(),
         url: case
@@ -75,51 +70,56 @@ fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             .parse()
             .map_err(|error| format!("`{}` is not a URL: {error}", case.url))?,
         headers: case.headers.clone(),
-        body,
+        body: Bytes::from(case.body.clone()),
     };
     let understood = understand(snapshot, &question);
-    match (understood, &case.expect.refused) {
-        (Ok((_, collected)), None) => compare(&case.expect, &collected.actions),
-        (Ok((_, collected)), Some(code)) => Err(format!(
+    match (understood, &case.expect) {
+        (Ok((_, collected)), Expectation::Actions(wanted)) => compare(wanted, &collected.actions),
+        (Ok((_, collected)), Expectation::Refused(code)) => Err(format!(
             "expected the refusal `{code}`, was read as {}",
             names(&collected.actions)
         )),
-        (Err(refusal), Some(code)) if refusal.code.as_str() == code => Ok(()),
-        (Err(refusal), Some(code)) => Err(format!(
+        (Err(refusal), Expectation::Refused(code)) if refusal.code.as_str() == code => Ok(()),
+        (Err(refusal), Expectation::Refused(code)) => Err(format!(
             "expected the refusal `{code}`, was {}",
             told(&refusal)
         )),
-        (Err(refusal), None) => Err(told(&refusal)),
+        (Err(refusal), Expectation::Actions(_)) => Err(told(&refusal)),
     }
 }
 
-fn compare(expect: &Expectation, actions: &[Action]) -> Result<(), String> {
-    if let Some(wanted) = &expect.actions
-        && !wanted
-            .iter()
-            .map(String::as_str)
-            .eq(actions.iter().map(|action| action.name.as_str()))
-    {
+fn compare(wanted: &[ExpectedAction], actions: &[Action]) -> Result<(), String> {
+    let found = actions.iter().map(|action| action.name.as_str());
+    if !wanted.iter().map(|action| action.name.as_str()).eq(found) {
         return Err(format!(
             "expected {}, was read as {}",
-            quoted(wanted),
+            quoted(wanted.iter().map(|action| &action.name)),
             names(actions)
         ));
     }
-    let Some(first) = actions.first() else {
-        return Err("was read as nothing".to_owned());
-    };
-    if let Some(wanted) = expect.risk
-        && wanted != first.risk
-    {
-        return Err(format!("expected risk {wanted}, got {}", first.risk));
+    wanted
+        .iter()
+        .zip(actions)
+        .try_for_each(|(wanted, action)| compare_action(wanted, action))
+}
+
+fn compare_action(wanted: &ExpectedAction, action: &Action) -> Result<(), String> {
+    let name = &action.name;
+    if let Some(risk) = wanted.risk.filter(|risk| *risk != action.risk) {
+        return Err(format!(
+            "expected risk {risk} of `{name}`, got {}",
+            action.risk
+        ));
     }
-    for (name, wanted) in &expect.params {
-        let got = first.params.get(name).map(|value| serde_json::json!(value));
+    for (param, wanted) in &wanted.params {
+        let got = action
+            .params
+            .get(param)
+            .map(|value| serde_json::json!(value));
         if got.as_ref() != Some(wanted) {
             let got = got.map_or_else(|| "nothing".to_owned(), |got| format!("`{got}`"));
             return Err(format!(
-                "expected parameter `{name}` to be `{wanted}`, got {got}"
+                "expected parameter `{param}` of `{name}` to be `{wanted}`, got {got}"
             ));
         }
     }
@@ -189,8 +189,10 @@ fn rule(
             action,
             target,
             content_type: collected
-                .encoding
-                .map_or("", crate::connector::BodyEncoding::content_type),
+                .dialect
+                .as_ref()
+                .and_then(|dialect| dialect.content_type().to_str().ok())
+                .unwrap_or_default(),
             body_bytes: collected.body.as_ref().map(Bytes::len),
             time: now,
             credential: None,

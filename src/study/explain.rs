@@ -153,14 +153,14 @@ pub fn understand(
         ..Refusal::new(Code::BadRequest, "")
     })?;
     let mut classified = classify(snapshot, &mut head)?;
-    let (body, encoding) = match collect::wanted(&classified, BOUNDS)? {
+    let (body, dialect) = match collect::wanted(&classified, BOUNDS)? {
         Some((_, limit)) if question.body.len() > limit => {
             return Err(Refusal::new(Code::BodyTooLarge, ""));
         }
-        Some((encoding, _)) => (Some(question.body.clone()), Some(encoding)),
+        Some((dialect, _)) => (Some(question.body.clone()), Some(dialect)),
         None => (None, None),
     };
-    let collected = collect::understand(&mut classified, body, encoding, BOUNDS)?;
+    let collected = collect::understand(&mut classified, body, dialect, BOUNDS)?;
     Ok((classified, collected))
 }
 

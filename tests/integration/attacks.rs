@@ -20,6 +20,9 @@ struct File {
     attack: String,
     #[serde(default)]
     policy: String,
+    /// A connector file beside the built-in ones.
+    #[serde(default)]
+    connector: String,
     cases: Vec<Case>,
 }
 
@@ -34,6 +37,9 @@ struct Case {
     #[serde(default)]
     body: String,
     actions: Option<Vec<String>>,
+    /// Of the first action.
+    #[serde(default)]
+    params: BTreeMap<String, serde_json::Value>,
     /// A code, or a status.
     refused: Option<String>,
     decision: Option<String>,
@@ -58,7 +64,7 @@ fn every_attack_is_defended() {
         let mut report = Report::default();
         let file: File =
             yaml::read(&source, &mut report).unwrap_or_else(|| panic!("{}", report.to_text()));
-        let snapshot = snapshot(&file.policy);
+        let snapshot = snapshot(&file);
         for case in &file.cases {
             cases += 1;
             if let Err(problem) = check(&snapshot, case) {
@@ -73,14 +79,22 @@ fn every_attack_is_defended() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn snapshot(policy: &str) -> Snapshot {
-    let text = if policy.is_empty() {
+fn snapshot(file: &File) -> Snapshot {
+    let text = if file.policy.is_empty() {
         "permissions: [{ agents: [tester], connector: '*', access: full }]"
     } else {
-        policy
+        &file.policy
     };
+    let mut connectors = built_in_connectors();
+    if !file.connector.is_empty() {
+        connectors.push(Source {
+            name: file.attack.as_str().into(),
+            text: file.connector.as_str().into(),
+            built_in: false,
+        });
+    }
     let inputs = Inputs {
-        connectors: built_in_connectors(),
+        connectors,
         policies: vec![Source {
             name: "attack".into(),
             text: text.into(),
@@ -126,6 +140,14 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             .collect();
         if names != *wanted {
             return Err(format!("read as {names:?}"));
+        }
+        for (name, wanted) in &case.params {
+            let action = collected.actions.first();
+            let value = action.and_then(|action| action.params.get(name));
+            let value = value.map(|value| serde_json::json!(value));
+            if value.as_ref() != Some(wanted) {
+                return Err(format!("`{name}` is {value:?}"));
+            }
         }
         if let Some(wanted) = &case.content_type {
             let sent = classified

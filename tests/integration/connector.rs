@@ -109,7 +109,7 @@ impl<'a> Ask<'a> {
             });
         }
         let candidates = place.candidates(&target.method, &target.query);
-        let read = match candidates.body_need() {
+        let read = match candidates.body_need(&self.headers)? {
             BodyNeed::Nothing => None,
             BodyNeed::Read { .. } => Some(self.body.unwrap_or_default().as_bytes()),
         };

@@ -89,16 +89,6 @@ impl Plan {
         plan
     }
 
-    /// Returns the paths that it reads.
-    pub(in crate::connector) fn ids(&self) -> &[PathId] {
-        &self.ids
-    }
-
-    /// Returns whether it keeps the keys of the outermost object.
-    pub(in crate::connector) fn keeps_keys(&self) -> bool {
-        self.keep_keys
-    }
-
     /// Returns what an empty body says.
     pub(super) fn nothing(&self) -> Fields {
         Fields {

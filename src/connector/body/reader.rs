@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use unicase::UniCase;
 
 use super::keys::{KeySeed, Seen};
+use super::names::same_folded;
 use super::plan::{Node, Plan};
 use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
 use crate::model::value::Value;
@@ -116,13 +116,6 @@ impl State<'_> {
         );
         Err(self.stop(detail))
     }
-}
-
-fn same_folded(one: &str, two: &str) -> bool {
-    if one.is_ascii() && two.is_ascii() {
-        return one.eq_ignore_ascii_case(two);
-    }
-    UniCase::unicode(one) == UniCase::unicode(two)
 }
 
 impl<'de> DeserializeSeed<'de> for Place<'_, '_> {

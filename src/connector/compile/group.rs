@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::body::{Keys, Plan};
-use super::super::route::{BodyUse, Group, Route, exclusive_keys};
+use super::super::body::{Keys, NamePath, Plan};
+use super::super::route::{Group, Route, exclusive_keys};
 use super::super::trie::Trie;
 use super::Scope;
 use crate::config::diagnostic::{Diagnostic, Place};
@@ -24,6 +24,7 @@ pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, T
                     matches: route.matches.clone(),
                     routes: Vec::new(),
                     plan: None,
+                    formats: Vec::new(),
                     limit: None,
                     match_keys: Vec::new(),
                     body_keys: Vec::new(),
@@ -71,19 +72,25 @@ fn share_match_keys(groups: &mut [Group]) {
     }
     for group in groups {
         let keys = shared.get(&(group.method.clone(), group.matches.path_shape()));
-        group.match_keys = keys.cloned().unwrap_or_default();
-        group.match_keys.sort();
-        group.match_keys.dedup();
+        let mut keys = keys.cloned().unwrap_or_default();
+        keys.sort();
+        keys.dedup();
+        group.match_keys = keys.iter().map(|key| NamePath::plain(key)).collect();
     }
 }
 
 fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
     (group.body_keys, group.query_keys) = exclusive_keys(siblings, &scope.paths);
-    group.query_keys.extend(group.match_keys.iter().cloned());
+    let match_keys = group.match_keys.iter().map(|name| name.root().into());
+    group.query_keys.extend(match_keys);
     group.limit = siblings.iter().filter_map(|route| route.limit).max();
-    let by_query =
-        !group.match_keys.is_empty() && siblings.iter().all(|route| route.body == BodyUse::Json);
-    if by_query || siblings.iter().any(|route| route.needs_body()) {
+    for format in siblings.iter().flat_map(|route| &route.formats) {
+        if !group.formats.contains(format) {
+            group.formats.push(format.clone());
+        }
+    }
+    let silent = siblings.iter().any(|route| route.formats.is_empty());
+    if reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
         let kept =
             !group.query_keys.is_empty() || siblings.iter().any(|route| route.only.is_some());
         let keys = if kept { Keys::Kept } else { Keys::Dropped };
@@ -92,21 +99,26 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
     }
 }
 
+/// Returns whether routes of one match read the body: one of them does, or they are told apart by how it is read.
+fn reads_body(siblings: &[&Route]) -> bool {
+    let mut reading = siblings.iter().filter(|route| !route.formats.is_empty());
+    let first = reading.next().map(|route| &route.formats);
+    siblings.iter().any(|route| route.needs_body())
+        || reading.any(|route| Some(&route.formats) != first)
+}
+
 fn check(siblings: &[&Route], scope: &mut Scope<'_>) {
-    let place = |route: &Route, scope: &Scope<'_>| {
-        let (line, column) = route.place;
-        Place {
-            source: scope.source.clone(),
-            line,
-            column,
-            note: route.action.to_string(),
-        }
-    };
+    check_twins(siblings, scope);
+    check_only(siblings, scope);
+    check_silent(siblings, scope);
+}
+
+/// Routes that nothing tells apart.
+fn check_twins(siblings: &[&Route], scope: &mut Scope<'_>) {
     for (at, route) in siblings.iter().enumerate() {
-        let twin = siblings
-            .iter()
-            .take(at)
-            .find(|other| other.when_text == route.when_text);
+        let mut earlier = siblings.iter().take(at);
+        let twin =
+            earlier.find(|other| other.when_text == route.when_text && other.shares_format(route));
         let Some(twin) = twin else { continue };
         let conflict = Diagnostic::error(
             "route-conflict",
@@ -115,40 +127,47 @@ fn check(siblings: &[&Route], scope: &mut Scope<'_>) {
         let conflict = conflict.at(place(twin, scope)).at(place(route, scope));
         scope
             .report
-            .push(conflict.help("tell them apart with `when`"));
+            .push(conflict.help("tell them apart with `when`, or by `body`"));
     }
-    let plain = siblings.iter().any(|route| route.when_text.is_none());
-    for route in siblings
-        .iter()
-        .filter(|route| route.only.is_some() && !plain)
-    {
-        let missing = Diagnostic::error(
-            "only",
-            format!(
-                "`{}` has `only`, and no route without `when` for other keys",
-                route.action
-            ),
+}
+
+/// What `only` leaves over must be something.
+fn check_only(siblings: &[&Route], scope: &mut Scope<'_>) {
+    for route in siblings.iter().filter(|route| route.only.is_some()) {
+        let mut others = siblings.iter();
+        if others.any(|other| other.when_text.is_none() && other.shares_format(route)) {
+            continue;
+        }
+        let message = format!(
+            "`{}` has `only`, and no route without `when` for other keys",
+            route.action
         );
-        scope.report.push(
-            missing
-                .at(place(route, scope))
-                .help("add a route with the same `match` and no `when`"),
-        );
+        let missing = Diagnostic::error("only", message).at(place(route, scope));
+        scope
+            .report
+            .push(missing.help("add a route with the same `match` and no `when`"));
     }
-    let reads = siblings.iter().any(|route| route.needs_body());
-    if let Some(never) = siblings
-        .iter()
-        .find(|route| route.body == BodyUse::Never)
-        .filter(|_| reads)
-    {
+}
+
+/// A body that a sibling must see is read for all of them.
+fn check_silent(siblings: &[&Route], scope: &mut Scope<'_>) {
+    let never = siblings.iter().find(|route| route.formats.is_empty());
+    if let Some(never) = never.filter(|_| reads_body(siblings)) {
         let message = format!(
             "`{}` says `body: none`, and a route with the same match reads the body",
             never.action
         );
-        scope.report.push(
-            Diagnostic::error("body", message)
-                .at(place(never, scope))
-                .help("drop `body: none`"),
-        );
+        let conflict = Diagnostic::error("body", message).at(place(never, scope));
+        scope.report.push(conflict.help("drop `body: none`"));
+    }
+}
+
+fn place(route: &Route, scope: &Scope<'_>) -> Place {
+    let (line, column) = route.place;
+    Place {
+        source: scope.source.clone(),
+        line,
+        column,
+        note: route.action.to_string(),
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::super::catalog::Site;
-use super::super::manifest::RouteEntry;
+use super::super::manifest::{Manifest, RouteEntry};
 use super::super::matches::Matches;
-use super::super::parameter::{Origin, Param};
+use super::super::parameter::{Origin, Param, Readable};
 use super::Scope;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
@@ -52,19 +52,25 @@ pub(super) fn check_captures(
 
 pub(super) fn params(
     entry: &RouteEntry,
+    manifest: &Manifest,
     captured: &[Arc<str>],
     scope: &mut Scope<'_>,
 ) -> Vec<Param> {
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
+    let merge = if entry.merge.is_empty() {
+        &manifest.merge
+    } else {
+        &entry.merge
+    };
     let mut params: Vec<Param> = captured.iter().map(Param::captured).collect();
     for (name, written) in &entry.params.0 {
-        let compiled = Param::compile(
-            name,
-            &written.value,
-            &names,
-            &mut scope.paths,
-            scope.patterns,
-        );
+        let mut readable = Readable {
+            captured: &names,
+            merge,
+            paths: &mut scope.paths,
+            patterns: scope.patterns,
+        };
+        let compiled = Param::compile(name, &written.value, &mut readable);
         match compiled {
             Ok(param) => match params.iter_mut().find(|known| known.name == param.name) {
                 Some(known)

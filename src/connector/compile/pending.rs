@@ -17,8 +17,6 @@ pub(super) fn check(manifest: &Manifest, scope: &mut Scope<'_>) {
     missing("tls", manifest.tls.is_some());
     missing("errors", manifest.errors.is_some());
     missing("native", manifest.native.is_some());
-    missing("body", manifest.body.is_some());
-    missing("merge", !manifest.merge.is_empty());
     missing("limits", manifest.limits.is_some());
     missing("range", manifest.range.is_some());
     missing("cookies", manifest.cookies.is_some());
@@ -41,7 +39,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
         }
     };
     missing("override", route.replaces);
-    missing("merge", !route.merge.is_empty());
     missing("graphql", route.graphql.is_some());
     missing("rpc", route.rpc.is_some());
     missing("each", route.each.is_some());
@@ -67,14 +64,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
         .as_ref()
         .is_some_and(|risk| matches!(risk.value, crate::config::yaml::ShortOr::Long(_)));
     missing("a list under risk", risks);
-    for test in &route.tests {
-        missing(
-            "form, multipart or text",
-            test.value.form.is_some()
-                || test.value.multipart.is_some()
-                || test.value.text.is_some(),
-        );
-    }
 }
 
 fn tell<T>(key: &str, at: &At<T>, scope: &mut Scope<'_>) {

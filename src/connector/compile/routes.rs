@@ -2,10 +2,11 @@
 
 use super::super::catalog::Site;
 use super::super::condition::Condition;
+use super::super::dialect::{Format, Kind};
 use super::super::manifest::{Manifest, RouteEntry};
 use super::super::matches::{ANY_METHOD, Matches};
 use super::super::parameter::Origin;
-use super::super::route::{BodyUse, Route};
+use super::super::route::Route;
 use super::super::summary::Summary;
 use super::{Scope, params};
 use crate::config::yaml::{At, ShortOr};
@@ -47,7 +48,7 @@ fn route(
     let captured = params::captured(&matches, sites);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
     params::check_captures(&matches, sites, entry, scope);
-    let params = params::params(entry, &captured, scope);
+    let params = params::params(entry, manifest, &captured, scope);
     let when = entry.when.as_ref().and_then(|when| {
         let compiled = Condition::compile(&when.value, &names, &mut scope.paths);
         compiled
@@ -78,7 +79,7 @@ fn route(
         params,
         summary_text: text(entry.summary.as_ref()),
         summary,
-        body: body(entry, scope),
+        formats: formats(entry, manifest, scope),
         limit: entry
             .limits
             .as_ref()
@@ -88,7 +89,8 @@ fn route(
         was: was(entry, scope),
         place: (entry.matches.line, entry.matches.column),
     };
-    check_body(&route, entry, scope);
+    check_only(entry, scope);
+    check_dialects(&route, entry, scope);
     Some(route)
 }
 
@@ -183,47 +185,85 @@ fn risk(
     by_method
 }
 
-fn body(entry: &RouteEntry, scope: &mut Scope<'_>) -> BodyUse {
-    let Some(written) = &entry.body else {
-        return BodyUse::Json;
+/// Returns how bodies are read; nothing for `none`.
+fn formats(entry: &RouteEntry, manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Format> {
+    let Some(written) = entry.body.as_ref().or(manifest.body.as_ref()) else {
+        return vec![Format::json()];
     };
-    match written
-        .value
-        .0
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["json"] => BodyUse::Json,
-        ["none"] => BodyUse::Never,
-        kinds => {
-            let message = format!(
-                "`body: [{}]` is not supported by this version",
-                kinds.join(", ")
-            );
-            scope.error("body", message, written, "use `json` or `none`");
-            BodyUse::Json
-        }
+    let names = &written.value.0;
+    if names.as_slice() == ["none"] {
+        return Vec::new();
     }
+    let help = "list `json`, `form`, `multipart`, a media type that is JSON (`application/merge-patch+json`), or say `none`";
+    if names.is_empty() {
+        scope.error("body", "`body` is an empty list", written, help);
+    }
+    let mut formats = Vec::new();
+    for name in names {
+        let format = scope.good(Format::parse(name), "body", written, help);
+        if format
+            .as_ref()
+            .is_some_and(|format| formats.contains(format))
+        {
+            scope.error("body", format!("`{name}` is listed twice"), written, help);
+        }
+        formats.extend(format);
+    }
+    formats
 }
 
-fn check_body(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
-    if route.body == BodyUse::Never && (route.body_paths().next().is_some() || route.only.is_some())
-    {
-        scope.error(
-            "body",
-            "the route reads the body, and says `body: none`",
-            &entry.matches,
-            "drop one of the two",
-        );
-    }
+fn check_only(entry: &RouteEntry, scope: &mut Scope<'_>) {
     if let (Some(only), None) = (&entry.only, &entry.when) {
         scope.error(
             "only",
             "`only` needs a `when`",
             only,
             "it says which body keys a `when` route stands for",
+        );
+    }
+}
+
+/// What a route reads in a body must be found in the dialects that it lists.
+fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    let json = |kind: Kind| kind == Kind::Json;
+    let reads_json = route.body_paths().next().is_some();
+    let reads_form = route.form_names().next().is_some();
+    if route.formats.is_empty() && (reads_json || reads_form || route.only.is_some()) {
+        let message = "the route reads the body, and says `body: none`";
+        scope.error("body", message, &entry.matches, "drop one of the two");
+        return;
+    }
+    if reads_json && !route.has_kind(json) {
+        let message = "the route reads JSON, and its `body` is none";
+        scope.error(
+            "body",
+            message,
+            &entry.matches,
+            "add `json` to `body`, or read `form:` names",
+        );
+    }
+    if reads_form && !route.has_kind(Kind::has_names) {
+        let message = "the route reads a form, and its `body` is none";
+        scope.error(
+            "body",
+            message,
+            &entry.matches,
+            "say `body: form`, or `body: [json, form]`",
+        );
+    }
+    // In the other dialect the condition could never hold, and the request would pass as its plain sibling.
+    let Some((when, written)) = route.when.as_ref().zip(entry.when.as_ref()) else {
+        return;
+    };
+    let beside_json = !when.body_paths.is_empty() && route.has_kind(|kind| !json(kind));
+    let beside_form = !when.form.is_empty() && route.has_kind(|kind| !kind.has_names());
+    if beside_json || beside_form {
+        let message = "`when` reads one dialect, and `body` lists others too";
+        scope.error(
+            "body",
+            message,
+            written,
+            "write a route for each dialect, with its own `body` and `when`",
         );
     }
 }
@@ -241,8 +281,7 @@ pub(super) fn listed_headers(routes: &[Route]) -> Vec<String> {
         for origin in route.params.iter().flat_map(|param| &param.origins) {
             match origin {
                 Origin::Header(name) => names.push(name.as_str().to_owned()),
-                Origin::Captured(_) | Origin::Query(_) | Origin::QueryList(_) | Origin::Body(_) => {
-                }
+                Origin::Captured(_) | Origin::Query(_) | Origin::Form(_) | Origin::Body(_) => {}
             }
         }
     }

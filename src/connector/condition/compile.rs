@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::super::body::{Access, Key, Paths};
+use super::super::body::{Access, Key, NamePath, Paths};
 use super::{Condition, Kinds, Operator, Read, Subject, Test};
 use crate::expression::{self, Literal, Node};
 use crate::model::value::Value;
@@ -29,7 +29,8 @@ impl Condition {
             test: Test::All(Vec::new()),
             reads: Vec::new(),
             body_paths: Vec::new(),
-            query_keys: Vec::new(),
+            query: Vec::new(),
+            form: Vec::new(),
             headers: Vec::new(),
         };
         let mut compiler = Compiler {
@@ -195,9 +196,15 @@ impl Compiler<'_> {
                 self.condition.body_paths.push(id);
                 Ok(Subject::Body(id))
             }
-            ("query", Some(name)) => {
-                self.condition.query_keys.push(name.into());
-                Ok(Subject::Query(name.into()))
+            ("query", _) if !keys.is_empty() => {
+                let name = name_of(&keys);
+                self.condition.query.push(name.clone());
+                Ok(Subject::Query(name))
+            }
+            ("form", _) if !keys.is_empty() => {
+                let name = name_of(&keys);
+                self.condition.form.push(name.clone());
+                Ok(Subject::Form(name))
             }
             ("headers", Some(name)) => {
                 let bad = |_| {
@@ -220,7 +227,7 @@ impl Compiler<'_> {
             ("method", None) if keys.is_empty() => Ok(Subject::Method),
             (root, _) => Err((
                 format!("`when` cannot read `{}`", root.escape_debug()),
-                "it reads `body.…`, `query.name`, `headers.name`, `path.name` and `method`",
+                "it reads `body.…`, `form.name`, `query.name`, `headers.name`, `path.name` and `method`",
             )),
         }
     }
@@ -283,6 +290,16 @@ fn path(node: &Node) -> Option<(&str, Vec<Key>)> {
             None
         }
     }
+}
+
+/// Returns the name that a path into a form or query has there: `form.card.number` is `card[number]`.
+fn name_of(keys: &[Key]) -> NamePath {
+    let mut keys = keys.iter().map(|key| match key {
+        Key::Name(name) => name.clone(),
+        Key::Index(index) => index.to_string(),
+    });
+    let root = keys.next().unwrap_or_default();
+    NamePath::of_keys(&root, keys)
 }
 
 fn words(node: &Node) -> String {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::super::body::Paths;
+use super::super::body::{NamePath, Paths};
 use super::super::manifest::{OneOrMany, ParamEntry};
 use super::super::pattern::parameter_name;
 use super::{Origin, Param};
+use crate::config::yaml::At;
 use crate::model::value::ValueType;
 
 /// Bytes that one compiled pattern may take.
@@ -52,34 +53,31 @@ impl Patterns {
     }
 }
 
+/// What the sources of a route's parameters can name.
+pub(in crate::connector) struct Readable<'a> {
+    /// Labels of the route.
+    pub(in crate::connector) captured: &'a [&'a str],
+    /// Where a parameter that is read in the body may stand too, unless it says.
+    pub(in crate::connector) merge: &'a [At<String>],
+    pub(in crate::connector) paths: &'a mut Paths,
+    pub(in crate::connector) patterns: &'a mut Patterns,
+}
+
 impl Param {
-    /// Compiles one entry of `params:`; `captured` are the names of the route's labels.
+    /// Compiles one entry of `params:`.
     pub(in crate::connector) fn compile(
         name: &str,
         entry: &ParamEntry,
-        captured: &[&str],
-        paths: &mut Paths,
-        patterns: &mut Patterns,
+        readable: &mut Readable<'_>,
     ) -> Result<Self, Problem> {
         let entry = &entry.0;
         let name = parameter_name(name).map_err(|message| (message, "rename it"))?;
-        let mut origins = origins(&name, entry.from.as_ref(), captured, paths)?;
-        for place in entry.merge.iter().flatten() {
-            origins.push(merged(place, &origins, paths)?);
-        }
-        let in_body = |origin: &Origin| match origin {
-            Origin::Body(path) => Some(*path),
-            Origin::Captured(_) | Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) => {
-                None
-            }
-        };
-        let list = origins.iter().any(|origin| match origin {
-            Origin::Body(path) => paths.get(*path).is_some_and(|path| path.list),
-            Origin::QueryList(_) => true,
-            Origin::Captured(_) | Origin::Query(_) | Origin::Header(_) => false,
-        });
+        let mut origins = readable.origins(&name, entry.from.as_ref())?;
+        readable.merge(&mut origins, entry.merge.as_deref())?;
+        let paths = &*readable.paths;
+        let list = origins.iter().any(|origin| origin.is_list(paths));
         let spelled = entry.pattern.is_some() || entry.fold.is_some();
-        let text_only = spelled || origins.iter().all(|origin| in_body(origin).is_none());
+        let text_only = spelled || origins.iter().all(|origin| origin.body_path().is_none());
         let value_type = entry.value_type.or(text_only.then_some(ValueType::String));
         if spelled && value_type != Some(ValueType::String) {
             return Err((
@@ -90,7 +88,7 @@ impl Param {
         let pattern = entry
             .pattern
             .as_deref()
-            .map(|text| patterns.compile(text))
+            .map(|text| readable.patterns.compile(text))
             .transpose()?;
         let (required, fold, secret) = (entry.required, entry.fold, entry.secret);
         Ok(Self {
@@ -120,95 +118,127 @@ impl Param {
     }
 }
 
-fn origins(
-    name: &Arc<str>,
-    from: Option<&OneOrMany>,
-    captured: &[&str],
-    paths: &mut Paths,
-) -> Result<Vec<Origin>, Problem> {
-    let Some(OneOrMany(sources)) = from else {
-        if captured.contains(&&**name) {
-            return Ok(vec![Origin::Captured(Arc::clone(name))]);
+impl Readable<'_> {
+    fn origins(
+        &mut self,
+        name: &Arc<str>,
+        from: Option<&OneOrMany>,
+    ) -> Result<Vec<Origin>, Problem> {
+        let Some(OneOrMany(sources)) = from else {
+            if self.captured.contains(&&**name) {
+                return Ok(vec![Origin::Captured(Arc::clone(name))]);
+            }
+            return Err((
+                format!("parameter `{name}` has no `from`, and nothing captures `{name}`"),
+                "say where it is read: `$.key`, `query:key`, `header:X-Key`, or write `{name}` into `match`",
+            ));
+        };
+        if sources.is_empty() {
+            return Err((
+                format!("parameter `{name}` has an empty list of sources"),
+                "say where it is read, as in `$.key`",
+            ));
         }
-        return Err((
-            format!("parameter `{name}` has no `from`, and nothing captures `{name}`"),
-            "say where it is read: `$.key`, `query:key`, `header:X-Key`, or write `{name}` into `match`",
-        ));
-    };
-    if sources.is_empty() {
-        return Err((
-            format!("parameter `{name}` has an empty list of sources"),
-            "say where it is read, as in `$.key`",
-        ));
+        sources.iter().map(|source| self.origin(source)).collect()
     }
-    sources
-        .iter()
-        .map(|source| origin(source, captured, paths))
-        .collect()
-}
 
-fn origin(source: &str, captured: &[&str], paths: &mut Paths) -> Result<Origin, Problem> {
-    if source.starts_with('$') {
-        return paths
-            .intern(source)
-            .map(Origin::Body)
-            .map_err(|message| (message, "write it as in `$.fields.project.key`"));
+    fn origin(&mut self, source: &str) -> Result<Origin, Problem> {
+        if source.starts_with('$') {
+            return self
+                .paths
+                .intern(source)
+                .map(Origin::Body)
+                .map_err(|message| (message, "write it as in `$.fields.project.key`"));
+        }
+        let named = |key: &str| {
+            NamePath::parse(key).map_err(|message| (message, "write it as in `form:card[number]`"))
+        };
+        match source.split_once(':') {
+            Some(("query", key)) => named(key).map(Origin::Query),
+            Some(("form", key)) => named(key).map(Origin::Form),
+            Some(("header", name)) => {
+                let bad = |_| {
+                    (
+                        format!("`{name}` is not a header name"),
+                        "write it as in `header:Stripe-Account`",
+                    )
+                };
+                name.parse().map(Origin::Header).map_err(bad)
+            }
+            Some(("path", name)) if self.captured.contains(&name) => {
+                Ok(Origin::Captured(name.into()))
+            }
+            Some(("path", name)) => Err((
+                format!("nothing captures `{name}`"),
+                "use a name that `match` or the domain has in braces",
+            )),
+            Some(("arg", _)) => Err((
+                format!("source `{source}` is not supported by this version"),
+                "use `$.…`, `form:`, `query:`, `header:` or `path:`",
+            )),
+            _ => Err((
+                format!("`{source}` is not a source"),
+                "use `$.key`, `form:key`, `query:key`, `header:X-Key` or `path:name`",
+            )),
+        }
     }
-    match source.split_once(':') {
-        Some(("query", key)) if !key.is_empty() => Ok(match key.strip_suffix("[*]") {
-            Some(key) => Origin::QueryList(key.into()),
-            None => Origin::Query(key.into()),
-        }),
-        Some(("header", name)) => {
-            let bad = |_| {
-                (
-                    format!("`{name}` is not a header name"),
-                    "write it as in `header:Stripe-Account`",
-                )
+
+    /// Adds the other places that the parameter says, or the route does, for a parameter that is read in the body.
+    fn merge(&self, origins: &mut Vec<Origin>, own: Option<&[String]>) -> Result<(), Problem> {
+        let key = origins.iter().find_map(|origin| match origin {
+            Origin::Body(path) => self.paths.get(*path)?.last_key.clone(),
+            Origin::Form(name) => Some(name.to_string().trim_end_matches("[*]").into()),
+            Origin::Captured(_) | Origin::Query(_) | Origin::Header(_) => None,
+        });
+        let places: Vec<&str> = match own {
+            Some(own) => own.iter().map(String::as_str).collect(),
+            None => self
+                .merge
+                .iter()
+                .map(|place| place.value.as_str())
+                .collect(),
+        };
+        let Some(key) = key else {
+            return match own {
+                Some([_, ..]) => Err((
+                    "`merge` needs a source in the body that ends in a key".to_owned(),
+                    "list the places under `from`",
+                )),
+                Some([]) | None => Ok(()),
             };
-            name.parse().map(Origin::Header).map_err(bad)
+        };
+        let list = origins.iter().any(|origin| origin.is_list(self.paths));
+        let name = NamePath::parse(&if list {
+            format!("{key}[*]")
+        } else {
+            key.into_string()
+        })
+        .map_err(|message| (message, "list the places under `from`"))?;
+        for place in places {
+            let origin = match place {
+                "query" => Origin::Query(name.clone()),
+                "form" => Origin::Form(name.clone()),
+                other => {
+                    return Err((
+                        format!("`{}` cannot be merged", other.escape_debug()),
+                        "`merge` takes `query` and `form`",
+                    ));
+                }
+            };
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
         }
-        Some(("path", name)) if captured.contains(&name) => Ok(Origin::Captured(name.into())),
-        Some(("path", name)) => Err((
-            format!("nothing captures `{name}`"),
-            "use a name that `match` or the domain has in braces",
-        )),
-        Some(("form" | "arg", _)) => Err((
-            format!("source `{source}` is not supported by this version"),
-            "use `$.…`, `query:`, `header:` or `path:`",
-        )),
-        _ => Err((
-            format!("`{source}` is not a source"),
-            "use `$.key`, `query:key`, `header:X-Key` or `path:name`",
-        )),
+        Ok(())
     }
 }
 
-/// The same name in another place.
-fn merged(place: &str, origins: &[Origin], paths: &Paths) -> Result<Origin, Problem> {
-    if place != "query" {
-        return Err((
-            format!("`merge: [{place}]` is not supported by this version"),
-            "only `merge: [query]` is",
-        ));
+impl Origin {
+    fn is_list(&self, paths: &Paths) -> bool {
+        match self {
+            Self::Body(path) => paths.get(*path).is_some_and(|path| path.list),
+            Self::Query(name) | Self::Form(name) => name.is_list(),
+            Self::Captured(_) | Self::Header(_) => false,
+        }
     }
-    let key = origins.iter().find_map(|origin| match origin {
-        Origin::Body(path) => paths.get(*path)?.last_key.clone(),
-        Origin::Captured(_) | Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) => None,
-    });
-    let list = origins.iter().any(|origin| match origin {
-        Origin::Body(path) => paths.get(*path).is_some_and(|path| path.list),
-        Origin::Captured(_) | Origin::Query(_) | Origin::QueryList(_) | Origin::Header(_) => false,
-    });
-    let key = key.ok_or_else(|| {
-        (
-            "`merge: [query]` needs a source in the body that ends in a key".to_owned(),
-            "list the places under `from`",
-        )
-    })?;
-    Ok(if list {
-        Origin::QueryList(key)
-    } else {
-        Origin::Query(key)
-    })
 }

@@ -45,7 +45,7 @@ impl Query {
         let mut pairs = Vec::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((decode(name)?, decode(value)?));
+            pairs.push((decode_form(name)?, decode_form(value)?));
         }
         Ok(Self {
             raw: Some(raw.to_owned()),
@@ -75,7 +75,10 @@ impl Query {
 }
 
 /// Decodes `+` and escapes, as `application/x-www-form-urlencoded`; newlines and tabs are values, NUL is not.
-fn decode(text: &str) -> Result<String, QueryError> {
+///
+/// # Errors
+/// When an escape is malformed, or the text is not UTF-8.
+pub fn decode_form(text: &str) -> Result<String, QueryError> {
     let bytes = text.as_bytes();
     let well_formed = |at: usize| {
         bytes

@@ -101,7 +101,9 @@ fn refuses_parameters_that_it_cannot_read() {
     for (params, expected) in [
         ("{ a: nowhere }", "is not a source"),
         ("{ a: { type: int } }", "has no `from`"),
-        ("{ a: 'form:x' }", "not supported by this version"),
+        ("{ a: 'form:x' }", "reads a form, and its `body` is none"),
+        ("{ a: 'form:x[' }", "is not a name"),
+        ("{ a: 'form:x[]' }", "is not a name"),
         ("{ a: 'path:x' }", "nothing captures `x`"),
         ("{ a: '$.[' }", "is not a JSONPath"),
         ("{ a: '$..a..b' }", "more than one `..`"),
@@ -111,9 +113,10 @@ fn refuses_parameters_that_it_cannot_read() {
             "{ a: { from: $.a, pattern: a, type: int } }",
             "is not a string",
         ),
+        ("{ a: { from: $.a, merge: [header] } }", "cannot be merged"),
         (
-            "{ a: { from: $.a, merge: [form] } }",
-            "not supported by this version",
+            "{ a: { from: 'query:a', merge: [form] } }",
+            "needs a source in the body",
         ),
         ("{ A: $.a }", "is not a parameter name"),
         ("{ a: { from: $.a, colour: red } }", "colour"),
@@ -125,9 +128,15 @@ fn refuses_parameters_that_it_cannot_read() {
         "match: POST /x, body: none, params: { a: $.a }",
         "says `body: none`",
     );
+    check("match: POST /x, body: xml", "is not a way to read bodies");
+    check("match: POST /x, body: [json, json]", "listed twice");
     check(
-        "match: POST /x, body: [json, form]",
-        "not supported by this version",
+        "match: POST /x, body: form, params: { a: $.a }",
+        "reads JSON",
+    );
+    check(
+        "match: POST /x, body: [json, form], when: has(body.a)",
+        "lists others too",
     );
     check(
         "match: POST /x, summary: 'make {b}'",

@@ -1,0 +1,231 @@
+//! Dialects: what `body:` lists and a request's `Content-Type` in, the one way in which the body is parsed and sent out.
+//!
+//! INVARIANT: a body is read as one dialect, and `Content-Type` is set to that dialect, whatever the agent wrote there.
+
+use std::borrow::Cow;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use super::Unreadable;
+use super::body::UNREADABLE_BODY;
+
+/// How a body is parsed. THE list of body kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// RFC 8259.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`, RFC 7578.
+    Multipart,
+}
+
+/// One entry of `body:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Format {
+    pub(super) kind: Kind,
+    /// The media type that is sent, without parameters.
+    pub(super) media: Box<str>,
+}
+
+/// How the body of one request is parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    format: Format,
+    /// As it is sent.
+    content_type: HeaderValue,
+    /// Of multipart kinds.
+    boundary: Option<Box<str>>,
+}
+
+impl Kind {
+    /// Returns the kinds in which a parameter's `form:` source is found.
+    pub(super) fn has_names(self) -> bool {
+        match self {
+            Self::Form | Self::Multipart => true,
+            Self::Json => false,
+        }
+    }
+
+    fn media(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Multipart => "multipart/form-data",
+        }
+    }
+
+    fn has_parts(self) -> bool {
+        match self {
+            Self::Multipart => true,
+            Self::Json | Self::Form => false,
+        }
+    }
+}
+
+impl Format {
+    /// Returns the format of JSON, what is meant where a file says nothing.
+    pub(super) fn json() -> Self {
+        Self::of(Kind::Json)
+    }
+
+    pub(super) fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            media: kind.media().into(),
+        }
+    }
+
+    /// Reads `json`, `form`, `multipart`, or a media type that is read as JSON.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let kind = match text {
+            "json" => Kind::Json,
+            "form" => Kind::Form,
+            "multipart" => Kind::Multipart,
+            media if is_json(media) => {
+                return Ok(Self {
+                    kind: Kind::Json,
+                    media: media.into(),
+                });
+            }
+            other => {
+                return Err(format!(
+                    "`{}` is not a way to read bodies",
+                    other.escape_debug()
+                ));
+            }
+        };
+        Ok(Self::of(kind))
+    }
+}
+
+/// Returns whether a media type, in lower case and without parameters, is JSON: `…/json`, `…+json`, `…/x-amz-json-1.1`.
+fn is_json(media: &str) -> bool {
+    let token = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-_".contains(&byte)
+            })
+    };
+    let Some((top, sub)) = media.split_once('/') else {
+        return false;
+    };
+    token(top)
+        && token(sub)
+        && (sub == "json" || sub.ends_with("+json") || sub.starts_with("x-amz-json-"))
+}
+
+/// Chooses among the formats of the routes that can be meant, the default first: the one whose media type the request has,
+/// else one that is JSON where the request has any JSON type, else the first.
+pub(super) fn choose<'f>(
+    formats: &(impl Iterator<Item = &'f Format> + Clone),
+    headers: &HeaderMap,
+) -> Result<Option<Dialect>, Unreadable> {
+    let given = Given::of(headers)?;
+    let exact = formats.clone().find(|format| *format.media == *given.media);
+    let json = || {
+        let any = formats.clone().find(|format| format.kind == Kind::Json);
+        any.filter(|_| is_json(&given.media))
+    };
+    let chosen = exact.or_else(json).or_else(|| formats.clone().next());
+    let Some(format) = chosen.cloned() else {
+        return Ok(None);
+    };
+    let same = *format.media == *given.media;
+    let boundary = given.boundary.filter(|_| format.kind.has_parts() && same);
+    let content_type = match &boundary {
+        Some(boundary) => {
+            HeaderValue::try_from(format!("{}; boundary=\"{boundary}\"", format.media))
+        }
+        None => HeaderValue::try_from(&*format.media),
+    };
+    Ok(Some(Dialect {
+        format,
+        content_type: content_type
+            .map_err(|_| unreadable("the body has a type that cannot be sent"))?,
+        boundary: boundary.map(Into::into),
+    }))
+}
+
+fn unreadable(detail: &str) -> Unreadable {
+    Unreadable {
+        code: UNREADABLE_BODY,
+        detail: detail.to_owned(),
+    }
+}
+
+impl Dialect {
+    /// Returns the `Content-Type` that goes upstream.
+    #[must_use]
+    pub fn content_type(&self) -> &HeaderValue {
+        &self.content_type
+    }
+
+    pub(super) fn is_one_of(&self, formats: &[Format]) -> bool {
+        formats.contains(&self.format)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.format.kind
+    }
+
+    /// Returns what stands between the parts.
+    pub(super) fn boundary(&self) -> Result<&str, Unreadable> {
+        self.boundary.as_deref().ok_or_else(|| Unreadable {
+            code: UNREADABLE_BODY,
+            detail: format!("the body must be `{}` with a boundary", self.format.media),
+        })
+    }
+}
+
+/// What the agent says that its body is.
+struct Given {
+    /// Lower-case, without parameters; empty where there is none.
+    media: String,
+    boundary: Option<String>,
+}
+
+impl Given {
+    fn of(headers: &HeaderMap) -> Result<Self, Unreadable> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(unreadable("there are two `Content-Type` headers"));
+        }
+        let text = first.map_or(Cow::Borrowed(""), |value| {
+            String::from_utf8_lossy(value.as_bytes())
+        });
+        let mut pieces = text.split(';');
+        let media = pieces
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let mut boundaries = pieces.filter_map(|piece| {
+            let (name, value) = piece.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("boundary")
+                .then(|| value.trim())
+        });
+        let boundary = boundaries.next();
+        if boundaries.next().is_some() {
+            return Err(unreadable("`Content-Type` has two boundaries"));
+        }
+        Ok(Self {
+            media,
+            boundary: boundary.and_then(boundary_text),
+        })
+    }
+}
+
+/// RFC 2046 section 5.1.1, without what needs quoting inside quotes and without the space, which parsers trim differently.
+fn boundary_text(value: &str) -> Option<String> {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(value);
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+    let fits = (1..=70).contains(&inner.len()) && inner.bytes().all(good);
+    fits.then(|| inner.to_owned())
+}
