@@ -11,9 +11,11 @@ pub mod forward;
 mod headers;
 pub mod inject;
 pub mod mask;
+pub mod matter;
 mod outgoing;
 pub mod record;
 pub mod refuse;
+pub mod standing;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,7 +29,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use outgoing::Outgoing;
 
 use crate::audit::Journal;
-use crate::connector::Connector;
 use crate::egress::Egress;
 use crate::model::agent::Agent;
 use crate::model::clock::Clock;
@@ -37,9 +38,11 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
-use decide::{Asking, Injection};
+use decide::Asking;
+use matter::Matter;
 use record::{Ticket, Trail};
 use refuse::{Code, Refusal};
+use standing::{Changes, Origin, Standing};
 
 /// What a gateway is put together from.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct Parts {
     pub journal: Journal,
     /// Which addresses may be contacted.
     pub egress: Egress,
+    /// Told after any of the above was replaced.
+    pub changes: Changes,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What bounds a request.
@@ -127,10 +132,8 @@ pub trait BodyReader: Send {
 #[derive(Debug)]
 pub struct Permit {
     outgoing: Outgoing,
-    injection: Injection,
+    standing: Arc<Standing>,
     agent: Arc<Agent>,
-    connector: Arc<Connector>,
-    request_id: String,
     /// Bytes of the global body budget that the outgoing body holds.
     _budget: Option<OwnedSemaphorePermit>,
 }
@@ -178,13 +181,13 @@ impl Permit {
     /// Returns the exchange's id.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        &self.request_id
+        self.standing.request_id()
     }
 
     /// Returns the connector's id, for metrics.
     #[must_use]
     pub fn connector(&self) -> &str {
-        self.connector.id()
+        self.standing.connector().id()
     }
 }
 
@@ -197,13 +200,21 @@ pub async fn judge(
     mut head: Head,
     body: &mut dyn BodyReader,
 ) -> Result<(Permit, Ticket), Refusal> {
-    let agent = match head.pass {
+    // Before anything is looked at, so that a change meanwhile is seen as one.
+    let changes = gateway.parts.changes.count();
+    let (pass, agent) = match head.pass {
         Some(pass) => admit::again(gateway, pass)
+            .map(|agent| (pass, agent))
             .ok_or_else(|| Refusal::new(Code::ProxyAuthenticationRequired, &head.request_id))?,
-        None => admit::admit(gateway, &head.headers).map(|(_, agent)| agent)?,
+        None => admit::admit(gateway, &head.headers)?,
     };
-    let mut trail = Trail::new(gateway, &head, &agent);
-    match stages(gateway, &agent, &mut head, body, &mut trail).await {
+    let asker = Asker {
+        agent,
+        pass,
+        changes,
+    };
+    let mut trail = Trail::new(gateway, &head, &asker.agent);
+    match stages(gateway, &asker, &mut head, body, &mut trail).await {
         Ok(permit) => match trail.permitted().await {
             Ok(ticket) => Ok((permit, ticket)),
             Err(error) => {
@@ -222,9 +233,16 @@ pub async fn judge(
     }
 }
 
+/// Who asks, and since when of what is in force they are judged.
+struct Asker {
+    agent: Arc<Agent>,
+    pass: admit::Pass,
+    changes: u64,
+}
+
 async fn stages(
     gateway: &Arc<Gateway>,
-    agent: &Arc<Agent>,
+    asker: &Asker,
     head: &mut Head,
     body: &mut dyn BodyReader,
     trail: &mut Trail,
@@ -248,23 +266,26 @@ async fn stages(
     let started = staged(gateway, Stage::Collect, started);
     trail.note_collected(&collected);
     let asking = Asking {
-        agent,
+        agent: &asker.agent,
         keyring: &parts.keyring,
         now: parts.clock.now(),
     };
-    let (ruling, injection) = decide::decide(&snapshot, asking, &classified, &collected);
+    let (matter, rest, connector) = Matter::part(classified, collected);
+    let (ruling, injection) = decide::decide(&snapshot, &connector, asking, &matter);
     staged(gateway, Stage::Decide, started);
     trail.note_decided(ruling, injection.as_ref().ok());
     let injection = injection?;
-    let connector = Arc::clone(&classified.place.connector);
-    let outgoing = outgoing::build(classified, collected.body, &injection);
-    let request_id = head.request_id.clone();
+    let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
+    let origin = Origin {
+        judged_at: asker.changes,
+        pass: asker.pass,
+        connector,
+        request_id: head.request_id.clone(),
+    };
     Ok(Permit {
         outgoing,
-        injection,
-        agent: Arc::clone(agent),
-        connector,
-        request_id,
+        standing: Arc::new(Standing::new(matter, injection, origin)),
+        agent: Arc::clone(&asker.agent),
         _budget: budget,
     })
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::CONTENT_TYPE;
-
-use super::classify::Classified;
-use super::collect::Collected;
+use super::matter::Matter;
 use super::refuse::{Code, Refusal};
+use crate::connector::Connector;
 use crate::model::agent::Agent;
 use crate::model::credential::{CredentialId, SealedCredential};
 use crate::model::target::Authority;
@@ -35,6 +33,13 @@ impl Injection {
             Self::Bare => None,
         }
     }
+
+    /// Returns whether the same goes out, by id: a credential that was rotated is still the same one.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.credential() == other.credential()
+    }
 }
 
 /// Who asks, what they may use, and when.
@@ -54,28 +59,30 @@ pub struct Asking<'a> {
 /// The ruling comes back with the refusal so that both can be recorded.
 pub fn decide(
     snapshot: &Snapshot,
+    connector: &Connector,
     asking: Asking<'_>,
-    classified: &Classified,
-    collected: &Collected,
+    matter: &Matter,
 ) -> (Ruling, Result<Injection, Refusal>) {
-    let fitting = fitting(asking, classified);
+    let target = &matter.target;
+    let fitting = asking.keyring.fitting(
+        connector.id(),
+        &target.authority,
+        &target.path,
+        &asking.agent.name,
+    );
     let only = match fitting.as_slice() {
         [only] => Some(&only.id),
         _ => None,
     };
-    let mut ruling = rule(snapshot, asking, classified, collected, only);
+    let mut ruling = rule(snapshot, asking, matter, only);
     // A condition may read `credential.id`, so it is asked again about the one that the permission chose.
     if let Some(chosen) = ruling.credential.clone()
         && Some(&chosen) != only
     {
-        ruling = rule(snapshot, asking, classified, collected, Some(&chosen));
+        ruling = rule(snapshot, asking, matter, Some(&chosen));
     }
-    let first = collected
-        .actions
-        .first()
-        .map(|action| action.name.to_string());
     let result = match ruling.decision {
-        Decision::Allow => choose(&ruling, asking, classified, &fitting),
+        Decision::Allow => choose(&ruling, connector, matter, (asking.keyring, &fitting)),
         Decision::Deny => {
             let detail = ruling
                 .reason
@@ -94,7 +101,7 @@ pub fn decide(
     (
         ruling,
         result.map_err(|refusal| Refusal {
-            action: first,
+            action: matter.action(),
             ..refusal
         }),
     )
@@ -103,22 +110,16 @@ pub fn decide(
 fn rule(
     snapshot: &Snapshot,
     asking: Asking<'_>,
-    classified: &Classified,
-    collected: &Collected,
+    matter: &Matter,
     credential: Option<&CredentialId>,
 ) -> Ruling {
-    let content_type = classified
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let rulings = collected.actions.iter().map(|action| {
+    let rulings = matter.actions.iter().map(|action| {
         snapshot.policies().decide(&Facts {
             agent: asking.agent,
             action,
-            target: &classified.target,
-            content_type,
-            body_bytes: collected.body.as_ref().map(bytes::Bytes::len),
+            target: &matter.target,
+            content_type: matter.content_type(),
+            body_bytes: matter.body_bytes,
             time: asking.now,
             credential,
         })
@@ -126,24 +127,14 @@ fn rule(
     policy::combine(rulings.collect())
 }
 
-fn fitting(asking: Asking<'_>, classified: &Classified) -> Vec<Arc<SealedCredential>> {
-    let target = &classified.target;
-    asking.keyring.fitting(
-        classified.connector().id(),
-        &target.authority,
-        &target.path,
-        &asking.agent.name,
-    )
-}
-
 fn choose(
     ruling: &Ruling,
-    asking: Asking<'_>,
-    classified: &Classified,
-    fitting: &[Arc<SealedCredential>],
+    connector: &Connector,
+    matter: &Matter,
+    (keyring, fitting): (&Keyring, &[Arc<SealedCredential>]),
 ) -> Result<Injection, Refusal> {
-    let connector = classified.connector();
-    if connector.is_public() || classified.candidates.without_credential() || !ruling.injects {
+    let authority = &matter.target.authority;
+    if connector.is_public() || matter.without_credential || !ruling.injects {
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {
@@ -162,21 +153,15 @@ fn choose(
             Ok(Injection::AgentOwned(Arc::clone(credential)))
         }
         Some(credential) => Ok(Injection::Credential(Arc::clone(credential))),
-        None if ruling
-            .hosts
-            .iter()
-            .any(|host| names(host, &classified.target.authority)) =>
-        {
-            Ok(Injection::Bare)
-        }
+        None if ruling.hosts.iter().any(|host| names(host, authority)) => Ok(Injection::Bare),
         None => {
-            let known = asking.keyring.has_any(connector.id());
+            let known = keyring.has_any(connector.id());
             let code = if known {
                 Code::InstanceUnknown
             } else {
                 Code::NoCredential
             };
-            let detail = format!("{} ({})", code.sentence(), classified.target.authority);
+            let detail = format!("{} ({authority})", code.sentence());
             Err(Refusal::because(code, detail))
         }
     }

@@ -64,7 +64,7 @@ fn refusal(permit: &Permit, code: Code) -> Refusal {
 fn group_key(permit: &Permit) -> u64 {
     let mut hasher = DefaultHasher::new();
     permit.agent.name.hash(&mut hasher);
-    permit.injection.credential().hash(&mut hasher);
+    permit.standing.injection().credential().hash(&mut hasher);
     permit.outgoing().authority.hash(&mut hasher);
     hasher.finish()
 }

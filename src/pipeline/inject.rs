@@ -1,6 +1,6 @@
 //! Inject: a permit and the outgoing request in, the request with its credential out. Repeatable on a fresh copy.
 //!
-//! INVARIANT: a credential is put on only with a permit, only over TLS, only where its binding says.
+//! INVARIANT: a credential is put on only with a permit that still stands, only over TLS, only where its binding says.
 
 use super::decide::Injection;
 use super::refuse::{Code, Refusal};
@@ -9,12 +9,13 @@ use crate::auth;
 use crate::model::credential::SealedCredential;
 use crate::vault;
 
-/// Puts the credential on, if the permit carries one.
+/// Puts the credential on, if the permit carries one and still stands: journal, names and connections may have taken a while.
 ///
 /// # Errors
-/// `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
+/// What voids the permit; `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
 pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Result<(), Refusal> {
-    let (credential, owner) = match &permit.injection {
+    permit.standing.check(gateway)?;
+    let (credential, owner) = match permit.standing.injection() {
         Injection::Credential(credential) => (credential, Owner::Gateway),
         Injection::AgentOwned(credential) => (credential, Owner::Agent),
         Injection::Bare => return Ok(()),
@@ -60,7 +61,8 @@ fn apply(
         return Ok(());
     }
     let scheme = permit
-        .connector
+        .standing
+        .connector()
         .schemes()
         .iter()
         .find(|scheme| scheme.id == credential.scheme)

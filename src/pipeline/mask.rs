@@ -12,7 +12,7 @@ use super::refuse::{CODE, DECISION, REQUEST_ID};
 ///
 /// A session cookie that answers an injected request is a credential, so it goes.
 pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
-    if matches!(permit.injection, Injection::Credential(_)) {
+    if matches!(permit.standing.injection(), Injection::Credential(_)) {
         headers.remove(SET_COOKIE);
         headers.remove("set-cookie2");
     }

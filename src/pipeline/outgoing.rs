@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::classify::Classified;
 use super::decide::Injection;
-use crate::model::target::Authority;
+use super::matter::Rest;
+use crate::connector::Connector;
+use crate::model::target::{Authority, Target};
 
 /// A request as it will be sent.
 #[derive(Debug, Clone)]
@@ -30,19 +31,15 @@ pub struct Outgoing {
 
 /// Builds the outgoing request: every place where the API takes a credential is emptied, unless the agent's own stays.
 pub(super) fn build(
-    classified: Classified,
-    body: Option<Bytes>,
+    target: &Target,
+    rest: Rest,
+    connector: &Connector,
     injection: &Injection,
 ) -> Outgoing {
-    let Classified {
-        target,
-        mut headers,
-        place,
-        candidates: _,
-    } = classified;
+    let Rest { mut headers, body } = rest;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {
-        let places = place.connector.credential_places();
+        let places = connector.credential_places();
         headers.remove(AUTHORIZATION);
         headers.remove(COOKIE);
         for name in &places.headers {
@@ -50,7 +47,7 @@ pub(super) fn build(
         }
         query = query.and_then(|query| without(&query, &places.query));
     }
-    for (name, value) in place.connector.default_headers() {
+    for (name, value) in connector.default_headers() {
         if !headers.contains_key(name) {
             headers.insert(name.clone(), value.clone());
         }
@@ -64,12 +61,11 @@ pub(super) fn build(
     if let Ok(host) = HeaderValue::from_str(&host) {
         headers.insert(HOST, host);
     }
-    let path = target.path.as_str().to_owned();
     Outgoing {
-        method: target.method,
-        authority: target.authority,
+        method: target.method.clone(),
+        authority: target.authority.clone(),
         tls: target.tls,
-        path,
+        path: target.path.as_str().to_owned(),
         query,
         headers,
         body,

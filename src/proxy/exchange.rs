@@ -4,13 +4,15 @@
 
 use std::time::Instant;
 
+use pingora::{Error, ErrorType, Result};
+
 use super::drain::Counted;
 use super::replay::Slot;
 use super::upstream::Framing;
-use crate::pipeline::Permit;
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
 use crate::pipeline::refuse::Refusal;
+use crate::pipeline::{Gateway, Permit};
 
 /// One request and its answer.
 pub(super) struct Exchange {
@@ -40,8 +42,18 @@ pub(super) struct Permitted {
     /// Which of the destination's addresses is tried.
     pub(super) attempt: usize,
     pub(super) framing: Framing,
+    pub(super) extent: Extent,
     /// Set while a replay stands in for the agent's session.
     pub(super) replay: Option<Slot>,
+}
+
+/// Whether an exchange has an end of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// It finishes on the snapshot that it was judged by.
+    Bounded,
+    /// It may go on for ever, so it is judged again.
+    Stream,
 }
 
 impl Exchange {
@@ -60,6 +72,29 @@ impl Exchange {
             State::Refused => None,
             State::Permitted(permitted) => Some(permitted),
         }
+    }
+
+    /// Ends a stream whose permit has become void, and any exchange whose agent may not ask any more. One atomic load while
+    /// nothing has changed.
+    ///
+    /// # Errors
+    /// Ends the exchange; the refusal is kept for the agent, if it can still read one.
+    pub(super) fn check_standing(&mut self, gateway: &Gateway) -> Result<()> {
+        let Some(permitted) = self.permitted() else {
+            return Ok(());
+        };
+        let standing = permitted.permit.standing();
+        let stands = match permitted.extent {
+            Extent::Bounded => standing.check_admission(gateway),
+            Extent::Stream => standing.check(gateway),
+        };
+        let Err(refusal) = stands else {
+            return Ok(());
+        };
+        let code = refusal.code.as_str();
+        permitted.ticket.note_outcome(Outcome::Refused(code));
+        self.refusal = Some(refusal);
+        Error::e_explain(ErrorType::InternalError, "the permit has become void")
     }
 
     /// Says how a permitted request ended; nothing to say about a refused one.

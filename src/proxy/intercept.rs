@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
+use http::header::CONTENT_LENGTH;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -15,7 +16,7 @@ use pingora::{Error, ErrorType, Result};
 
 use super::authority::CertificateAuthority;
 use super::drain::Drain;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Extent};
 use super::open::Opened;
 use super::respond::Answer;
 use super::{Timeouts, answer, peer, replay, upstream};
@@ -122,6 +123,7 @@ impl ProxyHttp for Intercept {
         _end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        exchange.check_standing(&self.gateway)?;
         if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
             permitted.ticket.note_sent(body.len() as u64);
         }
@@ -141,6 +143,9 @@ impl ProxyHttp for Intercept {
             permitted
                 .ticket
                 .note_outcome(Outcome::Answered(response.status.as_u16()));
+            if !response.headers.contains_key(CONTENT_LENGTH) {
+                permitted.extent = Extent::Stream;
+            }
             if let Some(slot) = permitted.replay.take() {
                 replay::restore(session, &slot);
             }
@@ -155,6 +160,7 @@ impl ProxyHttp for Intercept {
         _end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<std::time::Duration>> {
+        exchange.check_standing(&self.gateway)?;
         if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
             permitted.ticket.note_received(body.len() as u64);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pingora::proxy::Session;
 
 use super::body::{self, SessionBody, Unread};
-use super::exchange::{Exchange, Permitted, State};
+use super::exchange::{Exchange, Extent, Permitted, State};
 use super::intercept::Intercept;
 use super::io::{Connection, Via};
 use super::respond::Answer;
@@ -65,6 +65,7 @@ impl Intercept {
             destination,
             attempt: 0,
             framing,
+            extent: Extent::Bounded,
             replay: None,
         };
         self.place_body(session, &mut permitted, unread).await;

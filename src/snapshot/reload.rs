@@ -42,14 +42,15 @@ impl Reloader {
         reloader
     }
 
-    /// Compiles the inputs and swaps them in, or keeps the last good snapshot and says why. Blocks: not for a runtime's thread.
-    pub fn reload(&self, inputs: Result<Inputs, Report>) {
+    /// Compiles the inputs and swaps them in, or keeps the last good snapshot and says why. Returns whether another snapshot is
+    /// in force now. Blocks: not for a runtime's thread.
+    pub fn reload(&self, inputs: Result<Inputs, Report>) -> bool {
         let mut state = self.state.lock();
         let report = match inputs {
             Ok(inputs) => {
                 let fingerprint = fingerprint(&inputs);
                 if fingerprint == state.fingerprint {
-                    return;
+                    return false;
                 }
                 state.fingerprint = fingerprint;
                 match Snapshot::compile(&inputs) {
@@ -63,7 +64,7 @@ impl Reloader {
                             policies,
                         });
                         tracing::info!("connectors and policies reloaded");
-                        return;
+                        return true;
                     }
                     (None, report) => report,
                 }
@@ -93,6 +94,7 @@ impl Reloader {
             self.metrics.reloaded(Reload::Kept);
         }
         state.problem = Some(text);
+        false
     }
 
     /// Returns why the files as they are now are not in force.

@@ -16,6 +16,7 @@ use crate::pipeline::Head;
 use crate::pipeline::classify::{Classified, classify};
 use crate::pipeline::collect::{self, Bounds, Collected};
 use crate::pipeline::decide::{Asking, Injection, decide};
+use crate::pipeline::matter::Matter;
 use crate::pipeline::refuse::Refusal;
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
@@ -202,16 +203,13 @@ pub fn explain(
     ));
     explanation.connector = Some(classified.connector().id().to_owned());
     explanation.actions = collected.actions.iter().map(explained).collect();
-    let (ruling, result) = decide(
-        snapshot,
-        Asking {
-            agent,
-            keyring,
-            now: clock.now(),
-        },
-        &classified,
-        &collected,
-    );
+    let asking = Asking {
+        agent,
+        keyring,
+        now: clock.now(),
+    };
+    let (matter, _, connector) = Matter::part(classified, collected);
+    let (ruling, result) = decide(snapshot, &connector, asking, &matter);
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
     match result {

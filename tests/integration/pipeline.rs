@@ -2,3 +2,5 @@
 
 mod law;
 mod live;
+mod rig;
+mod standing;

@@ -16,6 +16,7 @@ use super::declared::OperatorToken;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::credential::SealedCredential;
+use crate::pipeline::standing::Changes;
 use crate::roster::{Entry, Roster, TokenHash};
 use crate::snapshot::reload::Reloader;
 use crate::snapshot::watch::Watch;
@@ -78,6 +79,8 @@ pub(super) struct Live {
     /// The store as it is in force.
     pub(super) view: ArcSwap<StoreView>,
     pub(super) revision: AtomicI64,
+    /// Told after anything of it is in force.
+    pub(super) changes: Changes,
     /// The last trouble with the store, so that it is logged once.
     pub(super) trouble: Mutex<Option<String>>,
 }
@@ -131,6 +134,7 @@ impl Live {
         );
         self.operators.store(Arc::new(operators));
         self.view.store(Arc::new(view));
+        self.changes.tell();
     }
 
     /// Reads the files again and puts them with the store's permissions in force, or keeps what is.
@@ -140,10 +144,14 @@ impl Live {
         let reloaded = tokio::task::spawn_blocking(move || {
             let files = live.workspace.files();
             let inputs = files.map(|files| live.workspace.with_store(files, &live.view.load()));
-            live.reloader.reload(inputs);
+            live.reloader.reload(inputs)
         });
-        if let Err(error) = reloaded.await {
-            tracing::error!(%error, "reload broke off, the last good snapshot stays");
+        match reloaded.await {
+            Ok(true) => self.changes.tell(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "reload broke off, the last good snapshot stays");
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use crate::cli::workspace::{StoreView, Workspace, chain, files_failure};
 use crate::config::{self, EgressAllow, Limits};
 use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
 use crate::pipeline::collect::Bounds;
+use crate::pipeline::standing::Changes;
 use crate::pipeline::{Gateway, Parts};
 use crate::proxy::{Proxy, ProxyParts, Timeouts, merge_roots};
 use crate::roster::Roster;
@@ -60,6 +61,7 @@ pub(super) async fn compose(
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
         egress: egress(config, listeners)?,
+        changes: live.changes.clone(),
         metrics: Arc::clone(&metrics),
         bounds: bounds(&config.limits),
         body_total: config.limits.body_total,
@@ -134,6 +136,7 @@ async fn live(
         operators: ArcSwap::default(),
         view: ArcSwap::default(),
         revision: AtomicI64::new(view.revision),
+        changes: Changes::default(),
         trouble: Mutex::new(None),
     });
     live.apply(view);

@@ -2,7 +2,7 @@
 
 use crate::support::agent::exchange;
 use crate::support::gateway::{Builder, Gateway};
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{Reply, Upstream};
 
 const HOST: &str = "api.test";
 const OTHER_TOKEN: &str = "tga_other_0123456789abcdef0123456789";
@@ -104,4 +104,43 @@ async fn each_agent_has_its_own_permissions_and_its_own_upstream_connections() {
         impostor.http1().get(&url).send().await.is_err(),
         "a token was taken under another agent's name"
     );
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_permission_and_an_answer_with_an_end_of_its_own_does_not() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    for client in [gateway.agent.http1(), gateway.agent.http2()] {
+        gateway.write("policies.d/api.yaml", ALLOWING).await;
+        let (stream, events) = Reply::streamed(200);
+        upstream.reply("/items/1", stream);
+        let (bounded, bytes) = Reply::streamed(200);
+        upstream.reply("/items/2", bounded.header("content-length", "4"));
+        let open = |item: u32| client.get(format!("https://{HOST}/items/{item}")).send();
+        let mut stream = open(1).await.unwrap();
+        events.send("one").await;
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "one");
+        let asked = upstream.received().len() + 1;
+        let bounded = tokio::spawn(open(2));
+        upstream.wait_for(asked).await;
+        bytes.send("on").await;
+
+        gateway.write("policies.d/api.yaml", DENYING).await;
+        events.send("two").await;
+        bytes.send("ce").await;
+        drop(bytes);
+        assert!(stream.chunk().await.is_err(), "the stream went on");
+        assert_eq!(
+            bounded.await.unwrap().unwrap().text().await.unwrap(),
+            "once"
+        );
+    }
+    let outcomes = gateway.finished(4).await;
+    let count = |outcome: &str, code: Option<&str>| {
+        let same =
+            |body: &&serde_json::Value| body["outcome"] == outcome && body["code"].as_str() == code;
+        outcomes.iter().filter(same).count()
+    };
+    assert_eq!(count("refused", Some("denied")), 2, "{outcomes:#?}");
+    assert_eq!(count("answered", None), 2, "{outcomes:#?}");
 }

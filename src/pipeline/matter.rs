@@ -1,0 +1,76 @@
+//! Matter: a request that is understood in; out what is judged of it, a plain value that can be judged again, and what is only sent.
+//!
+//! INVARIANT: a matter holds no socket, no body and no secret, so it may be kept for as long as its exchange lives.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use super::classify::Classified;
+use super::collect::Collected;
+use crate::connector::Connector;
+use crate::model::action::Action;
+use crate::model::target::Target;
+
+/// Everything that a decision is about, but for who asks.
+#[derive(Debug, Clone)]
+pub struct Matter {
+    /// Canonical.
+    pub target: Target,
+    /// As it will be sent.
+    pub content_type: Option<HeaderValue>,
+    /// Length of the body where a candidate route read it.
+    pub body_bytes: Option<usize>,
+    /// Every route that is meant goes out without the gateway's credential.
+    pub without_credential: bool,
+    /// What the request does; at least one.
+    pub actions: Vec<Action>,
+}
+
+/// What of a request is sent but not judged again.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    /// Those that will be sent, still with what the agent put where credentials go.
+    pub headers: HeaderMap,
+    /// Decoded; `None` where it is streamed or there is none.
+    pub body: Option<Bytes>,
+}
+
+impl Matter {
+    /// Parts what is judged from what is only sent, and names the connector that it was understood by.
+    #[must_use]
+    pub fn part(classified: Classified, collected: Collected) -> (Self, Rest, Arc<Connector>) {
+        let Classified {
+            target,
+            headers,
+            place,
+            candidates,
+        } = classified;
+        let Collected { actions, body, .. } = collected;
+        let matter = Self {
+            target,
+            content_type: headers.get(CONTENT_TYPE).cloned(),
+            body_bytes: body.as_ref().map(Bytes::len),
+            without_credential: candidates.without_credential(),
+            actions,
+        };
+        (matter, Rest { headers, body }, place.connector)
+    }
+
+    /// Returns `Content-Type` as expressions read it; empty where there is none that is text.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        self.content_type
+            .as_ref()
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
+    }
+
+    /// Returns the first action's full name, which stands for the request where one name must do.
+    #[must_use]
+    pub fn action(&self) -> Option<String> {
+        self.actions.first().map(|action| action.name.to_string())
+    }
+}

@@ -1,0 +1,222 @@
+//! Standing: a permit and what is in force now in; whether the permit still holds out, at once or as soon as it does not.
+//!
+//! INVARIANT: judging again sees what is in force now (snapshot, agents, credentials), never what was in force at the start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+use super::admit::{self, Pass};
+use super::decide::{Asking, Injection, decide};
+use super::matter::Matter;
+use super::refuse::{Code, Refusal};
+use super::{Gateway, Permit};
+use crate::connector::Connector;
+use crate::model::agent::Agent;
+
+/// Counts the changes of what decisions depend on, and wakes who waits for one. Clones count together.
+///
+/// Whoever puts something in force (a snapshot, the roster, the keyring) calls [`Changes::tell`] after it.
+#[derive(Debug, Clone, Default)]
+pub struct Changes(Arc<Counter>);
+
+#[derive(Debug, Default)]
+struct Counter {
+    /// Beside the watch, so that a request that only looks takes no lock.
+    count: AtomicU64,
+    told: watch::Sender<u64>,
+}
+
+/// What a permit rests on, for as long as its exchange is open. Cheap to share.
+///
+/// A request that is under way finishes on the snapshot that it was judged by, so it asks [`Standing::check_admission`] only. One
+/// that has no end of its own (a stream, a WebSocket) asks [`Standing::check`] when it moves bytes, or waits on
+/// [`Standing::void`] beside what it waits for anyway:
+///
+/// ```ignore
+/// tokio::select! {
+///     refusal = standing.void(&gateway) => end(refusal),
+///     read = socket.read(&mut buffer) => …
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Standing {
+    matter: Matter,
+    pass: Pass,
+    injection: Injection,
+    /// The one that understood it.
+    connector: Arc<Connector>,
+    request_id: String,
+    /// The count of changes at which it was last found to stand.
+    judged_at: AtomicU64,
+    /// The count of changes at which the agent was last found to be admitted.
+    admitted_at: AtomicU64,
+}
+
+/// Where a standing begins.
+pub(super) struct Origin {
+    /// Read before anything was judged, so that a change meanwhile is not missed.
+    pub(super) judged_at: u64,
+    pub(super) pass: Pass,
+    pub(super) connector: Arc<Connector>,
+    pub(super) request_id: String,
+}
+
+// === impl Changes ===
+
+impl Changes {
+    /// Says that something is in force now that was not before.
+    pub fn tell(&self) {
+        let now = self.0.count.fetch_add(1, Ordering::AcqRel) + 1;
+        // Two that tell at once may come here in either order.
+        self.0.told.send_modify(|told| *told = now.max(*told));
+    }
+
+    /// Returns how many changes there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.count.load(Ordering::Acquire)
+    }
+
+    /// Waits until there were more changes than `count`.
+    pub async fn after(&self, count: u64) {
+        let mut told = self.0.told.subscribe();
+        // The sender lives as long as `self`, so the wait ends only with the value.
+        let _ = told.wait_for(|told| *told > count).await;
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    pub(super) fn new(matter: Matter, injection: Injection, origin: Origin) -> Self {
+        let Origin {
+            judged_at,
+            pass,
+            connector,
+            request_id,
+        } = origin;
+        Self {
+            matter,
+            pass,
+            injection,
+            connector,
+            request_id,
+            judged_at: AtomicU64::new(judged_at),
+            admitted_at: AtomicU64::new(judged_at),
+        }
+    }
+
+    /// Judges again if anything has changed since it was last judged; else it is one atomic load.
+    ///
+    /// A stream keeps the actions that it was understood as: what has been sent cannot be read again. They are judged by the
+    /// policies, agents and credentials in force now, and the connector must still cover the target.
+    ///
+    /// # Errors
+    /// Why it may not go on: the agent is gone, a policy or permission denies it, its credential is gone, no connector covers it.
+    pub fn check(&self, gateway: &Gateway) -> Result<(), Refusal> {
+        self.anew(gateway, &self.judged_at, || {
+            let agent = self.admit_again(gateway)?;
+            self.judge(gateway, &agent)
+        })
+    }
+
+    /// Looks the agent up again if anything has changed since; else it is one atomic load.
+    ///
+    /// # Errors
+    /// The agent is gone.
+    pub fn check_admission(&self, gateway: &Gateway) -> Result<(), Refusal> {
+        self.anew(gateway, &self.admitted_at, || {
+            self.admit_again(gateway).map(drop)
+        })
+    }
+
+    /// Waits until the permit is void and returns why. Costs nothing while nothing changes; safe to drop and to call again.
+    pub async fn void(&self, gateway: &Gateway) -> Refusal {
+        loop {
+            if let Err(refusal) = self.check(gateway) {
+                return refusal;
+            }
+            let judged_at = self.judged_at.load(Ordering::Acquire);
+            gateway.parts.changes.after(judged_at).await;
+        }
+    }
+
+    /// Returns the connector that understood the request.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// Returns the exchange's id.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Returns the credential and how it goes out.
+    pub(super) fn injection(&self) -> &Injection {
+        &self.injection
+    }
+
+    /// Runs a check unless nothing has changed since it last passed.
+    fn anew(
+        &self,
+        gateway: &Gateway,
+        passed_at: &AtomicU64,
+        check: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let now = gateway.parts.changes.count();
+        if passed_at.load(Ordering::Acquire) == now {
+            return Ok(());
+        }
+        check().map_err(|refusal| Refusal {
+            request_id: self.request_id.clone(),
+            action: refusal.action.or_else(|| self.matter.action()),
+            ..refusal
+        })?;
+        passed_at.store(now, Ordering::Release);
+        Ok(())
+    }
+
+    fn admit_again(&self, gateway: &Gateway) -> Result<Arc<Agent>, Refusal> {
+        admit::again(gateway, self.pass).ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))
+    }
+
+    fn judge(&self, gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {
+        let parts = &gateway.parts;
+        let snapshot = parts.current.snapshot();
+        let target = &self.matter.target;
+        let connector = snapshot
+            .catalog()
+            .locate(&target.authority, &target.path)
+            .map(|place| place.connector)
+            .filter(|connector| connector.id() == self.connector.id())
+            .ok_or_else(|| refuse(Code::NoConnector))?;
+        let asking = Asking {
+            agent,
+            keyring: &parts.keyring,
+            now: parts.clock.now(),
+        };
+        let (_, injection) = decide(&snapshot, &connector, asking, &self.matter);
+        // Another credential than the one that went out would be another request.
+        if injection?.is_as(&self.injection) {
+            Ok(())
+        } else {
+            Err(refuse(Code::NoCredential))
+        }
+    }
+}
+
+fn refuse(code: Code) -> Refusal {
+    Refusal::because(code, code.sentence())
+}
+
+// === impl Permit ===
+
+impl Permit {
+    /// Returns what the permit rests on, to see whether it still does.
+    #[must_use]
+    pub fn standing(&self) -> &Arc<Standing> {
+        &self.standing
+    }
+}

@@ -1,0 +1,191 @@
+//! The pipeline without sockets: judges handmade heads on a snapshot, a roster and a journal that a test changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use tollgate::audit::{Durability, Journal};
+use tollgate::config::diagnostic::Source;
+use tollgate::egress::{Egress, EgressRules, SystemLookup};
+use tollgate::model::agent::{Agent, AgentName};
+use tollgate::model::clock::Clock;
+use tollgate::model::target::Authority;
+use tollgate::pipeline::collect::Bounds;
+use tollgate::pipeline::record::Ticket;
+use tollgate::pipeline::refuse::Refusal;
+use tollgate::pipeline::standing::Changes;
+use tollgate::pipeline::{BodyFault, BodyReader, Gateway, Head, Parts, Permit, judge};
+use tollgate::roster::{Entry, Roster, TokenHash};
+use tollgate::snapshot::{Current, Inputs, Snapshot};
+use tollgate::store::Store;
+use tollgate::telemetry::metrics::Metrics;
+use tollgate::vault::Keyring;
+
+use crate::vault::master;
+
+/// Public (`auth: none`); `/items/{item}` in three methods, `/notes` with a body that is read.
+pub(crate) const CONNECTOR: &str = "
+connector: api
+name: Test API
+version: 1
+domains: [api.test]
+auth: none
+defaults: { risk: { GET: low, POST: low, DELETE: high } }
+routes:
+  - { action: item.get, match: 'GET /items/{item}' }
+  - { action: item.delete, match: 'DELETE /items/{item}' }
+  - { action: note.add, match: POST /notes, params: { text: $.text } }
+";
+
+pub(crate) const ALLOWING: &str = "permissions: [{ agents: [ci], connector: api, access: full }]";
+
+/// A gateway that reaches nothing.
+pub(crate) struct Rig {
+    pub(crate) gateway: Arc<Gateway>,
+    store: Store,
+    _directory: tempfile::TempDir,
+}
+
+/// A body that is there at once.
+pub(crate) struct Whole(pub(crate) Bytes);
+
+#[async_trait]
+impl BodyReader for Whole {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
+        if self.0.len() > limit {
+            return Err(BodyFault::TooLarge(limit));
+        }
+        Ok(self.0.clone())
+    }
+}
+
+impl Rig {
+    /// Puts a gateway together in which agent `ci` may ask.
+    pub(crate) async fn new(policy: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
+        let store = Store::create(&url).await.unwrap();
+        let rig = Self {
+            gateway: Arc::new(Gateway::new(Parts {
+                current: Arc::new(Current::new(snapshot(CONNECTOR, policy))),
+                roster: Arc::new(Roster::default()),
+                keyring: Arc::new(Keyring::default()),
+                opener: tollgate::vault::Opener::new(&master(1)),
+                journal: Journal::start(store.clone(), Durability::Strict),
+                egress: Egress::new(EgressRules::default(), Arc::new(SystemLookup::new())),
+                changes: Changes::default(),
+                metrics: Arc::new(Metrics::new()),
+                bounds: Bounds {
+                    body: 64 * 1024,
+                    actions: 50,
+                    json_nodes: 1000,
+                },
+                body_total: 1024 * 1024,
+                clock: Clock::system(),
+                parameter_key: [7; 32],
+                pseudonym: "tollgate-test".to_owned(),
+            })),
+            store,
+            _directory: directory,
+        };
+        rig.agents(&["ci"]);
+        rig
+    }
+
+    /// Says who may ask; the token of an agent is its name.
+    pub(crate) fn agents(&self, names: &[&str]) {
+        let entry = |name: &&str| Entry {
+            hash: TokenHash::of(name),
+            agent: agent(name),
+            expires_at: None,
+        };
+        let parts = self.gateway.parts();
+        parts.roster.replace(names.iter().map(entry).collect());
+        parts.changes.tell();
+    }
+
+    /// Puts connectors and policies in force.
+    pub(crate) fn swap(&self, connector: &str, policy: &str) {
+        let parts = self.gateway.parts();
+        parts.current.swap(snapshot(connector, policy));
+        parts.changes.tell();
+    }
+
+    /// Judges a request of `ci` without a body.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<(Permit, Ticket), Refusal> {
+        self.send("ci", method, path, "").await
+    }
+
+    /// Judges a request.
+    pub(crate) async fn send(
+        &self,
+        agent: &str,
+        method: Method,
+        path: &str,
+        body: &'static str,
+    ) -> Result<(Permit, Ticket), Refusal> {
+        let mut body = Whole(Bytes::from_static(body.as_bytes()));
+        judge(&self.gateway, self.head(agent, method, path), &mut body).await
+    }
+
+    /// Makes a head as an edge would.
+    pub(crate) fn head(&self, agent: &str, method: Method, path: &str) -> Head {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "proxy-authorization",
+            HeaderValue::from_str(&format!("Bearer {agent}")).unwrap(),
+        );
+        Head {
+            method,
+            authority: Authority::parse("api.test", 443).unwrap(),
+            tls: true,
+            path: path.to_owned(),
+            query: None,
+            headers,
+            pass: None,
+            received: Instant::now(),
+            request_id: self.gateway.request_id(),
+            peer: None,
+        }
+    }
+
+    /// Closes the journal and the store, so that the directory can go.
+    pub(crate) async fn end(&self) {
+        self.gateway.parts().journal.close().await;
+        self.store.close().await;
+    }
+}
+
+fn snapshot(connector: &str, policy: &str) -> Snapshot {
+    let source = |name: &str, text: &str| Source {
+        name: name.into(),
+        text: text.into(),
+        built_in: false,
+    };
+    let inputs = Inputs {
+        connectors: vec![source("api", connector)],
+        policies: vec![source("policy", policy)],
+        agents: vec![agent("ci"), agent("other")],
+        credentials: None,
+    };
+    let (snapshot, report) = Snapshot::compile(&inputs);
+    snapshot.unwrap_or_else(|| panic!("{}", report.to_text()))
+}
+
+fn agent(name: &str) -> Arc<Agent> {
+    Arc::new(Agent {
+        name: AgentName::parse(name).unwrap(),
+        labels: BTreeMap::new(),
+    })
+}

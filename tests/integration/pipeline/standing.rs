@@ -1,0 +1,107 @@
+//! A permit stands on what is in force now: what was taken away since voids it, and nothing else does.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use http::Method;
+
+use super::rig::{ALLOWING, CONNECTOR, Rig};
+
+const DENYING: &str = "permissions: [{ agents: [ci], deny: [api.item.get] }]";
+const OTHER: &str = "permissions: [{ agents: [ci], connector: api, access: full }, { agents: [ci], deny: [api.note.add] }]";
+
+/// Nothing in a test may take this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_permit_stands_while_nothing_that_concerns_it_changes() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
+    rig.swap(CONNECTOR, OTHER);
+    rig.agents(&["ci", "other"]);
+    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
+    assert_eq!(permit.standing().check_admission(&rig.gateway), Ok(()));
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_reload_that_denies_voids_it_but_not_the_agents_admission() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    rig.swap(CONNECTOR, DENYING);
+    let refusal = permit.standing().check(&rig.gateway).unwrap_err();
+    assert_eq!(refusal.code.as_str(), "denied");
+    assert_eq!(refusal.action.as_deref(), Some("api.item.get"));
+    assert_eq!(refusal.request_id, permit.request_id());
+    assert_eq!(permit.standing().check_admission(&rig.gateway), Ok(()));
+    // What is allowed again stands again: nothing is remembered but when it was last found to stand.
+    rig.swap(CONNECTOR, ALLOWING);
+    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_connector_that_covers_the_target_no_more_voids_it() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    rig.swap(&CONNECTOR.replace("api.test", "api2.test"), ALLOWING);
+    let refusal = permit.standing().check(&rig.gateway).unwrap_err();
+    assert_eq!(refusal.code.as_str(), "no_connector");
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn removing_the_agent_voids_it_altogether() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    rig.agents(&["other"]);
+    for refusal in [
+        permit.standing().check(&rig.gateway),
+        permit.standing().check_admission(&rig.gateway),
+    ] {
+        assert_eq!(
+            refusal.unwrap_err().code.as_str(),
+            "proxy_authentication_required"
+        );
+    }
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    let standing = std::sync::Arc::clone(permit.standing());
+    let mut void = std::pin::pin!(standing.void(&rig.gateway));
+    assert!(is_pending(&mut void).await);
+    rig.swap(CONNECTOR, OTHER);
+    assert!(is_pending(&mut void).await);
+    rig.swap(CONNECTOR, DENYING);
+    let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
+    assert_eq!(refusal.code.as_str(), "denied");
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
+    let rig = Rig::new(ALLOWING).await;
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    rig.swap(CONNECTOR, DENYING);
+    let standing = std::sync::Arc::clone(permit.standing());
+    let refusal = tokio::time::timeout(PATIENCE, standing.void(&rig.gateway))
+        .await
+        .unwrap();
+    assert_eq!(refusal.code.as_str(), "denied");
+    drop(ticket);
+    rig.end().await;
+}
+
+async fn is_pending<T>(future: &mut std::pin::Pin<&mut impl Future<Output = T>>) -> bool {
+    std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
