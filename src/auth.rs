@@ -57,6 +57,8 @@ pub struct Places {
     pub headers: Vec<String>,
     /// Query keys.
     pub query: Vec<String>,
+    /// Lower-case entries of `Sec-WebSocket-Protocol`; one that ends in `*` is a prefix.
+    pub protocols: Vec<String>,
 }
 
 /// Why a credential cannot be put on.

@@ -221,16 +221,16 @@ impl Connector {
         &self.cases
     }
 
-    /// Returns the groups whose match accepts a target, only the most literal ones, in file order.
-    fn accepting(
+    /// Returns the groups under these keys whose match accepts a target, only the most literal ones, in file order.
+    fn accepting<'a>(
         &self,
-        method: &http::Method,
-        host: &crate::model::target::Host,
-        below: &str,
-        query: &Query,
+        keys: impl Iterator<Item = &'a str>,
+        place: &Place,
+        (method, query): (&http::Method, &Query),
     ) -> Vec<u32> {
+        let Place { host, below, .. } = place;
         let mut found = Vec::new();
-        for key in matches::method_keys(method) {
+        for key in keys {
             let from = found.len();
             if let Some(trie) = self.tries.get(key) {
                 trie.collect(below, &mut found);

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use super::body::{DEFAULT_NODE_LIMIT, Fields, Form, UNREADABLE_BODY, may_be};
 use super::catalog::Place;
 use super::dialect::{self, Dialect, Kind};
+use super::matches::{WEBSOCKET, method_keys};
 use super::request::{Body, Request, ambiguous};
 use super::route::{Group, Route};
 use super::{BodyNeed, Reading, Unreadable};
@@ -34,9 +35,21 @@ enum Parsed<'b> {
 
 impl Candidates {
     pub(super) fn new(place: &Place, method: &Method, query: &Query) -> Self {
+        let keys = method_keys(method);
+        let groups = place.connector.accepting(keys, place, (method, query));
+        Self::of(groups, place, method)
+    }
+
+    /// `None` where no route opens a WebSocket there: the fallback never does.
+    pub(super) fn opening(place: &Place, query: &Query) -> Option<Self> {
+        let keys = std::iter::once(WEBSOCKET);
         let groups = place
             .connector
-            .accepting(method, &place.host, &place.below, query);
+            .accepting(keys, place, (&Method::GET, query));
+        (!groups.is_empty()).then(|| Self::of(groups, place, &Method::GET))
+    }
+
+    fn of(groups: Vec<u32>, place: &Place, method: &Method) -> Self {
         Self {
             place: place.clone(),
             method: method.clone(),
@@ -290,7 +303,7 @@ impl Route {
         Ok(Action {
             name: self.action.clone(),
             risk: self.risk,
-            special: false,
+            special: self.websocket,
             params,
             summary,
         })

@@ -71,8 +71,8 @@ fn case(route: &RouteEntry, test: &At<TestEntry>, scope: &mut Scope<'_>) -> Opti
         .value
         .split_once(' ')
         .and_then(|(method, url)| Some((Method::from_bytes(method.as_bytes()).ok()?, url)));
-    let parsed =
-        parsed.filter(|(_, url)| url.starts_with("https://") || url.starts_with("http://"));
+    let schemes = ["https://", "http://", "wss://", "ws://"];
+    let parsed = parsed.filter(|(_, url)| schemes.iter().any(|scheme| url.starts_with(scheme)));
     let Some((method, url)) = parsed else {
         let message = format!("`{}` is not a request", request.value.escape_debug());
         scope.error(

@@ -211,4 +211,10 @@ impl Place {
     pub fn candidates(&self, method: &Method, query: &Query) -> Candidates {
         Candidates::new(self, method, query)
     }
+
+    /// Returns the routes that opening a WebSocket there can mean; `None` where there is none.
+    #[must_use]
+    pub fn opening(&self, query: &Query) -> Option<Candidates> {
+        Candidates::opening(self, query)
+    }
 }

@@ -35,6 +35,7 @@ impl Connector {
             let shape = vocabulary.actions.entry(route.action.clone()).or_default();
             let first = shape.risks.is_empty();
             shape.risks.insert(route.risk);
+            shape.special |= route.websocket;
             self.join(shape, route, first);
             vocabulary.renamed.extend(
                 route

@@ -11,6 +11,9 @@ use crate::model::target::Query;
 /// Stands for every method.
 pub(super) const ANY_METHOD: &str = "*";
 
+/// Stands for a GET that opens a WebSocket. Methods are upper-case in files and are sent as they are, so it is none of them.
+pub(super) const WEBSOCKET: &str = "websocket";
+
 /// A compiled `match`.
 #[derive(Debug, Clone)]
 pub(super) struct Matches {

@@ -7,7 +7,7 @@ use http::Method;
 use super::body::{NamePath, PathId, Paths, Plan};
 use super::condition::Condition;
 use super::dialect::{Dialect, Format, Kind};
-use super::matches::{ANY_METHOD, Matches};
+use super::matches::{ANY_METHOD, Matches, WEBSOCKET};
 use super::parameter::{Origin, Param};
 use super::pattern::both;
 use super::summary::Summary;
@@ -36,6 +36,8 @@ pub(super) struct Route {
     pub(super) formats: Vec<Format>,
     pub(super) limit: Option<usize>,
     pub(super) no_credential: bool,
+    /// Stands for opening a WebSocket.
+    pub(super) websocket: bool,
     /// Former names, full.
     pub(super) was: Vec<String>,
     /// Line and column of `match`.
@@ -73,6 +75,13 @@ impl Route {
             docs: self.docs.as_deref(),
             summary: self.summary_text.as_deref(),
         }
+    }
+
+    /// Iterates over the keys under which it is looked up: methods, or the one for WebSockets.
+    pub(super) fn method_keys(&self) -> impl Iterator<Item = &str> {
+        let methods = self.matches.methods.iter().map(|method| &**method);
+        let opening = self.websocket.then_some(WEBSOCKET);
+        methods.filter(|_| !self.websocket).chain(opening)
     }
 
     /// Iterates over everything that it reads in a body that is JSON.
@@ -160,7 +169,7 @@ impl Origin {
 /// Routes with the same method, host, path shape and query: siblings.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Upper-case, or `*`.
+    /// Upper-case, `*`, or the key for WebSockets.
     pub(super) method: Box<str>,
     /// Of the first route; the others differ in names at most.
     pub(super) matches: Matches,

@@ -91,6 +91,11 @@ impl<'a> Ask<'a> {
         self
     }
 
+    /// Returns whether it opens a WebSocket.
+    fn opens(&self) -> bool {
+        self.line.contains(" wss://")
+    }
+
     fn of(&self, catalog: &Catalog) -> Result<Vec<Action>, Unreadable> {
         let target = target(self.line)?;
         let place = catalog.locate(&target.authority, &target.path);
@@ -108,7 +113,15 @@ impl<'a> Ask<'a> {
                 detail: odd.to_string(),
             });
         }
-        let candidates = place.candidates(&target.method, &target.query);
+        let candidates = if self.opens() {
+            let opening = place.opening(&target.query);
+            opening.ok_or_else(|| Unreadable {
+                code: "no_websocket",
+                detail: self.line.to_owned(),
+            })?
+        } else {
+            place.candidates(&target.method, &target.query)
+        };
         let read = match candidates.body_need(&self.headers)? {
             BodyNeed::Nothing => None,
             BodyNeed::Read { .. } => Some(self.body.unwrap_or_default().as_bytes()),
@@ -149,6 +162,7 @@ fn describe(action: &Action) -> String {
 fn target(line: &str) -> Result<Target, Unreadable> {
     let (method, url) = line.split_once(' ').unwrap();
     let url = url.strip_prefix("https://").unwrap_or(url);
+    let url = url.strip_prefix("wss://").unwrap_or(url);
     let (authority, rest) = url.find('/').map_or((url, "/"), |at| url.split_at(at));
     let (path, query) = rest
         .split_once('?')

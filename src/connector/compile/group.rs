@@ -16,11 +16,11 @@ pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, T
     let mut groups: Vec<Group> = Vec::new();
     let mut known: HashMap<(Box<str>, String), usize> = HashMap::new();
     for (number, route) in (0_u32..).zip(routes) {
-        for method in &route.matches.methods {
-            let key = (method.clone(), route.matches.shape());
+        for method in route.method_keys() {
+            let key = (method.into(), route.matches.shape());
             let at = *known.entry(key).or_insert_with(|| {
                 groups.push(Group {
-                    method: method.clone(),
+                    method: method.into(),
                     matches: route.matches.clone(),
                     routes: Vec::new(),
                     plan: None,
@@ -46,6 +46,7 @@ pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, T
             .filter_map(|number| routes.get(*number as usize))
             .collect();
         check(&siblings, scope);
+        check_opening(&siblings, scope);
         finish(group, &siblings, scope);
         tries
             .entry(group.method.clone())
@@ -170,4 +171,19 @@ fn place(route: &Route, scope: &Scope<'_>) -> Place {
         column,
         note: route.action.to_string(),
     }
+}
+
+/// What no `when` accepts would be the fallback, which opens no WebSocket.
+fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
+    let guarded = siblings.iter().all(|route| route.when_text.is_some());
+    let Some(route) = siblings.first().filter(|route| route.websocket && guarded) else {
+        return;
+    };
+    let message = format!("`{}` has no route without `when`", route.text);
+    let help = "add one with the same `match`; which may be opened is what policies say";
+    scope.report.push(
+        Diagnostic::error("websocket", message)
+            .at(place(route, scope))
+            .help(help),
+    );
 }

@@ -91,6 +91,9 @@ pub(super) fn places(manifest: &Manifest, schemes: &[Scheme], scope: &mut Scope<
                 places.headers.push(name.to_ascii_lowercase())
             }
             Some(("query", key)) if !key.is_empty() => places.query.push(key.to_owned()),
+            Some(("protocol", entry)) if !entry.trim_matches('*').is_empty() => {
+                places.protocols.push(entry.to_ascii_lowercase());
+            }
             _ => {
                 let message = format!(
                     "`{}` is not a place of a credential",
@@ -100,7 +103,7 @@ pub(super) fn places(manifest: &Manifest, schemes: &[Scheme], scope: &mut Scope<
                     "credentials-in",
                     message,
                     entry,
-                    "as in `header:X-Api-Key` or `query:key`",
+                    "as in `header:X-Api-Key`, `query:key` or `protocol:api-key.*`",
                 );
             }
         }

@@ -43,7 +43,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
     missing("rpc", route.rpc.is_some());
     missing("each", route.each.is_some());
     missing("git", route.git);
-    missing("websocket", route.websocket);
     missing("range", route.range.is_some());
     missing("cookies", route.cookies.is_some());
     missing("issues", !route.issues.is_empty());

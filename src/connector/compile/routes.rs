@@ -86,11 +86,16 @@ fn route(
             .and_then(|limits| limits.body.as_ref())
             .map(|size| size.0),
         no_credential: entry.no_credential.unwrap_or(false),
+        websocket: entry.websocket,
         was: was(entry, scope),
         place: (entry.matches.line, entry.matches.column),
     };
     check_only(entry, scope);
-    check_dialects(&route, entry, scope);
+    if route.websocket {
+        check_websocket(&route, entry, scope);
+    } else {
+        check_dialects(&route, entry, scope);
+    }
     Some(route)
 }
 
@@ -185,8 +190,11 @@ fn risk(
     by_method
 }
 
-/// Returns how bodies are read; nothing for `none`.
+/// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
 fn formats(entry: &RouteEntry, manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Format> {
+    if entry.websocket {
+        return Vec::new();
+    }
     let Some(written) = entry.body.as_ref().or(manifest.body.as_ref()) else {
         return vec![Format::json()];
     };
@@ -264,6 +272,24 @@ fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
             message,
             written,
             "write a route for each dialect, with its own `body` and `when`",
+        );
+    }
+}
+
+/// RFC 6455 section 4.1: a WebSocket is opened by a GET without a body.
+fn check_websocket(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    if route.matches.methods.as_slice() != [Box::from("GET")] {
+        let message = format!("`{}` cannot open a WebSocket", entry.matches.value);
+        let help = "a WebSocket is opened by `GET`";
+        scope.error("websocket", message, &entry.matches, help);
+    }
+    let reads = route.body_paths().next().is_some() || route.form_names().next().is_some();
+    if reads || route.only.is_some() || entry.body.is_some() {
+        scope.error(
+            "websocket",
+            "the route reads the body, and a WebSocket is opened without one",
+            &entry.matches,
+            "read the query or headers, or drop `websocket: true`",
         );
     }
 }

@@ -39,6 +39,7 @@ fn places_are_where_the_scheme_writes() {
     let expected = Places {
         headers: vec!["authorization".into(), "x-extra".into()],
         query: vec!["key".into()],
+        ..Places::default()
     };
     assert_eq!(compile(JIRA).unwrap().places(), expected);
 }

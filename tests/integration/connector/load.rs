@@ -142,7 +142,6 @@ fn refuses_parameters_that_it_cannot_read() {
         "match: POST /x, summary: 'make {b}'",
         "no parameter of the route",
     );
-    check("match: POST /x, websocket: true", "not-yet");
     check("match: POST /x, limits: { body: many }", "is not a size");
     let long = format!("$.{}", "a.".repeat(100_000));
     check(
@@ -249,4 +248,29 @@ fn has_a_schema() {
     for key in ["connector", "routes", "match", "merge", "^x-", "none"] {
         assert!(text.contains(&format!("\"{key}\"")), "{key}");
     }
+}
+
+#[test]
+fn refuses_a_websocket_that_cannot_be_opened() {
+    for (route, expected) in [
+        ("match: POST /x, websocket: true", "cannot open a WebSocket"),
+        (
+            "match: 'GET|POST /x', risk: low, websocket: true",
+            "cannot open a WebSocket",
+        ),
+        (
+            "match: GET /x, websocket: true, params: { a: $.a }",
+            "reads the body",
+        ),
+        (
+            "match: GET /x, websocket: true, when: 'query.a == \"1\"'",
+            "has no route without `when`",
+        ),
+    ] {
+        check(route, expected);
+    }
+    // The two are never mistaken for each other.
+    let both =
+        "  - { action: a, match: GET /x }\n  - { action: b, match: GET /x, websocket: true }";
+    assert_eq!(errors(both), "");
 }
