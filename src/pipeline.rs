@@ -16,6 +16,7 @@ mod outgoing;
 pub mod record;
 pub mod refuse;
 pub mod standing;
+pub mod websocket;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -275,6 +276,11 @@ async fn stages(
     staged(gateway, Stage::Decide, started);
     trail.note_decided(ruling, injection.as_ref().ok());
     let injection = injection?;
+    rest.check_foreign(&connector, &injection)
+        .map_err(|refusal| Refusal {
+            action: matter.action(),
+            ..refusal
+        })?;
     let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
     let origin = Origin {
         judged_at: asker.changes,

@@ -16,7 +16,7 @@ mod listener;
 mod open;
 mod peer;
 mod receive;
-mod replay;
+mod relay;
 mod respond;
 mod roots;
 mod tunnel;

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method};
 use super::Head;
 use super::headers::{self, Listed};
 use super::refuse::{Code, Refusal};
+use super::websocket::{self, Protocol};
 use crate::connector::{Candidates, Connector, Place};
 use crate::model::target::{Path, Query, Target};
 use crate::snapshot::Snapshot;
@@ -20,6 +21,8 @@ pub struct Classified {
     pub place: Place,
     /// What it can mean.
     pub candidates: Candidates,
+    /// What is spoken once the upstream has answered.
+    pub protocol: Protocol,
 }
 
 impl Classified {
@@ -43,6 +46,7 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
     }
     let not_canonical =
         |error: &dyn std::fmt::Display| Refusal::because(Code::NotCanonical, sentence(error));
+    let protocol = websocket::protocol(&head.method, &head.headers)?;
     let path = Path::parse(&head.path).map_err(|error| not_canonical(&error))?;
     let query = Query::parse(head.query.as_deref()).map_err(|error| not_canonical(&error))?;
     let mut headers = std::mem::take(&mut head.headers);
@@ -60,7 +64,12 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
     }
     check_spelling(connector, &path)?;
     check_overrides(connector, &headers, &query)?;
-    let candidates = place.candidates(&head.method, &query);
+    let candidates = match protocol {
+        Protocol::Http => place.candidates(&head.method, &query),
+        Protocol::WebSocket => place
+            .opening(&query)
+            .ok_or_else(|| no_websocket(connector))?,
+    };
     let target = Target {
         method: head.method.clone(),
         authority: head.authority.clone(),
@@ -73,6 +82,7 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
         headers,
         place,
         candidates,
+        protocol,
     })
 }
 
@@ -108,6 +118,11 @@ fn check_overrides(
         return Err(Refusal::because(Code::MethodOverride, detail));
     }
     Ok(())
+}
+
+fn no_websocket(connector: &Connector) -> Refusal {
+    let detail = format!("No route of `{}` opens a WebSocket here.", connector.id());
+    Refusal::because(Code::NoWebSocket, detail)
 }
 
 fn no_connector(snapshot: &Snapshot, head: &Head) -> Refusal {

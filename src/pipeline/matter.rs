@@ -10,6 +10,9 @@ use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
 use super::collect::Collected;
+use super::decide::Injection;
+use super::refuse::Refusal;
+use super::websocket::{self, Protocol};
 use crate::connector::Connector;
 use crate::model::action::Action;
 use crate::model::target::Target;
@@ -34,8 +37,29 @@ pub struct Matter {
 pub struct Rest {
     /// Those that will be sent, still with what the agent put where credentials go.
     pub headers: HeaderMap,
+    /// What is spoken once the upstream has answered.
+    pub protocol: Protocol,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
+}
+
+impl Rest {
+    /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
+    ///
+    /// # Errors
+    /// `foreign_credential`
+    pub fn check_foreign(
+        &self,
+        connector: &Connector,
+        injection: &Injection,
+    ) -> Result<(), Refusal> {
+        let own = matches!(injection, Injection::AgentOwned(_));
+        if self.protocol == Protocol::WebSocket && !own {
+            let marks = &connector.credential_places().protocols;
+            websocket::check_subprotocols(&self.headers, marks)?;
+        }
+        Ok(())
+    }
 }
 
 impl Matter {
@@ -47,6 +71,7 @@ impl Matter {
             headers,
             place,
             candidates,
+            protocol,
         } = classified;
         let Collected { actions, body, .. } = collected;
         let matter = Self {
@@ -56,7 +81,12 @@ impl Matter {
             without_credential: candidates.without_credential(),
             actions,
         };
-        (matter, Rest { headers, body }, place.connector)
+        let rest = Rest {
+            headers,
+            protocol,
+            body,
+        };
+        (matter, rest, place.connector)
     }
 
     /// Returns `Content-Type` as expressions read it; empty where there is none that is text.

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use super::decide::Injection;
 use super::matter::Rest;
+use super::websocket::Protocol;
 use crate::connector::Connector;
 use crate::model::target::{Authority, Target};
 
@@ -25,6 +26,8 @@ pub struct Outgoing {
     /// Everything that goes upstream but framing (`Content-Length`, `Transfer-Encoding`, `Connection`), which the edge sets;
     /// `host` included.
     pub headers: HeaderMap,
+    /// What is spoken once the upstream has answered.
+    pub protocol: Protocol,
     /// What was read and judged; `None` where the body is streamed or there is none.
     pub body: Option<Bytes>,
 }
@@ -36,7 +39,11 @@ pub(super) fn build(
     connector: &Connector,
     injection: &Injection,
 ) -> Outgoing {
-    let Rest { mut headers, body } = rest;
+    let Rest {
+        mut headers,
+        protocol,
+        body,
+    } = rest;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {
         let places = connector.credential_places();
@@ -68,6 +75,7 @@ pub(super) fn build(
         path: target.path.as_str().to_owned(),
         query,
         headers,
+        protocol,
         body,
     }
 }

@@ -61,6 +61,8 @@ pub enum Code {
     TooManyActions,
     /// No connector covers this host and path.
     NoConnector,
+    /// No route opens a WebSocket there.
+    NoWebSocket,
     /// Plaintext to a host whose connector does not allow it.
     Plaintext,
     /// Policy says no, or nothing says yes.
@@ -69,6 +71,8 @@ pub enum Code {
     ApprovalRequired,
     /// No credential is bound to where this goes.
     NoCredential,
+    /// The request carries a credential where the gateway's own belongs.
+    ForeignCredential,
     /// Credentials of this connector are bound to other instances.
     InstanceUnknown,
     /// Several credentials fit and nothing chooses.
@@ -111,10 +115,12 @@ impl Code {
             Self::BodyTooSlow => "body_too_slow",
             Self::TooManyActions => "too_many_actions",
             Self::NoConnector => "no_connector",
+            Self::NoWebSocket => "no_websocket",
             Self::Plaintext => "plaintext",
             Self::Denied => "denied",
             Self::ApprovalRequired => "approval_required",
             Self::NoCredential => "no_credential",
+            Self::ForeignCredential => "foreign_credential",
             Self::InstanceUnknown => "instance_unknown",
             Self::AmbiguousCredential => "ambiguous_credential",
             Self::CredentialUnhealthy => "credential_unhealthy",
@@ -146,10 +152,12 @@ impl Code {
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoConnector
+            | Self::NoWebSocket
             | Self::Plaintext
             | Self::Denied
             | Self::ApprovalRequired
             | Self::NoCredential
+            | Self::ForeignCredential
             | Self::InstanceUnknown
             | Self::AmbiguousCredential
             | Self::CredentialUnhealthy
@@ -180,12 +188,14 @@ impl Code {
             Self::BodyTooSlow => "The body did not arrive in time.",
             Self::TooManyActions => "The request holds too many actions at once.",
             Self::NoConnector => "No connector covers this address.",
+            Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
             Self::Plaintext => "This address is only reached over TLS.",
             Self::Denied => "The action is not allowed.",
             Self::ApprovalRequired => {
                 "The action needs a human's approval, which this gateway cannot ask for yet; an operator can permit it."
             }
             Self::NoCredential => "The gateway holds no credential for this address.",
+            Self::ForeignCredential => "The request carries a credential of its own.",
             Self::InstanceUnknown => {
                 "The gateway's credentials for this service are for other instances."
             }

@@ -1,16 +1,24 @@
 //! Answer: an upstream's head, or its failure, in; what the agent may know of it out.
 
-use http::header::{CONNECTION, PROXY_AUTHENTICATE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    CONNECTION, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, StatusCode, Version};
 use pingora::http::ResponseHeader;
-use pingora::{Error, Result};
+use pingora::{Error, ErrorType, Result};
+use sha1::{Digest as _, Sha1};
 
 use super::exchange::{Exchange, Permitted};
 use super::peer::{self, Failure};
 use super::respond::set_request_id;
+use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
 use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::websocket::Protocol;
 
 /// Meant for us, or sets the agent's connection to us: not passed on.
 const HOP: [HeaderName; 6] = [
@@ -21,6 +29,53 @@ const HOP: [HeaderName; 6] = [
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("proxy-authentication-info"),
 ];
+
+/// Returns whether no other head follows one with this status.
+pub(super) fn is_last(status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational()
+}
+
+/// Checks an answer that switches protocols: what follows it passes unread in both directions, so it must be the WebSocket
+/// that was asked for (RFC 6455 section 4.1), and not a status that something behind the upstream made up.
+///
+/// # Errors
+/// When it is not; the agent reads that the upstream failed.
+pub(super) fn check_switch(outgoing: &Outgoing, response: &ResponseHeader) -> Result<()> {
+    if response.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    let says = |name: &HeaderName, wanted: &str| {
+        let mut values = response.headers.get_all(name).iter();
+        values
+            .next()
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
+            && values.next().is_none()
+    };
+    let key = outgoing.headers.get(SEC_WEBSOCKET_KEY);
+    let accepts = key.is_some_and(|key| {
+        let accept = response.headers.get(SEC_WEBSOCKET_ACCEPT);
+        accept.is_some_and(|accept| accept.as_bytes() == accept_of(key.as_bytes()).as_bytes())
+    });
+    let agreed = outgoing.protocol == Protocol::WebSocket
+        && response.version == Version::HTTP_11
+        && says(&UPGRADE, "websocket")
+        && says(&CONNECTION, "upgrade")
+        && accepts;
+    if agreed {
+        return Ok(());
+    }
+    let error = Error::explain(
+        ErrorType::InvalidHTTPHeader,
+        "a switch of protocols that was not asked for",
+    );
+    Err(error.into_up())
+}
+
+/// RFC 6455 section 4.2.2, item 5.4.
+fn accept_of(key: &[u8]) -> String {
+    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
 
 /// Rebuilds the head: Pingora keeps names twice, so headers cannot be changed in place.
 ///
@@ -40,7 +95,10 @@ pub(super) fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Resu
     for (name, value) in &headers {
         masked.append_header(name.clone(), value.clone())?;
     }
-    if let Some(coding) = coding {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        masked.insert_header(CONNECTION, "Upgrade")?;
+        masked.insert_header(UPGRADE, "websocket")?;
+    } else if let Some(coding) = coding {
         masked.insert_header(TRANSFER_ENCODING, coding)?;
     }
     *response = masked;
@@ -64,6 +122,12 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
         Failure::AgentLeft => {
             exchange.note_outcome(Outcome::AgentLeft);
             return None;
+        }
+        // The answer had begun; nobody reads another.
+        Failure::Idle => return None,
+        Failure::AgentSlow => {
+            exchange.note_outcome(Outcome::Refused(Code::BodyTooSlow.as_str()));
+            Code::BodyTooSlow
         }
         Failure::Upstream(kind, code) => {
             exchange.note_outcome(Outcome::UpstreamFailed(kind));

@@ -4,10 +4,13 @@
 
 use std::time::Instant;
 
+use http::header::CONTENT_LENGTH;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::drain::Counted;
-use super::replay::Slot;
+use super::relay::{self, Slot};
 use super::upstream::Framing;
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
@@ -43,8 +46,8 @@ pub(super) struct Permitted {
     pub(super) attempt: usize,
     pub(super) framing: Framing,
     pub(super) extent: Extent,
-    /// Set while a replay stands in for the agent's session.
-    pub(super) replay: Option<Slot>,
+    /// Set while a relay stands in for the agent's session.
+    pub(super) relay: Option<Slot>,
 }
 
 /// Whether an exchange has an end of its own.
@@ -54,6 +57,17 @@ pub(super) enum Extent {
     Bounded,
     /// It may go on for ever, so it is judged again.
     Stream,
+}
+
+impl Extent {
+    /// Returns what the head of an answer says.
+    pub(super) fn of(head: &ResponseHeader) -> Self {
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            Self::Bounded
+        } else {
+            Self::Stream
+        }
+    }
 }
 
 impl Exchange {
@@ -91,10 +105,24 @@ impl Exchange {
         let Err(refusal) = stands else {
             return Ok(());
         };
-        let code = refusal.code.as_str();
-        permitted.ticket.note_outcome(Outcome::Refused(code));
-        self.refusal = Some(refusal);
+        self.end(refusal);
         Error::e_explain(ErrorType::InternalError, "the permit has become void")
+    }
+
+    /// Puts the agent's own session back in the place of the relay; keeps why the relay has ended the exchange, if it has.
+    pub(super) fn take_back(&mut self, session: &mut Session) {
+        let relay = self
+            .permitted()
+            .and_then(|permitted| permitted.relay.take());
+        if let Some(refusal) = relay.and_then(|slot| relay::restore(session, &slot)) {
+            self.end(refusal);
+        }
+    }
+
+    /// Keeps why a permitted request is refused after all.
+    pub(super) fn end(&mut self, refusal: Refusal) {
+        self.note_outcome(Outcome::Refused(refusal.code.as_str()));
+        self.refusal = Some(refusal);
     }
 
     /// Says how a permitted request ended; nothing to say about a refused one.

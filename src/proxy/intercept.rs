@@ -8,7 +8,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use http::header::CONTENT_LENGTH;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -19,7 +18,7 @@ use super::drain::Drain;
 use super::exchange::{Exchange, Extent};
 use super::open::Opened;
 use super::respond::Answer;
-use super::{Timeouts, answer, peer, replay, upstream};
+use super::{Timeouts, answer, peer, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::inject::inject;
@@ -80,8 +79,8 @@ impl ProxyHttp for Intercept {
         let Some(address) = addresses.get(permitted.attempt).copied() else {
             return Error::e_explain(ErrorType::InternalError, "a destination has no address");
         };
-        let grpc = upstream::is_grpc(permitted.permit.outgoing());
-        peer::peer(&permitted.destination, address, grpc, &self.timeouts)
+        let carriage = upstream::carriage(permitted.permit.outgoing());
+        peer::peer(&permitted.destination, address, carriage, &self.timeouts)
     }
 
     async fn upstream_request_filter(
@@ -98,10 +97,7 @@ impl ProxyHttp for Intercept {
         };
         let mut outgoing = permitted.permit.outgoing().clone();
         if let Err(refusal) = inject(&self.gateway, &permitted.permit, &mut outgoing) {
-            permitted
-                .ticket
-                .note_outcome(Outcome::Refused(refusal.code.as_str()));
-            exchange.refusal = Some(refusal);
+            exchange.end(refusal);
             return Error::e_explain(ErrorType::InternalError, "refused while injecting");
         }
         *request = *upstream::header(&outgoing, permitted.framing, request.version)?;
@@ -132,23 +128,19 @@ impl ProxyHttp for Intercept {
 
     async fn response_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
         };
-        if !response.status.is_informational() {
+        answer::check_switch(permitted.permit.outgoing(), response)?;
+        if answer::is_last(response.status) {
             permitted
                 .ticket
                 .note_outcome(Outcome::Answered(response.status.as_u16()));
-            if !response.headers.contains_key(CONTENT_LENGTH) {
-                permitted.extent = Extent::Stream;
-            }
-            if let Some(slot) = permitted.replay.take() {
-                replay::restore(session, &slot);
-            }
+            permitted.extent = Extent::of(response);
         }
         answer::mask(permitted, response)
     }
@@ -188,17 +180,17 @@ impl ProxyHttp for Intercept {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        if let Some(slot) = exchange
-            .permitted()
-            .and_then(|permitted| permitted.replay.take())
-        {
-            replay::restore(session, &slot);
-        }
-        let failed = answer::failed(exchange, error);
+        exchange.take_back(session);
         let mut error_code = 0;
+        let failed = if session.was_upgraded() && peer::is_end(error) {
+            // Either side of a WebSocket may go as it likes; its frames tell the other one whether that was the end.
+            None
+        } else {
+            answer::failed(exchange, error)
+        };
         let started = session
             .response_written()
-            .is_some_and(|head| !head.status.is_informational());
+            .is_some_and(|head| answer::is_last(head.status));
         if let (Some(refusal), false) = (failed, started) {
             let answer = Answer::refusal(&refusal);
             error_code = answer.status.as_u16();
@@ -224,13 +216,8 @@ impl ProxyHttp for Intercept {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        // The agent's own session must be back whatever happened: only it can be kept alive.
-        if let Some(slot) = exchange
-            .permitted()
-            .and_then(|permitted| permitted.replay.take())
-        {
-            replay::restore(session, &slot);
-        }
+        // Whatever happened: only the agent's own session can be kept alive.
+        exchange.take_back(session);
     }
 
     fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use pingora::proxy::Session;
 
+use super::Timeouts;
 use super::body::{self, SessionBody, Unread};
 use super::exchange::{Exchange, Extent, Permitted, State};
 use super::intercept::Intercept;
 use super::io::{Connection, Via};
+use super::relay::{self, Body, Patience, Watch};
 use super::respond::Answer;
-use super::upstream::Framing;
-use super::{internal, io, receive, replay};
+use super::upstream::{self, Carriage, Framing};
+use super::{internal, io, receive};
 use crate::pipeline::admit::{admit, again};
 use crate::pipeline::forward::forward;
 use crate::pipeline::record::{Outcome, refused_early};
@@ -66,7 +68,7 @@ impl Intercept {
             attempt: 0,
             framing,
             extent: Extent::Bounded,
-            replay: None,
+            relay: None,
         };
         self.place_body(session, &mut permitted, unread).await;
         exchange.state = State::Permitted(Box::new(permitted));
@@ -93,13 +95,56 @@ impl Intercept {
             (Some(body), Unread::Empty) => body.is_empty(),
             (Some(_), Unread::Whole) | (_, Unread::Nothing) => false,
         };
-        if streams {
+        let body = if streams {
             // A failure to write shows again, as the agent's, when the body is read.
             let _ = body::answer_expectation(session).await;
+            Body::Streamed
         } else {
             let body = judged.unwrap_or_default();
             permitted.framing = Framing::Replayed(body.len());
-            permitted.replay = Some(replay::install(session, body));
+            Body::Replayed(body)
+        };
+        let carriage = upstream::carriage(permitted.permit.outgoing());
+        if carriage != Carriage::Any {
+            permitted.extent = Extent::Stream;
+        }
+        let watch = Watch {
+            gateway: Arc::clone(&self.gateway),
+            standing: Arc::clone(permitted.permit.standing()),
+            extent: permitted.extent,
+        };
+        // The relay knows what a silence of the agent means; Pingora would end a WebSocket after a minute of it.
+        session.set_read_timeout(None);
+        // An agent that does not read its answer is as idle as one that does not write.
+        session.set_write_timeout(Some(self.timeouts.idle));
+        let held = (self.patience(carriage), watch);
+        permitted.relay = Some(relay::install(session, body, held));
+    }
+
+    fn patience(&self, carriage: Carriage) -> Patience {
+        let Timeouts {
+            request_head,
+            first_byte,
+            idle,
+            ..
+        } = self.timeouts;
+        match carriage {
+            Carriage::Any => Patience {
+                body: request_head,
+                answer: None,
+                idle,
+            },
+            // Both sides of a call may listen before they speak.
+            Carriage::Grpc => Patience {
+                body: idle,
+                answer: None,
+                idle,
+            },
+            Carriage::WebSocket => Patience {
+                body: first_byte,
+                answer: Some(first_byte),
+                idle,
+            },
         }
     }
 

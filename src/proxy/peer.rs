@@ -8,7 +8,8 @@ use pingora::protocols::ALPN;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
-use super::Timeouts;
+use super::upstream::Carriage;
+use super::{Timeouts, relay};
 use crate::pipeline::forward::Destination;
 use crate::pipeline::refuse::Code;
 use crate::telemetry::metrics::UpstreamError;
@@ -23,7 +24,7 @@ const STREAMS: usize = 100;
 pub(super) fn peer(
     destination: &Destination,
     address: SocketAddr,
-    grpc: bool,
+    carriage: Carriage,
     timeouts: &Timeouts,
 ) -> Result<Box<HttpPeer>> {
     let name = destination
@@ -36,19 +37,20 @@ pub(super) fn peer(
     // An address, never a name: Pingora would look a name up, blocking, and panic on failure.
     let mut peer = HttpPeer::new(address, destination.tls, name.to_owned());
     // Pooled connections are not told apart by ALPN, and gRPC must not get one of HTTP/1.1.
-    peer.group_key = destination.group_key.rotate_left(u32::from(grpc));
+    peer.group_key = destination.group_key.rotate_left(carriage as u32);
     let options = &mut peer.options;
     options.verify_cert = true;
     options.verify_hostname = true;
-    options.alpn = match (destination.tls, grpc) {
-        (false, _) => ALPN::H1,
-        (true, true) => ALPN::H2,
-        (true, false) => ALPN::H2H1,
+    options.alpn = match (destination.tls, carriage) {
+        (false, _) | (true, Carriage::WebSocket) => ALPN::H1,
+        (true, Carriage::Grpc) => ALPN::H2,
+        (true, Carriage::Any) => ALPN::H2H1,
     };
     options.max_h2_streams = STREAMS;
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);
-    options.read_timeout = Some(timeouts.first_byte);
+    // A WebSocket may say nothing for as long as the agent does; the relay watches both.
+    options.read_timeout = (carriage != Carriage::WebSocket).then_some(timeouts.first_byte);
     options.write_timeout = Some(timeouts.idle);
     options.idle_timeout = Some(timeouts.idle);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
@@ -60,14 +62,34 @@ pub(super) fn peer(
 pub(super) enum Failure {
     /// The agent is gone; nobody reads an answer.
     AgentLeft,
+    /// The agent owes its body.
+    AgentSlow,
+    /// Nothing passed for so long that the exchange was ended. Its outcome is known.
+    Idle,
     /// The upstream's fault, and what the agent is told.
     Upstream(UpstreamError, Code),
     /// Ours.
     Internal,
 }
 
+/// Returns whether a connection is gone, and nothing else is wrong.
+pub(super) fn is_end(error: &Error) -> bool {
+    matches!(
+        error.etype(),
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError
+    )
+}
+
 /// Sorts Pingora's error into the closed set of kinds.
 pub(super) fn failure(error: &Error) -> Failure {
+    match error.etype() {
+        ErrorType::Custom(relay::BODY_STALLED) => return Failure::AgentSlow,
+        ErrorType::Custom(relay::IDLE) => return Failure::Idle,
+        ErrorType::Custom(relay::UPSTREAM_SILENT) => {
+            return Failure::Upstream(UpstreamError::Timeout, Code::UpstreamTimeout);
+        }
+        _ => {}
+    }
     match error.esource() {
         ErrorSource::Downstream => return Failure::AgentLeft,
         ErrorSource::Internal | ErrorSource::Unset => return Failure::Internal,

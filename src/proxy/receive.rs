@@ -95,8 +95,9 @@ fn check_method(request: &RequestHeader) -> Result<(), Fault> {
             format!("the method {} is not available here", request.method),
         ));
     }
-    if request.headers.contains_key(UPGRADE) || request.headers.contains_key("http2-settings") {
-        return Err(bad("switching protocols (`Upgrade`) is not available"));
+    // RFC 9110 section 7.8. What HTTP/1.1 may ask for is the pipeline's to judge.
+    if request.headers.contains_key(UPGRADE) && request.version != Version::HTTP_11 {
+        return Err(bad("only HTTP/1.1 switches protocols (`Upgrade`)"));
     }
     Ok(())
 }

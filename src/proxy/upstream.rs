@@ -9,6 +9,7 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 
 use crate::pipeline::Outgoing;
+use crate::pipeline::websocket::Protocol;
 
 /// How the outgoing body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,10 @@ pub(super) fn header(
         // gRPC servers ask for it; trailers reach the agent on HTTP/2.
         header.insert_header(TE, "trailers")?;
     }
-    if let Some(length) = content_length(framing, &outgoing.method) {
+    if outgoing.protocol == Protocol::WebSocket {
+        header.insert_header(CONNECTION, "Upgrade")?;
+        header.insert_header(UPGRADE, "websocket")?;
+    } else if let Some(length) = content_length(framing, &outgoing.method) {
         header.insert_header(CONTENT_LENGTH, length.to_string())?;
     }
     Ok(Box::new(header))
@@ -78,8 +82,28 @@ fn content_length(framing: Framing, method: &Method) -> Option<u64> {
     }
 }
 
+/// How a request must be carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carriage {
+    /// HTTP/2 where the upstream offers it.
+    Any,
+    /// HTTP/2 all the way, since trailers carry its status.
+    Grpc,
+    /// HTTP/1.1, which alone switches protocols.
+    WebSocket,
+}
+
+/// Returns how a request must be carried.
+pub(super) fn carriage(outgoing: &Outgoing) -> Carriage {
+    match outgoing.protocol {
+        Protocol::WebSocket => Carriage::WebSocket,
+        Protocol::Http if is_grpc(outgoing) => Carriage::Grpc,
+        Protocol::Http => Carriage::Any,
+    }
+}
+
 /// Returns whether the request needs HTTP/2 all the way, since trailers carry its status.
-pub(super) fn is_grpc(outgoing: &Outgoing) -> bool {
+fn is_grpc(outgoing: &Outgoing) -> bool {
     let media = outgoing
         .headers
         .get(http::header::CONTENT_TYPE)

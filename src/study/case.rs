@@ -63,15 +63,9 @@ pub fn policies(snapshot: &Snapshot, now: SystemTime) -> Tried {
 }
 
 fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
-    let question = Question {
-        method: case.method.clone(),
-        url: case
-            .url
-            .parse()
-            .map_err(|error| format!("`{}` is not a URL: {error}", case.url))?,
-        headers: case.headers.clone(),
-        body: Bytes::from(case.body.clone()),
-    };
+    let body = Bytes::from(case.body.clone());
+    let mut question = Question::parse(case.method.as_str(), &case.url, &[], body)?;
+    question.headers.extend(case.headers.clone());
     let understood = understand(snapshot, &question);
     match (understood, &case.expect) {
         (Ok((_, collected)), Expectation::Actions(wanted)) => compare(wanted, &collected.actions),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
 
@@ -27,6 +28,14 @@ pub const BOUNDS: Bounds = Bounds {
     actions: 50,
     json_nodes: 50_000,
 };
+
+/// What a client sends to open a WebSocket, which `wss://` and `ws://` stand for.
+const OPENING: [(HeaderName, &str); 4] = [
+    (CONNECTION, "Upgrade"),
+    (UPGRADE, "websocket"),
+    (SEC_WEBSOCKET_VERSION, "13"),
+    (SEC_WEBSOCKET_KEY, "AAAAAAAAAAAAAAAAAAAAAA=="),
+];
 
 /// A request that is asked about.
 #[derive(Debug, Clone)]
@@ -95,6 +104,13 @@ impl Question {
         let method = method
             .parse()
             .map_err(|_| format!("`{}` is not a method", method.escape_debug()))?;
+        let (url, opens) = if let Some(rest) = url.strip_prefix("wss://") {
+            (format!("https://{rest}"), true)
+        } else if let Some(rest) = url.strip_prefix("ws://") {
+            (format!("http://{rest}"), true)
+        } else {
+            (url.to_owned(), false)
+        };
         let url: Uri = url
             .parse()
             .map_err(|error| format!("`{}` is not a URL: {error}", url.escape_debug()))?;
@@ -104,6 +120,9 @@ impl Question {
             ));
         }
         let mut map = HeaderMap::new();
+        if opens {
+            map.extend(OPENING.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        }
         for (name, value) in headers {
             let bad = || format!("`{}` is not a header", name.escape_debug());
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
@@ -208,8 +227,12 @@ pub fn explain(
         keyring,
         now: clock.now(),
     };
-    let (matter, _, connector) = Matter::part(classified, collected);
+    let (matter, rest, connector) = Matter::part(classified, collected);
     let (ruling, result) = decide(snapshot, &connector, asking, &matter);
+    let result = result.and_then(|injection| {
+        rest.check_foreign(&connector, &injection)
+            .map(|()| injection)
+    });
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
     match result {

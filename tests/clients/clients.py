@@ -20,7 +20,7 @@ import urllib.request
 
 TOLLGATE = os.path.abspath(sys.argv[1])
 TOKEN = "ghp_0123456789abcdefREAL"
-HOSTS = ["api.github.com", "acme.atlassian.net", "git.example.test"]
+HOSTS = ["api.github.com", "acme.atlassian.net", "git.example.test", "chat.example.test"]
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
@@ -119,7 +119,23 @@ def start_upstream(folder):
     return server.server_address[1]
 
 
-def configure(folder, upstream):
+def start_chat(folder):
+    """Starts a WebSocket server that echoes; returns its port."""
+    from websockets.sync.server import serve
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
+
+    def echo(connection):
+        for message in connection:
+            connection.send(message)
+
+    server = serve(echo, "127.0.0.1", 0, ssl=context)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.socket.getsockname()[1]
+
+
+def configure(folder, upstream, chat):
     proxy, admin, metrics = free_port(), free_port(), free_port()
     (folder / "connectors.d").mkdir()
     (folder / "policies.d").mkdir()
@@ -127,16 +143,22 @@ def configure(folder, upstream):
         "connector: gitfiles\nname: Git over plain files\ndomains: [git.example.test]\nauth: none\n"
         "routes:\n  - { action: file.get, match: 'GET /{*path}', risk: low }\n"
     )
+    (folder / "connectors.d" / "chat.yaml").write_text(
+        "connector: chat\nname: Chat\ndomains: [chat.example.test]\nauth: none\n"
+        "routes:\n  - { action: room.open, match: 'GET /rooms/{room}', websocket: true }\n"
+    )
     (folder / "policies.d" / "team.yaml").write_text(
         "permissions:\n"
         "  - { agents: [default], connector: github, access: read_only }\n"
         "  - { agents: [default], allow: [github.issue.create] }\n"
         "  - { agents: [default], connector: gitfiles, access: full }\n"
+        "  - { agents: [default], allow: [chat.room.open] }\n"
         "policies:\n"
         "  - id: no-repo-deletion\n    agents: ['*']\n    actions: [github.repo.delete]\n"
         "    decision: deny\n    reason: Repositories are never deleted.\n"
     )
-    resolve = "\n".join(f'    "{host}:443": "127.0.0.1:{upstream}"' for host in HOSTS)
+    ports = {host: upstream for host in HOSTS} | {"chat.example.test": chat}
+    resolve = "\n".join(f'    "{host}:443": "127.0.0.1:{port}"' for host, port in ports.items())
     (folder / "tollgate.yaml").write_text(
         f'proxy: {{ listen: ["127.0.0.1:{proxy}"] }}\nadmin: {{ listen: ["127.0.0.1:{admin}"] }}\n'
         f'metrics: {{ listen: ["127.0.0.1:{metrics}"] }}\ndata_dir: state\n'
@@ -218,6 +240,19 @@ def clients(checks, config):
     done = through(config, "node", "-e", script)
     checks.that("Node fetch", done.stdout.strip() == "200 /user", done)
 
+    script = (
+        "import os, ssl; from websockets.sync.client import connect\n"
+        "tls = ssl.create_default_context(cafile=os.environ['SSL_CERT_FILE'])\n"
+        "with connect('wss://chat.example.test/rooms/ops', ssl=tls) as room:\n"
+        "    for text in ['hello', 'x' * 500_000]:\n"
+        "        room.send(text); assert room.recv() == text\n"
+        "    print('echoed')"
+    )
+    done = through(config, sys.executable, "-c", script)
+    checks.that("Python websockets talks both ways", done.stdout.strip() == "echoed", done)
+    refused = through(config, sys.executable, "-c", script.replace("/rooms/ops", "/elsewhere"))
+    checks.that("and not where no route opens one", "HTTP 403" in refused.stderr, refused)
+
     with tempfile.TemporaryDirectory() as target:
         done = through(config, "git", "clone", "-q", "https://git.example.test/demo.git", f"{target}/demo")
         cloned = pathlib.Path(f"{target}/demo/README")
@@ -271,7 +306,7 @@ def main():
     try:
         certificates(folder)
         upstream = start_upstream(folder)
-        _, admin, metrics = configure(folder, upstream)
+        _, admin, metrics = configure(folder, upstream, start_chat(folder))
         config = folder / "tollgate.yaml"
         log = open(folder / "gateway.log", "w")
         gateway = subprocess.Popen([TOLLGATE, "--config", str(config), "serve"], stderr=log, stdout=log)

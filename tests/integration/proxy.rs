@@ -8,3 +8,5 @@ mod listener;
 mod names;
 mod replay;
 mod rig;
+mod stream;
+mod websocket;

@@ -4,3 +4,4 @@ pub(crate) mod agent;
 pub(crate) mod gateway;
 mod reply;
 pub(crate) mod upstream;
+pub(crate) mod wire;

@@ -1,4 +1,5 @@
-//! A gateway for these tests: `/read…` is judged with its body, `/denied…` is refused unread, everything else streams.
+//! A gateway for these tests: `/read…` is judged with its body, `/denied…` is refused unread, `/feed` opens a WebSocket,
+//! everything else streams.
 
 use std::net::SocketAddr;
 
@@ -6,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::support::gateway::{Builder, Gateway};
 use crate::support::upstream::Upstream;
+use crate::support::wire::Wire;
 
 /// Reached over TLS, with the credential `injected` as Bearer.
 pub(crate) const HOST: &str = "api.test";
@@ -24,6 +26,8 @@ routes:
   - { action: pad.read, match: POST /read, params: { pad: $.pad } }
   - { action: pad.read, match: 'POST /read/{number}', params: { pad: $.pad } }
   - { action: thing.deny, match: 'POST /denied', risk: high }
+  - { action: feed.open, match: GET /feed, websocket: true }
+  - { action: closed.open, match: GET /closed, websocket: true }
 fallback: { risk: low }
 ";
 
@@ -37,12 +41,13 @@ auth: none
 routes:
   - { action: thing.get, match: 'GET /{*path}' }
   - { action: root.get, match: GET / }
+  - { action: feed.open, match: GET /feed, websocket: true }
 ";
 
 const POLICY: &str = "
 permissions:
   - { agents: [ci], connector: api, access: full }
-  - { agents: [ci], allow: [api.unknown] }
+  - { agents: [ci], allow: [api.unknown, api.feed.open, plain.feed.open] }
   - { agents: [ci], connector: plain, access: full }
 policies:
   - { id: closed, actions: [api.thing.deny], decision: deny }
@@ -60,6 +65,11 @@ pub(crate) fn describe() -> Builder {
 
 /// Starts a gateway that reaches every host at this upstream.
 pub(crate) async fn start(upstream: &Upstream) -> Gateway {
+    reaching(&[upstream.address], &upstream.ca_pem).await
+}
+
+/// Starts a gateway that reaches every host at this handmade upstream.
+pub(crate) async fn wired(upstream: &Wire) -> Gateway {
     reaching(&[upstream.address], &upstream.ca_pem).await
 }
 

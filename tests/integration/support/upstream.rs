@@ -244,7 +244,7 @@ async fn answer(
 }
 
 /// Makes an authority and a certificate for the names.
-fn certificate(names: &[&str], speaks: Speaks) -> (ServerConfig, String) {
+pub(super) fn certificate(names: &[&str], speaks: Speaks) -> (ServerConfig, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];

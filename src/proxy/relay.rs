@@ -1,0 +1,378 @@
+//! Relay: the agent's session of a permitted request in, what Pingora reads and writes in its place out. A body that was read
+//! and judged comes out as if it had just arrived; an exchange in which nothing passes any more ends.
+//!
+//! INVARIANT: the only file that touches Pingora's hidden session trait (pinned to 0.9.1). The matrix in
+//! `tests/integration/proxy/replay.rs` holds what is relied on here.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderMap;
+use parking_lot::Mutex;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
+use pingora::protocols::http::custom::CustomMessageWrite;
+use pingora::protocols::http::custom::server::Session as CustomSession;
+use pingora::protocols::http::{HttpTask, ServerSession};
+use pingora::protocols::l4::socket::SocketAddr;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+
+use super::answer;
+use super::exchange::Extent;
+use crate::pipeline::Gateway;
+use crate::pipeline::refuse::Refusal;
+use crate::pipeline::standing::Standing;
+
+type MessageReader =
+    Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
+
+/// Names of the errors that end an exchange here, for [`super::peer::failure`]; Pingora lays them all at the agent's door.
+pub(super) const BODY_STALLED: &str = "request body stalled";
+pub(super) const UPSTREAM_SILENT: &str = "no answer to an upgrade";
+pub(super) const IDLE: &str = "nothing passed for too long";
+pub(super) const VOID: &str = "the permit has become void";
+
+/// What comes back when a relay is taken away.
+#[derive(Clone, Default)]
+pub(super) struct Slot(Arc<Mutex<Returned>>);
+
+#[derive(Default)]
+struct Returned {
+    /// The agent's own session.
+    agent: Option<ServerSession>,
+    /// Why the exchange was ended.
+    void: Option<Refusal>,
+}
+
+/// What an exchange rests on while it is open.
+pub(super) struct Watch {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) standing: Arc<Standing>,
+    /// As it is before the answer begins.
+    pub(super) extent: Extent,
+}
+
+/// What goes upstream as the body.
+pub(super) enum Body {
+    /// Read, judged and sent from memory.
+    Replayed(Bytes),
+    /// What the agent sends, as it comes.
+    Streamed,
+}
+
+/// How long nothing may pass. Pingora asks anew after every event of either side, so a wait here is a silence of both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Before the answer begins, while the agent owes its body.
+    pub(super) body: Duration,
+    /// Before the answer begins, when only the upstream owes anything; `None` where Pingora watches the upstream itself.
+    pub(super) answer: Option<Duration>,
+    /// After it has begun, while the agent may still send.
+    pub(super) idle: Duration,
+}
+
+/// Stands in for a session until the exchange ends.
+struct Relay {
+    /// `Some` until dropped.
+    agent: Box<ServerSession>,
+    body: Body,
+    patience: Patience,
+    watch: Watch,
+    slot: Slot,
+}
+
+/// Puts a relay in the place of the agent's session. [`restore`] must follow before the exchange ends, since only the agent's
+/// own session can be kept alive.
+pub(super) fn install(
+    session: &mut Session,
+    body: Body,
+    (patience, watch): (Patience, Watch),
+) -> Slot {
+    let slot = Slot::default();
+    let agent = mem::replace(&mut *session.downstream_session, vacant());
+    let relay = Relay {
+        agent: Box::new(agent),
+        body,
+        patience,
+        watch,
+        slot: slot.clone(),
+    };
+    *session.downstream_session = ServerSession::new_custom(Box::new(relay));
+    slot
+}
+
+/// Puts the agent's own session back; returns why the relay has ended the exchange, if it has. Repeatable.
+pub(super) fn restore(session: &mut Session, slot: &Slot) -> Option<Refusal> {
+    if session.downstream_session.is_custom() {
+        // Dropping the relay is what fills the slot: the trait has no way down to the concrete type.
+        drop(mem::replace(&mut *session.downstream_session, vacant()));
+    }
+    let mut returned = slot.0.lock();
+    if let Some(agent) = returned.agent.take() {
+        *session.downstream_session = agent;
+    }
+    returned.void.take()
+}
+
+fn vacant() -> ServerSession {
+    ServerSession::new_custom(Box::new(()))
+}
+
+impl Relay {
+    /// Returns the head of the answer, once it was written.
+    fn answer(&self) -> Option<&ResponseHeader> {
+        self.agent
+            .response_written()
+            .filter(|head| answer::is_last(head.status))
+    }
+
+    /// Returns whether the exchange has an end of its own.
+    fn extent(&self) -> Extent {
+        match self.answer() {
+            Some(head) => Extent::of(head),
+            None => self.watch.extent,
+        }
+    }
+
+    /// Returns how long to wait for the agent, and what it means when nothing comes.
+    fn patience(&mut self) -> Option<(Duration, &'static str)> {
+        let begun = self.answer().is_some();
+        let owes_body = matches!(self.body, Body::Streamed) && !self.agent.is_body_done();
+        match (begun, owes_body) {
+            (true, true) => Some((self.patience.idle, IDLE)),
+            (true, false) => None,
+            (false, true) => Some((self.patience.body, BODY_STALLED)),
+            (false, false) => self
+                .patience
+                .answer
+                .map(|patience| (patience, UPSTREAM_SILENT)),
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.slot.0.lock().agent = Some(mem::replace(&mut *self.agent, vacant()));
+    }
+}
+
+#[async_trait]
+impl CustomSession for Relay {
+    // What makes it a relay.
+
+    fn is_body_done(&mut self) -> bool {
+        match self.body {
+            Body::Replayed(_) => true,
+            Body::Streamed => self.agent.is_body_done(),
+        }
+    }
+
+    fn is_body_empty(&mut self) -> bool {
+        match &self.body {
+            Body::Replayed(body) => body.is_empty(),
+            Body::Streamed => self.agent.is_body_empty(),
+        }
+    }
+
+    fn get_retry_buffer(&self) -> Option<Bytes> {
+        match &self.body {
+            Body::Replayed(body) => Some(body.clone()),
+            Body::Streamed => self.agent.get_retry_buffer(),
+        }
+    }
+
+    fn retry_buffer_truncated(&self) -> bool {
+        match self.body {
+            Body::Replayed(_) => false,
+            Body::Streamed => self.agent.retry_buffer_truncated(),
+        }
+    }
+
+    fn enable_retry_buffering(&mut self) {
+        if matches!(self.body, Body::Streamed) {
+            self.agent.enable_retry_buffering();
+        }
+    }
+
+    async fn read_body_bytes(&mut self) -> Result<Option<Bytes>> {
+        match self.body {
+            Body::Replayed(_) => Ok(None),
+            Body::Streamed => self.agent.read_request_body().await,
+        }
+    }
+
+    async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
+        let no_body = no_body_expected || matches!(self.body, Body::Replayed(_));
+        let patience = self.patience();
+        let streams = self.extent() == Extent::Stream;
+        let Watch {
+            gateway, standing, ..
+        } = &self.watch;
+        tokio::select! {
+            biased;
+            // Without a body it returns only when the agent is gone.
+            read = self.agent.read_body_or_idle(no_body) => read,
+            // One that has an end of its own is looked at when bytes move, which costs less than to wait.
+            refusal = standing.void(gateway), if streams => {
+                self.slot.0.lock().void = Some(refusal);
+                Err(Error::new(ErrorType::Custom(VOID)))
+            }
+            name = expire(patience) => Err(Error::new(ErrorType::Custom(name))),
+        }
+    }
+
+    fn is_upgrade_req(&self) -> bool {
+        self.agent.is_upgrade_req()
+    }
+
+    fn was_upgraded(&self) -> bool {
+        self.agent.was_upgraded()
+    }
+
+    fn take_custom_message_reader(&mut self) -> Option<MessageReader> {
+        None
+    }
+
+    fn restore_custom_message_reader(&mut self, _reader: MessageReader) -> Result<()> {
+        Err(no_messages())
+    }
+
+    fn take_custom_message_writer(&mut self) -> Option<Box<dyn CustomMessageWrite>> {
+        None
+    }
+
+    fn restore_custom_message_writer(
+        &mut self,
+        _writer: Box<dyn CustomMessageWrite>,
+    ) -> Result<()> {
+        Err(no_messages())
+    }
+
+    // Everything else is the agent's own session.
+
+    fn req_header(&self) -> &RequestHeader {
+        self.agent.req_header()
+    }
+
+    fn req_header_mut(&mut self) -> &mut RequestHeader {
+        self.agent.req_header_mut()
+    }
+
+    async fn drain_request_body(&mut self) -> Result<()> {
+        self.agent.drain_request_body().await
+    }
+
+    async fn write_response_header(&mut self, head: Box<ResponseHeader>, _end: bool) -> Result<()> {
+        self.agent.write_response_header(head).await
+    }
+
+    async fn write_response_header_ref(&mut self, head: &ResponseHeader, _end: bool) -> Result<()> {
+        self.agent.write_response_header_ref(head).await
+    }
+
+    async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
+        self.agent.write_response_body(data, end).await
+    }
+
+    async fn write_trailers(&mut self, trailers: HeaderMap) -> Result<()> {
+        self.agent.write_response_trailers(trailers).await
+    }
+
+    async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        self.agent.response_duplex_vec(tasks).await
+    }
+
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) {
+        self.agent.set_read_timeout(timeout);
+    }
+
+    fn get_read_timeout(&self) -> Option<Duration> {
+        self.agent.get_read_timeout()
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) {
+        self.agent.set_write_timeout(timeout);
+    }
+
+    fn get_write_timeout(&self) -> Option<Duration> {
+        self.agent.get_write_timeout()
+    }
+
+    fn set_total_drain_timeout(&mut self, timeout: Option<Duration>) {
+        self.agent.set_total_drain_timeout(timeout);
+    }
+
+    fn get_total_drain_timeout(&self) -> Option<Duration> {
+        self.agent.get_total_drain_timeout()
+    }
+
+    fn request_summary(&self) -> String {
+        self.agent.request_summary()
+    }
+
+    fn response_written(&self) -> Option<&ResponseHeader> {
+        self.agent.response_written()
+    }
+
+    async fn shutdown(&mut self, _code: u32, _ctx: &str) {
+        self.agent.shutdown().await;
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.agent.finish_body().await
+    }
+
+    async fn finish_custom(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn body_bytes_sent(&self) -> usize {
+        self.agent.body_bytes_sent()
+    }
+
+    fn body_bytes_read(&self) -> usize {
+        self.agent.body_bytes_read()
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        self.agent.digest()
+    }
+
+    fn digest_mut(&mut self) -> Option<&mut Digest> {
+        self.agent.digest_mut()
+    }
+
+    fn client_addr(&self) -> Option<&SocketAddr> {
+        self.agent.client_addr()
+    }
+
+    fn server_addr(&self) -> Option<&SocketAddr> {
+        self.agent.server_addr()
+    }
+
+    fn pseudo_raw_h1_request_header(&self) -> Bytes {
+        self.agent.to_h1_raw()
+    }
+}
+
+/// Returns what it means that so much time is over.
+async fn expire(patience: Option<(Duration, &'static str)>) -> &'static str {
+    match patience {
+        Some((patience, name)) => {
+            tokio::time::sleep(patience).await;
+            name
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn no_messages() -> Box<Error> {
+    Error::explain(
+        ErrorType::InternalError,
+        "a relayed session has no messages",
+    )
+}
