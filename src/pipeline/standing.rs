@@ -34,7 +34,7 @@ struct Counter {
 /// that has no end of its own (a stream, a WebSocket) asks [`Standing::check`] when it moves bytes, or waits on
 /// [`Standing::void`] beside what it waits for anyway:
 ///
-/// ```ignore
+/// ```text
 /// tokio::select! {
 ///     refusal = standing.void(&gateway) => end(refusal),
 ///     read = socket.read(&mut buffer) => …
