@@ -1,27 +1,38 @@
-//! The admin side over HTTP: facts about the running gateway in, health, status and metrics out.
+//! The admin side over HTTP: facts about the running gateway in, health, status and metrics out; operators' changes in.
 //!
 //! INVARIANT: a request whose `Host` is not one of ours is answered 421 before anything is looked at (DNS rebinding), and no
 //! other origin may read an answer (no CORS). Nothing changes on GET.
 
 mod answer;
+mod controls;
 mod facts;
 mod hosts;
+mod kill_switch;
 mod listen;
+mod operator;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use answer::{json, problem};
+use operator::authorize;
 
+use crate::config::Role;
+
+pub use controls::{Controls, Knows};
 pub use facts::{Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status};
 pub use hosts::Hosts;
 pub use listen::{BindError, Listener};
+pub use operator::Operator;
+
+/// Longest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
 
 /// What a listener shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +69,15 @@ fn router(surface: Surface, facts: Arc<Facts>) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(readiness));
     let router = match surface {
-        Surface::Admin => router.route("/api/v1/status", get(status)),
+        Surface::Admin => router
+            .route("/api/v1/status", get(status))
+            .merge(kill_switch::routes()),
         Surface::Metrics => router.route("/metrics", get(metrics)),
     };
     router
         .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&facts), guard))
         .with_state(facts)
 }
@@ -128,7 +142,7 @@ async fn readiness(State(facts): State<Arc<Facts>>) -> Response {
 }
 
 async fn status(State(facts): State<Arc<Facts>>, headers: HeaderMap) -> Response {
-    match authorize(&facts, &headers) {
+    match authorize(&facts, &headers, Role::Viewer) {
         Ok(_operator) => json(StatusCode::OK, &(facts.status)()),
         Err(refused) => *refused,
     }
@@ -140,28 +154,4 @@ async fn metrics(State(facts): State<Arc<Facts>>) -> Response {
         "text/plain; version=0.0.4; charset=utf-8",
     )];
     (StatusCode::OK, kind, (facts.metrics)()).into_response()
-}
-
-/// Returns the operator whose token this is.
-fn authorize(facts: &Facts, headers: &HeaderMap) -> Result<String, Box<Response>> {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then_some(token.trim())
-        });
-    token
-        .and_then(|token| (facts.operator)(token))
-        .ok_or_else(|| {
-            let detail = "an operator token is needed: `Authorization: Bearer tgo_…`";
-            let mut refused = problem(StatusCode::UNAUTHORIZED, "operator_required", detail);
-            refused.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                header::HeaderValue::from_static("Bearer"),
-            );
-            Box::new(refused)
-        })
 }

@@ -3,6 +3,7 @@
 //! INVARIANT: an event whose `append` was answered with `Ok` is kept, or (`batched`) kept as soon as the store takes it.
 
 mod canonical;
+mod changed;
 mod writer;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::store::{Commit, EventLine, Store};
 use writer::Writer;
 
 pub use canonical::{abridged, canonical};
+pub use changed::Change;
 
 /// Events that may wait at once with somebody waiting for them: 16 KiB each at most.
 const QUEUE: usize = 4_096;

@@ -17,6 +17,7 @@ mod environment;
 mod explain;
 mod failure;
 mod gateway;
+mod kill;
 mod output;
 mod permission;
 mod policy;
@@ -114,6 +115,7 @@ fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Agent(command) => block_on(agent::run(context, command)),
         Command::Permission(command) => block_on(permission::run(context, command)),
         Command::Policy(command) => block_on(policy::run(context, command)),
+        Command::Kill(command) => block_on(kill::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
         Command::Completions(args) => completions::run(context, &args),
         Command::Schema(args) => schema::run(context, &args),

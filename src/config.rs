@@ -187,6 +187,27 @@ pub enum Role {
     Owner,
 }
 
+impl Role {
+    /// Returns the name as written in files and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Approver => "approver",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Returns the role of a name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Viewer, Self::Approver, Self::Editor, Self::Owner]
+            .into_iter()
+            .find(|role| role.as_str() == name)
+    }
+}
+
 /// PEM files of a CA; both exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaFiles {

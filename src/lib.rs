@@ -21,6 +21,7 @@ pub mod audit;
 pub mod auth;
 pub mod connector;
 pub mod egress;
+pub mod kill_switch;
 pub mod policy;
 pub mod roster;
 pub mod vault;

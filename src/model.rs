@@ -2,9 +2,11 @@
 
 pub mod action;
 pub mod agent;
+pub mod changes;
 pub mod clock;
 pub mod credential;
 pub mod event;
+pub mod halt;
 pub mod secret;
 pub mod show;
 pub mod target;

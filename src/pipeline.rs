@@ -31,7 +31,9 @@ pub use outgoing::Outgoing;
 
 use crate::audit::Journal;
 use crate::egress::Egress;
+use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
+use crate::model::changes::Changes;
 use crate::model::clock::Clock;
 use crate::model::target::Authority;
 use crate::roster::Roster;
@@ -43,7 +45,7 @@ use decide::Asking;
 use matter::Matter;
 use record::{Ticket, Trail};
 use refuse::{Code, Refusal};
-use standing::{Changes, Origin, Standing};
+use standing::{Origin, Standing};
 
 /// What a gateway is put together from.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct Parts {
     pub current: Arc<Current>,
     /// Token to agent.
     pub roster: Arc<Roster>,
+    /// What an operator holds back.
+    pub kill_switch: Arc<KillSwitch>,
     /// Sealed credentials in memory.
     pub keyring: Arc<Keyring>,
     /// Opens them.
@@ -249,6 +253,7 @@ async fn stages(
     trail: &mut Trail,
 ) -> Result<Permit, Refusal> {
     let parts = &gateway.parts;
+    admit::check_halt(gateway, &asker.agent)?;
     // One moment for the whole request.
     let snapshot = parts.current.snapshot();
     let declared = declared_length(&head.headers);
@@ -257,6 +262,7 @@ async fn stages(
     let started = staged(gateway, Stage::Classify, started);
     headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
     trail.note_classified(&classified);
+    admit::check_connector_halt(gateway, classified.connector().id())?;
     let budget = match collect::wanted(&classified, parts.bounds)? {
         Some((_, limit)) if !body.is_empty() => {
             Some(gateway.reserve(declared.unwrap_or(limit).min(limit))?)

@@ -1,4 +1,4 @@
-//! The store: agents, operators, permissions, credentials, events in SQL. `open` and `create` are THE list of backends.
+//! The store: agents, operators, permissions, credentials, halts, events in SQL. `open` and `create` are THE list of backends.
 //!
 //! INVARIANT: every change of what the gateway decides by raises `revision` in the same transaction.
 
@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use crate::model::credential::SealedCredential;
 use crate::model::event::Event;
+use crate::model::halt::{Halt, Scope};
 use sqlite::Database;
 
 pub use error::StoreError;
@@ -74,7 +75,7 @@ impl Store {
         self.database.close().await;
     }
 
-    /// Returns a number that grows with every change of agents, permissions, credentials or operators.
+    /// Returns a number that grows with every change of agents, permissions, credentials, operators or halts.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -193,7 +194,7 @@ impl Store {
     }
 }
 
-// === impl Store: permissions, credentials, events ===
+// === impl Store: permissions, credentials, halts, events ===
 
 impl Store {
     /// Lists permissions by id.
@@ -242,6 +243,30 @@ impl Store {
     /// `NotFound` when there is none.
     pub async fn remove_credential(&self, id: &str) -> Result<(), StoreError> {
         self.database.remove_credential(id).await
+    }
+
+    /// Lists halts by scope and name.
+    ///
+    /// # Errors
+    /// `BadRow` names a row that does not read.
+    pub async fn halts(&self) -> Result<Vec<Halt>, StoreError> {
+        self.database.halts().await
+    }
+
+    /// Keeps a halt; one of the same scope is replaced.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn put_halt(&self, halt: &Halt) -> Result<(), StoreError> {
+        self.database.put_halt(halt).await
+    }
+
+    /// Removes the halt of a scope; returns whether there was one.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn remove_halt(&self, scope: &Scope) -> Result<bool, StoreError> {
+        self.database.remove_halt(scope).await
     }
 
     /// Writes events in one multi-row insert, bodies as they stand: all or none. The journal is the usual way in.

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
+use super::controls::Controls;
 use super::hosts::Hosts;
+use super::operator::Operator;
+use crate::model::halt::Halt;
 
-/// Operator token to operator name.
-pub type OperatorLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Operator token to operator.
+pub type OperatorLookup = Arc<dyn Fn(&str) -> Option<Operator> + Send + Sync>;
 
 /// The running gateway, as far as it is shown.
 pub struct Facts {
     /// Names under which this gateway is called.
     pub hosts: Hosts,
-    /// Operator token to operator name; compares in constant time.
+    /// Operator token to operator; compares in constant time.
     pub operator: OperatorLookup,
     /// How it is, now.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
@@ -23,6 +26,8 @@ pub struct Facts {
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
     /// Prometheus text format 0.0.4.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What operators change.
+    pub controls: Controls,
 }
 
 /// Whether the gateway takes requests.
@@ -83,6 +88,8 @@ pub struct Status {
     pub journal_healthy: bool,
     /// How the last reading of connectors and policies went.
     pub reload: ReloadState,
+    /// What the kill switch holds back.
+    pub halts: Vec<Arc<Halt>>,
     /// Exchanges that are open.
     pub exchanges_active: usize,
 }

@@ -1,5 +1,6 @@
 //! The arguments of every command, as clap reads them.
 
+mod answer;
 mod query;
 mod stored;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use answer::{KillCommand, KillScope};
 pub(super) use query::{AuditCommand, Filter, PolicyCommand, Target};
 pub(super) use stored::{
     AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,
@@ -66,6 +68,9 @@ pub(super) enum Command {
     /// Policies: what must hold for everybody
     #[command(subcommand, alias = "policies")]
     Policy(PolicyCommand),
+    /// Halt everything, a connector or an agent at once, whatever the policies say
+    #[command(subcommand, alias = "kill-switch")]
+    Kill(KillCommand),
     /// The journal: what was asked and decided
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -90,6 +90,11 @@ impl Failure {
         })
     }
 
+    /// Returns whether gateway or store did not answer at all.
+    pub(super) fn is_unreached(&self) -> bool {
+        matches!(self, Self::Told(problem) if problem.exit == Exit::Unreached)
+    }
+
     /// Shows the problems in files that led to it.
     pub(super) fn because(mut self, report: Report) -> Self {
         if let Self::Told(problem) = &mut self {

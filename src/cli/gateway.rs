@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -42,28 +42,48 @@ impl Gateway {
 
     /// Asks for a document with an operator's token.
     pub(super) async fn get(&self, path: &str) -> Result<Json, Failure> {
-        timeout(PATIENCE, self.ask(path)).await.unwrap_or_else(|_| {
-            Err(Failure::unreached(
-                "gateway_unreached",
-                "the gateway does not answer in time",
-            ))
-        })
+        self.send(Method::GET, path, None).await
     }
 
-    async fn ask(&self, path: &str) -> Result<Json, Failure> {
+    /// Asks for something to be done; returns what the gateway answers.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+    ) -> Result<Json, Failure> {
+        let body = body.map(Json::to_string).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| Failure::failed("request", error.to_string()))?;
+        timeout(PATIENCE, self.ask(request))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::unreached(
+                    "gateway_unreached",
+                    "the gateway does not answer in time",
+                ))
+            })
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Json, Failure> {
         if let Ok(stream) = UnixStream::connect(self.state.admin_socket()).await {
-            return self.exchange(stream, path).await;
+            return self.exchange(stream, request).await;
         }
         for address in &self.listen {
             let stream = match address.strip_prefix("unix:") {
                 Some(socket) => match UnixStream::connect(socket).await {
-                    Ok(stream) => return self.exchange(stream, path).await,
+                    Ok(stream) => return self.exchange(stream, request).await,
                     Err(_) => continue,
                 },
                 None => TcpStream::connect(reachable(address)).await,
             };
             if let Ok(stream) = stream {
-                return self.exchange(stream, path).await;
+                return self.exchange(stream, request).await;
             }
         }
         let tried = self.state.admin_socket();
@@ -74,7 +94,11 @@ impl Gateway {
         .help("start one: `tollgate serve`"))
     }
 
-    async fn exchange<S>(&self, stream: S, path: &str) -> Result<Json, Failure>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Json, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -92,11 +116,9 @@ impl Gateway {
             .await
             .map_err(|error| broken(&error))?;
         let connection = tokio::spawn(connection);
-        let request = Request::get(path)
-            .header(header::HOST, "localhost")
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| broken(&error))?;
+        let bearer = header::HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| Failure::failed("operator_token", "the operator's token is not text"))?;
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
         let response = sender
             .send_request(request)
             .await
@@ -113,18 +135,24 @@ impl Gateway {
         if status == StatusCode::OK {
             return Ok(document);
         }
+        Err(self.refused(status, &document))
+    }
+
+    /// Says in the gateway's words why it did not do what was asked.
+    fn refused(&self, status: StatusCode, document: &Json) -> Failure {
         let detail = document
             .get("detail")
             .and_then(Json::as_str)
             .unwrap_or("no reason given");
-        Err(
-            Failure::unreached("gateway_refused", format!("the gateway refuses: {detail}")).help(
-                format!(
+        if status == StatusCode::UNAUTHORIZED {
+            let file = self.state.operator_token();
+            return Failure::failed("gateway_refused", format!("the gateway refuses: {detail}"))
+                .help(format!(
                     "the operator's token is read from `{}`",
-                    self.state.operator_token().display()
-                ),
-            ),
-        )
+                    file.display()
+                ));
+        }
+        Failure::failed("gateway_refused", detail)
     }
 }
 

@@ -71,9 +71,24 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
             word("/journal_healthy", "ok", "CANNOT BE WRITTEN")
         ),
     ];
+    lines.extend(halts(status));
     if let Some(Json::String(failure)) = status.pointer("/reload/failure") {
         lines.push("  reload       FAILED; the snapshot above stays in force:".to_owned());
         lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));
     }
     context.output.line(&lines.join("\n"))
+}
+
+/// What the kill switch holds back, a line each.
+fn halts(status: &Json) -> impl Iterator<Item = String> {
+    let halts = status.pointer("/halts").and_then(Json::as_array);
+    halts.into_iter().flatten().map(|halt| {
+        let text = |key: &str| halt.get(key).and_then(Json::as_str).unwrap_or_default();
+        let what = match text("scope") {
+            "all" => "everything".to_owned(),
+            kind => format!("{kind} {}", text("name")),
+        };
+        let line = format!("{what}, since {} by {}", text("since"), text("by"));
+        format!("  HALTED       {}", escape(&line))
+    })
 }

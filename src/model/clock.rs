@@ -5,6 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// RFC 3339 in UTC with exactly three digits of a second, so that text sorts as time does.
+const STAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// Tells the wall-clock time.
 #[derive(Clone)]
@@ -37,6 +43,13 @@ impl Clock {
     #[must_use]
     pub fn utc(&self) -> OffsetDateTime {
         self.now().into()
+    }
+
+    /// Returns the moment as text: RFC 3339, UTC, in milliseconds.
+    #[must_use]
+    pub fn stamp(&self) -> String {
+        // A year that four digits do not hold is the only thing that does not format.
+        self.utc().format(STAMP).unwrap_or_default()
     }
 }
 

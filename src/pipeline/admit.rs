@@ -10,6 +10,7 @@ use http::header::PROXY_AUTHORIZATION;
 use super::Gateway;
 use super::refuse::{Code, Refusal};
 use crate::model::agent::Agent;
+use crate::model::halt::Halt;
 use crate::roster::TokenHash;
 
 /// Longest `Proxy-Authorization` that is looked at, in bytes.
@@ -60,6 +61,27 @@ pub fn again(gateway: &Gateway, pass: Pass) -> Option<Arc<Agent>> {
         .parts
         .roster
         .find(&pass.0, gateway.parts.clock.now())
+}
+
+/// Refuses an agent that the kill switch holds back, alone or with everybody.
+pub(super) fn check_halt(gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {
+    held(gateway.parts.kill_switch.holds_agent(agent.name.as_str()))
+}
+
+/// Refuses a connector that the kill switch holds back.
+pub(super) fn check_connector_halt(gateway: &Gateway, connector: &str) -> Result<(), Refusal> {
+    held(gateway.parts.kill_switch.holds_connector(connector))
+}
+
+/// Says what is halted, not by whom and why: that is for operators.
+fn held(halt: Option<Arc<Halt>>) -> Result<(), Refusal> {
+    match halt {
+        None => Ok(()),
+        Some(halt) => {
+            let detail = format!("An operator has halted {}.", halt.scope);
+            Err(Refusal::because(Code::Killed, detail))
+        }
+    }
 }
 
 struct Presented {

@@ -65,6 +65,8 @@ pub enum Code {
     NoWebSocket,
     /// Plaintext to a host whose connector does not allow it.
     Plaintext,
+    /// An operator holds everything, the agent or the connector back; above every policy.
+    Killed,
     /// Policy says no, or nothing says yes.
     Denied,
     /// Policy wants a human's yes.
@@ -117,6 +119,7 @@ impl Code {
             Self::NoConnector => "no_connector",
             Self::NoWebSocket => "no_websocket",
             Self::Plaintext => "plaintext",
+            Self::Killed => "killed",
             Self::Denied => "denied",
             Self::ApprovalRequired => "approval_required",
             Self::NoCredential => "no_credential",
@@ -154,6 +157,7 @@ impl Code {
             Self::NoConnector
             | Self::NoWebSocket
             | Self::Plaintext
+            | Self::Killed
             | Self::Denied
             | Self::ApprovalRequired
             | Self::NoCredential
@@ -190,6 +194,7 @@ impl Code {
             Self::NoConnector => "No connector covers this address.",
             Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
             Self::Plaintext => "This address is only reached over TLS.",
+            Self::Killed => "An operator has halted this.",
             Self::Denied => "The action is not allowed.",
             Self::ApprovalRequired => {
                 "The action needs a human's approval, which this gateway cannot ask for yet; an operator can permit it."

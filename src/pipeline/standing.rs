@@ -1,11 +1,9 @@
 //! Standing: a permit and what is in force now in; whether the permit still holds out, at once or as soon as it does not.
 //!
-//! INVARIANT: judging again sees what is in force now (snapshot, agents, credentials), never what was in force at the start.
+//! INVARIANT: judging again sees what is in force now (snapshot, agents, credentials, kill switch), never what was in force at the start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::sync::watch;
 
 use super::admit::{self, Pass};
 use super::decide::{Asking, Injection, decide};
@@ -14,19 +12,6 @@ use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
 use crate::connector::Connector;
 use crate::model::agent::Agent;
-
-/// Counts the changes of what decisions depend on, and wakes who waits for one. Clones count together.
-///
-/// Whoever puts something in force (a snapshot, the roster, the keyring) calls [`Changes::tell`] after it.
-#[derive(Debug, Clone, Default)]
-pub struct Changes(Arc<Counter>);
-
-#[derive(Debug, Default)]
-struct Counter {
-    /// Beside the watch, so that a request that only looks takes no lock.
-    count: AtomicU64,
-    told: watch::Sender<u64>,
-}
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
 ///
@@ -63,30 +48,6 @@ pub(super) struct Origin {
     pub(super) request_id: String,
 }
 
-// === impl Changes ===
-
-impl Changes {
-    /// Says that something is in force now that was not before.
-    pub fn tell(&self) {
-        let now = self.0.count.fetch_add(1, Ordering::AcqRel) + 1;
-        // Two that tell at once may come here in either order.
-        self.0.told.send_modify(|told| *told = now.max(*told));
-    }
-
-    /// Returns how many changes there were.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Acquire)
-    }
-
-    /// Waits until there were more changes than `count`.
-    pub async fn after(&self, count: u64) {
-        let mut told = self.0.told.subscribe();
-        // The sender lives as long as `self`, so the wait ends only with the value.
-        let _ = told.wait_for(|told| *told > count).await;
-    }
-}
-
 // === impl Standing ===
 
 impl Standing {
@@ -114,7 +75,7 @@ impl Standing {
     /// policies, agents and credentials in force now, and the connector must still cover the target.
     ///
     /// # Errors
-    /// Why it may not go on: the agent is gone, a policy or permission denies it, its credential is gone, no connector covers it.
+    /// Why it may not go on: the agent is gone, the kill switch holds it back, a policy or permission denies it, its credential is gone, no connector covers it.
     pub fn check(&self, gateway: &Gateway) -> Result<(), Refusal> {
         self.anew(gateway, &self.judged_at, || {
             let agent = self.admit_again(gateway)?;
@@ -122,10 +83,10 @@ impl Standing {
         })
     }
 
-    /// Looks the agent up again if anything has changed since; else it is one atomic load.
+    /// Looks the agent and the kill switch up again if anything has changed since; else it is one atomic load.
     ///
     /// # Errors
-    /// The agent is gone.
+    /// The agent is gone, or the kill switch holds it or the connector back.
     pub fn check_admission(&self, gateway: &Gateway) -> Result<(), Refusal> {
         self.anew(gateway, &self.admitted_at, || {
             self.admit_again(gateway).map(drop)
@@ -179,7 +140,11 @@ impl Standing {
     }
 
     fn admit_again(&self, gateway: &Gateway) -> Result<Arc<Agent>, Refusal> {
-        admit::again(gateway, self.pass).ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))
+        let agent = admit::again(gateway, self.pass)
+            .ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))?;
+        admit::check_halt(gateway, &agent)?;
+        admit::check_connector_halt(gateway, self.connector.id())?;
+        Ok(agent)
     }
 
     fn judge(&self, gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {

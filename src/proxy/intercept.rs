@@ -132,6 +132,7 @@ impl ProxyHttp for Intercept {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        exchange.check_standing(&self.gateway)?;
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
         };

@@ -27,6 +27,18 @@ pub enum StoreError {
         /// Version of ours.
         known: i64,
     },
+    /// Made by an earlier version; `serve` brings it up.
+    #[error(
+        "the store `{path}` has schema version {found}, this tollgate has {known}: `tollgate serve` brings it up"
+    )]
+    Older {
+        /// Which file.
+        path: String,
+        /// Version of its tables.
+        found: i64,
+        /// Version of ours.
+        known: i64,
+    },
     /// SQLite cannot make sense of it.
     #[error("the store `{path}` is damaged ({detail})")]
     Corrupt {

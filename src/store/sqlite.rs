@@ -6,6 +6,7 @@ mod agents;
 mod credentials;
 mod events;
 mod fault;
+mod halts;
 mod meta;
 mod operators;
 mod permissions;
@@ -46,6 +47,12 @@ struct Change<'d> {
 impl Database {
     /// Opens the file, which must be a store of our version.
     pub(super) async fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        let database = Self::at(path, options)?;
+        schema::check(&database).await?;
+        Ok(database)
+    }
+
+    fn at(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let shown = shown(path);
         match std::fs::metadata(path) {
             Ok(found) if found.is_file() => {}
@@ -71,21 +78,20 @@ impl Database {
             .acquire_timeout(options.busy_timeout.saturating_mul(2) + Duration::from_secs(1))
             .max_lifetime(None)
             .connect_lazy_with(settings.clone());
-        let database = Self {
+        Ok(Self {
             path: shown.into(),
             options: settings,
             pool,
-        };
-        schema::check(&database).await?;
-        Ok(database)
+        })
     }
 
-    /// Opens the file, made first where it is missing, and takes the write lock once to see that it can be had.
+    /// Opens the file, made first where it is missing and brought up where it is older, and takes the write lock once to see that it can be had.
     pub(super) async fn create(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         if !path.exists() {
             schema::make(path, options).await?;
         }
-        let database = Self::open(path, options).await?;
+        let database = Self::at(path, options)?;
+        schema::upgrade(&database).await?;
         database
             .begin()
             .await?

@@ -47,6 +47,7 @@ pub struct Metrics {
     policies: IntGauge,
     journal_lag: Gauge,
     journal_events: IntCounter,
+    kill_switch: IntGaugeVec,
 }
 
 /// Counts one more while it lives.
@@ -135,6 +136,10 @@ impl Metrics {
                 &registry,
                 IntCounter::new("journal_events_total", "Events kept")?,
             )?,
+            kill_switch: register(
+                &registry,
+                IntGaugeVec::new(kill_switch_options(), &["scope"])?,
+            )?,
             registry,
         })
     }
@@ -222,6 +227,19 @@ impl Metrics {
         self.journal_lag.set(lag.as_secs_f64());
     }
 
+    /// Takes over what the kill switch holds back, by kind of scope: `all`, `connector`, `agent`.
+    pub fn halts(&self, kinds: impl IntoIterator<Item = &'static str>) {
+        let mut counts = [("all", 0), ("connector", 0), ("agent", 0)];
+        for kind in kinds {
+            for (name, count) in &mut counts {
+                *count += i64::from(*name == kind);
+            }
+        }
+        for (kind, count) in counts {
+            self.kill_switch.with_label_values(&[kind]).set(count);
+        }
+    }
+
     /// Returns everything in the Prometheus text format (`text/plain; version=0.0.4`).
     #[must_use]
     pub fn render(&self) -> String {
@@ -281,6 +299,13 @@ fn stage_histogram(
         .buckets(OVERHEADS.to_vec());
     let stages = register(registry, HistogramVec::new(options, &["stage"])?)?;
     Ok(Stage::ALL.map(|stage| stages.with_label_values(&[stage.as_str()])))
+}
+
+fn kill_switch_options() -> Opts {
+    Opts::new(
+        "kill_switch_active",
+        "What operators hold back, by kind of scope",
+    )
 }
 
 fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {

@@ -8,7 +8,15 @@ use std::path::{Path, PathBuf};
 const LADDER: &[(&str, &[&str])] = &[
     (
         "admin",
-        &["audit", "config", "model", "roster", "store", "telemetry"],
+        &[
+            "audit",
+            "config",
+            "kill_switch",
+            "model",
+            "roster",
+            "store",
+            "telemetry",
+        ],
     ),
     ("proxy", &["config", "model", "pipeline", "telemetry"]),
     (
@@ -30,6 +38,7 @@ const LADDER: &[(&str, &[&str])] = &[
             "auth",
             "connector",
             "egress",
+            "kill_switch",
             "model",
             "policy",
             "roster",
@@ -46,6 +55,7 @@ const LADDER: &[(&str, &[&str])] = &[
     ("policy", &["config", "expression", "model"]),
     ("audit", &["model", "store"]),
     ("vault", &["model", "store"]),
+    ("kill_switch", &["model"]),
     ("roster", &["model"]),
     ("egress", &["config", "model"]),
     ("auth", &["config", "model"]),

@@ -12,6 +12,7 @@
     reason = "a table of cases is read from top to bottom"
 )]
 
+mod admin;
 mod architecture;
 mod attacks;
 mod audit;
@@ -21,6 +22,7 @@ mod config;
 mod connector;
 mod egress;
 mod expression;
+mod kill_switch;
 mod pipeline;
 mod policy;
 mod proxy;

@@ -175,9 +175,34 @@ async fn refuses_a_store_of_a_later_version() {
         StoreError::Newer {
             path: place.file().display().to_string(),
             found: 7,
-            known: 1
+            known: 2
         }
     );
+}
+
+#[tokio::test]
+async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    store.add_agent(&agent("devops", 1)).await.unwrap();
+    store.close().await;
+    let mut raw = place.raw().await;
+    sqlx::raw_sql("DROP TABLE halt; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let error = Store::open(&place.url).await.unwrap_err();
+    let older = StoreError::Older {
+        path: place.file().display().to_string(),
+        found: 1,
+        known: 2,
+    };
+    assert_eq!(error, older);
+    let store = Store::create(&place.url).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [agent("devops", 1)]);
+    assert_eq!(store.halts().await.unwrap(), []);
+    store.close().await;
+    assert!(Store::open(&place.url).await.is_ok());
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ fn counts_under_the_names_of_the_contract() {
         policies: 2,
     });
     metrics.reloaded(Reload::Kept);
+    metrics.halts(["agent", "agent", "all"]);
     let (tunnel, exchange) = (metrics.tunnel(), metrics.exchange());
     drop(exchange);
     let text = metrics.render();
@@ -42,6 +43,9 @@ fn counts_under_the_names_of_the_contract() {
         "tollgate_snapshot_connectors 3",
         "tollgate_snapshot_routes 60",
         "tollgate_snapshot_policies 2",
+        r#"tollgate_kill_switch_active{scope="agent"} 2"#,
+        r#"tollgate_kill_switch_active{scope="all"} 1"#,
+        r#"tollgate_kill_switch_active{scope="connector"} 0"#,
         "tollgate_journal_events_total 3",
         "tollgate_journal_lag_seconds 0.25",
         &format!(

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::admin::Operator;
 use crate::auth::Scheme;
 use crate::cli::workspace::Workspace;
 use crate::config::diagnostic::{Diagnostic, Report};
@@ -15,8 +16,8 @@ use crate::model::secret::Secret;
 use crate::roster::{Entry, TokenHash};
 use crate::vault::{Draft, Sealer};
 
-/// An operator's name and the hash of the token.
-pub(super) type OperatorToken = (String, TokenHash);
+/// An operator and the hash of the token.
+pub(super) type OperatorToken = (Operator, TokenHash);
 
 /// Returns the entries of declared agents that have a token.
 pub(super) fn entries(workspace: &Workspace) -> Vec<Entry> {
@@ -34,7 +35,12 @@ pub(super) fn entries(workspace: &Workspace) -> Vec<Entry> {
 /// Returns the declared operators that have a token.
 pub(super) fn operators(workspace: &Workspace) -> Vec<OperatorToken> {
     let operator = |declared: &crate::config::DeclaredOperator| {
-        Some((declared.name.clone(), hash(declared.token.as_ref()?)?))
+        let operator = Operator {
+            name: declared.name.clone(),
+            role: declared.role,
+            groups: declared.groups.clone(),
+        };
+        Some((operator, hash(declared.token.as_ref()?)?))
     };
     workspace
         .config()

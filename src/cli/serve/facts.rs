@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::admin::{Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status};
+use crate::admin::{Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status};
 use crate::audit::Journal;
 use crate::cli::workspace::{Workspace, listen_text};
+use crate::model::clock::Clock;
+use crate::model::halt::Scope;
 use crate::proxy::Proxy;
 use crate::snapshot::Current;
 use crate::telemetry::metrics::Metrics;
@@ -23,6 +25,7 @@ pub(super) struct Sources {
     pub(super) journal: Journal,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: String,
+    pub(super) clock: Clock,
 }
 
 /// Returns the facts.
@@ -42,6 +45,20 @@ pub(super) fn of(sources: Sources) -> Facts {
         readiness: Arc::new(move || ready.readiness()),
         status: Arc::new(move || status.status()),
         metrics: Arc::new(move || metrics.metrics()),
+        controls: controls(&sources),
+    }
+}
+
+fn controls(sources: &Arc<Sources>) -> Controls {
+    let live = &sources.live;
+    let knows = Arc::clone(sources);
+    Controls {
+        kill_switch: Arc::clone(&live.kill_switch),
+        changes: live.changes.clone(),
+        store: live.store.clone(),
+        journal: sources.journal.clone(),
+        clock: sources.clock.clone(),
+        knows: Arc::new(move |scope| knows.knows(scope)),
     }
 }
 
@@ -86,11 +103,33 @@ impl Sources {
             draining: readiness.draining,
             journal_healthy: readiness.journal_healthy,
             reload: readiness.reload,
+            halts: self.live.kill_switch.list(),
             exchanges_active: self.proxy.drain_state().exchanges_active(),
         }
     }
 
+    fn knows(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Connector(id) => self.current.snapshot().catalog().get(id).is_some(),
+            // An agent without a living token is known too: it may get one.
+            Scope::Agent(name) => self
+                .live
+                .workspace
+                .agents(Some(&self.live.view.load()))
+                .iter()
+                .any(|agent| agent.name.as_str() == name),
+        }
+    }
+
     fn metrics(&self) -> String {
+        self.metrics.halts(
+            self.live
+                .kill_switch
+                .list()
+                .iter()
+                .map(|halt| halt.scope.kind()),
+        );
         self.metrics.render()
     }
 }

@@ -1,4 +1,4 @@
-//! What changes while the gateway runs: agents, credentials, operators and permissions of the store, and the files.
+//! What changes while the gateway runs: agents, credentials, operators, halts and permissions of the store, and the files.
 //!
 //! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
 
@@ -13,14 +13,17 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 use super::declared::OperatorToken;
+use crate::admin::Operator;
 use crate::cli::workspace::{StoreView, Workspace};
+use crate::config::Role;
+use crate::kill_switch::KillSwitch;
 use crate::model::agent::{Agent, AgentName};
+use crate::model::changes::Changes;
 use crate::model::credential::SealedCredential;
-use crate::pipeline::standing::Changes;
 use crate::roster::{Entry, Roster, TokenHash};
 use crate::snapshot::reload::Reloader;
 use crate::snapshot::watch::Watch;
-use crate::store::Store;
+use crate::store::{Store, StoredOperator};
 use crate::vault::Keyring;
 
 /// How often the store is asked whether something has changed.
@@ -73,6 +76,7 @@ pub(super) struct Live {
     pub(super) store: Store,
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) kill_switch: Arc<KillSwitch>,
     pub(super) declared: Declared,
     pub(super) reloader: Reloader,
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
@@ -107,7 +111,7 @@ impl Live {
         }
     }
 
-    /// Puts agents, credentials and operators in force; permissions come with the next snapshot.
+    /// Puts agents, credentials, operators and halts in force; permissions come with the next snapshot.
     pub(super) fn apply(&self, view: StoreView) {
         let mut entries = self.declared.entries.clone();
         entries.extend(stored_entries(&view));
@@ -130,9 +134,10 @@ impl Live {
         operators.extend(
             view.operators
                 .iter()
-                .map(|operator| (operator.name.clone(), TokenHash(operator.token_hash))),
+                .map(|operator| (known(operator), TokenHash(operator.token_hash))),
         );
         self.operators.store(Arc::new(operators));
+        self.kill_switch.replace(&view.halts);
         self.view.store(Arc::new(view));
         self.changes.tell();
     }
@@ -156,14 +161,14 @@ impl Live {
     }
 
     /// Returns whose operator token this is; every known one is compared, in constant time.
-    pub(super) fn operator(&self, token: &str) -> Option<String> {
+    pub(super) fn operator(&self, token: &str) -> Option<Operator> {
         let TokenHash(presented) = TokenHash::of(token);
         let operators = self.operators.load();
         let fits = |(_, TokenHash(hash)): &&OperatorToken| bool::from(hash.ct_eq(&presented));
         operators
             .iter()
             .filter(fits)
-            .map(|(name, _)| name.clone())
+            .map(|(operator, _)| operator.clone())
             .next_back()
     }
 
@@ -177,6 +182,15 @@ impl Live {
             (None, None) | (Some(_), Some(_)) => {}
         }
         *last = trouble;
+    }
+}
+
+/// A role that is none of ours may only look.
+fn known(stored: &StoredOperator) -> Operator {
+    Operator {
+        name: stored.name.clone(),
+        role: Role::of(&stored.role).unwrap_or(Role::Viewer),
+        groups: stored.groups.iter().cloned().collect(),
     }
 }
 

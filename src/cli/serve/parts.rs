@@ -20,8 +20,9 @@ use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure};
 use crate::config::{self, EgressAllow, Limits};
 use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
+use crate::kill_switch::KillSwitch;
+use crate::model::changes::Changes;
 use crate::pipeline::collect::Bounds;
-use crate::pipeline::standing::Changes;
 use crate::pipeline::{Gateway, Parts};
 use crate::proxy::{Proxy, ProxyParts, Timeouts, merge_roots};
 use crate::roster::Roster;
@@ -57,6 +58,7 @@ pub(super) async fn compose(
     let gateway = Arc::new(Gateway::new(Parts {
         current: Arc::clone(&current),
         roster: Arc::clone(&live.roster),
+        kill_switch: Arc::clone(&live.kill_switch),
         keyring: Arc::clone(&live.keyring),
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
@@ -89,6 +91,7 @@ pub(super) async fn compose(
         journal: journal.clone(),
         metrics,
         started_at,
+        clock: context.world.clock.clone(),
     });
     Ok(Running {
         proxy,
@@ -127,6 +130,7 @@ async fn live(
         store: prepared.store.clone(),
         roster: Arc::new(Roster::default()),
         keyring: Arc::new(Keyring::default()),
+        kill_switch: Arc::new(KillSwitch::default()),
         declared: Declared {
             entries: declared::entries(workspace),
             credentials,

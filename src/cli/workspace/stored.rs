@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::config::diagnostic::Source;
 use crate::model::agent::{Agent, AgentName};
 use crate::model::credential::SealedCredential;
+use crate::model::halt::Halt;
 use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredPermission};
 
 /// Everything of the store that the gateway decides by.
@@ -19,6 +20,7 @@ pub(in crate::cli) struct StoreView {
     pub(in crate::cli) operators: Vec<StoredOperator>,
     pub(in crate::cli) permissions: Vec<StoredPermission>,
     pub(in crate::cli) credentials: Vec<SealedCredential>,
+    pub(in crate::cli) halts: Vec<Halt>,
 }
 
 impl StoreView {
@@ -30,6 +32,7 @@ impl StoreView {
             operators: store.operators().await?,
             permissions: store.permissions().await?,
             credentials: store.credentials().await?,
+            halts: store.halts().await?,
         })
     }
 
@@ -88,6 +91,7 @@ impl From<StoreError> for Failure {
             | StoreError::BadUrl(_)
             | StoreError::Foreign(_)
             | StoreError::Newer { .. }
+            | StoreError::Older { .. }
             | StoreError::Corrupt { .. }
             | StoreError::ReadOnly(_)
             | StoreError::Full(_)

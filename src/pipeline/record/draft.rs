@@ -1,15 +1,9 @@
 //! Draft: the columns and the fields of an event in, the event with its id and time out.
 
 use serde_json::{Map, Value as Json};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
 use crate::model::event::{Event, EventKind};
 use crate::pipeline::Gateway;
-
-/// RFC 3339 in UTC with exactly three digits of a second, so that text sorts as time does.
-const TIME: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// The columns of an event that is about to be made.
 pub(super) struct Draft<'a> {
@@ -24,7 +18,7 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     pub(super) fn event(&self, gateway: &Gateway, mut body: Map<String, Json>) -> Event {
         let id = gateway.request_id();
-        let time = gateway.parts.clock.utc().format(TIME).unwrap_or_default();
+        let time = gateway.parts.clock.stamp();
         body.insert("v".into(), 1.into());
         body.insert("id".into(), id.as_str().into());
         body.insert("kind".into(), self.kind.as_str().into());

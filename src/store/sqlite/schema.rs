@@ -1,6 +1,7 @@
-//! The tables: an empty place in, a store of the current version out, in one step.
+//! The tables: an empty place or an older store in, a store of the current version out, in one step.
 //!
-//! INVARIANT: a file at the store's path has all tables, since it is filled under another name and then linked there.
+//! INVARIANT: a file at the store's path has all tables of one version: a new one is filled under another name and then linked
+//! there, an older one is brought up in one transaction.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -11,10 +12,13 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::{Database, fault, settings, shown};
 use crate::store::{StoreError, StoreOptions};
 
-/// Version of the tables below.
-const VERSION: i64 = 1;
+/// What each version adds; a store of version n has the first n. Steps are only ever added at the end.
+const STEPS: [&str; 2] = [FIRST, HALTS];
 
-const TABLES: &str = "
+/// Version of the tables below.
+const VERSION: i64 = STEPS.len() as i64;
+
+const FIRST: &str = "
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -71,8 +75,61 @@ CREATE INDEX event_time ON event (time);
 INSERT INTO meta (key, value) VALUES ('revision', '0');
 ";
 
-/// Checks that a file is a store and that we know its version.
+const HALTS: &str = "
+CREATE TABLE halt (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Checks that a file is a store of our version.
 pub(super) async fn check(database: &Database) -> Result<(), StoreError> {
+    let found = version(database).await?;
+    if found < VERSION {
+        return Err(StoreError::Older {
+            path: database.path.to_string(),
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Brings a store of an older version up to ours.
+pub(super) async fn upgrade(database: &Database) -> Result<(), StoreError> {
+    if version(database).await? == VERSION {
+        return Ok(());
+    }
+    let mut transaction = database.begin().await?;
+    // Another process may have been faster, so what counts is read under the lock.
+    let found: String = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_version'")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(|error| database.fault(&error))?;
+    let done = found.parse().unwrap_or(usize::MAX);
+    for step in STEPS.iter().skip(done) {
+        sqlx::raw_sql(*step)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| database.fault(&error))?;
+    }
+    sqlx::query("UPDATE meta SET value = ? WHERE key = 'schema_version'")
+        .bind(VERSION.to_string())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| database.fault(&error))?;
+    transaction
+        .commit()
+        .await
+        .map_err(|error| database.fault(&error))
+}
+
+/// Returns the version of a store's tables, which is not newer than ours.
+async fn version(database: &Database) -> Result<i64, StoreError> {
     let foreign = || StoreError::Foreign(database.path.to_string());
     let tables: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'",
@@ -92,10 +149,10 @@ pub(super) async fn check(database: &Database) -> Result<(), StoreError> {
             known: VERSION,
         });
     }
-    if found < VERSION {
+    if found < 1 {
         return Err(foreign());
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Makes a store where there is nothing; when another process is faster, its store stays.
@@ -131,7 +188,9 @@ pub(super) async fn make(path: &Path, options: StoreOptions) -> Result<(), Store
 async fn fill(path: &Path, options: StoreOptions) -> Result<(), sqlx::Error> {
     let mut connection = settings(path, options).connect().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
+    for step in STEPS {
+        sqlx::raw_sql(step).execute(&mut *transaction).await?;
+    }
     sqlx::query("INSERT INTO meta (key, value) VALUES ('schema_version', ?)")
         .bind(VERSION.to_string())
         .execute(&mut *transaction)

@@ -10,13 +10,14 @@ use http::{HeaderMap, HeaderValue, Method};
 use tollgate::audit::{Durability, Journal};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, SystemLookup};
+use tollgate::kill_switch::KillSwitch;
 use tollgate::model::agent::{Agent, AgentName};
+use tollgate::model::changes::Changes;
 use tollgate::model::clock::Clock;
 use tollgate::model::target::Authority;
 use tollgate::pipeline::collect::Bounds;
 use tollgate::pipeline::record::Ticket;
 use tollgate::pipeline::refuse::Refusal;
-use tollgate::pipeline::standing::Changes;
 use tollgate::pipeline::{BodyFault, BodyReader, Gateway, Head, Parts, Permit, judge};
 use tollgate::roster::{Entry, Roster, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
@@ -76,6 +77,7 @@ impl Rig {
             gateway: Arc::new(Gateway::new(Parts {
                 current: Arc::new(Current::new(snapshot(CONNECTOR, policy))),
                 roster: Arc::new(Roster::default()),
+                kill_switch: Arc::new(KillSwitch::default()),
                 keyring: Arc::new(Keyring::default()),
                 opener: tollgate::vault::Opener::new(&master(1)),
                 journal: Journal::start(store.clone(), Durability::Strict),

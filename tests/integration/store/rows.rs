@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use tollgate::model::halt::{Halt, Scope};
 use tollgate::store::{Store, StoreError, StoredOperator, StoredToken};
 
 use super::{Place, agent};
@@ -207,5 +208,52 @@ async fn a_row_that_does_not_read_is_named() {
     assert_eq!(
         error,
         "row `revision` of table `meta` does not read: `value` is not a number"
+    );
+}
+
+#[tokio::test]
+async fn a_halt_stays_until_it_is_removed() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let halt = |scope, by: &str, reason: Option<&str>| Halt {
+        scope,
+        since: "2026-01-01T00:00:00.000Z".to_owned(),
+        by: by.to_owned(),
+        reason: reason.map(str::to_owned),
+    };
+    let (all, agent) = (Scope::All, Scope::Agent("ci".to_owned()));
+    let before = store.revision().await.unwrap();
+    store
+        .put_halt(&halt(agent.clone(), "ada", Some("leaked")))
+        .await
+        .unwrap();
+    store
+        .put_halt(&halt(all.clone(), "ada", None))
+        .await
+        .unwrap();
+    // The same scope again replaces it.
+    store
+        .put_halt(&halt(all.clone(), "bob", None))
+        .await
+        .unwrap();
+    let kept = [
+        halt(agent.clone(), "ada", Some("leaked")),
+        halt(all.clone(), "bob", None),
+    ];
+    assert_eq!(store.halts().await.unwrap(), kept);
+    assert!(store.remove_halt(&agent).await.unwrap());
+    assert!(!store.remove_halt(&agent).await.unwrap());
+    assert_eq!(store.halts().await.unwrap(), [halt(all, "bob", None)]);
+    assert!(store.revision().await.unwrap() > before + 3);
+
+    let mut raw = place.raw().await;
+    sqlx::query("UPDATE halt SET scope = 'everybody'")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let error = store.halts().await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::BadRow { table: "halt", .. }),
+        "{error}"
     );
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tollgate::cli::{Serving, World};
@@ -29,6 +30,7 @@ pub(crate) struct Builder {
     ca_files: Vec<String>,
     credentials: String,
     agents: String,
+    operators: String,
     settings: String,
     listen: Vec<String>,
 }
@@ -54,6 +56,7 @@ impl Builder {
             ca_files: Vec::new(),
             credentials: String::new(),
             agents: String::new(),
+            operators: String::new(),
             settings: String::new(),
             listen: vec!["127.0.0.1:0".to_owned()],
         };
@@ -129,6 +132,17 @@ impl Builder {
         self.file(&file, token)
     }
 
+    /// Declares an operator.
+    pub(crate) fn operator(mut self, name: &str, role: &str, token: &str) -> Self {
+        let file = format!("secrets/operator-{name}");
+        writeln!(
+            self.operators,
+            "  - {{ name: {name}, role: {role}, token: {{ file: {file} }} }}"
+        )
+        .unwrap();
+        self.file(&file, token)
+    }
+
     /// Lets agents connect at another place too, as `proxy.listen` has it.
     pub(crate) fn listen(mut self, place: &str) -> Self {
         self.listen.push(place.to_owned());
@@ -153,19 +167,7 @@ impl Builder {
     pub(crate) async fn try_start(self) -> Result<Gateway, String> {
         let config = self.directory.path().join("tollgate.yaml");
         std::fs::write(&config, self.config()).unwrap();
-        let serving = Serving::start(world(self.directory.path()), Some(config)).await?;
-        let ca_pem = std::fs::read_to_string(self.directory.path().join("state/ca.pem")).unwrap();
-        let agent = Agent {
-            proxy: serving.addresses().proxy[0],
-            name: "ci".into(),
-            token: TOKEN.into(),
-            ca_pem,
-        };
-        Ok(Gateway {
-            serving: Some(serving),
-            agent,
-            directory: self.directory,
-        })
+        serve(self.directory).await
     }
 
     fn config(&self) -> String {
@@ -183,6 +185,9 @@ impl Builder {
             }
         }
         writeln!(text, "agents:\n{}", self.agents).unwrap();
+        if !self.operators.is_empty() {
+            writeln!(text, "operators:\n{}", self.operators).unwrap();
+        }
         if !self.credentials.is_empty() {
             writeln!(text, "credentials:\n{}", self.credentials).unwrap();
         }
@@ -200,7 +205,74 @@ impl Builder {
     }
 }
 
+/// Starts the real gateway on what lies in a directory.
+async fn serve(directory: tempfile::TempDir) -> Result<Gateway, String> {
+    let config = directory.path().join("tollgate.yaml");
+    let serving = Serving::start(world(directory.path()), Some(config)).await?;
+    let ca_pem = std::fs::read_to_string(directory.path().join("state/ca.pem")).unwrap();
+    let agent = Agent {
+        proxy: serving.addresses().proxy[0],
+        name: "ci".into(),
+        token: TOKEN.into(),
+        ca_pem,
+    };
+    Ok(Gateway {
+        serving: Some(serving),
+        agent,
+        directory,
+    })
+}
+
 impl Gateway {
+    /// Ends it and starts another one on the same state and files.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop(PATIENCE).await.unwrap();
+        serve(self.directory).await.unwrap()
+    }
+
+    /// Calls the admin side as operator `local`; returns status and document.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: &Json) -> (u16, Json) {
+        let token = std::fs::read_to_string(self.path("state/operator.token")).unwrap();
+        self.admin_as(token.trim(), method, path, body).await
+    }
+
+    /// Calls the admin side with any token.
+    pub(crate) async fn admin_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: &Json,
+    ) -> (u16, Json) {
+        let url = format!("http://{}{path}", self.serving().addresses().admin[0]);
+        let request = client().request(method, url).bearer_auth(token);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Returns what Prometheus would read.
+    pub(crate) async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.serving().addresses().metrics[0]);
+        client()
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    }
+
+    /// Waits until there are so many records of changes, and returns them, oldest first.
+    pub(crate) async fn changed(&self, count: usize) -> Vec<Json> {
+        self.events("changed", count).await
+    }
+
     /// Returns the running gateway.
     pub(crate) fn serving(&self) -> &Serving {
         self.serving.as_ref().expect("the gateway has been stopped")
@@ -267,6 +339,15 @@ impl Gateway {
         store.close().await;
         events.unwrap_or_else(|_| panic!("fewer than {count} records of `{kind}`"))
     }
+}
+
+/// A client without a proxy.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
 }
 
 /// Surroundings without an environment, so that nothing of the machine changes a test.

@@ -1,0 +1,48 @@
+//! What the admin side may change, and how a change is kept: in force first, then in the store, then in the journal.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::audit::{Change, Journal};
+use crate::kill_switch::KillSwitch;
+use crate::model::changes::Changes;
+use crate::model::clock::Clock;
+use crate::model::halt::Scope;
+use crate::store::Store;
+
+/// Tells whether there is a connector or an agent of this name.
+pub type Knows = Arc<dyn Fn(&Scope) -> bool + Send + Sync>;
+
+/// The parts of the running gateway that operators change.
+pub struct Controls {
+    /// What is halted.
+    pub kill_switch: Arc<KillSwitch>,
+    /// Told after a change, so that what is open is judged again.
+    pub changes: Changes,
+    /// Where changes outlive a restart.
+    pub store: Store,
+    /// Where changes are recorded.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Clock,
+    /// A halt of what does not exist would look like one that works.
+    pub knows: Knows,
+}
+
+impl Controls {
+    /// Records a change. It is made already and stands, so a failure is logged and no more.
+    pub(super) async fn record(&self, change: Change<'_>) {
+        let what = change.what;
+        if let Err(error) = self.journal.append(change.event(&self.clock)).await {
+            tracing::error!(what, %error, "a change is not in the journal");
+        }
+    }
+}
+
+impl fmt::Debug for Controls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controls")
+            .field("kill_switch", &self.kill_switch)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! `kill`: everything, a connector or an agent halted at once, or let go; through the running gateway, or else in its store.
+//!
+//! A gateway that runs but refuses is not gone around: only where none answers is the store written, for the next one to start
+//! with (and for others on the same store, within a moment).
+
+use http::Method;
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use super::args::{KillCommand, KillScope};
+use super::change::note_change;
+use super::failure::{Exit, Failure, Outcome};
+use super::table::Table;
+use super::workspace::{StoreView, Workspace};
+use crate::model::halt::{Halt, Scope};
+use crate::model::show::escape;
+use crate::store::Store;
+
+pub(super) async fn run(context: &Context, command: KillCommand) -> Outcome {
+    match command {
+        KillCommand::On { scope, reason } => on(context, scope.scope(), reason).await,
+        KillCommand::Off { scope } => off(context, scope.scope()).await,
+        KillCommand::Status { scope } => {
+            status(context, scope.is_given().then(|| scope.scope())).await
+        }
+    }
+}
+
+impl KillScope {
+    fn scope(self) -> Scope {
+        match (self.connector, self.agent) {
+            (Some(connector), _) => Scope::Connector(connector),
+            (None, Some(agent)) => Scope::Agent(agent),
+            (None, None) => Scope::All,
+        }
+    }
+
+    fn is_given(&self) -> bool {
+        self.connector.is_some() || self.agent.is_some()
+    }
+}
+
+async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let wish = json!({ "reason": reason });
+    match workspace
+        .gateway()
+        .send(Method::PUT, &path(&scope), Some(&wish))
+        .await
+    {
+        Ok(halt) => {
+            told(context, &halt, &format!("{scope} is halted"))?;
+            return Ok(Exit::Done);
+        }
+        Err(failure) if failure.is_unreached() => {}
+        Err(failure) => return Err(failure),
+    }
+    let store = workspace.open_store().await?;
+    let view = StoreView::read(&store).await?;
+    if !exists(&workspace, &view, &scope)? {
+        return Err(Failure::failed("not_found", format!("there is no {scope}")));
+    }
+    let halt = Halt {
+        scope,
+        since: context.world.clock.stamp(),
+        by: context.world.variable("USER").unwrap_or("local").to_owned(),
+        reason,
+    };
+    store.put_halt(&halt).await?;
+    note_change(context, &store, "kill.on", &halt.scope.to_string()).await;
+    let text = format!(
+        "{} is halted in the store; no gateway answered, but one that runs on this store obeys within a moment",
+        halt.scope
+    );
+    told(context, &json!(halt), &text)?;
+    Ok(Exit::Done)
+}
+
+async fn off(context: &Context, scope: Scope) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let gateway = workspace.gateway();
+    let lifted = match gateway.send(Method::DELETE, &path(&scope), None).await {
+        Ok(answer) => answer,
+        Err(failure) if failure.is_unreached() => {
+            let store = workspace.open_store().await?;
+            let lifted = lift_stored(context, &store, &scope).await?;
+            json!({ "scope": scope.kind(), "name": scope.name(), "lifted": lifted })
+        }
+        Err(failure) => return Err(failure),
+    };
+    let was_halted = lifted.get("lifted").and_then(Json::as_bool) == Some(true);
+    let text = if was_halted {
+        format!("{scope} is let go")
+    } else {
+        format!("{scope} was not halted")
+    };
+    told(context, &lifted, &text)?;
+    Ok(Exit::Done)
+}
+
+async fn lift_stored(context: &Context, store: &Store, scope: &Scope) -> Result<bool, Failure> {
+    let lifted = store.remove_halt(scope).await?;
+    if lifted {
+        note_change(context, store, "kill.off", &scope.to_string()).await;
+    }
+    Ok(lifted)
+}
+
+async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let document = match workspace.gateway().get("/api/v1/kill-switch").await {
+        Ok(document) => document,
+        Err(failure) if failure.is_unreached() => {
+            let store = workspace.open_store().await?;
+            json!({ "halts": store.halts().await? })
+        }
+        Err(failure) => return Err(failure),
+    };
+    let asked = |halt: &&Json| {
+        scope.as_ref().is_none_or(|scope| {
+            let is = |key: &str, wanted: &str| {
+                halt.get(key).and_then(Json::as_str).unwrap_or_default() == wanted
+            };
+            is("scope", scope.kind()) && is("name", scope.name())
+        })
+    };
+    let halts = document
+        .get("halts")
+        .and_then(Json::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let halts: Vec<&Json> = halts.iter().filter(asked).collect();
+    if context.output.is_json() {
+        context.output.document(&json!({ "halts": halts }))?;
+        return Ok(Exit::Done);
+    }
+    if halts.is_empty() {
+        context.output.line("nothing is halted")?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(["SCOPE", "NAME", "SINCE", "BY", "REASON"]);
+    for halt in halts {
+        let text = |key: &str| halt.get(key).and_then(Json::as_str).unwrap_or_default();
+        table.row([
+            text("scope"),
+            text("name"),
+            text("since"),
+            text("by"),
+            text("reason"),
+        ]);
+    }
+    table.print(&context.output)?;
+    Ok(Exit::Done)
+}
+
+/// A misspelt name would look as if something were halted.
+fn exists(workspace: &Workspace, view: &StoreView, scope: &Scope) -> Result<bool, Failure> {
+    Ok(match scope {
+        Scope::All => true,
+        Scope::Connector(id) => workspace.catalog()?.get(id).is_some(),
+        Scope::Agent(name) => workspace
+            .agents(Some(view))
+            .iter()
+            .any(|agent| agent.name.as_str() == name),
+    })
+}
+
+fn path(scope: &Scope) -> String {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    let name = utf8_percent_encode(scope.name(), NON_ALPHANUMERIC);
+    match scope {
+        Scope::All => "/api/v1/kill-switch/all".to_owned(),
+        Scope::Connector(_) | Scope::Agent(_) => {
+            format!("/api/v1/kill-switch/{}/{name}", scope.kind())
+        }
+    }
+}
+
+fn told(context: &Context, document: &Json, text: &str) -> Result<(), Failure> {
+    if context.output.is_json() {
+        context.output.document(document)
+    } else {
+        context.output.line(&escape(text))
+    }
+}

@@ -1,0 +1,3 @@
+//! The admin side from outside: who may do what, and what it does.
+
+mod kill_switch;
