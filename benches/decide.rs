@@ -61,6 +61,7 @@ fn measure(criterion: &mut Criterion, group: &str, text: impl Fn(usize) -> Strin
     });
     let name = ActionName::parse("jira.r0.delete").unwrap();
     let action = Action {
+        template: None,
         name,
         risk: Risk::High,
         special: false,

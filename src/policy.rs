@@ -20,6 +20,7 @@ use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::credential::CredentialId;
 use crate::model::target::Target;
+use crate::model::template::NameTemplate;
 use crate::model::vocabulary::Vocabulary;
 
 pub use decide::combine;
@@ -60,6 +61,8 @@ pub struct PolicySet {
     compiled: compile::Compiled,
     /// By full name of every action that is known at load, so that what is for other actions costs nothing.
     index: HashMap<String, decide::Concern>,
+    /// For names that requests make: what can be for one of them at all.
+    nearby: HashMap<NameTemplate, decide::Nearby>,
 }
 
 /// What a decision is about.
@@ -108,6 +111,7 @@ impl PolicySet {
         let mut set = Self {
             compiled: compile::compile(sources, vocabulary, report),
             index: HashMap::new(),
+            nearby: HashMap::new(),
         };
         set.index = vocabulary
             .actions
@@ -118,6 +122,11 @@ impl PolicySet {
                     set.concern(name.as_str(), shape.special),
                 )
             })
+            .collect();
+        set.nearby = vocabulary
+            .templates
+            .keys()
+            .map(|template| (template.clone(), set.near(template)))
             .collect();
         set
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::template::NameTemplate;
 use super::value::Value;
 
 /// How much harm an action can do; ordered.
@@ -197,6 +198,16 @@ impl<'a> IntoIterator for &'a Parameters {
     }
 }
 
+impl Action {
+    /// Returns the name under which it is counted: labels of metrics are a closed set, so a made name counts as its template.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.template
+            .as_ref()
+            .map_or_else(|| self.name.as_str(), NameTemplate::as_str)
+    }
+}
+
 /// One thing that a request does. A request can be several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
@@ -210,4 +221,6 @@ pub struct Action {
     pub params: Parameters,
     /// The sentence for people, filled in: `create Bug in OPS`.
     pub summary: Option<String>,
+    /// What the name was made by, where the request says it.
+    pub template: Option<NameTemplate>,
 }

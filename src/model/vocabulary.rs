@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{ActionName, Risk};
+use super::glob::Glob;
+use super::template::NameTemplate;
 use super::value::ValueType;
 
 /// Everything that a policy file can refer to.
@@ -10,6 +12,8 @@ use super::value::ValueType;
 pub struct Vocabulary {
     /// By full name; also `<connector>.unknown`.
     pub actions: BTreeMap<ActionName, ActionShape>,
+    /// Actions whose names are made of what a request says.
+    pub templates: BTreeMap<NameTemplate, ActionShape>,
     /// Ids of connectors.
     pub connectors: BTreeSet<String>,
     /// Agent name to labels, declared and, where the store is at hand, stored.
@@ -21,6 +25,35 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// Returns what is known of an action, whether its name is fixed or made.
+    #[must_use]
+    pub fn shape(&self, name: &ActionName) -> Option<&ActionShape> {
+        let mut templates = self.templates.iter();
+        self.actions.get(name).or_else(|| {
+            let made = templates.find(|(template, _)| template.accepts(name.as_str()));
+            made.map(|(_, shape)| shape)
+        })
+    }
+
+    /// Returns the template that can make a name which no action has.
+    #[must_use]
+    pub fn template(&self, name: &ActionName) -> Option<&NameTemplate> {
+        let fixed = self.actions.contains_key(name);
+        let mut templates = self.templates.keys().filter(|_| !fixed);
+        templates.find(|template| template.accepts(name.as_str()))
+    }
+
+    /// Returns whether a glob matches an action that is, or can be made.
+    #[must_use]
+    pub fn has_match(&self, glob: &Glob) -> bool {
+        let mut names = self.actions.keys();
+        names.any(|name| glob.matches(name.as_str()))
+            || self
+                .templates
+                .keys()
+                .any(|template| template.overlaps(glob))
+    }
+
     /// Returns whether `agents` are all that there are; without the store at hand, others may be in it.
     #[must_use]
     pub fn agents_are_complete(&self) -> bool {

@@ -37,7 +37,8 @@ pub(super) struct Trail {
     request_id: String,
     agent: String,
     connector: String,
-    actions: Vec<(String, &'static str)>,
+    /// Name, and what it is counted as.
+    actions: Vec<(String, String)>,
     body: Map<String, Json>,
 }
 
@@ -126,7 +127,7 @@ impl Trail {
         self.actions = collected
             .actions
             .iter()
-            .map(|action| (action.name.to_string(), action.risk.as_str()))
+            .map(|action| (action.name.to_string(), action.label().to_owned()))
             .collect();
     }
 
@@ -195,7 +196,7 @@ impl Trail {
     }
 
     fn count(&self, decision: &'static str) {
-        for (action, _) in &self.actions {
+        for (_, action) in &self.actions {
             self.gateway
                 .parts
                 .metrics

@@ -8,6 +8,7 @@ use super::selector::Pattern;
 use crate::config::yaml::At;
 use crate::expression::{Draft, ExpressionError, Program};
 use crate::model::action::ActionName;
+use crate::model::template::NameTemplate;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::{ActionShape, did_you_mean};
 
@@ -26,12 +27,18 @@ pub(super) struct Owner<'a> {
 
 impl Owner<'_> {
     fn covers(&self, name: &ActionName) -> bool {
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.matches(name.as_str()))
-            || self
-                .connector
-                .is_some_and(|connector| connector == "*" || connector == name.connector())
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| pattern.matches(name.as_str())) || self.is_for(name.connector())
+    }
+
+    fn may_cover(&self, template: &NameTemplate) -> bool {
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| pattern.overlaps(template)) || self.is_for(template.connector())
+    }
+
+    fn is_for(&self, connector: &str) -> bool {
+        self.connector
+            .is_some_and(|own| own == "*" || own == connector)
     }
 }
 
@@ -110,7 +117,7 @@ impl Reading<'_> {
                 continue;
             }
             known.extend(params.keys().map(|name| (*name).clone()));
-            draft.check(&facts::environment(name.as_str(), shape.params.iter()))?;
+            draft.check(&facts::environment(name, shape.params.iter()))?;
             seen.push(params);
         }
         // A parameter behind `has` may be missing in some actions, but not in all of them.
@@ -130,14 +137,16 @@ impl Reading<'_> {
         }
     }
 
-    fn scope<'s>(
-        &'s self,
-        owner: Owner<'s>,
-    ) -> impl Iterator<Item = (&'s ActionName, &'s ActionShape)> {
-        self.vocabulary
-            .actions
-            .iter()
+    fn scope<'s>(&'s self, owner: Owner<'s>) -> impl Iterator<Item = (&'s str, &'s ActionShape)> {
+        let fixed = self.vocabulary.actions.iter();
+        let made = self.vocabulary.templates.iter();
+        let fixed = fixed
             .filter(move |(name, _)| owner.covers(name))
+            .map(|(name, shape)| (name.as_str(), shape));
+        let made = made
+            .filter(move |(template, _)| owner.may_cover(template))
+            .map(|(template, shape)| (template.as_str(), shape));
+        fixed.chain(made)
     }
 
     fn warn_of_spellings(

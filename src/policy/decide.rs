@@ -6,12 +6,20 @@ use std::collections::BTreeSet;
 
 use super::permission::{Answer, Claim, Permission, Stand};
 use super::{Decision, Facts, PolicySet, Ruling};
+use crate::model::template::NameTemplate;
 
 /// What concerns one action: places in the lists of permissions and policies.
 #[derive(Debug, Default)]
 pub(super) struct Concern {
     special: bool,
     permissions: Vec<(usize, Claim)>,
+    rules: Vec<usize>,
+}
+
+/// What can concern a name that a template makes: places in the lists of permissions and policies.
+#[derive(Debug, Default)]
+pub(super) struct Nearby {
+    permissions: Vec<usize>,
     rules: Vec<usize>,
 }
 
@@ -35,7 +43,12 @@ impl PolicySet {
             Some(known) if known.special || !facts.action.special => known,
             // Named by what the request says, or special only this time.
             _ => {
-                fresh = self.concern(name, facts.action.special);
+                let nearby = facts.action.template.as_ref();
+                let nearby = nearby.and_then(|template| self.nearby.get(template));
+                fresh = match nearby {
+                    Some(nearby) => self.concern_near(name, facts.action.special, nearby),
+                    None => self.concern(name, facts.action.special),
+                };
                 &fresh
             }
         };
@@ -92,6 +105,38 @@ impl PolicySet {
                 .filter(|(_, rule)| rule.covers(name, special))
                 .map(|(at, _)| at)
                 .collect(),
+        }
+    }
+
+    /// Looks up what can concern some name that a template makes, so that what is for other actions costs nothing there either.
+    pub(super) fn near(&self, template: &NameTemplate) -> Nearby {
+        let permissions = self.compiled.permissions.iter().enumerate();
+        let rules = self.compiled.rules.iter().enumerate();
+        Nearby {
+            permissions: permissions
+                .filter(|(_, permission)| permission.may_claim(template))
+                .map(|(at, _)| at)
+                .collect(),
+            rules: rules
+                .filter(|(_, rule)| rule.may_cover(template))
+                .map(|(at, _)| at)
+                .collect(),
+        }
+    }
+
+    fn concern_near(&self, name: &str, special: bool, nearby: &Nearby) -> Concern {
+        let permission = |at: &usize| {
+            let permission = self.compiled.permissions.get(*at)?;
+            Some((*at, permission.claim(name, special)?))
+        };
+        let rule = |at: &&usize| {
+            let rule = self.compiled.rules.get(**at);
+            rule.is_some_and(|rule| rule.covers(name, special))
+        };
+        Concern {
+            special,
+            permissions: nearby.permissions.iter().filter_map(permission).collect(),
+            rules: nearby.rules.iter().filter(rule).copied().collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::{Decision, Facts};
 use crate::expression::{Outcome, Program};
 use crate::model::action::Risk;
 use crate::model::credential::CredentialId;
+use crate::model::template::NameTemplate;
 
 /// A compiled permission.
 #[derive(Debug)]
@@ -107,6 +108,18 @@ impl Permission {
             special,
             injects,
         })
+    }
+
+    /// Returns whether it says something of some name that a template can make.
+    pub(super) fn may_claim(&self, template: &NameTemplate) -> bool {
+        let connector = template.connector();
+        let preset = self.preset.as_ref();
+        let lists = [&self.allow, &self.ask, &self.deny];
+        preset.is_some_and(|preset| preset.connector == "*" || preset.connector == connector)
+            || lists
+                .into_iter()
+                .flatten()
+                .any(|pattern| pattern.overlaps(template))
     }
 
     /// Says what it says of a request; `claim` is its own for the action.

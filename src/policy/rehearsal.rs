@@ -144,11 +144,13 @@ impl Reading<'_> {
                 }
                 let name = self.test_action(action)?;
                 let params = self.test_params(&name, &test.params, at)?;
-                let shape = self.vocabulary.actions.get(&name);
+                let shape = self.vocabulary.shape(&name);
                 let highest = shape.and_then(|shape| shape.risks.last()).copied();
                 let risk = test.risk.or(highest).unwrap_or(Risk::High);
                 let special = shape.is_some_and(|shape| shape.special);
+                let template = self.vocabulary.template(&name).cloned();
                 Some(Subject::Action(Box::new(Action {
+                    template,
                     name,
                     risk,
                     special,
@@ -215,7 +217,7 @@ impl Reading<'_> {
     fn test_action(&mut self, written: &At<String>) -> Option<ActionName> {
         let name = ActionName::parse(&written.value)
             .ok()
-            .filter(|name| self.vocabulary.actions.contains_key(name));
+            .filter(|name| self.vocabulary.shape(name).is_some());
         if name.is_none() {
             let message = format!("there is no action `{}`", written.value.escape_debug());
             let help = self.suggestion(
@@ -238,7 +240,7 @@ impl Reading<'_> {
         written: &BTreeMap<String, serde_json::Value>,
         at: (usize, usize),
     ) -> Option<Parameters> {
-        let shape = self.vocabulary.actions.get(action)?;
+        let shape = self.vocabulary.shape(action)?;
         let mut params = Parameters::new();
         for (name, value) in written {
             if !shape.params.contains_key(name) {

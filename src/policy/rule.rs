@@ -8,6 +8,7 @@ use super::selector::{self, Pattern, Who};
 use super::{Decision, Facts};
 use crate::config::yaml::At;
 use crate::expression::{Outcome, Program};
+use crate::model::template::NameTemplate;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -35,6 +36,13 @@ impl Rule {
         self.patterns
             .iter()
             .any(|pattern| pattern.matches(name) && (!named_only || pattern.is_exact()))
+    }
+
+    /// Returns whether it is for some name that a template can make.
+    pub(super) fn may_cover(&self, template: &NameTemplate) -> bool {
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.overlaps(template))
     }
 
     /// Says what it decides; only for an action that it covers.

@@ -3,6 +3,8 @@
 use crate::config::yaml::At;
 use crate::model::action::ActionName;
 use crate::model::agent::Agent;
+use crate::model::glob::Glob;
+use crate::model::template::NameTemplate;
 
 use super::compile::Reading;
 
@@ -28,11 +30,9 @@ pub(super) enum Aim {
     Name,
 }
 
-/// An action's name, or a glob in which `*` is any run of characters, dots included.
+/// An action's name, or a glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
-    text: String,
-}
+pub(super) struct Pattern(Glob);
 
 /// How exactly an action was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,51 +62,43 @@ pub(super) fn aim(who: &[Who], agent: &Agent) -> Option<Aim> {
 
 impl Pattern {
     pub(super) fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-        }
+        Self(Glob::new(text))
     }
 
     pub(super) fn is_exact(&self) -> bool {
-        !self.text.contains('*')
+        self.0.is_exact()
     }
 
     pub(super) fn precision(&self) -> Precision {
-        match self.text.find('*') {
-            Some(prefix) => Precision::Prefix(prefix),
-            None => Precision::Exact,
+        if self.is_exact() {
+            Precision::Exact
+        } else {
+            Precision::Prefix(self.0.literal_start())
         }
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
-        let mut parts = self.text.split('*');
-        let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {
-            return false;
-        };
-        let Some(last) = parts.next_back() else {
-            return rest.is_empty();
-        };
-        for part in parts {
-            match rest.split_once(part) {
-                Some((_, after)) => rest = after,
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        self.0.matches(name)
+    }
+
+    /// Returns whether it matches some name that a template can make.
+    pub(super) fn overlaps(&self, template: &NameTemplate) -> bool {
+        template.overlaps(&self.0)
     }
 
     /// Returns whether it names this connector: its literal first segment, or `*`.
     pub(super) fn names(&self, connector: &str) -> bool {
-        let first = self.text.split('.').next().unwrap_or_default();
+        let first = self.first();
         first == connector || first == "*"
     }
 
     /// Returns the connector that it names, if it names one.
     pub(super) fn connector(&self) -> Option<&str> {
-        self.text
-            .split('.')
-            .next()
-            .filter(|first| !first.contains('*'))
+        Some(self.first()).filter(|first| !first.contains('*'))
+    }
+
+    fn first(&self) -> &str {
+        self.0.as_str().split('.').next().unwrap_or_default()
     }
 }
 
@@ -171,12 +163,7 @@ impl Reading<'_> {
         for text in written {
             let at = (text.line, text.column);
             let pattern = Pattern::new(&text.value);
-            if self
-                .vocabulary
-                .actions
-                .keys()
-                .any(|name| pattern.matches(name.as_str()))
-            {
+            if self.vocabulary.has_match(&pattern.0) {
                 all.push(pattern);
                 continue;
             }

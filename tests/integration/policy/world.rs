@@ -10,6 +10,7 @@ use tollgate::config::yaml;
 use tollgate::model::action::{Action, ActionName, Parameters, Risk};
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::target::{Authority, Path as UrlPath, Query, Target};
+use tollgate::model::template::NameTemplate;
 use tollgate::model::value::ValueType;
 use tollgate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
 use tollgate::policy::{Facts, PolicySet, Ruling};
@@ -88,16 +89,27 @@ pub(super) fn vocabulary() -> Vocabulary {
             .collect(),
     };
     let name = |text: &str| ActionName::parse(text).unwrap();
-    let actions: BTreeMap<_, _> = words
+    let (made, fixed): (Vec<_>, Vec<_>) = words
         .actions
+        .into_iter()
+        .partition(|(text, _)| text.contains('{'));
+    let actions: BTreeMap<_, _> = fixed
         .into_iter()
         .map(|(text, written)| (name(&text), shape(written)))
         .collect();
+    let templates: BTreeMap<_, _> = made
+        .into_iter()
+        .map(|(text, written)| (NameTemplate::new(&text), shape(written)))
+        .collect();
+    let makers = templates.keys().map(NameTemplate::connector);
     Vocabulary {
         connectors: actions
             .keys()
-            .map(|name| name.connector().to_owned())
+            .map(ActionName::connector)
+            .chain(makers)
+            .map(str::to_owned)
             .collect(),
+        templates,
         actions,
         agents: words.agents,
         credentials: Some(words.credentials),
@@ -117,8 +129,9 @@ pub(super) fn decide(
     params: Parameters,
 ) -> Ruling {
     let name = ActionName::parse(action).unwrap();
-    let shape = vocabulary.actions.get(&name);
+    let shape = vocabulary.shape(&name);
     let action = Action {
+        template: vocabulary.template(&name).cloned(),
         risk: shape
             .and_then(|shape| shape.risks.first())
             .copied()
