@@ -11,17 +11,22 @@ mod condition;
 mod describe;
 mod dialect;
 mod domain;
+mod graphql;
 mod lint;
 mod manifest;
 mod matches;
+mod naming;
 mod parameter;
+mod part;
 mod pattern;
 mod request;
 mod route;
+mod rpc;
 mod summary;
 mod trie;
+mod understand;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -33,6 +38,9 @@ pub use catalog::{Catalog, Place};
 pub use dialect::Dialect;
 pub use manifest::Manifest;
 pub use route::RouteView;
+
+/// Parts of one request, unless the configuration says otherwise.
+pub const DEFAULT_PART_LIMIT: usize = 50;
 
 use crate::auth::{Places, Scheme};
 use crate::model::action::{ActionName, Risk};
@@ -63,6 +71,12 @@ pub struct Connector {
     groups: Vec<Group>,
     /// By method, `*` for all; numbers are those of `groups`.
     tries: HashMap<Box<str>, Trie>,
+    /// Names that requests cannot make.
+    fixed: HashSet<ActionName>,
+    /// What is read of every JSON-RPC message.
+    rpc: Option<rpc::Envelope>,
+    /// What a JSON-RPC reply of the agent is.
+    reply: ActionName,
     fallback: ActionName,
     fallback_risk: Risk,
     no_credential: bool,

@@ -120,7 +120,7 @@ fn show(context: &Context, id: &str) -> Outcome {
     for route in connector.routes() {
         table.row([
             route.risk.as_str(),
-            route.action.as_str(),
+            route.action,
             route.matches,
             route.when.unwrap_or_default(),
         ]);

@@ -10,11 +10,13 @@ mod names;
 mod path;
 mod plan;
 mod reader;
+mod tree;
 
 pub(super) use form::Form;
 pub(super) use names::{Held, NamePath, Named, may_be};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};
+pub(super) use tree::{items, read_tree, too_many};
 
 use super::Unreadable;
 use crate::model::value::{MAX_LIST, Value};
@@ -47,6 +49,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Returns the one value; `None` where there is none, or several.
+    pub(super) fn single(&self) -> Option<&Value> {
+        match (self.count, self.values.as_slice()) {
+            (1, [value]) => Some(value),
+            _ => None,
+        }
+    }
+
     fn push(&mut self, value: Value) {
         self.count += 1;
         if self.values.len() <= MAX_LIST {
@@ -56,14 +66,27 @@ impl Slot {
 }
 
 impl Fields {
-    /// Reads a body; an empty one has no fields.
-    pub(super) fn read(bytes: &[u8], plan: &Plan, node_limit: usize) -> Result<Self, Unreadable> {
+    /// Reads a body, taking its values from `nodes_left`; an empty one has no fields.
+    pub(super) fn read(
+        bytes: &[u8],
+        plan: &Plan,
+        nodes_left: &mut usize,
+    ) -> Result<Self, Unreadable> {
         if bytes.is_empty() {
             return Ok(plan.nothing());
         }
-        let mut fields = reader::read(bytes, plan, node_limit)?;
+        let mut fields = reader::read(bytes, plan, nodes_left)?;
         plan.read_trees(bytes, &mut fields)?;
         Ok(fields)
+    }
+
+    /// Reads a tree that was made from what a request says; only paths of plain steps are followed.
+    pub(super) fn of_tree(
+        tree: &serde_json::Value,
+        plan: &Plan,
+        nodes_left: &mut usize,
+    ) -> Result<Self, Unreadable> {
+        reader::read_tree(tree, plan, nodes_left)
     }
 
     /// Returns what was found under a path; `None` where the plan does not have it.

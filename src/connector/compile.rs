@@ -1,9 +1,13 @@
 //! One connector file in, a compiled connector out, or nothing and the problems in the report.
 
+mod bodies;
 mod group;
 mod head;
+mod names;
 mod params;
+mod parts;
 mod pending;
+mod risks;
 mod routes;
 mod sites;
 
@@ -12,6 +16,7 @@ use std::sync::Arc;
 use super::Connector;
 use super::manifest::{Auth, Manifest};
 use super::parameter::Patterns;
+use super::rpc::Envelope;
 use super::{body::Paths, case, lint};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
 use crate::config::yaml::{self, At};
@@ -32,6 +37,8 @@ pub(super) struct Scope<'a> {
     pub(super) patterns: &'a mut Patterns,
     pub(super) id: Arc<str>,
     pub(super) paths: Paths,
+    /// What is read of every JSON-RPC message, where some route is for them.
+    pub(super) rpc: Option<Envelope>,
 }
 
 impl Scope<'_> {
@@ -83,6 +90,7 @@ pub(super) fn connector(
         patterns,
         id: id.value.as_str().into(),
         paths: Paths::default(),
+        rpc: None,
     };
     check_id(id, &mut scope)?;
     pending::check(&manifest, &mut scope);
@@ -122,6 +130,12 @@ pub(super) fn connector(
         no_credential: manifest.no_credential.unwrap_or(false),
         health: head::health(&manifest, &mut scope),
         cases,
+        rpc: scope.rpc,
+        reply: ActionName::parse(&format!("{}.reply", id.value)).ok()?,
+        fixed: routes
+            .iter()
+            .filter_map(|route| route.name.fixed().cloned())
+            .collect(),
         routes,
         id: Arc::clone(&scope.id),
     };

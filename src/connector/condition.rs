@@ -11,6 +11,7 @@ use http::HeaderName;
 
 use super::Unreadable;
 use super::body::{NamePath, Named, PathId};
+use super::part::Fact;
 use super::request::{Request, form};
 use crate::model::value::Value;
 
@@ -48,6 +49,7 @@ enum Subject {
     Header(HeaderName),
     Captured(Arc<str>),
     Method,
+    Part(Fact),
 }
 
 /// The types of the literals that a value is compared with.
@@ -65,6 +67,8 @@ enum Test {
     Any(Vec<Self>),
     Has(Subject),
     Lacks(Subject),
+    /// A list of the part has one of the literals.
+    Lists(Fact, Vec<Value>),
     /// The read of this number against any of the literals.
     Compare(usize, Operator, Vec<Value>),
 }
@@ -128,6 +132,9 @@ impl Subject {
     fn value(&self, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
         let text = match self {
             Self::Body(path) => return body_value(*path, request),
+            Self::Part(field) => {
+                return Ok(request.part.and_then(|part| part.get(*field)).cloned());
+            }
             Self::Query(name) => named(&request.query(name)?)?,
             Self::Form(name) => named(&request.form(name)?)?,
             Self::Header(name) => request.header(name)?,
@@ -175,6 +182,17 @@ impl Test {
             }),
             Self::Has(subject) => Ok(subject.value(request)?.is_some()),
             Self::Lacks(subject) => Ok(subject.value(request)?.is_none()),
+            Self::Lists(field, literals) => {
+                let list = request.part.and_then(|part| part.get(*field));
+                match list {
+                    Some(Value::List(items)) => {
+                        Ok(literals.iter().any(|literal| items.contains(literal)))
+                    }
+                    // Too long to be judged: it may hold anything.
+                    Some(_) => Err(form("a list of the request is too long".to_owned())),
+                    None => Ok(false),
+                }
+            }
             Self::Compare(read, operator, literals) => {
                 let value = values.get(*read).and_then(Option::as_ref);
                 Ok(value.is_some_and(|value| operator.compare(value, literals)))

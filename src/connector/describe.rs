@@ -1,9 +1,14 @@
 //! What policies may name: a connector's actions, their risks and the shapes of their parameters.
 
+use std::collections::BTreeMap;
+
 use super::Connector;
 use super::catalog::Site;
+use super::naming::Name;
 use super::parameter::{Origin, Param};
+use super::part::{Fact, PartKind};
 use super::route::Route;
+use crate::model::action::Risk;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
 
@@ -25,24 +30,47 @@ impl Connector {
                 ..text()
             },
         );
+        let mut params: BTreeMap<_, _> = [method, path].into_iter().collect();
+        let has = |kind| self.routes.iter().any(|route| route.kind == kind);
+        if has(PartKind::Graphql) || has(PartKind::Rpc) {
+            let part = ParamShape {
+                optional: true,
+                ..text()
+            };
+            params.insert("part".to_owned(), part);
+        }
         let unknown = ActionShape {
             risks: [self.fallback_risk].into(),
             special: true,
-            params: [method, path].into_iter().collect(),
+            params,
         };
         vocabulary.actions.insert(self.fallback.clone(), unknown);
+        if has(PartKind::Rpc) {
+            let reply = ActionShape {
+                risks: [Risk::Low].into(),
+                ..ActionShape::default()
+            };
+            vocabulary.actions.insert(self.reply.clone(), reply);
+        }
         for route in &self.routes {
-            let shape = vocabulary.actions.entry(route.action.clone()).or_default();
+            let shape = match &route.name {
+                Name::Fixed(name) => vocabulary.actions.entry(name.clone()).or_default(),
+                Name::Made(making) => {
+                    let template = making.template.clone();
+                    vocabulary.templates.entry(template).or_default()
+                }
+            };
             let first = shape.risks.is_empty();
-            shape.risks.insert(route.risk);
-            shape.special |= route.websocket;
+            shape.risks.extend(route.risk.all());
+            shape.special |= route.terms.websocket;
             self.join(shape, route, first);
-            vocabulary.renamed.extend(
-                route
-                    .was
-                    .iter()
-                    .map(|old| (old.clone(), route.action.clone())),
-            );
+            let Some(name) = route.name.fixed() else {
+                continue;
+            };
+            let old = route.was.iter();
+            vocabulary
+                .renamed
+                .extend(old.map(|old| (old.clone(), name.clone())));
         }
     }
 
@@ -83,6 +111,7 @@ impl Param {
         };
         let always = self.origins.iter().any(|origin| match origin {
             Origin::Captured(name) => own(name) || by_host(name),
+            Origin::Part(field) => *field != Fact::GraphqlOperation,
             Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
         });
         let typed = !matches!(self.value_type, None | Some(ValueType::String));
@@ -92,6 +121,8 @@ impl Param {
                 .iter()
                 .flat_map(|site| site.domain.names())
                 .any(|known| known == name),
+            // Names of fields and methods are what servers look up, letter by letter.
+            Origin::Part(_) => true,
             Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
         });
         ParamShape {

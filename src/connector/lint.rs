@@ -27,29 +27,12 @@ const SECRET_MARKS: [&str; 14] = [
 
 /// Adds the warnings.
 pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
-    for group in &connector.groups {
-        let siblings = || {
-            group
-                .routes
-                .iter()
-                .filter_map(|number| connector.route(*number))
-        };
-        if let Some(route) = siblings()
-            .next()
-            .filter(|_| siblings().all(|route| route.when.is_some()))
-        {
-            let message = format!(
-                "`{}` has a `when` and no route without one; other requests are `{}`",
-                route.text, connector.fallback
-            );
-            warn(
-                scope,
-                "when-without-plain",
-                message,
-                route,
-                "add a route with the same `match` and no `when`",
-            );
-        }
+    for siblings in connector
+        .groups
+        .iter()
+        .flat_map(|group| group.table.siblings())
+    {
+        check_siblings(connector, siblings, scope);
     }
     for route in &connector.routes {
         check_route(connector, route, scope);
@@ -75,15 +58,35 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     }
 }
 
+fn check_siblings(connector: &Connector, siblings: &[u32], scope: &mut Scope<'_>) {
+    let routes = || {
+        siblings
+            .iter()
+            .filter_map(|number| connector.route(*number))
+    };
+    let Some(route) = routes()
+        .next()
+        .filter(|_| routes().all(|route| route.when.is_some()))
+    else {
+        return;
+    };
+    let message = format!(
+        "`{}` has a `when` and no route without one; other requests are `{}`",
+        route.text, connector.fallback
+    );
+    let help = "add a route with the same `match` and no `when`";
+    warn(scope, "when-without-plain", message, route, help);
+}
+
 fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
-    if route.risk == Risk::Low
+    if route.risk.highest() == Risk::Low
         && route
             .matches
             .methods
             .iter()
             .any(|method| **method == *"DELETE")
     {
-        let message = format!("`{}` deletes with risk low", route.action);
+        let message = format!("`{}` deletes with risk low", route.name.as_str());
         warn(
             scope,
             "low-risk-delete",
@@ -114,7 +117,7 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
     }
     // A connector whose domains the operator still has to list has no URL to test with.
     if !connector.sites.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
-        let message = format!("no test names `{}`", route.action);
+        let message = format!("no test names `{}`", route.name.as_str());
         warn(
             scope,
             "missing-test",
@@ -141,7 +144,8 @@ fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
         {
             let message = format!(
                 "`{}` of `{}` identifies something and has no `pattern` or `fold`",
-                param.name, route.action
+                param.name,
+                route.name.as_str()
             );
             warn(
                 scope,
@@ -160,7 +164,7 @@ fn warn(scope: &mut Scope<'_>, code: &'static str, message: String, route: &Rout
         source: scope.source.clone(),
         line,
         column,
-        note: route.action.to_string(),
+        note: route.name.as_str().to_owned(),
     };
     scope
         .report
@@ -179,7 +183,7 @@ fn holds_secret(text: &str, mark: &str) -> bool {
 
 impl super::Case {
     fn names(&self, route: &Route) -> bool {
-        let name = route.action.as_str();
+        let name = route.name.as_str();
         let expected = match &self.expect {
             Expectation::Actions(actions) => actions.as_slice(),
             Expectation::Refused(_) => &[],

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry};
+pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry, RiskRule};
 use entry::{ErrorsEntry, Tls};
 pub(super) use route::RouteEntry;
 use route::{Cookies, LimitsEntry};

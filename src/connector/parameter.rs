@@ -12,6 +12,7 @@ use regex::Regex;
 use super::Unreadable;
 use super::body::{NamePath, Named, PathId};
 use super::manifest::Fold;
+use super::part::Fact;
 use super::request::{Request, ambiguous, form};
 use crate::model::value::{MAX_LIST, Value, ValueType};
 
@@ -41,6 +42,8 @@ pub(super) enum Origin {
     Body(PathId),
     /// Of a body that is read as a form.
     Form(NamePath),
+    /// What a part of a request says of itself.
+    Part(Fact),
 }
 
 /// What one origin says.
@@ -90,6 +93,10 @@ impl Param {
             Origin::Header(name) => request.header(name)?,
             Origin::Query(name) => return self.named(&request.query(name)?, misfit),
             Origin::Form(name) => return self.named(&request.form(name)?, misfit),
+            Origin::Part(field) => {
+                let value = request.part.and_then(|part| part.get(*field));
+                return value.map(|value| self.said(value)).transpose();
+            }
             Origin::Body(path) => {
                 let fields = request.body.fields();
                 let Some(slot) = fields.and_then(|fields| fields.get(*path)) else {
@@ -119,6 +126,19 @@ impl Param {
             values: vec![self.typed_text(text)?],
             count: 1,
         }))
+    }
+
+    /// Takes what a part says of itself; lists come as one value.
+    fn said(&self, value: &Value) -> Result<Found, Unreadable> {
+        let items = match value {
+            Value::List(items) => items.to_vec(),
+            other => vec![other.clone()],
+        };
+        let values = items.iter().map(|item| self.typed(item));
+        Ok(Found {
+            count: items.len(),
+            values: values.collect::<Result<_, _>>()?,
+        })
     }
 
     fn named(&self, named: &Named<'_>, misfit: &mut bool) -> Result<Option<Found>, Unreadable> {

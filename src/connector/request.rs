@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, Method};
 
 use super::Unreadable;
 use super::body::{Fields, Form, Held, NamePath, Named};
+use super::part::Part;
 use crate::model::target::Query;
 
 /// Code of a name that can be read in two ways.
@@ -25,6 +26,8 @@ pub(super) struct Request<'a> {
     /// Decoded, in order: host, base path, path.
     pub(super) captures: &'a [(Arc<str>, Cow<'a, str>)],
     pub(super) body: Body<'a>,
+    /// Which part of the request this is; `None` where it is one part.
+    pub(super) part: Option<&'a Part>,
 }
 
 /// What is known of a body.

@@ -8,22 +8,27 @@ use super::body::{NamePath, PathId, Paths, Plan};
 use super::condition::Condition;
 use super::dialect::{Dialect, Format, Kind};
 use super::matches::{ANY_METHOD, Matches, WEBSOCKET};
+use super::naming::{Name, RouteRisk};
 use super::parameter::{Origin, Param};
+use super::part::{PartKind, Table};
 use super::pattern::both;
 use super::summary::Summary;
-use crate::model::action::{ActionName, Risk};
+use crate::model::action::Risk;
 use crate::model::target::{Host, Query};
 
 /// A compiled route.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) action: ActionName,
+    pub(super) name: Name,
+    /// What its parts are, and which of them it is for: one empty pattern for whole requests.
+    pub(super) kind: PartKind,
+    pub(super) patterns: Vec<Box<str>>,
     /// `match`, as written.
     pub(super) text: String,
     pub(super) label: Option<String>,
     pub(super) docs: Option<String>,
     pub(super) matches: Matches,
-    pub(super) risk: Risk,
+    pub(super) risk: RouteRisk,
     pub(super) when: Option<Condition>,
     pub(super) when_text: Option<String>,
     /// The body keys that it stands for; `None` for all.
@@ -34,26 +39,36 @@ pub(super) struct Route {
     pub(super) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.
     pub(super) formats: Vec<Format>,
-    pub(super) limit: Option<usize>,
-    pub(super) no_credential: bool,
-    /// Stands for opening a WebSocket.
-    pub(super) websocket: bool,
+    pub(super) terms: Terms,
     /// Former names, full.
     pub(super) was: Vec<String>,
     /// Line and column of `match`.
     pub(super) place: (usize, usize),
 }
 
+/// What a route says of the whole exchange.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    /// Bytes of a body after decoding; `None` for the gateway's default.
+    pub(super) body_limit: Option<usize>,
+    /// Goes out without the gateway's credential.
+    pub(super) no_credential: bool,
+    /// Stands for opening a WebSocket.
+    pub(super) websocket: bool,
+}
+
 /// What `connector list` and `connector show` say of a route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RouteView<'a> {
-    /// Full name.
-    pub action: &'a ActionName,
+    /// Full name; holes in braces where the request says it.
+    pub action: &'a str,
     /// As written.
     pub matches: &'a str,
+    /// Which parts of such a request it is for, as written: `mutation.createIssue`, `tools/call`.
+    pub parts: Vec<&'a str>,
     /// As written.
     pub when: Option<&'a str>,
-    /// Stated or by method.
+    /// Stated or by method; the highest that it can be.
     pub risk: Risk,
     /// For people.
     pub name: Option<&'a str>,
@@ -67,10 +82,16 @@ impl Route {
     /// Returns what lists show.
     pub(super) fn view(&self) -> RouteView<'_> {
         RouteView {
-            action: &self.action,
+            action: self.name.as_str(),
             matches: &self.text,
+            parts: match self.kind {
+                PartKind::Whole => Vec::new(),
+                PartKind::Graphql | PartKind::Rpc => {
+                    self.patterns.iter().map(|pattern| &**pattern).collect()
+                }
+            },
             when: self.when_text.as_deref(),
-            risk: self.risk,
+            risk: self.risk.highest(),
             name: self.label.as_deref(),
             docs: self.docs.as_deref(),
             summary: self.summary_text.as_deref(),
@@ -80,8 +101,8 @@ impl Route {
     /// Iterates over the keys under which it is looked up: methods, or the one for WebSockets.
     pub(super) fn method_keys(&self) -> impl Iterator<Item = &str> {
         let methods = self.matches.methods.iter().map(|method| &**method);
-        let opening = self.websocket.then_some(WEBSOCKET);
-        methods.filter(|_| !self.websocket).chain(opening)
+        let opening = self.terms.websocket.then_some(WEBSOCKET);
+        methods.filter(|_| !self.terms.websocket).chain(opening)
     }
 
     /// Iterates over everything that it reads in a body that is JSON.
@@ -147,21 +168,31 @@ impl Origin {
     pub(super) fn body_path(&self) -> Option<PathId> {
         match self {
             Self::Body(path) => Some(*path),
-            Self::Captured(_) | Self::Query(_) | Self::Form(_) | Self::Header(_) => None,
+            Self::Captured(_)
+            | Self::Query(_)
+            | Self::Form(_)
+            | Self::Header(_)
+            | Self::Part(_) => None,
         }
     }
 
     pub(super) fn query_name(&self) -> Option<&NamePath> {
         match self {
             Self::Query(name) => Some(name),
-            Self::Body(_) | Self::Captured(_) | Self::Form(_) | Self::Header(_) => None,
+            Self::Body(_) | Self::Captured(_) | Self::Form(_) | Self::Header(_) | Self::Part(_) => {
+                None
+            }
         }
     }
 
     pub(super) fn form_name(&self) -> Option<&NamePath> {
         match self {
             Self::Form(name) => Some(name),
-            Self::Body(_) | Self::Captured(_) | Self::Query(_) | Self::Header(_) => None,
+            Self::Body(_)
+            | Self::Captured(_)
+            | Self::Query(_)
+            | Self::Header(_)
+            | Self::Part(_) => None,
         }
     }
 }
@@ -173,8 +204,8 @@ pub(super) struct Group {
     pub(super) method: Box<str>,
     /// Of the first route; the others differ in names at most.
     pub(super) matches: Matches,
-    /// In file order.
-    pub(super) routes: Vec<u32>,
+    /// By the parts that they are for.
+    pub(super) table: Table,
     /// What is read of a JSON body; `None` where no body is read.
     pub(super) plan: Option<Plan>,
     /// How bodies are read, the default first.
@@ -190,6 +221,20 @@ pub(super) struct Group {
 }
 
 impl Group {
+    pub(super) fn new(method: Box<str>, route: &Route) -> Self {
+        Self {
+            method,
+            matches: route.matches.clone(),
+            table: Table::new(route.kind),
+            plan: None,
+            formats: Vec::new(),
+            limit: None,
+            match_keys: Vec::new(),
+            body_keys: Vec::new(),
+            query_keys: Vec::new(),
+        }
+    }
+
     /// Returns whether host and query are those of the match; the path has been compared.
     pub(super) fn accepts(&self, host: &Host, query: &Query) -> bool {
         self.matches

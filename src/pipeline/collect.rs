@@ -83,6 +83,7 @@ pub fn understand(
     bounds: Bounds,
 ) -> Result<Collected, Refusal> {
     classified.candidates.limit_nodes(bounds.json_nodes);
+    classified.candidates.limit_parts(bounds.actions);
     let reading = Reading {
         target: &classified.target,
         headers: &classified.headers,

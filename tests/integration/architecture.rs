@@ -74,6 +74,8 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("cel", &["expression"]),
     ("matchit", &["connector"]),
     ("jsonpath_rust", &["connector"]),
+    ("apollo_parser", &["connector"]),
+    ("memchr", &["connector"]),
     ("aes_gcm", &["vault"]),
     ("argon2", &["vault"]),
     ("granit_parser", &["config/yaml"]),

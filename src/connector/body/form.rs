@@ -59,6 +59,24 @@ impl<'b> Form<'b> {
         })
     }
 
+    /// Returns the text of a name that is there once, or not at all.
+    pub(in crate::connector) fn text(&self, name: &str) -> Result<Option<&str>, Unreadable> {
+        let named = super::NamePath::plain(name).read("form", self.pairs())?;
+        match (named.misfit, named.values.first()) {
+            (false, value) => Ok(value.copied()),
+            (true, _) => Err(refuse(format!("`{name}` of the form is not a text"))),
+        }
+    }
+
+    /// Returns all pairs, none of which may be a file.
+    pub(in crate::connector) fn texts(&self) -> Result<Vec<(&str, &str)>, Unreadable> {
+        let texts = self.pairs().map(|(name, held)| match held {
+            Held::Text(text) => Ok((name, text)),
+            Held::File => Err(refuse("the form has a file where a text is read")),
+        });
+        texts.collect()
+    }
+
     /// Returns whether every name lies in one of these roots.
     pub(in crate::connector) fn lies_in(&self, roots: &[&str]) -> bool {
         self.pairs.iter().all(|(name, _)| {

@@ -114,6 +114,11 @@ pub(in crate::connector) enum Key {
 }
 
 impl BodyPath {
+    /// Returns whether it can be followed a step at a time.
+    pub(in crate::connector) fn is_plain(&self) -> bool {
+        matches!(self.route, Route::Steps(_))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         // Plans are walked by recursion, a step at a time.
         if text.len() > MAX_PATH {

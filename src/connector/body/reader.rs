@@ -11,30 +11,29 @@ use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
 use crate::model::value::Value;
 
 /// Reads a body that is not empty.
-pub(super) fn read(bytes: &[u8], plan: &Plan, node_limit: usize) -> Result<Fields, Unreadable> {
-    let mut state = State {
-        plan,
-        fields: plan.nothing(),
-        nodes_left: node_limit,
-        depth: 0,
-        fault: None,
-    };
+pub(super) fn read(
+    bytes: &[u8],
+    plan: &Plan,
+    nodes_left: &mut usize,
+) -> Result<Fields, Unreadable> {
+    let mut state = State::new(plan, nodes_left);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let place = Place {
-        node: Some(&plan.root),
-        state: &mut state,
-    };
-    let outcome = place
+    let outcome = state
+        .root()
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end());
-    match (state.fault, outcome) {
-        (Some(fault), _) => Err(fault),
-        (None, Err(error)) => Err(Unreadable {
-            code: UNREADABLE_BODY,
-            detail: not_json(&error),
-        }),
-        (None, Ok(())) => Ok(state.fields),
-    }
+    state.finish(outcome)
+}
+
+/// Reads a tree as if it were a body.
+pub(super) fn read_tree(
+    tree: &serde_json::Value,
+    plan: &Plan,
+    nodes_left: &mut usize,
+) -> Result<Fields, Unreadable> {
+    let mut state = State::new(plan, nodes_left);
+    let outcome = state.root().deserialize(tree);
+    state.finish(outcome)
 }
 
 /// The parser's own words can quote the body, so only the position is kept.
@@ -54,21 +53,49 @@ fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-struct State<'p> {
+struct State<'p, 'n> {
     plan: &'p Plan,
     fields: Fields,
-    nodes_left: usize,
+    nodes_left: &'n mut usize,
     depth: usize,
     fault: Option<Unreadable>,
 }
 
 /// A place in the body, and what is read there.
-struct Place<'p, 's> {
+struct Place<'p, 'n, 's> {
     node: Option<&'p Node>,
-    state: &'s mut State<'p>,
+    state: &'s mut State<'p, 'n>,
 }
 
-impl State<'_> {
+impl<'p, 'n> State<'p, 'n> {
+    fn new(plan: &'p Plan, nodes_left: &'n mut usize) -> Self {
+        Self {
+            plan,
+            fields: plan.nothing(),
+            nodes_left,
+            depth: 0,
+            fault: None,
+        }
+    }
+
+    fn root(&mut self) -> Place<'p, 'n, '_> {
+        Place {
+            node: Some(&self.plan.root),
+            state: self,
+        }
+    }
+
+    fn finish(self, outcome: Result<(), serde_json::Error>) -> Result<Fields, Unreadable> {
+        match (self.fault, outcome) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(error)) => Err(Unreadable {
+                code: UNREADABLE_BODY,
+                detail: not_json(&error),
+            }),
+            (None, Ok(())) => Ok(self.fields),
+        }
+    }
+
     fn stop<E: de::Error>(&mut self, detail: String) -> E {
         self.fault = Some(Unreadable {
             code: UNREADABLE_BODY,
@@ -80,7 +107,7 @@ impl State<'_> {
     fn count<E: de::Error>(&mut self) -> Result<(), E> {
         match self.nodes_left.checked_sub(1) {
             Some(left) => {
-                self.nodes_left = left;
+                *self.nodes_left = left;
                 Ok(())
             }
             None => Err(self.stop("the body has more values than the gateway reads".to_owned())),
@@ -118,7 +145,7 @@ impl State<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Place<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -127,7 +154,7 @@ impl<'de> DeserializeSeed<'de> for Place<'_, '_> {
     }
 }
 
-impl Place<'_, '_> {
+impl Place<'_, '_, '_> {
     /// Takes a scalar, given as a function since most scalars are not read.
     fn scalar(self, value: impl Fn() -> Value) {
         let Some(node) = self.node else { return };
@@ -143,7 +170,7 @@ impl Place<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Place<'_, '_> {
+impl<'de> Visitor<'de> for Place<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

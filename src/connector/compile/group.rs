@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::body::{Keys, NamePath, Plan};
+use super::super::part::PartKind;
 use super::super::route::{Group, Route, exclusive_keys};
+use super::super::rpc::Envelope;
 use super::super::trie::Trie;
 use super::Scope;
 use crate::config::diagnostic::{Diagnostic, Place};
@@ -13,47 +15,62 @@ type Tries = HashMap<Box<str>, Trie>;
 
 /// Groups routes; the numbers in the tries are those of the groups.
 pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut known: HashMap<(Box<str>, String), usize> = HashMap::new();
-    for (number, route) in (0_u32..).zip(routes) {
-        for method in route.method_keys() {
-            let key = (method.into(), route.matches.shape());
-            let at = *known.entry(key).or_insert_with(|| {
-                groups.push(Group {
-                    method: method.into(),
-                    matches: route.matches.clone(),
-                    routes: Vec::new(),
-                    plan: None,
-                    formats: Vec::new(),
-                    limit: None,
-                    match_keys: Vec::new(),
-                    body_keys: Vec::new(),
-                    query_keys: Vec::new(),
-                });
-                groups.len() - 1
-            });
-            if let Some(group) = groups.get_mut(at) {
-                group.routes.push(number);
-            }
-        }
-    }
+    let mut groups = gather(routes, scope);
     share_match_keys(&mut groups);
     let mut tries = Tries::new();
     for (number, group) in (0_u32..).zip(&mut groups) {
-        let siblings: Vec<&Route> = group
-            .routes
-            .iter()
-            .filter_map(|number| routes.get(*number as usize))
-            .collect();
-        check(&siblings, scope);
-        check_opening(&siblings, scope);
-        finish(group, &siblings, scope);
+        let resolve = |numbers: &[u32]| -> Vec<&Route> {
+            let numbers = numbers.iter();
+            numbers
+                .filter_map(|number| routes.get(*number as usize))
+                .collect()
+        };
+        for siblings in group.table.siblings() {
+            let siblings = resolve(siblings);
+            check_twins(&siblings, scope);
+            check_only(&siblings, scope);
+        }
+        let all = resolve(&group.table.routes());
+        check_silent(&all, scope);
+        check_opening(&all, scope);
+        finish(group, &all, scope);
         tries
             .entry(group.method.clone())
             .or_default()
             .insert(&group.matches.path, number);
     }
     (groups, tries)
+}
+
+/// Puts every route into the group of each of its methods.
+fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known: HashMap<(Box<str>, String), usize> = HashMap::new();
+    for (number, route) in (0_u32..).zip(routes) {
+        for method in route.method_keys() {
+            let key = (method.into(), route.matches.shape());
+            let at = *known.entry(key).or_insert_with(|| {
+                groups.push(Group::new(method.into(), route));
+                groups.len() - 1
+            });
+            let Some(group) = groups.get_mut(at) else {
+                continue;
+            };
+            if group.table.kind != route.kind {
+                let message = format!(
+                    "`{}` reads a request in parts, and another route with the same match reads it otherwise",
+                    route.name.as_str()
+                );
+                let conflict = Diagnostic::error("parts", message).at(place(route, scope));
+                let help = "say `graphql`, or `rpc`, at all routes of this match; `'*'` is for what no other is for";
+                scope.report.push(conflict.help(help));
+            }
+            for pattern in &route.patterns {
+                group.table.insert(pattern, number);
+            }
+        }
+    }
+    groups
 }
 
 /// Where the query tells routes apart, all of them depend on its keys: those that lack a key too.
@@ -84,19 +101,30 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
     (group.body_keys, group.query_keys) = exclusive_keys(siblings, &scope.paths);
     let match_keys = group.match_keys.iter().map(|name| name.root().into());
     group.query_keys.extend(match_keys);
-    group.limit = siblings.iter().filter_map(|route| route.limit).max();
+    if group.table.kind == PartKind::Graphql {
+        // Arguments have names that are nobody's keys; those of the request itself are looked after by its reader.
+        group.body_keys.clear();
+        group.query_keys.clear();
+    }
+    group.limit = siblings
+        .iter()
+        .filter_map(|route| route.terms.body_limit)
+        .max();
     for format in siblings.iter().flat_map(|route| &route.formats) {
         if !group.formats.contains(format) {
             group.formats.push(format.clone());
         }
     }
     let silent = siblings.iter().any(|route| route.formats.is_empty());
-    if reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
+    let in_parts = group.table.kind != PartKind::Whole;
+    if in_parts || reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
         let kept =
             !group.query_keys.is_empty() || siblings.iter().any(|route| route.only.is_some());
         let keys = if kept { Keys::Kept } else { Keys::Dropped };
         let ids = siblings.iter().flat_map(|route| route.body_paths());
-        group.plan = Some(Plan::new(ids, &scope.paths, keys));
+        let envelope = scope.rpc.filter(|_| group.table.kind == PartKind::Rpc);
+        let envelope = envelope.into_iter().flat_map(Envelope::paths);
+        group.plan = Some(Plan::new(ids.chain(envelope), &scope.paths, keys));
     }
 }
 
@@ -106,12 +134,6 @@ fn reads_body(siblings: &[&Route]) -> bool {
     let first = reading.next().map(|route| &route.formats);
     siblings.iter().any(|route| route.needs_body())
         || reading.any(|route| Some(&route.formats) != first)
-}
-
-fn check(siblings: &[&Route], scope: &mut Scope<'_>) {
-    check_twins(siblings, scope);
-    check_only(siblings, scope);
-    check_silent(siblings, scope);
 }
 
 /// Routes that nothing tells apart.
@@ -141,7 +163,7 @@ fn check_only(siblings: &[&Route], scope: &mut Scope<'_>) {
         }
         let message = format!(
             "`{}` has `only`, and no route without `when` for other keys",
-            route.action
+            route.name.as_str()
         );
         let missing = Diagnostic::error("only", message).at(place(route, scope));
         scope
@@ -156,7 +178,7 @@ fn check_silent(siblings: &[&Route], scope: &mut Scope<'_>) {
     if let Some(never) = never.filter(|_| reads_body(siblings)) {
         let message = format!(
             "`{}` says `body: none`, and a route with the same match reads the body",
-            never.action
+            never.name.as_str()
         );
         let conflict = Diagnostic::error("body", message).at(place(never, scope));
         scope.report.push(conflict.help("drop `body: none`"));
@@ -169,14 +191,17 @@ fn place(route: &Route, scope: &Scope<'_>) -> Place {
         source: scope.source.clone(),
         line,
         column,
-        note: route.action.to_string(),
+        note: route.name.as_str().to_owned(),
     }
 }
 
 /// What no `when` accepts would be the fallback, which opens no WebSocket.
 fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
     let guarded = siblings.iter().all(|route| route.when_text.is_some());
-    let Some(route) = siblings.first().filter(|route| route.websocket && guarded) else {
+    let Some(route) = siblings
+        .first()
+        .filter(|route| route.terms.websocket && guarded)
+    else {
         return;
     };
     let message = format!("`{}` has no route without `when`", route.text);

@@ -211,10 +211,10 @@ pub(super) fn check_health(connector: &Connector, manifest: &Manifest, scope: &m
     let routes = accepting
         .iter()
         .filter(|group| !beaten(group))
-        .flat_map(|group| &group.routes);
+        .flat_map(|group| group.table.routes());
     let risks: Vec<Risk> = routes
-        .filter_map(|number| connector.route(*number))
-        .map(|route| route.risk)
+        .filter_map(|number| connector.route(number))
+        .map(|route| route.risk.highest())
         .collect();
     if risks.is_empty() || risks.iter().any(|risk| *risk > Risk::Low) {
         let message = format!(

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::super::catalog::Site;
 use super::super::manifest::{Manifest, RouteEntry};
 use super::super::matches::Matches;
+use super::super::naming::{Making, parameter_of};
 use super::super::parameter::{Origin, Param, Readable};
+use super::super::part::PartKind;
 use super::Scope;
+use crate::model::value::ValueType;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
 pub(super) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
@@ -53,7 +56,7 @@ pub(super) fn check_captures(
 pub(super) fn params(
     entry: &RouteEntry,
     manifest: &Manifest,
-    captured: &[Arc<str>],
+    (captured, kind): (&[Arc<str>], PartKind),
     scope: &mut Scope<'_>,
 ) -> Vec<Param> {
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
@@ -66,6 +69,7 @@ pub(super) fn params(
     for (name, written) in &entry.params.0 {
         let mut readable = Readable {
             captured: &names,
+            kind,
             merge,
             paths: &mut scope.paths,
             patterns: scope.patterns,
@@ -91,4 +95,49 @@ pub(super) fn params(
         }
     }
     params
+}
+
+/// Makes sure that every hole of a made name is filled by a parameter: one of the route's own, or one that the hole reads.
+pub(super) fn holes(
+    making: &Making,
+    entry: &RouteEntry,
+    (params, kind): (&mut Vec<Param>, PartKind),
+    scope: &mut Scope<'_>,
+) {
+    let help = "a hole is a captured label, a parameter of the route, `graphql.field`, `rpc.method` or `rpc.params.name`";
+    for hole in making.holes() {
+        let name = parameter_of(hole);
+        let stated = entry.params.0.iter().any(|(stated, _)| stated == name);
+        let known = params.iter_mut().find(|param| *param.name == *name);
+        if let Some(known) = known {
+            // A label of that name is something else than what the hole says.
+            let other = hole.contains('.') && !stated;
+            if other || known.list || known.value_type != Some(ValueType::String) {
+                let message = format!("`{{{hole}}}` cannot be filled by the parameter `{name}`");
+                scope.error(
+                    "action",
+                    message,
+                    &entry.action,
+                    "fill it by one string, and rename labels that are called so",
+                );
+            }
+            known.required = true;
+            continue;
+        }
+        let mut readable = Readable {
+            captured: &[],
+            kind,
+            merge: &[],
+            paths: &mut scope.paths,
+            patterns: scope.patterns,
+        };
+        match readable.hole(hole) {
+            Ok(Some(param)) => params.push(param),
+            Ok(None) => {
+                let message = format!("nothing fills the hole `{{{hole}}}`");
+                scope.error("action", message, &entry.action, help);
+            }
+            Err((message, help)) => scope.error("action", message, &entry.action, help),
+        }
+    }
 }

@@ -39,8 +39,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
         }
     };
     missing("override", route.replaces);
-    missing("graphql", route.graphql.is_some());
-    missing("rpc", route.rpc.is_some());
     missing("each", route.each.is_some());
     missing("git", route.git);
     missing("range", route.range.is_some());
@@ -58,11 +56,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
         .iter()
         .any(|(_, param)| param.value.0.cel.is_some());
     missing("params.cel", cel);
-    let risks = route
-        .risk
-        .as_ref()
-        .is_some_and(|risk| matches!(risk.value, crate::config::yaml::ShortOr::Long(_)));
-    missing("a list under risk", risks);
 }
 
 fn tell<T>(key: &str, at: &At<T>, scope: &mut Scope<'_>) {

@@ -3,6 +3,7 @@
 use http::HeaderName;
 
 use super::super::body::{Access, Key, NamePath, Paths};
+use super::super::part::{Fact, PartKind};
 use super::{Condition, Kinds, Operator, Read, Subject, Test};
 use crate::expression::{self, Literal, Node};
 use crate::model::value::Value;
@@ -13,10 +14,10 @@ type Problem = (String, &'static str);
 const FORMS: &str = "compare a path with literals (`body.state == \"closed\"`, `body.id in [\"31\", 31]`), or use `has(…)`, `!has(…)`, `&&`, `||`";
 
 impl Condition {
-    /// Compiles a `when`; `captured` are the names of the route's labels.
+    /// Compiles a `when`; `captured` are the names of the route's labels, `kind` what its parts are.
     pub(in crate::connector) fn compile(
         text: &str,
-        captured: &[&str],
+        (captured, kind): (&[&str], PartKind),
         paths: &mut Paths,
     ) -> Result<Self, Problem> {
         let node = expression::parse(text).map_err(|error| {
@@ -36,6 +37,7 @@ impl Condition {
         let mut compiler = Compiler {
             condition: empty,
             captured,
+            kind,
             paths,
         };
         let test = compiler.test(&node)?;
@@ -49,6 +51,7 @@ impl Condition {
 struct Compiler<'a> {
     condition: Condition,
     captured: &'a [&'a str],
+    kind: PartKind,
     paths: &'a mut Paths,
 }
 
@@ -101,6 +104,15 @@ impl Compiler<'_> {
                 let literals =
                     literals.ok_or_else(|| ("`in` needs a list of literals".to_owned(), FORMS))?;
                 self.compare(subject, Operator::Equal, literals)
+            }
+            ("in", [one, list]) => {
+                let field = self.part_field(list).filter(|field| field.is_list());
+                match (literal(one), field) {
+                    (Some(value @ Value::Text(_)), Some(field)) => {
+                        Ok(Test::Lists(field, vec![value]))
+                    }
+                    _ => Err(("`in` needs a list of literals".to_owned(), FORMS)),
+                }
             }
             (operator, [one, two]) => {
                 let Some(operator) = Operator::of(operator) else {
@@ -191,6 +203,10 @@ impl Compiler<'_> {
             _ => None,
         };
         match (root, one_name) {
+            ("body", _) if self.kind == PartKind::Graphql => Err((
+                "`when` reads the body, and the route is for GraphQL fields".to_owned(),
+                "read their arguments, as in `graphql.args.input.state`",
+            )),
             ("body", _) if !keys.is_empty() => {
                 let id = self.paths.intern_keys(&keys, access);
                 self.condition.body_paths.push(id);
@@ -225,11 +241,45 @@ impl Compiler<'_> {
                 "use a name that `match` or the domain has in braces",
             )),
             ("method", None) if keys.is_empty() => Ok(Subject::Method),
+            ("graphql" | "rpc", _) => self.part(node, root, &keys, access),
             (root, _) => Err((
                 format!("`when` cannot read `{}`", root.escape_debug()),
-                "it reads `body.…`, `form.name`, `query.name`, `headers.name`, `path.name` and `method`",
+                "it reads `body.…`, `form.name`, `query.name`, `headers.name`, `path.name`, `method`, `graphql.…` and `rpc.…`",
             )),
         }
+    }
+}
+
+impl Compiler<'_> {
+    fn part_field(&self, node: &Node) -> Option<Fact> {
+        Fact::parse(&words(node)).filter(|field| field.kind() == self.kind)
+    }
+
+    /// `graphql.field`, `graphql.args.input.id`, `rpc.method`, `rpc.params.name`.
+    fn part(
+        &mut self,
+        node: &Node,
+        root: &str,
+        keys: &[Key],
+        access: Access,
+    ) -> Result<Subject, Problem> {
+        if let Some(field) = self.part_field(node).filter(|field| !field.is_list()) {
+            return Ok(Subject::Part(field));
+        }
+        let keys = match (self.kind, root, keys) {
+            (PartKind::Graphql, "graphql", [Key::Name(name), rest @ ..]) if name == "args" => rest,
+            (PartKind::Rpc, "rpc", [Key::Name(name), ..]) if name == "params" => keys,
+            _ => &[],
+        };
+        if keys.is_empty() {
+            return Err((
+                format!("`when` cannot read `{}` here", words(node)),
+                "a route with `graphql` has `graphql.type`, `.field`, `.operation`, `.args.…` and `.selections`; one with `rpc` has `rpc.method` and `.params.…`",
+            ));
+        }
+        let id = self.paths.intern_keys(keys, access);
+        self.condition.body_paths.push(id);
+        Ok(Subject::Body(id))
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::super::body::{NamePath, Paths};
+use super::super::body::{NamePath, PathId, Paths};
 use super::super::manifest::{OneOrMany, ParamEntry};
+use super::super::naming::parameter_of;
+use super::super::part::{Fact, PartKind};
 use super::super::pattern::parameter_name;
 use super::{Origin, Param};
 use crate::config::yaml::At;
@@ -57,6 +59,8 @@ impl Patterns {
 pub(in crate::connector) struct Readable<'a> {
     /// Labels of the route.
     pub(in crate::connector) captured: &'a [&'a str],
+    /// What the route's parts are: where `arg:` leads.
+    pub(in crate::connector) kind: PartKind,
     /// Where a parameter that is read in the body may stand too, unless it says.
     pub(in crate::connector) merge: &'a [At<String>],
     pub(in crate::connector) paths: &'a mut Paths,
@@ -144,6 +148,12 @@ impl Readable<'_> {
 
     fn origin(&mut self, source: &str) -> Result<Origin, Problem> {
         if source.starts_with('$') {
+            if self.kind == PartKind::Graphql {
+                return Err((
+                    format!("`{source}` reads the body, and the route is for GraphQL fields"),
+                    "read their arguments, as in `arg:input.title`",
+                ));
+            }
             return self
                 .paths
                 .intern(source)
@@ -172,15 +182,65 @@ impl Readable<'_> {
                 format!("nothing captures `{name}`"),
                 "use a name that `match` or the domain has in braces",
             )),
-            Some(("arg", _)) => Err((
-                format!("source `{source}` is not supported by this version"),
-                "use `$.…`, `form:`, `query:`, `header:` or `path:`",
-            )),
+            Some(("arg", path)) => self.argument(path).map(Origin::Body),
             _ => Err((
                 format!("`{source}` is not a source"),
-                "use `$.key`, `form:key`, `query:key`, `header:X-Key` or `path:name`",
+                "use `$.key`, `form:key`, `query:key`, `header:X-Key`, `path:name` or `arg:name`",
             )),
         }
+    }
+
+    /// Arguments of a GraphQL field are a document of their own; those of a JSON-RPC call lie in its message.
+    fn argument(&mut self, path: &str) -> Result<PathId, Problem> {
+        let root = match self.kind {
+            PartKind::Graphql => "$",
+            PartKind::Rpc => "$.params",
+            PartKind::Whole => {
+                return Err((
+                    format!("`arg:{path}` is for routes with `graphql` or `rpc`"),
+                    "read the body with `$.key` or `form:key`",
+                ));
+            }
+        };
+        let dot = if path.starts_with('[') { "" } else { "." };
+        let help = "write it as in `arg:input.title`";
+        let id = self
+            .paths
+            .intern(&format!("{root}{dot}{path}"))
+            .map_err(|message| (message, help))?;
+        let plain = self.paths.get(id).is_some_and(|path| path.is_plain());
+        if self.kind == PartKind::Graphql && !plain {
+            return Err((format!("`arg:{path}` searches arguments"), help));
+        }
+        Ok(id)
+    }
+
+    /// Makes the parameter that a hole in a route's name reads by itself; `None` where it names none.
+    pub(in crate::connector) fn hole(&mut self, hole: &str) -> Result<Option<Param>, Problem> {
+        let origin = match (Fact::parse(hole), self.kind) {
+            (Some(field), kind) if field.kind() == kind && !field.is_list() => Origin::Part(field),
+            (Some(_), _) => return Ok(None),
+            (None, PartKind::Rpc) => match hole.strip_prefix("rpc.params.") {
+                Some(path) => Origin::Body(self.argument(path)?),
+                None => return Ok(None),
+            },
+            (None, PartKind::Graphql) => match hole.strip_prefix("graphql.args.") {
+                Some(path) => Origin::Body(self.argument(path)?),
+                None => return Ok(None),
+            },
+            (None, PartKind::Whole) => return Ok(None),
+        };
+        let name = parameter_name(parameter_of(hole));
+        Ok(Some(Param {
+            name: name.map_err(|message| (message, "rename it"))?,
+            origins: vec![origin],
+            value_type: Some(ValueType::String),
+            list: false,
+            required: true,
+            pattern: None,
+            fold: None,
+            secret: false,
+        }))
     }
 
     /// Adds the other places that the parameter says, or the route does, for a parameter that is read in the body.
@@ -188,7 +248,7 @@ impl Readable<'_> {
         let key = origins.iter().find_map(|origin| match origin {
             Origin::Body(path) => self.paths.get(*path)?.last_key.clone(),
             Origin::Form(name) => Some(name.to_string().trim_end_matches("[*]").into()),
-            Origin::Captured(_) | Origin::Query(_) | Origin::Header(_) => None,
+            Origin::Captured(_) | Origin::Query(_) | Origin::Header(_) | Origin::Part(_) => None,
         });
         let places: Vec<&str> = match own {
             Some(own) => own.iter().map(String::as_str).collect(),
@@ -238,6 +298,7 @@ impl Origin {
         match self {
             Self::Body(path) => paths.get(*path).is_some_and(|path| path.list),
             Self::Query(name) | Self::Form(name) => name.is_list(),
+            Self::Part(field) => field.is_list(),
             Self::Captured(_) | Self::Header(_) => false,
         }
     }

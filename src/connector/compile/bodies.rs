@@ -1,0 +1,127 @@
+//! How a route's bodies are read: `body` as written in, formats out, and whether what the route reads is found in them.
+
+use super::super::dialect::{Format, Kind};
+use super::super::manifest::{Manifest, RouteEntry};
+use super::super::part::PartKind;
+use super::super::route::Route;
+use super::Scope;
+
+/// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
+pub(super) fn formats(
+    entry: &RouteEntry,
+    manifest: &Manifest,
+    scope: &mut Scope<'_>,
+) -> Vec<Format> {
+    if entry.websocket {
+        return Vec::new();
+    }
+    let Some(written) = entry.body.as_ref().or(manifest.body.as_ref()) else {
+        return vec![Format::json()];
+    };
+    let names = &written.value.0;
+    if names.as_slice() == ["none"] {
+        return Vec::new();
+    }
+    let help = "list `json`, `form`, `multipart`, a media type that is JSON (`application/merge-patch+json`), or say `none`";
+    if names.is_empty() {
+        scope.error("body", "`body` is an empty list", written, help);
+    }
+    let mut formats = Vec::new();
+    for name in names {
+        let format = scope.good(Format::parse(name), "body", written, help);
+        if format
+            .as_ref()
+            .is_some_and(|format| formats.contains(format))
+        {
+            scope.error("body", format!("`{name}` is listed twice"), written, help);
+        }
+        formats.extend(format);
+    }
+    formats
+}
+
+fn check_only(entry: &RouteEntry, scope: &mut Scope<'_>) {
+    if let (Some(only), None) = (&entry.only, &entry.when) {
+        scope.error(
+            "only",
+            "`only` needs a `when`",
+            only,
+            "it says which body keys a `when` route stands for",
+        );
+    }
+}
+
+/// What a route reads in a body must be found in the dialects that it lists.
+fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    let json = |kind: Kind| kind == Kind::Json;
+    // Arguments of GraphQL fields are found whatever carries the document.
+    let reads_json = route.kind != PartKind::Graphql && route.body_paths().next().is_some();
+    let reads_form = route.form_names().next().is_some();
+    if route.formats.is_empty() && (reads_json || reads_form || route.only.is_some()) {
+        let message = "the route reads the body, and says `body: none`";
+        scope.error("body", message, &entry.matches, "drop one of the two");
+        return;
+    }
+    if reads_json && !route.has_kind(json) {
+        let message = "the route reads JSON, and its `body` is none";
+        scope.error(
+            "body",
+            message,
+            &entry.matches,
+            "add `json` to `body`, or read `form:` names",
+        );
+    }
+    if reads_form && !route.has_kind(Kind::has_names) {
+        let message = "the route reads a form, and its `body` is none";
+        scope.error(
+            "body",
+            message,
+            &entry.matches,
+            "say `body: form`, or `body: [json, form]`",
+        );
+    }
+    // In the other dialect the condition could never hold, and the request would pass as its plain sibling.
+    let Some((when, written)) = route.when.as_ref().zip(entry.when.as_ref()) else {
+        return;
+    };
+    let beside_json =
+        reads_json && !when.body_paths.is_empty() && route.has_kind(|kind| !json(kind));
+    let beside_form = !when.form.is_empty() && route.has_kind(|kind| !kind.has_names());
+    if beside_json || beside_form {
+        let message = "`when` reads one dialect, and `body` lists others too";
+        scope.error(
+            "body",
+            message,
+            written,
+            "write a route for each dialect, with its own `body` and `when`",
+        );
+    }
+}
+
+/// RFC 6455 section 4.1: a WebSocket is opened by a GET without a body.
+fn check_websocket(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    if route.matches.methods.as_slice() != [Box::from("GET")] {
+        let message = format!("`{}` cannot open a WebSocket", entry.matches.value);
+        let help = "a WebSocket is opened by `GET`";
+        scope.error("websocket", message, &entry.matches, help);
+    }
+    let reads = route.body_paths().next().is_some() || route.form_names().next().is_some();
+    if reads || route.only.is_some() || entry.body.is_some() {
+        scope.error(
+            "websocket",
+            "the route reads the body, and a WebSocket is opened without one",
+            &entry.matches,
+            "read the query or headers, or drop `websocket: true`",
+        );
+    }
+}
+
+/// Checks that what the route reads of a body is found in the dialects that it lists.
+pub(super) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    check_only(entry, scope);
+    if route.terms.websocket {
+        check_websocket(route, entry, scope);
+    } else {
+        check_dialects(route, entry, scope);
+    }
+}

@@ -1,0 +1,92 @@
+//! Which parts of a request a route is for: `graphql` and `rpc` as written in, the kind of parts and patterns out.
+
+use super::super::dialect::Kind;
+use super::super::manifest::RouteEntry;
+use super::super::part::PartKind;
+use super::super::route::Route;
+use super::super::rpc::Envelope;
+use super::Scope;
+use crate::config::yaml::At;
+
+/// Types of GraphQL operations, and documents that the server has.
+const TYPES: [&str; 4] = ["query", "mutation", "subscription", "persisted"];
+
+/// Returns what a route's parts are and the patterns of those that it is for.
+pub(super) fn compile(entry: &RouteEntry, scope: &mut Scope<'_>) -> (PartKind, Vec<Box<str>>) {
+    let written = |sources: &[At<String>]| -> Vec<Box<str>> {
+        sources
+            .iter()
+            .map(|text| text.value.as_str().into())
+            .collect()
+    };
+    match (&entry.graphql, &entry.rpc) {
+        (None, None) => (PartKind::Whole, vec![Box::default()]),
+        (Some(graphql), None) => {
+            for pattern in &graphql.0 {
+                check_graphql(pattern, scope);
+            }
+            (PartKind::Graphql, written(&graphql.0))
+        }
+        (None, Some(rpc)) => {
+            for pattern in rpc.0.iter().filter(|pattern| pattern.value.is_empty()) {
+                let help = "as in `tools/call`, or `'*'` for every method";
+                scope.error("rpc", "the method is empty", pattern, help);
+            }
+            if scope.rpc.is_none() {
+                scope.rpc = Some(Envelope::new(&mut scope.paths));
+            }
+            (PartKind::Rpc, written(&rpc.0))
+        }
+        (Some(_), Some(_)) => {
+            let message = "the route is for GraphQL fields and for JSON-RPC methods";
+            scope.error(
+                "parts",
+                message,
+                &entry.action,
+                "keep one of `graphql` and `rpc`",
+            );
+            (PartKind::Whole, vec![Box::default()])
+        }
+    }
+}
+
+fn check_graphql(pattern: &At<String>, scope: &mut Scope<'_>) {
+    let (kind, field) = pattern
+        .value
+        .split_once('.')
+        .unwrap_or((&pattern.value, "*"));
+    let name = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'*')
+    };
+    let known = TYPES.contains(&kind) || kind.contains('*');
+    if !known || (kind != "persisted" && !name(field)) || (kind == pattern.value && kind != "*") {
+        let message = format!("`{}` is not a root field", pattern.value.escape_debug());
+        let help = "as in `mutation.createIssue`, `query.*`, or `'*'` for every field";
+        scope.error("graphql", message, pattern, help);
+    }
+}
+
+/// What a route that is for parts cannot say besides.
+pub(super) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    if route.kind == PartKind::Whole {
+        return;
+    }
+    if let Some(only) = &entry.only {
+        let message = "`only` is for whole requests, and the route is for parts of them";
+        scope.error(
+            "only",
+            message,
+            only,
+            "read what tells the parts apart in `when`",
+        );
+    }
+    let fits = |kind: Kind| kind == Kind::Json || route.kind == PartKind::Graphql;
+    if route.formats.is_empty() || route.has_kind(|kind| !fits(kind)) {
+        let message = "the parts of the request cannot be read in such a body";
+        let help = "JSON-RPC is JSON; GraphQL is JSON, a form or multipart";
+        scope.error("body", message, &entry.matches, help);
+    }
+}

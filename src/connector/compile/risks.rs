@@ -1,0 +1,87 @@
+//! Risks as written, or by method, to what a route's actions can be.
+
+use super::super::manifest::{Manifest, RiskRule, RouteEntry};
+use super::super::matches::{ANY_METHOD, Matches};
+use super::super::naming::RouteRisk;
+use super::Scope;
+use crate::config::yaml::ShortOr;
+use crate::model::action::Risk;
+use crate::model::glob::Glob;
+
+/// Checks the keys of `defaults.risk`.
+pub(super) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
+    for (method, risk) in &manifest.defaults.risk {
+        if Matches::parse(&format!("{method} /")).is_err() || method == ANY_METHOD {
+            scope.error(
+                "defaults",
+                format!("`{}` is not a method", method.escape_debug()),
+                risk,
+                "methods are upper-case",
+            );
+        }
+    }
+}
+
+/// Returns a route's risk.
+pub(super) fn risk(
+    entry: &RouteEntry,
+    matches: &Matches,
+    manifest: &Manifest,
+    scope: &mut Scope<'_>,
+) -> Option<RouteRisk> {
+    let made = entry.action.value.contains('{');
+    match entry.risk.as_ref().map(|risk| &risk.value) {
+        Some(ShortOr::Short(stated)) => return Some(RouteRisk::Fixed(*stated)),
+        Some(ShortOr::Long(rules)) => return by_name(entry, rules, scope),
+        None => {}
+    }
+    let by_method = match matches.methods.as_slice() {
+        [method] if !made => manifest
+            .defaults
+            .risk
+            .get(&**method)
+            .map(|risk| risk.value)
+            .or(match &**method {
+                "GET" | "HEAD" | "OPTIONS" => Some(Risk::Low),
+                "POST" | "PUT" | "PATCH" => Some(Risk::Medium),
+                "DELETE" => Some(Risk::High),
+                _ => None,
+            }),
+        _ => None,
+    };
+    if by_method.is_none() {
+        let message = format!("`{}` has no risk by method", entry.matches.value);
+        scope.error(
+            "risk",
+            message,
+            &entry.matches,
+            "state it: `risk: low`, `medium`, `high` or `critical`",
+        );
+    }
+    by_method.map(RouteRisk::Fixed)
+}
+
+/// A list of patterns is for what a made name is made of; only its last entry may be without one.
+fn by_name(entry: &RouteEntry, rules: &[RiskRule], scope: &mut Scope<'_>) -> Option<RouteRisk> {
+    let risk = entry.risk.as_ref()?;
+    let help = "as in `risk: [{ match: '*delete*', risk: high }, { risk: medium }]`";
+    if !entry.action.value.contains('{') {
+        let message = "a list under `risk` is for names that requests make";
+        scope.error("risk", message, risk, help);
+        return None;
+    }
+    let open = rules.iter().position(|rule| rule.pattern.is_none());
+    if rules.is_empty() || open.is_some_and(|at| at + 1 < rules.len()) {
+        let message = "the list under `risk` is empty, or has an entry behind the one for all";
+        scope.error("risk", message, risk, help);
+        return None;
+    }
+    let compiled = rules.iter().map(|rule| {
+        let pattern = rule.pattern.as_ref();
+        (
+            pattern.map(|text| Glob::new(&text.value.to_lowercase())),
+            rule.risk,
+        )
+    });
+    Some(RouteRisk::ByName(compiled.collect()))
+}

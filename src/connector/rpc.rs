@@ -1,0 +1,88 @@
+//! JSON-RPC 2.0: a body in, its messages out, each read by the plan of its routes in one pass.
+//!
+//! INVARIANT: every message of a batch is a part; a reply (no method, a result or an error) is one of its own kind.
+
+use super::Unreadable;
+use super::body::{Access, Fields, Key, PathId, Paths, Plan, Slot, UNREADABLE_BODY, items};
+use super::part::{Fact, Part, Quota};
+use crate::model::value::Value;
+
+/// What is read of every message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Envelope {
+    method: PathId,
+    result: PathId,
+    error: PathId,
+}
+
+/// One message.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// `None` for a reply.
+    pub(super) part: Option<Part>,
+    pub(super) fields: Fields,
+}
+
+impl Envelope {
+    /// Enters what is read of every message among a connector's paths.
+    pub(super) fn new(paths: &mut Paths) -> Self {
+        let mut key = |name: &str, access| paths.intern_keys(&[Key::Name(name.to_owned())], access);
+        Self {
+            method: key("method", Access::Value),
+            result: key("result", Access::Presence),
+            error: key("error", Access::Presence),
+        }
+    }
+
+    /// Iterates over the paths.
+    pub(super) fn paths(self) -> impl Iterator<Item = PathId> {
+        [self.method, self.result, self.error].into_iter()
+    }
+
+    /// Reads a body: one message, or a list of them.
+    pub(super) fn messages(
+        self,
+        bytes: &[u8],
+        plan: &Plan,
+        (parts, nodes_left): (&mut Quota, &mut usize),
+    ) -> Result<Vec<Message>, Unreadable> {
+        let all = items(bytes, parts.left())?.unwrap_or_else(|| vec![bytes]);
+        if all.is_empty() || bytes.is_empty() {
+            return Err(refuse("there is no JSON-RPC message"));
+        }
+        let mut messages = Vec::with_capacity(all.len());
+        for bytes in all {
+            parts.take()?;
+            let fields = Fields::read(bytes, plan, nodes_left)?;
+            let part = self.part(&fields)?;
+            messages.push(Message { part, fields });
+        }
+        Ok(messages)
+    }
+
+    fn part(self, fields: &Fields) -> Result<Option<Part>, Unreadable> {
+        let method = fields.get(self.method);
+        if method.is_some_and(|slot| slot.misfit) {
+            return Err(refuse(
+                "a JSON-RPC message is no object, or its method is no text",
+            ));
+        }
+        let there = |path| fields.get(path).is_some_and(|slot| slot.count > 0);
+        let reply = there(self.result) || there(self.error);
+        match (method.and_then(Slot::single), reply) {
+            (Some(Value::Text(method)), false) => Ok(Some(Part {
+                name: method.to_string(),
+                values: vec![(Fact::RpcMethod, Value::Text(method.clone()))],
+            })),
+            (None, true) => Ok(None),
+            _ => Err(refuse("a JSON-RPC message is neither a call nor a reply")),
+        }
+    }
+}
+
+fn refuse(detail: &str) -> Unreadable {
+    Unreadable {
+        code: UNREADABLE_BODY,
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,299 @@
+//! Understanding: a request group by group and part by part in, the actions that it is out.
+//!
+//! INVARIANT: every part is at least one action; what no route is for is `<id>.unknown`.
+
+mod actions;
+mod places;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::body::{Fields, Form, UNREADABLE_BODY};
+use super::candidates::Candidates;
+use super::dialect::{Dialect, Kind};
+use super::graphql::{self, Carrier};
+use super::part::{PartKind, Quota};
+use super::request::{Body, Request};
+use super::route::{Group, Route};
+use super::{Reading, Unreadable};
+use crate::model::action::Action;
+use crate::model::target::decode;
+
+/// What has been found in a request, and what it may still hold.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    parts: Quota,
+    nodes_left: usize,
+    /// The part that is being read, counted over all groups.
+    part: usize,
+    /// By part and number of the route.
+    found: Vec<((usize, u32), Action)>,
+}
+
+/// A body as one group of routes reads it.
+#[derive(Debug)]
+enum Parsed<'b> {
+    Unread,
+    Json(Fields),
+    Form(Form<'b>),
+}
+
+/// One group's request before its parts are looked at.
+struct Parting<'a> {
+    group: &'a Group,
+    dialect: Option<&'a Dialect>,
+    reading: &'a Reading<'a>,
+    request: Request<'a>,
+}
+
+impl Sheet {
+    pub(super) fn new(parts: usize, nodes: usize) -> Self {
+        Self {
+            parts: Quota::new(parts),
+            nodes_left: nodes,
+            part: 0,
+            found: Vec::new(),
+        }
+    }
+
+    /// Returns the actions in order, each once.
+    pub(super) fn finish(mut self) -> Vec<Action> {
+        self.found.sort_by_key(|(place, _)| *place);
+        let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
+        for (_, action) in self.found {
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+
+    fn push(&mut self, route: u32, action: Action) {
+        self.found.push(((self.part, route), action));
+    }
+}
+
+impl Candidates {
+    /// Adds the actions that the request is.
+    pub(super) fn understand_into(
+        &self,
+        reading: &Reading<'_>,
+        sheet: &mut Sheet,
+    ) -> Result<(), Unreadable> {
+        let dialect = self.dialect(reading.headers)?;
+        let mut groups = self.groups().peekable();
+        if groups.peek().is_none() {
+            sheet.push(u32::MAX, self.unknown(None));
+        }
+        for group in groups {
+            let captures = self.captures(group);
+            let parting = Parting {
+                group,
+                dialect: dialect.as_ref().filter(|_| group.plan.is_some()),
+                reading,
+                request: Request {
+                    method: &self.method,
+                    query: &reading.target.query,
+                    headers: reading.headers,
+                    captures: &captures,
+                    body: Body::Unread,
+                    part: None,
+                },
+            };
+            for key in &group.match_keys {
+                parting.request.query(key)?;
+            }
+            match group.table.kind {
+                PartKind::Whole => self.whole(&parting, sheet)?,
+                PartKind::Graphql => self.graphql(&parting, sheet)?,
+                PartKind::Rpc => self.rpc(&parting, sheet)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn whole(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+        let parsed = parting.parse(&mut sheet.nodes_left)?;
+        let body = parsed.body();
+        parting.group.check_places(parting.request.query, body)?;
+        let request = Request {
+            body,
+            ..parting.request
+        };
+        self.settle(parting, &request, sheet)
+    }
+
+    fn graphql(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+        let (Some(dialect), Some(plan)) = (parting.dialect, &parting.group.plan) else {
+            return Err(unread());
+        };
+        let bytes = parting.bytes()?;
+        let form;
+        let by_url = bytes.is_empty() && matches!(self.method, Method::GET | Method::HEAD);
+        let carrier = match dialect.kind() {
+            _ if by_url => Carrier::Query,
+            Kind::Json => Carrier::Json(bytes),
+            Kind::Form | Kind::Multipart => {
+                form = form_of(bytes, dialect, sheet.nodes_left)?;
+                Carrier::Form(&form)
+            }
+        };
+        let mut budget = graphql::Budget {
+            parts: &mut sheet.parts,
+            nodes: &mut sheet.nodes_left,
+        };
+        for root in graphql::roots(carrier, parting.request.query, &mut budget)? {
+            let fields = Fields::of_tree(&root.arguments, plan, &mut sheet.nodes_left)?;
+            let request = Request {
+                body: Body::Json(&fields),
+                part: Some(&root.part),
+                ..parting.request
+            };
+            self.settle(parting, &request, sheet)?;
+            sheet.part += 1;
+        }
+        Ok(())
+    }
+
+    fn rpc(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+        let connector = &self.place.connector;
+        let (Some(envelope), Some(plan)) = (connector.rpc, &parting.group.plan) else {
+            return Err(unread());
+        };
+        let bytes = parting.bytes()?;
+        let left = (&mut sheet.parts, &mut sheet.nodes_left);
+        for message in envelope.messages(bytes, plan, left)? {
+            let body = Body::Json(&message.fields);
+            parting.group.check_places(parting.request.query, body)?;
+            match &message.part {
+                None => sheet.push(u32::MAX, connector.reply()),
+                Some(part) => {
+                    let request = Request {
+                        body,
+                        part: Some(part),
+                        ..parting.request
+                    };
+                    self.settle(parting, &request, sheet)?;
+                }
+            }
+            sheet.part += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds the actions of one part: those of the routes that are for it and apply, else the unknown one.
+    fn settle(
+        &self,
+        parting: &Parting<'_>,
+        request: &Request<'_>,
+        sheet: &mut Sheet,
+    ) -> Result<(), Unreadable> {
+        let part = request.part.map(|part| part.name.as_str());
+        let mut found = false;
+        for siblings in parting.group.table.find(part.unwrap_or_default()) {
+            for (number, route) in self.applying(siblings, parting.dialect, request)? {
+                sheet.push(number, self.place.connector.action(route, request)?);
+                found = true;
+            }
+        }
+        if !found {
+            sheet.push(u32::MAX, self.unknown(part));
+        }
+        Ok(())
+    }
+
+    /// Every `when` that holds applies, else the plain sibling, which also stands for the keys that `only` leaves over.
+    fn applying<'a>(
+        &'a self,
+        siblings: &[u32],
+        dialect: Option<&Dialect>,
+        request: &Request<'_>,
+    ) -> Result<Vec<(u32, &'a Route)>, Unreadable> {
+        let mut applying = Vec::new();
+        let mut plain = None;
+        let routes = siblings.iter().filter_map(|number| {
+            let route = self.place.connector.route(*number)?;
+            Some((*number, route)).filter(|(_, route)| route.speaks(dialect))
+        });
+        for (number, route) in routes {
+            let Some(when) = &route.when else {
+                plain = Some((number, route));
+                continue;
+            };
+            if when.holds(request)? {
+                applying.push((number, route));
+            }
+        }
+        let narrow = applying.iter().all(|(_, route)| route.only.is_some());
+        let covered = applying
+            .iter()
+            .flat_map(|(_, route)| route.only.iter().flatten());
+        let covered: Vec<&str> = covered.map(String::as_str).collect();
+        if applying.is_empty() || (narrow && !request.body.lies_in(&covered)) {
+            applying.extend(plain);
+        }
+        Ok(applying)
+    }
+
+    /// Returns every captured label, decoded: host, base path, path.
+    fn captures(&self, group: &Group) -> Vec<(Arc<str>, Cow<'_, str>)> {
+        let place = self
+            .place
+            .captures
+            .iter()
+            .map(|(name, value)| (Arc::clone(name), Cow::Borrowed(value.as_str())));
+        let mut captures: Vec<_> = place.collect();
+        if let Some(host) = group
+            .matches
+            .host
+            .as_ref()
+            .and_then(|domain| domain.capture(&self.place.host))
+        {
+            captures.extend(
+                host.into_iter()
+                    .map(|(name, value)| (name, Cow::Borrowed(value))),
+            );
+        }
+        let path = group
+            .matches
+            .path
+            .capture(&self.place.below)
+            .unwrap_or_default();
+        captures.extend(path.into_iter().map(|(name, value)| (name, decode(value))));
+        captures
+    }
+}
+
+impl<'a> Parting<'a> {
+    fn bytes(&self) -> Result<&'a [u8], Unreadable> {
+        self.reading.body.ok_or_else(unread)
+    }
+
+    fn parse(&self, nodes_left: &mut usize) -> Result<Parsed<'a>, Unreadable> {
+        let (Some(dialect), Some(plan)) = (self.dialect, &self.group.plan) else {
+            return Ok(Parsed::Unread);
+        };
+        let bytes = self.bytes()?;
+        match dialect.kind() {
+            Kind::Json => Fields::read(bytes, plan, nodes_left).map(Parsed::Json),
+            Kind::Form | Kind::Multipart => form_of(bytes, dialect, *nodes_left).map(Parsed::Form),
+        }
+    }
+}
+
+fn form_of<'b>(bytes: &'b [u8], dialect: &Dialect, limit: usize) -> Result<Form<'b>, Unreadable> {
+    match dialect.kind() {
+        _ if bytes.is_empty() => Ok(Form::default()),
+        Kind::Multipart => Form::multipart(bytes, dialect.boundary()?),
+        Kind::Form | Kind::Json => Form::urlencoded(bytes, limit),
+    }
+}
+
+fn unread() -> Unreadable {
+    Unreadable {
+        code: UNREADABLE_BODY,
+        detail: "the body was not read, but its content decides".to_owned(),
+    }
+}

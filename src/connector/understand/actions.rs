@@ -1,0 +1,90 @@
+//! A route and what the request says of it in, the action out; and the actions that no route has.
+
+use std::sync::Arc;
+
+use super::super::naming::Name;
+use super::super::request::Request;
+use super::super::route::Route;
+use super::super::{Candidates, Connector, Unreadable};
+use crate::model::action::{Action, Parameter, Parameters, Risk};
+use crate::model::value::Value;
+
+impl Candidates {
+    /// What no route is for; `part` is which one of the request's.
+    pub(super) fn unknown(&self, part: Option<&str>) -> Action {
+        let connector = &self.place.connector;
+        let mut params = Parameters::new();
+        let told = [
+            ("method", Some(self.method.as_str())),
+            ("path", Some(&*self.place.path)),
+            ("part", part),
+        ];
+        for (name, value) in told {
+            let Some(value) = value else { continue };
+            params.set(Parameter {
+                name: name.into(),
+                value: Value::text(value),
+                secret: false,
+            });
+        }
+        Action {
+            name: connector.fallback.clone(),
+            risk: connector.fallback_risk,
+            special: true,
+            params,
+            summary: None,
+            template: None,
+        }
+    }
+}
+
+impl Connector {
+    pub(super) fn action(
+        &self,
+        route: &Route,
+        request: &Request<'_>,
+    ) -> Result<Action, Unreadable> {
+        let mut params = Parameters::new();
+        for param in &route.params {
+            if let Some(value) = param.read(request)? {
+                params.set(Parameter {
+                    name: Arc::clone(&param.name),
+                    value,
+                    secret: param.secret,
+                });
+            }
+        }
+        let (name, raw, template) = match &route.name {
+            Name::Fixed(name) => (name.clone(), String::new(), None),
+            Name::Made(making) => {
+                let own = |name: &str| self.fixed.iter().any(|known| known.as_str() == name);
+                let gateway = [&self.fallback, &self.reply];
+                let taken =
+                    |name: &str| own(name) || gateway.iter().any(|known| known.as_str() == name);
+                let made = making.make(&params, taken)?;
+                (made.name, made.raw, Some(making.template.clone()))
+            }
+        };
+        let summary = route.summary.as_ref().map(|summary| summary.fill(&params));
+        Ok(Action {
+            name,
+            risk: route.risk.of(&raw),
+            special: route.terms.websocket,
+            params,
+            summary,
+            template,
+        })
+    }
+
+    /// What an agent answers to a request of the upstream.
+    pub(super) fn reply(&self) -> Action {
+        Action {
+            name: self.reply.clone(),
+            risk: Risk::Low,
+            special: false,
+            params: Parameters::new(),
+            summary: None,
+            template: None,
+        }
+    }
+}

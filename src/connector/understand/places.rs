@@ -1,0 +1,62 @@
+//! Names that stand in two places of a request: what is read in one must not be in the other.
+
+use super::super::Unreadable;
+use super::super::body::may_be;
+use super::super::request::{Body, ambiguous};
+use super::super::route::Group;
+use super::Parsed;
+use crate::model::target::Query;
+
+impl Parsed<'_> {
+    pub(super) fn body(&self) -> Body<'_> {
+        match self {
+            Self::Unread => Body::Unread,
+            Self::Json(fields) => Body::Json(fields),
+            Self::Form(form) => Body::Form(form),
+        }
+    }
+}
+
+impl Body<'_> {
+    /// Returns whether every outermost key of the body is one of these.
+    pub(super) fn lies_in(self, keys: &[&str]) -> bool {
+        match self {
+            Self::Unread => true,
+            Self::Json(fields) => fields.keys.iter().all(|key| keys.contains(&key.as_str())),
+            Self::Form(form) => form.lies_in(keys),
+        }
+    }
+
+    /// Returns an outermost key of the body that some server may take for this one.
+    fn like(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Unread => None,
+            Self::Json(fields) => {
+                let mut keys = fields.keys.iter().map(String::as_str);
+                keys.find(|given| may_be(key, given))
+            }
+            Self::Form(form) => form.like(key),
+        }
+    }
+}
+
+impl Group {
+    /// Refuses a name that is read in one place and present in another: servers that merge the two take either.
+    pub(super) fn check_places(&self, query: &Query, body: Body<'_>) -> Result<(), Unreadable> {
+        for (key, _) in query.pairs() {
+            if self.body_keys.iter().any(|read| may_be(read, key)) {
+                return Err(ambiguous(format!(
+                    "`{}` is read in the body, and the query has it too",
+                    key.escape_debug()
+                )));
+            }
+        }
+        if let Some(key) = self.query_keys.iter().find_map(|read| body.like(read)) {
+            return Err(ambiguous(format!(
+                "`{}` is read in the query, and the body has it too",
+                key.escape_debug()
+            )));
+        }
+        Ok(())
+    }
+}
