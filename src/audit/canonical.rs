@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: never fails. What is too long is cut down step by step, and the text says how far: `cut`.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
@@ -160,9 +161,7 @@ fn write_value(text: &mut String, value: &Json, depth: usize) {
     match value {
         Json::Object(entries) => {
             let mut entries: Vec<(&String, &Json)> = entries.iter().collect();
-            entries.sort_unstable_by(|(one, _), (other, _)| {
-                one.encode_utf16().cmp(other.encode_utf16())
-            });
+            entries.sort_unstable_by(|(one, _), (other, _)| by_code_units(one, other));
             text.push('{');
             for (at, (key, value)) in entries.into_iter().enumerate() {
                 text.push_str(if at == 0 { "" } else { "," });
@@ -188,6 +187,15 @@ fn write_value(text: &mut String, value: &Json, depth: usize) {
     }
 }
 
+/// RFC 8785 section 3.2.3. In ASCII, which our own keys are, bytes are code units.
+fn by_code_units(one: &str, other: &str) -> Ordering {
+    if one.is_ascii() && other.is_ascii() {
+        one.cmp(other)
+    } else {
+        one.encode_utf16().cmp(other.encode_utf16())
+    }
+}
+
 fn write_number(text: &mut String, number: &serde_json::Number) {
     // Writing to a `String` does not fail.
     let _ = match number.as_f64() {
@@ -202,21 +210,27 @@ fn write_number(text: &mut String, number: &serde_json::Number) {
 
 fn write_text(text: &mut String, value: &str) {
     text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{8}' => text.push_str("\\b"),
-            '\t' => text.push_str("\\t"),
-            '\n' => text.push_str("\\n"),
-            '\u{c}' => text.push_str("\\f"),
-            '\r' => text.push_str("\\r"),
-            c if c < ' ' => {
+    // Whatever needs no escape is copied at once.
+    for part in value.split_inclusive(is_escaped) {
+        text.push_str(part.strip_suffix(is_escaped).unwrap_or(part));
+        match part.chars().next_back() {
+            Some('"') => text.push_str("\\\""),
+            Some('\\') => text.push_str("\\\\"),
+            Some('\u{8}') => text.push_str("\\b"),
+            Some('\t') => text.push_str("\\t"),
+            Some('\n') => text.push_str("\\n"),
+            Some('\u{c}') => text.push_str("\\f"),
+            Some('\r') => text.push_str("\\r"),
+            Some(last) if last < ' ' => {
                 // Writing to a `String` does not fail.
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
+                let _ = write!(text, "\\u{:04x}", u32::from(last));
             }
-            c => text.push(c),
+            Some(_) | None => {}
         }
     }
     text.push('"');
+}
+
+fn is_escaped(c: char) -> bool {
+    c < ' ' || c == '"' || c == '\\'
 }
