@@ -8,13 +8,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Entry, Gauges, Job, JournalError};
 use crate::store::{EventLine, EventWriter, StoreError};
 
 /// Rows of one insert: more gain nothing, and make the first of them wait.
 const BATCH: usize = 128;
+
+/// How long events that nobody waits for are kept back, to be written with those that come meanwhile: every insert writes
+/// whole pages, so fewer ones are what makes the journal cheap.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// Pause before the store is tried again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -83,6 +87,9 @@ impl Writer {
             let job = self.jobs.recv().await;
             self.take(job);
         }
+        if self.failures == 0 {
+            self.linger().await;
+        }
         while self.pending.len() < BATCH {
             match self.jobs.try_recv() {
                 Ok(job) => self.take(Some(job)),
@@ -90,6 +97,19 @@ impl Writer {
             }
         }
         !(self.closing && self.pending.is_empty())
+    }
+
+    /// Waits for more as long as nobody waits for what there is.
+    async fn linger(&mut self) {
+        let until = Instant::now() + LINGER;
+        let mut awaited = self.pending.iter().any(|entry| entry.done.is_some());
+        while !awaited && !self.closing && self.pending.len() < BATCH {
+            let Ok(job) = timeout_at(until, self.jobs.recv()).await else {
+                break;
+            };
+            awaited = matches!(&job, Some(Job::Write(entry)) if entry.done.is_some());
+            self.take(job);
+        }
     }
 
     fn take(&mut self, job: Option<Job>) {
