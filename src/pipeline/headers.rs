@@ -90,19 +90,18 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in HOP_BY_HOP.iter().chain(&nominated) {
-        headers.remove(name);
-    }
-    for name in DROPPED {
-        headers.remove(name);
-    }
-    // WSGI, CGI and others read `X_Y` as `X-Y`.
-    let underscored: Vec<HeaderName> = headers
+    let dropped: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str().contains('_'))
+        .filter(|name| {
+            HOP_BY_HOP.contains(name)
+                || DROPPED.contains(&name.as_str())
+                || nominated.contains(name)
+                // WSGI, CGI and others read `X_Y` as `X-Y`.
+                || name.as_str().contains('_')
+        })
         .cloned()
         .collect();
-    for name in underscored {
+    for name in dropped {
         headers.remove(name);
     }
 }

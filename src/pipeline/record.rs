@@ -143,8 +143,8 @@ impl Trail {
     }
 
     /// Writes `decided` for a permitted request and returns once it is durable.
-    pub(super) async fn permitted(self) -> Result<Ticket, JournalError> {
-        let action = self.first_action();
+    pub(super) async fn permitted(mut self) -> Result<Ticket, JournalError> {
+        let action = self.first_action().to_owned();
         self.count("allow");
         let event = self.event("allow", "");
         let Self {
@@ -204,21 +204,19 @@ impl Trail {
         }
     }
 
-    fn first_action(&self) -> String {
-        self.actions
-            .first()
-            .map(|(name, _)| name.clone())
-            .unwrap_or_default()
+    fn first_action(&self) -> &str {
+        self.actions.first().map_or("", |(name, _)| name)
     }
 
-    fn event(&self, decision: &str, code: &str) -> Event {
-        let mut body = self.body.clone();
+    /// Takes the body: a trail ends in one event.
+    fn event(&mut self, decision: &str, code: &str) -> Event {
+        let mut body = std::mem::take(&mut self.body);
         body.insert("decision".into(), decision.into());
         let draft = Draft {
             kind: EventKind::Decided,
             request_id: &self.request_id,
             agent: &self.agent,
-            action: &self.first_action(),
+            action: self.first_action(),
             decision,
             code,
         };
