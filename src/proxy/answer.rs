@@ -6,14 +6,14 @@ use http::header::{
     CONNECTION, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING,
     UPGRADE,
 };
-use http::{HeaderMap, HeaderName, StatusCode, Version};
+use http::response::Parts;
+use http::{HeaderName, HeaderValue, StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use sha1::{Digest as _, Sha1};
 
 use super::exchange::{Exchange, Permitted};
 use super::peer::{self, Failure};
-use super::respond::set_request_id;
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
@@ -77,31 +77,25 @@ fn accept_of(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
-/// Rebuilds the head: Pingora keeps names twice, so headers cannot be changed in place.
+/// Rebuilds the head: Pingora keeps names twice, so headers cannot be changed in place. Without the second names they go
+/// out in their usual spelling.
 ///
 /// # Errors
-/// Never for a head that was received; the builder is fallible.
+/// Never; the builder is fallible.
 pub(super) fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
-    let mut headers: HeaderMap = response.headers.clone();
+    let empty = ResponseHeader::build_no_case(StatusCode::OK, Some(0))?;
+    let mut parts = Parts::from(std::mem::replace(response, empty));
     for name in &HOP {
-        headers.remove(name);
+        parts.headers.remove(name);
     }
-    // How the body is cut is between Pingora and the agent.
-    let coding = headers.remove(TRANSFER_ENCODING);
-    mask_head(&permitted.permit, &permitted.ticket, &mut headers);
-    set_request_id(&mut headers, permitted.ticket.request_id());
-    let mut masked = ResponseHeader::build(response.status, Some(headers.len() + 1))?;
-    masked.set_version(response.version);
-    for (name, value) in &headers {
-        masked.append_header(name.clone(), value.clone())?;
+    mask_head(&permitted.permit, &permitted.ticket, &mut parts.headers);
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        parts.headers.remove(TRANSFER_ENCODING);
+        let headers = &mut parts.headers;
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    if response.status == StatusCode::SWITCHING_PROTOCOLS {
-        masked.insert_header(CONNECTION, "Upgrade")?;
-        masked.insert_header(UPGRADE, "websocket")?;
-    } else if let Some(coding) = coding {
-        masked.insert_header(TRANSFER_ENCODING, coding)?;
-    }
-    *response = masked;
+    *response = ResponseHeader::from(parts);
     Ok(())
 }
 

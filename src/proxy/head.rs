@@ -2,6 +2,7 @@
 //!
 //! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
 
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// As many as Pingora takes.
@@ -9,6 +10,9 @@ const MAX_HEADERS: usize = 256;
 
 /// Longest head of a request in a connection, in bytes; HTTP/2 has the same limit in its settings.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
+
+/// What cuts requests apart and says whose they are; nothing else is kept of a head that is only checked.
+const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// What the first head of a connection is.
 #[derive(Debug)]
@@ -66,9 +70,7 @@ pub(super) fn first(head: &[u8]) -> Result<First, &'static str> {
     if request.method != Some("CONNECT") {
         return Ok(First::Other);
     }
-    if map.contains_key(http::header::TRANSFER_ENCODING)
-        || map.contains_key(http::header::CONTENT_LENGTH)
-    {
+    if map.contains_key(TRANSFER_ENCODING) || map.contains_key(CONTENT_LENGTH) {
         return Err("CONNECT has no body");
     }
     let target = request.path.unwrap_or_default().to_owned();
@@ -97,9 +99,15 @@ pub(super) fn check(head: &[u8]) -> Result<(), &'static str> {
             continue;
         };
         let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
-        let value =
-            HeaderValue::from_bytes(value.trim_ascii()).map_err(|_| "a header has a bad value")?;
-        map.append(name, value);
+        let value = value.trim_ascii();
+        let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
+        if value.iter().any(bad) {
+            return Err("a header has a bad value");
+        }
+        if FRAMING.contains(&name) {
+            let value = HeaderValue::from_bytes(value).map_err(|_| "a header has a bad value")?;
+            map.append(name, value);
+        }
     }
     check_framing(&map)
 }
@@ -117,6 +125,11 @@ fn check_request_line(head: &[u8]) -> Result<(), &'static str> {
 fn check_lines(head: &[u8]) -> Result<(), &'static str> {
     let mut previous = 0;
     for (at, byte) in head.iter().copied().enumerate() {
+        // Nearly every byte, and nothing below is about it.
+        if byte > b' ' && previous > b' ' {
+            previous = byte;
+            continue;
+        }
         match (previous, byte) {
             (_, 0) => return Err("the request head has a NUL"),
             (before, b'\n') if before != b'\r' => {
@@ -139,19 +152,19 @@ fn check_lines(head: &[u8]) -> Result<(), &'static str> {
 /// One sentence for the agent.
 pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
     let count = |name| headers.get_all(name).iter().count();
-    let lengths = count(http::header::CONTENT_LENGTH);
-    let codings = count(http::header::TRANSFER_ENCODING);
+    let lengths = count(CONTENT_LENGTH);
+    let codings = count(TRANSFER_ENCODING);
     if lengths > 0 && codings > 0 {
         return Err("`Content-Length` and `Transfer-Encoding` are both present");
     }
-    if lengths > 1 || codings > 1 || count(http::header::HOST) > 1 {
+    if lengths > 1 || codings > 1 || count(HOST) > 1 {
         return Err("`Host`, `Content-Length` or `Transfer-Encoding` is there twice");
     }
-    let coding = headers.get(http::header::TRANSFER_ENCODING);
+    let coding = headers.get(TRANSFER_ENCODING);
     if coding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Err("the only transfer coding is `chunked`");
     }
-    let length = headers.get(http::header::CONTENT_LENGTH);
+    let length = headers.get(CONTENT_LENGTH);
     if length
         .is_some_and(|value| value.is_empty() || !value.as_bytes().iter().all(u8::is_ascii_digit))
     {

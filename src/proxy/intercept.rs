@@ -100,9 +100,9 @@ impl ProxyHttp for Intercept {
             exchange.end(refusal);
             return Error::e_explain(ErrorType::InternalError, "refused while injecting");
         }
-        *request = *upstream::header(&outgoing, permitted.framing, request.version)?;
-        // From here on the upstream may have seen it.
         let line = outgoing.path.len() + outgoing.query.as_ref().map_or(0, String::len);
+        *request = upstream::header(outgoing, permitted.framing, request.version)?;
+        // From here on the upstream may have seen it.
         let fields: usize = request
             .headers
             .iter()

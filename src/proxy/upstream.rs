@@ -4,7 +4,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderName, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Version};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
@@ -36,38 +36,51 @@ const OURS: [HeaderName; 12] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Builds the header for one attempt.
+/// Builds the header for one attempt. Header names go out in their usual spelling, whatever the agent's was.
 ///
 /// # Errors
 /// When the request cannot be spelled in HTTP, which judging has excluded.
 pub(super) fn header(
-    outgoing: &Outgoing,
+    outgoing: Outgoing,
     framing: Framing,
     version: Version,
-) -> Result<Box<RequestHeader>> {
-    let target = match &outgoing.query {
-        Some(query) => format!("{}?{query}", outgoing.path),
-        None => outgoing.path.clone(),
-    };
-    let size = outgoing.headers.len() + 2;
-    let mut header = RequestHeader::build(outgoing.method.clone(), target.as_bytes(), Some(size))?;
-    header.set_version(version);
-    for (name, value) in &outgoing.headers {
-        if !OURS.contains(name) {
-            header.append_header(name.clone(), value.clone())?;
-        }
+) -> Result<RequestHeader> {
+    let grpc = is_grpc(&outgoing);
+    let mut target = outgoing.path;
+    if let Some(query) = &outgoing.query {
+        target.push('?');
+        target.push_str(query);
     }
-    if is_grpc(outgoing) && version == Version::HTTP_2 {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.version = version;
+    parts.headers = outgoing.headers;
+    let ours: Vec<HeaderName> = parts
+        .headers
+        .keys()
+        .filter(|name| OURS.contains(name))
+        .cloned()
+        .collect();
+    for name in ours {
+        parts.headers.remove(name);
+    }
+    if grpc && version == Version::HTTP_2 {
         // gRPC servers ask for it; trailers reach the agent on HTTP/2.
-        header.insert_header(TE, "trailers")?;
+        parts
+            .headers
+            .insert(TE, HeaderValue::from_static("trailers"));
     }
     if outgoing.protocol == Protocol::WebSocket {
-        header.insert_header(CONNECTION, "Upgrade")?;
-        header.insert_header(UPGRADE, "websocket")?;
+        let headers = &mut parts.headers;
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     } else if let Some(length) = content_length(framing, &outgoing.method) {
-        header.insert_header(CONTENT_LENGTH, length.to_string())?;
+        parts.headers.insert(CONTENT_LENGTH, length.into());
     }
-    Ok(Box::new(header))
+    parts.method = outgoing.method;
+    // From whole parts: Pingora parses every name again that is added to a header of its own.
+    let mut header = RequestHeader::from(parts);
+    header.set_raw_path(target.as_bytes())?;
+    Ok(header)
 }
 
 /// Without a length Pingora chunks what has a body.
