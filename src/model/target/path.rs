@@ -131,7 +131,7 @@ impl Path {
         if !raw.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let mut reader = Reader::default();
+        let mut reader = Reader::with_capacity(raw.len());
         let mut rest = raw.as_bytes();
         while let [byte, tail @ ..] = rest {
             rest = tail;
@@ -184,7 +184,6 @@ pub fn decode(segment: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Builds the three readings of a path side by side.
-#[derive(Default)]
 struct Reader {
     text: String,
     matching: String,
@@ -193,6 +192,16 @@ struct Reader {
 }
 
 impl Reader {
+    /// A reading is mostly as long as what is read.
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            matching: String::with_capacity(bytes),
+            decoded: Vec::with_capacity(bytes),
+            oddities: Oddities::default(),
+        }
+    }
+
     fn raw(&mut self, byte: u8) -> Result<(), PathError> {
         match byte {
             0..=0x1f | 0x7f => return Err(PathError::Control),
