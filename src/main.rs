@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use tollgate::cli::{self, World};
+
+/// A request makes some hundred short-lived values, on one thread and on another: glibc takes a quarter of its time for them.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     ExitCode::from(cli::main(std::env::args_os(), World::of_process()))
