@@ -43,8 +43,13 @@ deny: setup ## Licences, sources and advisories of the dependencies
 	$(CARGO) deny --locked check bans licenses sources
 
 .PHONY: bench
-bench: setup ## Criterion benches of the hot stages
-	$(CARGO) bench --locked
+bench: setup ## Hot stages, and the whole gateway beside others; see benches/README.md
+	$(CARGO) bench --locked --profile fast --bench classify --bench collect --bench decide --bench inject --bench journal --bench judge
+	$(CARGO) bench --locked --bench gateway
+
+.PHONY: soak
+soak: setup ## Mixed traffic with a reload each second for SOAK_MINUTES (30); see benches/README.md
+	$(CARGO) bench --locked --bench gateway -- soak
 
 .PHONY: schemas
 schemas: setup ## Write schemas/ anew

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
@@ -32,12 +34,20 @@ impl Certificates {
     pub(crate) fn make(directory: &Path, names: &[&str]) -> Result<Self> {
         let files = Self::at(directory);
         let mut params = CertificateParams::default();
+        // Of two certificates with one name, OpenSSL takes each for its own issuer.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Bench CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let leaf = CertificateParams::new(names)?.signed_by(&key, &authority)?;
+        let mut params = CertificateParams::new(names)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Bench leaf");
+        let leaf = params.signed_by(&key, &authority)?;
         std::fs::write(&files.authority, authority.pem())?;
         std::fs::write(&files.leaf, leaf.pem())?;
         std::fs::write(&files.key, key.serialize_pem())?;

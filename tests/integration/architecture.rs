@@ -86,6 +86,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("prometheus", &["telemetry"]),
     ("hickory_resolver", &["egress"]),
+    ("mimalloc", &["main"]),
     ("notify", &["snapshot"]),
 ];
 
