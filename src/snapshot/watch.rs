@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// A `git pull` writes files one by one; so long nothing must change before the files are read.
 const QUIET: Duration = Duration::from_millis(250);
@@ -13,11 +13,19 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Network file systems send no notifications, so the files are looked at this often in any case.
 const POLL: Duration = Duration::from_secs(30);
 
+/// How soon a directory that is gone is looked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Watches directories for as long as it lives.
 #[derive(Debug)]
 pub struct Watch {
-    _watcher: RecommendedWatcher,
+    watcher: RecommendedWatcher,
+    directories: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
+    /// When the last change was noticed that has not been told yet.
+    changed: Option<Instant>,
+    /// When the files are looked at although nothing was noticed.
+    poll: Instant,
 }
 
 impl Watch {
@@ -39,20 +47,46 @@ impl Watch {
             watcher.watch(directory, RecursiveMode::NonRecursive)?;
         }
         Ok(Self {
-            _watcher: watcher,
+            watcher,
+            directories: directories.to_vec(),
             changes,
+            // What was read before the watch began may have changed since.
+            changed: Some(Instant::now()),
+            poll: Instant::now() + POLL,
         })
     }
 
-    /// Returns when something may have changed and nothing has for a moment.
+    /// Returns when something may have changed and nothing has for a moment. Dropping the future forgets nothing.
     pub async fn changed(&mut self) {
-        let poll = timeout_at(Instant::now() + POLL, self.changes.recv()).await;
-        if poll.is_err() {
-            return;
+        loop {
+            let deadline = self.changed.map_or(self.poll, |last| last + QUIET);
+            match timeout_at(deadline, self.changes.recv()).await {
+                Ok(Some(())) => self.changed = Some(Instant::now()),
+                // The system's notifications have ended; the poll goes on.
+                Ok(None) => {
+                    sleep_until(self.poll).await;
+                    break;
+                }
+                Err(_) => break,
+            }
         }
-        while timeout_at(Instant::now() + QUIET, self.changes.recv())
-            .await
-            .is_ok_and(|change| change.is_some())
-        {}
+        self.changed = None;
+        let pause = if self.renew() { POLL } else { RETRY };
+        self.poll = Instant::now() + pause;
+    }
+
+    /// Watches what lies at the paths now: a directory may have been replaced by another of its name. Returns whether all are
+    /// there.
+    fn renew(&mut self) -> bool {
+        let mut complete = true;
+        for directory in &self.directories {
+            // Fails where the directory that was watched is gone, which is what this is for.
+            let _ = self.watcher.unwatch(directory);
+            complete &= self
+                .watcher
+                .watch(directory, RecursiveMode::NonRecursive)
+                .is_ok();
+        }
+        complete
     }
 }

@@ -1,5 +1,7 @@
 //! What changes while a gateway runs takes force at once, also inside open tunnels; what is broken does not.
 
+use std::time::Duration;
+
 use crate::support::agent::exchange;
 use crate::support::gateway::{Builder, Gateway};
 use crate::support::upstream::{Reply, Upstream};
@@ -54,6 +56,56 @@ async fn a_policy_takes_force_inside_an_open_tunnel_and_a_broken_one_does_not() 
         );
     }
     assert_eq!(upstream.received().len(), 4);
+}
+
+/// Asks until the answer has this status: files are taken over after a moment of quiet.
+async fn until(gateway: &Gateway, status: u16) {
+    let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let request = format!("GET /items/1 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let asked = async { while exchange(&mut tls, &request).await.status != status {} };
+    tokio::time::timeout(Duration::from_secs(20), asked)
+        .await
+        .unwrap_or_else(|_| panic!("the answer does not become {status}"));
+}
+
+#[tokio::test]
+async fn a_change_of_files_is_noticed_by_itself_even_when_the_directory_is_replaced() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    until(&gateway, 200).await;
+    std::fs::write(gateway.path("policies.d/api.yaml"), DENYING).unwrap();
+    until(&gateway, 403).await;
+    std::fs::rename(gateway.path("policies.d"), gateway.path("old")).unwrap();
+    std::fs::create_dir(gateway.path("policies.d")).unwrap();
+    std::fs::write(gateway.path("policies.d/api.yaml"), ALLOWING).unwrap();
+    until(&gateway, 200).await;
+    // The new directory is watched, too.
+    std::fs::write(gateway.path("policies.d/api.yaml"), DENYING).unwrap();
+    until(&gateway, 403).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_swapped_as_kubernetes_does_is_one_change() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let version = |name: &str, text: &str| {
+        let folder = gateway.path("policies.d").join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("api.yaml"), text).unwrap();
+        let link = gateway.path("policies.d/..data_new");
+        std::os::unix::fs::symlink(name, &link).unwrap();
+        std::fs::rename(link, gateway.path("policies.d/..data")).unwrap();
+    };
+    version("..1", DENYING);
+    let link = gateway.path("policies.d/new");
+    std::os::unix::fs::symlink("..data/api.yaml", &link).unwrap();
+    std::fs::rename(link, gateway.path("policies.d/api.yaml")).unwrap();
+    until(&gateway, 403).await;
+    version("..2", ALLOWING);
+    until(&gateway, 200).await;
+    version("..3", BROKEN);
+    version("..4", DENYING);
+    until(&gateway, 403).await;
 }
 
 #[tokio::test]
