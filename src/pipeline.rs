@@ -207,12 +207,14 @@ pub async fn judge(
 ) -> Result<(Permit, Ticket), Refusal> {
     // Before anything is looked at, so that a change meanwhile is seen as one.
     let changes = gateway.parts.changes.count();
+    let started = Instant::now();
     let (pass, agent) = match head.pass {
         Some(pass) => admit::again(gateway, pass)
             .map(|agent| (pass, agent))
             .ok_or_else(|| Refusal::new(Code::ProxyAuthenticationRequired, &head.request_id))?,
         None => admit::admit(gateway, &head.headers)?,
     };
+    staged(gateway, Stage::Admit, started);
     let asker = Asker {
         agent,
         pass,

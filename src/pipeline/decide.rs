@@ -155,14 +155,22 @@ fn choose(
         Some(credential) => Ok(Injection::Credential(Arc::clone(credential))),
         None if ruling.hosts.iter().any(|host| names(host, authority)) => Ok(Injection::Bare),
         None => {
-            let known = keyring.has_any(connector.id());
-            let code = if known {
-                Code::InstanceUnknown
+            let id = connector.id();
+            let (code, detail) = if keyring.has_any(id) {
+                let detail = format!(
+                    "None of the gateway's credentials for {id} is for {authority} and this agent."
+                );
+                (Code::InstanceUnknown, detail)
             } else {
-                Code::NoCredential
+                let detail = format!("The gateway holds no credential for {authority}.");
+                (Code::NoCredential, detail)
             };
-            let detail = format!("{} ({authority})", code.sentence());
-            Err(Refusal::because(code, detail))
+            Err(Refusal {
+                suggest: Some(format!(
+                    "An operator can add one: tollgate credential add {id}"
+                )),
+                ..Refusal::because(code, detail)
+            })
         }
     }
 }

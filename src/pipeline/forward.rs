@@ -2,11 +2,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::refuse::{Code, Refusal};
-use super::{Gateway, Permit};
+use super::{Gateway, Permit, staged};
 use crate::egress::EgressError;
 use crate::model::target::Host;
+use crate::telemetry::metrics::Stage;
 
 /// Where a permitted request goes.
 #[derive(Debug, Clone)]
@@ -27,20 +29,18 @@ pub struct Destination {
 /// `forbidden_address`, `unresolvable`.
 pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, Refusal> {
     let authority = &permit.outgoing().authority;
-    let addresses = gateway
-        .parts
-        .egress
-        .resolve(authority)
-        .await
-        .map_err(|error| {
-            tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
-            match error {
-                EgressError::Forbidden(_) => refusal(permit, Code::ForbiddenAddress),
-                EgressError::Unresolvable(_) | EgressError::Timeout(_) => {
-                    refusal(permit, Code::Unresolvable)
-                }
+    let started = Instant::now();
+    let found = gateway.parts.egress.resolve(authority).await;
+    staged(gateway, Stage::Forward, started);
+    let addresses = found.map_err(|error| {
+        tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
+        match error {
+            EgressError::Forbidden(_) => refusal(permit, Code::ForbiddenAddress),
+            EgressError::Unresolvable(_) | EgressError::Timeout(_) => {
+                refusal(permit, Code::Unresolvable)
             }
-        })?;
+        }
+    })?;
     if addresses.is_empty() {
         return Err(refusal(permit, Code::Unresolvable));
     }
@@ -57,7 +57,10 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
 }
 
 fn refusal(permit: &Permit, code: Code) -> Refusal {
-    Refusal::new(code, permit.request_id())
+    Refusal {
+        action: permit.standing.action(),
+        ..Refusal::new(code, permit.request_id())
+    }
 }
 
 /// Connections are pooled per agent and credential, so that what an upstream ties to a connection stays with one of them.

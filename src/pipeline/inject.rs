@@ -2,11 +2,14 @@
 //!
 //! INVARIANT: a credential is put on only with a permit that still stands, only over TLS, only where its binding says.
 
+use std::time::Instant;
+
 use super::decide::Injection;
 use super::refuse::{Code, Refusal};
-use super::{Gateway, Outgoing, Permit};
+use super::{Gateway, Outgoing, Permit, staged};
 use crate::auth;
 use crate::model::credential::SealedCredential;
+use crate::telemetry::metrics::Stage;
 use crate::vault;
 
 /// Puts the credential on, if the permit carries one and still stands: journal, names and connections may have taken a while.
@@ -20,9 +23,15 @@ pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Re
         Injection::AgentOwned(credential) => (credential, Owner::Agent),
         Injection::Bare => return Ok(()),
     };
-    apply(gateway, permit, (credential, owner), outgoing).map_err(|reason| {
+    let started = Instant::now();
+    let applied = apply(gateway, permit, (credential, owner), outgoing);
+    staged(gateway, Stage::Inject, started);
+    applied.map_err(|reason| {
         tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
-        Refusal::new(Code::CredentialUnhealthy, permit.request_id())
+        Refusal {
+            action: permit.standing.action(),
+            ..Refusal::new(Code::CredentialUnhealthy, permit.request_id())
+        }
     })
 }
 

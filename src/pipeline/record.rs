@@ -16,11 +16,12 @@ use super::classify::Classified;
 use super::collect::Collected;
 use super::decide::Injection;
 use super::refuse::Refusal;
-use super::{Gateway, Head};
+use super::{Gateway, Head, staged};
 use crate::audit::JournalError;
 use crate::model::agent::Agent;
 use crate::model::event::{Event, EventKind};
 use crate::policy::Ruling;
+use crate::telemetry::metrics::Stage;
 use draft::Draft;
 use shown::{bounded, parameters};
 
@@ -155,7 +156,9 @@ impl Trail {
             connector,
             ..
         } = self;
+        let started = Instant::now();
         gateway.parts.journal.append(event).await?;
+        staged(&gateway, Stage::Record, started);
         let exchange = gateway.parts.metrics.exchange();
         let overhead = received.elapsed();
         Ok(Ticket {

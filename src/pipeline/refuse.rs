@@ -202,7 +202,7 @@ impl Code {
             Self::NoCredential => "The gateway holds no credential for this address.",
             Self::ForeignCredential => "The request carries a credential of its own.",
             Self::InstanceUnknown => {
-                "The gateway's credentials for this service are for other instances."
+                "None of the gateway's credentials is for this address and this agent."
             }
             Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
             Self::CredentialUnhealthy => "The credential for this address cannot be used.",

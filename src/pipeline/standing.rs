@@ -115,6 +115,11 @@ impl Standing {
     }
 
     /// Returns the credential and how it goes out.
+    /// Returns the first action's full name.
+    pub(super) fn action(&self) -> Option<String> {
+        self.matter.action()
+    }
+
     pub(super) fn injection(&self) -> &Injection {
         &self.injection
     }

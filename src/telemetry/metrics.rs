@@ -9,11 +9,14 @@ use std::fmt;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
-use register::{counters, gauge, histogram, register};
+use register::{
+    build_info, counters, credential_health, gauge, histogram, journal_metrics, kill_switch,
+    request_counters, stage_histogram,
+};
 
 pub use stage::{Stage, UpstreamError};
 
@@ -45,6 +48,7 @@ pub struct Metrics {
     connectors: IntGauge,
     routes: IntGauge,
     policies: IntGauge,
+    unhealthy: IntGaugeVec,
     journal_lag: Gauge,
     journal_events: IntCounter,
     kill_switch: IntGaugeVec,
@@ -70,6 +74,15 @@ pub enum Reload {
     Kept,
 }
 
+/// Whether a credential can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It opens.
+    Healthy,
+    /// It does not authenticate.
+    Unhealthy,
+}
+
 impl Metrics {
     /// Returns metrics with a registry of their own, so that several gateways fit into one process.
     #[expect(
@@ -91,6 +104,7 @@ impl Metrics {
             &["result"],
         )?;
         let [requests, refusals, upstream_errors] = request_counters(&registry)?;
+        let (journal_lag, journal_events) = journal_metrics(&registry)?;
         build_info(&registry)?;
         Ok(Self {
             requests,
@@ -125,21 +139,10 @@ impl Metrics {
                 "snapshot_policies",
                 "Permissions and policies in use",
             )?,
-            journal_lag: register(
-                &registry,
-                Gauge::new(
-                    "journal_lag_seconds",
-                    "How long the oldest event waits to be kept",
-                )?,
-            )?,
-            journal_events: register(
-                &registry,
-                IntCounter::new("journal_events_total", "Events kept")?,
-            )?,
-            kill_switch: register(
-                &registry,
-                IntGaugeVec::new(kill_switch_options(), &["scope"])?,
-            )?,
+            unhealthy: credential_health(&registry)?,
+            journal_lag,
+            journal_events,
+            kill_switch: kill_switch(&registry)?,
             registry,
         })
     }
@@ -220,6 +223,15 @@ impl Metrics {
         }
     }
 
+    /// Takes over which credentials there are and which of them cannot be used.
+    pub fn credentials<'a>(&self, all: impl Iterator<Item = (&'a str, Health)>) {
+        self.unhealthy.reset();
+        for (id, health) in all {
+            let unhealthy = self.unhealthy.with_label_values(&[id]);
+            unhealthy.set(i64::from(health == Health::Unhealthy));
+        }
+    }
+
     /// Takes over what the journal tells of itself: events kept so far, and for how long the oldest one waits to be.
     pub fn journal(&self, events_total: u64, lag: Duration) {
         self.journal_events
@@ -273,44 +285,4 @@ impl Drop for Active {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-fn request_counters(registry: &Registry) -> Result<[IntCounterVec; 3], prometheus::Error> {
-    let by_action = ["agent", "connector", "action", "decision"];
-    let by_code = ["agent", "connector", "code"];
-    let by_kind = ["connector", "kind"];
-    Ok([
-        counters(registry, "requests_total", "Actions decided", &by_action)?,
-        counters(registry, "refusals_total", "Requests refused", &by_code)?,
-        counters(
-            registry,
-            "upstream_errors_total",
-            "Requests that an upstream did not answer",
-            &by_kind,
-        )?,
-    ])
-}
-
-/// The stages are few and known, so each one's histogram is looked up once, not per request.
-fn stage_histogram(
-    registry: &Registry,
-) -> Result<[Histogram; Stage::ALL.len()], prometheus::Error> {
-    let options = HistogramOpts::new("stage_seconds", "What each stage of a request took")
-        .buckets(OVERHEADS.to_vec());
-    let stages = register(registry, HistogramVec::new(options, &["stage"])?)?;
-    Ok(Stage::ALL.map(|stage| stages.with_label_values(&[stage.as_str()])))
-}
-
-fn kill_switch_options() -> Opts {
-    Opts::new(
-        "kill_switch_active",
-        "What operators hold back, by kind of scope",
-    )
-}
-
-fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {
-    let options = Opts::new("build_info", "1; the version is a label");
-    let info = register(registry, IntGaugeVec::new(options, &["version"])?)?;
-    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tollgate::telemetry::metrics::{Metrics, Reload, Stage, UpstreamError};
+use tollgate::telemetry::metrics::{Health, Metrics, Reload, Stage, UpstreamError};
 use tollgate::telemetry::{Colours, Format, subscriber};
 
 #[test]
@@ -16,6 +16,8 @@ fn counts_under_the_names_of_the_contract() {
     metrics.upstream_failed("jira", UpstreamError::Timeout);
     metrics.answered(Duration::from_millis(20), Duration::from_micros(30));
     metrics.staged(Stage::Decide, Duration::from_micros(2));
+    let credentials = [("gh", Health::Healthy), ("jira", Health::Unhealthy)];
+    metrics.credentials(credentials.into_iter());
     metrics.journal(3, Duration::from_millis(250));
     metrics.reloaded(Reload::Swapped {
         connectors: 3,
@@ -46,6 +48,8 @@ fn counts_under_the_names_of_the_contract() {
         r#"tollgate_kill_switch_active{scope="agent"} 2"#,
         r#"tollgate_kill_switch_active{scope="all"} 1"#,
         r#"tollgate_kill_switch_active{scope="connector"} 0"#,
+        r#"tollgate_credential_unhealthy{credential="gh"} 0"#,
+        r#"tollgate_credential_unhealthy{credential="jira"} 1"#,
         "tollgate_journal_events_total 3",
         "tollgate_journal_lag_seconds 0.25",
         &format!(

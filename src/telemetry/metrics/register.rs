@@ -1,7 +1,12 @@
 //! A name and a help text in, a metric that the registry knows out.
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
+};
+
+use super::{OVERHEADS, Stage};
 
 pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
@@ -38,4 +43,67 @@ pub(super) fn histogram(
         registry,
         Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?,
     )
+}
+
+pub(super) fn request_counters(
+    registry: &Registry,
+) -> Result<[IntCounterVec; 3], prometheus::Error> {
+    let by_action = ["agent", "connector", "action", "decision"];
+    let by_code = ["agent", "connector", "code"];
+    let by_kind = ["connector", "kind"];
+    Ok([
+        counters(registry, "requests_total", "Actions decided", &by_action)?,
+        counters(registry, "refusals_total", "Requests refused", &by_code)?,
+        counters(
+            registry,
+            "upstream_errors_total",
+            "Requests that an upstream did not answer",
+            &by_kind,
+        )?,
+    ])
+}
+
+/// The stages are few and known, so each one's histogram is looked up once, not per request.
+pub(super) fn stage_histogram(
+    registry: &Registry,
+) -> Result<[Histogram; Stage::ALL.len()], prometheus::Error> {
+    let options = HistogramOpts::new("stage_seconds", "What each stage of a request took")
+        .buckets(OVERHEADS.to_vec());
+    let stages = register(registry, HistogramVec::new(options, &["stage"])?)?;
+    Ok(Stage::ALL.map(|stage| stages.with_label_values(&[stage.as_str()])))
+}
+
+pub(super) fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {
+    let options = Opts::new("build_info", "1; the version is a label");
+    let info = register(registry, IntGaugeVec::new(options, &["version"])?)?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(())
+}
+
+pub(super) fn credential_health(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let options = Opts::new(
+        "credential_unhealthy",
+        "1 where a credential cannot be used",
+    );
+    register(registry, IntGaugeVec::new(options, &["credential"])?)
+}
+
+/// How long the oldest event waits, and how many were kept.
+pub(super) fn journal_metrics(
+    registry: &Registry,
+) -> Result<(Gauge, IntCounter), prometheus::Error> {
+    let lag = Gauge::new(
+        "journal_lag_seconds",
+        "How long the oldest event waits to be kept",
+    )?;
+    let events = IntCounter::new("journal_events_total", "Events kept")?;
+    Ok((register(registry, lag)?, register(registry, events)?))
+}
+
+pub(super) fn kill_switch(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let options = Opts::new(
+        "kill_switch_active",
+        "What operators hold back, by kind of scope",
+    );
+    register(registry, IntGaugeVec::new(options, &["scope"])?)
 }
