@@ -27,10 +27,6 @@ pub use decide::combine;
 pub use manifest::{Access, Expectation, Manifest, PermissionEntry, PolicyEntry, TestEntry};
 pub use rehearsal::{PolicyTest, Subject};
 
-/// What a first start permits: the agent `default` reads, and asks before it writes.
-pub const STARTER: &str =
-    "permissions:\n  - { agents: [default], connector: \"*\", access: supervised }\n";
-
 /// What is decided of a request; ordered by strictness.
 #[derive(
     Debug,

@@ -47,13 +47,10 @@ impl Snapshot {
     pub fn compile(inputs: &Inputs) -> (Option<Self>, Report) {
         let mut report = Report::default();
         let catalog = Catalog::compile(&inputs.connectors, &mut report);
-        // Policies are checked against the actions that could be read even if some connector is broken, but a name that
-        // only a broken connector has would be a second, misleading error.
-        if report.has_errors() {
-            return (None, report);
-        }
         let mut vocabulary = Vocabulary {
             credentials: inputs.credentials.clone(),
+            // All problems are told at once, but a name that only a broken connector has would be a misleading one.
+            partial: report.has_errors(),
             ..Vocabulary::default()
         };
         catalog.describe(&mut vocabulary);

@@ -22,6 +22,8 @@ pub struct Vocabulary {
     pub credentials: Option<BTreeMap<String, String>>,
     /// Old name to new name (`was:`).
     pub renamed: BTreeMap<String, ActionName>,
+    /// Some connector is broken, so what is not here may exist all the same.
+    pub partial: bool,
 }
 
 impl Vocabulary {

@@ -167,6 +167,10 @@ impl Reading<'_> {
                 all.push(pattern);
                 continue;
             }
+            if self.vocabulary.partial {
+                all.push(pattern);
+                continue;
+            }
             // An old name stands for exactly one action; a glob over old names might by now mean more than it did.
             if let Some(new) = self.vocabulary.renamed.get(&text.value) {
                 all.push(Pattern::new(new.as_str()));

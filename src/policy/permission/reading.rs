@@ -53,7 +53,12 @@ impl Reading<'_> {
             .iter()
             .filter_map(|host| self.host(host))
             .collect();
-        let label = format!("permission {}:{}", self.source.name, entry.line);
+        // One of the store has no lines to tell apart.
+        let label = if self.source.text.trim_end().contains('\n') {
+            format!("permission {}:{}", self.source.name, entry.line)
+        } else {
+            format!("permission {}", self.source.name)
+        };
         Permission {
             label,
             who,
@@ -97,7 +102,10 @@ impl Reading<'_> {
                 return None;
             }
         };
-        if connector.value != "*" && !self.vocabulary.connectors.contains(&connector.value) {
+        let known = self.vocabulary.partial
+            || connector.value == "*"
+            || self.vocabulary.connectors.contains(&connector.value);
+        if !known {
             let message = format!("there is no connector `{}`", connector.value.escape_debug());
             let help = self.suggestion(
                 &connector.value,

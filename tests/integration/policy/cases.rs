@@ -156,11 +156,14 @@ fn tells_every_problem_of_a_file_at_once() {
 }
 
 #[test]
-fn the_starter_permission_loads() {
+fn a_stored_permission_is_told_by_its_id() {
     let mut report = Report::default();
     let vocabulary = vocabulary();
     let set = PolicySet::compile(
-        &[source("store: permissions", tollgate::policy::STARTER)],
+        &[source(
+            "store:7",
+            r#"permissions: [{"agents":["default"],"connector":"*","access":"supervised"}]"#,
+        )],
         &vocabulary,
         &mut report,
     );
@@ -173,7 +176,7 @@ fn the_starter_permission_loads() {
         Parameters::new(),
     );
     assert_eq!((ruling.decision, ruling.injects), (Decision::Allow, true));
-    assert_eq!(ruling.by, ["permission store: permissions:2"]);
+    assert_eq!(ruling.by, ["permission store:7"]);
 }
 
 #[test]

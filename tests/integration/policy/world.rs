@@ -113,6 +113,7 @@ pub(super) fn vocabulary() -> Vocabulary {
         actions,
         agents: words.agents,
         credentials: Some(words.credentials),
+        partial: false,
         renamed: words
             .renamed
             .into_iter()
