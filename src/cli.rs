@@ -85,14 +85,15 @@ fn usage(output: &Output, error: &clap::Error) -> Outcome {
             Ok(Exit::Done)
         }
         _ if output.is_json() => {
+            // Up to the blank line stands what is wrong, below it how it would be right.
             let text = error.render().to_string();
-            let first = text
+            let wrong: Vec<&str> = text
                 .lines()
-                .next()
-                .unwrap_or("usage")
-                .trim_start_matches("error: ")
-                .to_owned();
-            Err(Failure::usage(first))
+                .map(str::trim)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            let wrong = wrong.join(" ");
+            Err(Failure::usage(wrong.trim_start_matches("error: ")))
         }
         _ => {
             output.warn_raw(&error.render().to_string())?;

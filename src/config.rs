@@ -3,6 +3,7 @@
 //! INVARIANT: only `load` and `embedded` make a `Config`; every path in it is absolute or relative to the process, every secret read.
 
 mod build;
+mod declared;
 pub mod diagnostic;
 mod discovery;
 mod environment;
@@ -23,13 +24,11 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::agent::Agent;
-use crate::model::credential::{Binding, CredentialId};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Host};
-use diagnostic::Place;
 
 pub use build::load;
+pub use declared::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field, Role};
 pub use manifest::Manifest;
 
 /// Returns the JSON Schema of `tollgate.yaml`, for editors; `schemas/tollgate.schema.json` holds it.
@@ -60,6 +59,17 @@ pub struct Args {
     pub cwd: PathBuf,
     /// All variables.
     pub env: BTreeMap<String, String>,
+    /// What is done about secrets that cannot be read.
+    pub secrets: Secrets,
+}
+
+/// What is done about secrets that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// Each is a problem: the gateway needs them all.
+    Needed,
+    /// They are left out: a pull request is checked, and a command is run, where secrets are not at hand.
+    IfThere,
 }
 
 /// A gateway's configuration, checked.
@@ -99,6 +109,8 @@ pub struct Config {
     pub durability: Durability,
     /// What is logged.
     pub log: Log,
+    /// Variables from which secrets are read: no child may see them.
+    pub secret_variables: BTreeSet<String>,
 }
 
 /// A place to listen at.
@@ -119,72 +131,8 @@ pub enum VaultKey {
     Key(Secret),
     /// A passphrase.
     Passphrase(Secret),
-}
-
-/// An agent of the file.
-#[derive(Debug, Clone)]
-pub struct DeclaredAgent {
-    /// Name and labels.
-    pub agent: Agent,
-    /// At least 20 visible ASCII characters.
-    pub token: Option<Secret>,
-    /// For problems found later.
-    pub place: Place,
-}
-
-/// A credential of the file.
-#[derive(Debug, Clone)]
-pub struct DeclaredCredential {
-    /// Unique in the file.
-    pub id: CredentialId,
-    /// Not checked to exist.
-    pub connector: String,
-    /// `None` for the connector's first.
-    pub scheme: Option<String>,
-    /// Where it may go.
-    pub binding: Binding,
-    /// By name.
-    pub fields: BTreeMap<String, Field>,
-    /// For problems found later.
-    pub place: Place,
-}
-
-/// A part of a credential.
-#[derive(Clone)]
-pub enum Field {
-    /// Read from a file or variable.
-    Secret(Secret),
-    /// Stands in the file: only for fields that the connector declares `secret: false`.
-    Public(String),
-}
-
-/// An operator of the file.
-#[derive(Debug, Clone)]
-pub struct DeclaredOperator {
-    /// `[a-z0-9-]+`, unique in the file.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// For approvals.
-    pub groups: BTreeSet<String>,
-    /// At least 20 visible ASCII characters.
-    pub token: Option<Secret>,
-}
-
-/// What an operator may do; each role may do what those before it may.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// See.
-    Viewer,
-    /// Answer approvals.
-    Approver,
-    /// Change permissions, agents, credentials.
-    Editor,
-    /// Everything.
-    Owner,
+    /// A variable that is not set here.
+    Unread(String),
 }
 
 impl Role {
@@ -291,16 +239,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// A public field may hold a secret until its connector has been asked, so neither is shown.
-impl std::fmt::Debug for Field {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Secret(_) => "Secret(..)",
-            Self::Public(_) => "Public(..)",
-        })
-    }
 }
 
 impl Default for Limits {

@@ -57,7 +57,7 @@ pub struct SnapshotCounts {
     pub connectors: usize,
     /// Routes of all connectors.
     pub routes: usize,
-    /// Policies, without permissions.
+    /// Permissions and policies.
     pub policies: usize,
 }
 
@@ -90,6 +90,8 @@ pub struct Status {
     pub reload: ReloadState,
     /// What the kill switch holds back.
     pub halts: Vec<Arc<Halt>>,
+    /// Ids of credentials that do not open: their rows were changed.
+    pub credentials_unhealthy: Vec<String>,
     /// Exchanges that are open.
     pub exchanges_active: usize,
 }

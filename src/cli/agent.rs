@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use super::args::{AddAgent, AgentCommand};
@@ -11,10 +10,10 @@ use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
 use super::workspace::Workspace;
-use crate::model::agent::AgentName;
+use crate::model::agent::{Agent, AgentName};
 use crate::model::show::escape;
 use crate::roster::{Token, TokenKind};
-use crate::store::{StoreError, StoredAgent, StoredToken};
+use crate::store::{Store, StoreError, StoredAgent, StoredToken};
 
 pub(super) async fn run(context: &Context, command: AgentCommand) -> Outcome {
     match command {
@@ -36,12 +35,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
     }
     let store = workspace.open_store().await?;
     let token = Token::generate(TokenKind::Agent, &mut rand::rng());
-    let created_at = context
-        .world
-        .clock
-        .utc()
-        .format(&Rfc3339)
-        .unwrap_or_default();
+    let created_at = context.world.clock.stamp();
     let agent = StoredAgent {
         name: name.to_string(),
         labels,
@@ -69,19 +63,76 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Adds a token to an agent. One that the configuration declares gets a row in the store for it; its labels stay those declared.
+pub(super) async fn give_token(
+    context: &Context,
+    workspace: &Workspace,
+    store: &Store,
+    (name, token): (&AgentName, &StoredToken),
+) -> Result<(), Failure> {
+    let now = context.world.clock.now();
+    let mut added = store.add_token(name.as_str(), token, now).await;
+    if let (Err(StoreError::NotFound { .. }), Some(declared)) = (
+        &added,
+        workspace
+            .declared_agents()
+            .find(|agent| agent.name == *name),
+    ) {
+        let row = StoredAgent {
+            name: name.to_string(),
+            labels: declared.labels.clone(),
+            tokens: Vec::new(),
+            created_at: context.world.clock.stamp(),
+        };
+        match store.add_agent(&row).await {
+            // Another `run` was faster.
+            Ok(()) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => return Err(Failure::from(error)),
+        }
+        added = store.add_token(name.as_str(), token, now).await;
+    }
+    added.map_err(|error| match error {
+        StoreError::NotFound { .. } => {
+            Failure::failed("unknown_agent", format!("there is no agent `{name}`")).help(format!(
+                "list them: `tollgate agent list`; make it: `tollgate agent add {name}`"
+            ))
+        }
+        other => Failure::from(other),
+    })
+}
+
 async fn list(context: &Context) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let stored = store.agents().await?;
     let now = context.world.clock.utc().unix_timestamp();
-    let mut agents: Vec<Json> = workspace
-        .declared_agents()
-        .map(|agent| json!({ "name": agent.name, "labels": agent.labels, "from": "configuration" }))
+    let living = |name: &str| {
+        let tokens = stored
+            .iter()
+            .filter(|agent| agent.name == name)
+            .flat_map(|agent| &agent.tokens);
+        tokens
+            .filter(|token| token.expires_at.is_none_or(|end| end > now))
+            .count()
+    };
+    let declared = &workspace.config().agents;
+    let is_declared = |name: &str| {
+        declared
+            .iter()
+            .any(|known| known.agent.name.as_str() == name)
+    };
+    let mut agents: Vec<Json> = declared
+        .iter()
+        .map(|known| {
+            let Agent { name, labels } = &known.agent;
+            let tokens = living(name.as_str()) + usize::from(known.names_token);
+            json!({ "name": name, "labels": labels, "from": "configuration", "tokens": tokens, "created_at": null })
+        })
         .collect();
-    agents.extend(stored.iter().map(|agent| {
-        let living = agent.tokens.iter().filter(|token| token.expires_at.is_none_or(|end| end > now)).count();
+    agents.extend(stored.iter().filter(|agent| !is_declared(&agent.name)).map(|agent| {
+        let tokens = living(&agent.name);
         json!({
-            "name": agent.name, "labels": agent.labels, "from": "store", "tokens": living, "created_at": agent.created_at,
+            "name": agent.name, "labels": agent.labels, "from": "store", "tokens": tokens, "created_at": agent.created_at,
         })
     }));
     if context.output.is_json() {

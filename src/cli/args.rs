@@ -27,10 +27,10 @@ pub(super) use stored::{
 )]
 pub(super) struct Cli {
     /// Configuration file; else `./tollgate.yaml`, else `$XDG_CONFIG_HOME/tollgate/`, else `/etc/tollgate/`
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     pub(super) config: Option<PathBuf>,
     /// Print JSON, and errors as problem+json
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     json: bool,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -47,7 +47,7 @@ pub(super) enum Command {
     Env(Env),
     /// Check configuration, connectors and policies with all their tests, offline
     Check(Check),
-    /// Say how a request would be understood and decided; nothing is sent
+    /// Say how a request would be understood and decided, or what became of a recorded one; nothing is sent
     Explain(Explain),
     /// Print the CA certificate (PEM)
     Ca,
@@ -155,10 +155,12 @@ pub(super) enum CheckFormat {
 /// `explain`
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// GET, POST, …
+    /// GET, POST, …; or the id of a recorded request, alone
+    #[arg(value_name = "METHOD|REQUEST_ID")]
     pub(super) method: String,
     /// `https://host/path?query`
-    pub(super) url: String,
+    #[arg(requires = "agent")]
+    pub(super) url: Option<String>,
     /// The body, or @FILE, or @- for standard input
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(super) body: Option<String>,
@@ -166,8 +168,8 @@ pub(super) struct Explain {
     #[arg(long = "header", short = 'H', value_name = "HEADER")]
     pub(super) headers: Vec<String>,
     /// Who would ask
-    #[arg(long, value_name = "AGENT")]
-    pub(super) agent: String,
+    #[arg(long, value_name = "AGENT", requires = "url")]
+    pub(super) agent: Option<String>,
 }
 
 /// `completions`

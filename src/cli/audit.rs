@@ -1,6 +1,6 @@
 //! `audit`: events of the journal out, filtered, for people or as JSON; `tail -f` goes on with new ones.
 
-mod line;
+pub(super) mod line;
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! What an operator changed, as an event in the journal: who, what, when; never a secret.
 
 use serde_json::json;
-use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use crate::model::event::{Event, EventKind};
@@ -10,12 +9,7 @@ use crate::store::Store;
 /// Writes the event. The change is made already and stands, so a failure is told and no more.
 pub(super) async fn note_change(context: &Context, store: &Store, what: &str, subject: &str) {
     let id = ulid::Ulid::from_datetime(context.world.clock.now()).to_string();
-    let now = context.world.clock.utc();
-    let time = now
-        .replace_millisecond(now.millisecond())
-        .unwrap_or(now)
-        .format(&Rfc3339)
-        .unwrap_or_default();
+    let time = context.world.clock.stamp();
     let operator = context.world.variable("USER").unwrap_or("local");
     // Keys in canonical order: this row does not pass through the journal's writer.
     let body = json!({

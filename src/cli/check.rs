@@ -7,10 +7,12 @@ use super::args::{Check, CheckFormat};
 use super::failure::{Exit, Failure, Outcome};
 use super::workspace::{StoreView, Workspace};
 use crate::config::Config;
-use crate::config::diagnostic::{Report, Severity};
+use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::yaml;
+use crate::connector::Catalog;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::study::case::{self, Tried};
+use crate::vault::Draft;
 
 /// Whether warnings count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +42,39 @@ pub(super) async fn run(context: &Context, args: &Check) -> Outcome {
         (None, true) => CheckFormat::Json,
         (None, false) => CheckFormat::Text,
     };
-    let found = match gather(context, args.dir.as_deref()).await? {
-        Ok(inputs) => examine(context, &inputs, &Tests::All),
-        Err(report) => Tried { total: 0, report },
-    };
+    let found = examine_gathered(context, args.dir.as_deref(), &Tests::All).await?;
     finish(context, &found, format, strictness)
+}
+
+/// Examines a directory or the configuration, with the credentials that it declares.
+pub(super) async fn examine_gathered(
+    context: &Context,
+    dir: Option<&Path>,
+    tests: &Tests,
+) -> Result<Tried, Failure> {
+    let gathered = match gather(context, dir).await? {
+        Ok(gathered) => gathered,
+        Err(report) => return Ok(Tried { total: 0, report }),
+    };
+    let mut found = examine(context, &gathered.inputs, tests);
+    if let Some(workspace) = gathered.workspace {
+        let mut report = Report::default();
+        let catalog = Catalog::compile(&gathered.inputs.connectors, &mut report);
+        // Against connectors that do not compile, each credential would be a second, misleading error.
+        if !report.has_errors()
+            && let Err(report) = workspace.declared_credentials(&catalog, "", Draft::unsealed)
+        {
+            found.report.diagnostics.extend(report.diagnostics);
+        }
+    }
+    Ok(found)
+}
+
+/// What is checked.
+struct Gathered {
+    inputs: Inputs,
+    /// Where it is a whole configuration.
+    workspace: Option<Workspace>,
 }
 
 /// Compiles everything and runs tests that the files hold.
@@ -74,10 +104,14 @@ pub(super) fn examine(context: &Context, inputs: &Inputs, tests: &Tests) -> Trie
 }
 
 /// Finds what is to be checked: a configuration, or a directory without one.
-pub(super) async fn gather(
+async fn gather(
     context: &Context,
     dir: Option<&Path>,
-) -> Result<Result<Inputs, Report>, Failure> {
+) -> Result<Result<Gathered, Report>, Failure> {
+    let alone = |inputs| Gathered {
+        inputs,
+        workspace: None,
+    };
     let Some(dir) = dir else {
         return from_configuration(context, context.config.clone()).await;
     };
@@ -101,7 +135,7 @@ pub(super) async fn gather(
         .filter(|dir| dir.is_dir())
         .collect();
     if connectors.is_empty() && policies.is_empty() {
-        return Ok(loose_files(context, &dir));
+        return Ok(loose_files(context, &dir).map(alone));
     }
     let config = match Config::embedded(&context.world.text_variables()) {
         Ok(config) => Config {
@@ -111,14 +145,14 @@ pub(super) async fn gather(
         },
         Err(report) => return Ok(Err(report)),
     };
-    Ok(Workspace::of(context, config).files())
+    Ok(Workspace::of(context, config).files().map(alone))
 }
 
 /// With the store's permissions, agents and credentials where there is a store, so that names in files can be checked.
 async fn from_configuration(
     context: &Context,
     file: Option<PathBuf>,
-) -> Result<Result<Inputs, Report>, Failure> {
+) -> Result<Result<Gathered, Report>, Failure> {
     let workspace = match Workspace::load_file(context, file) {
         Ok(workspace) => workspace,
         Err(report) => return Ok(Err(report)),
@@ -127,17 +161,28 @@ async fn from_configuration(
         Ok(files) => files,
         Err(report) => return Ok(Err(report)),
     };
-    Ok(Ok(
-        match StoreView::read_if_there(&workspace.config().store_url).await? {
-            Some(view) => workspace.with_store(files, &view),
-            None => files,
-        },
-    ))
+    let inputs = match StoreView::read_if_there(&workspace.config().store_url).await? {
+        Some(view) => workspace.with_store(files, &view),
+        None => files,
+    };
+    Ok(Ok(Gathered {
+        inputs,
+        workspace: Some(workspace),
+    }))
 }
 
 /// Files of one directory, told apart by their first key.
 fn loose_files(context: &Context, dir: &Path) -> Result<Inputs, Report> {
     let files = crate::config::sources::read_dirs(&[dir.to_owned()], &context.world.directory)?;
+    if files.sources.is_empty() {
+        let mut report = Report::default();
+        let message = format!(
+            "there is no connector or policy file in `{}`",
+            dir.display()
+        );
+        report.push(Diagnostic::error("empty-directory", message));
+        return Err(report);
+    }
     let mut inputs = Inputs {
         connectors: built_in_connectors(),
         ..Inputs::default()
@@ -156,6 +201,12 @@ fn loose_files(context: &Context, dir: &Path) -> Result<Inputs, Report> {
         }
     }
     Ok(inputs)
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Prints the report and returns the exit that it means.
@@ -182,7 +233,10 @@ pub(super) fn finish(
                 context.output.line("")?;
             }
             context.output.line(&format!(
-                "{errors} errors, {warnings} warnings, {total} tests run"
+                "{}, {}, {} run",
+                counted(errors, "error"),
+                counted(warnings, "warning"),
+                counted(*total, "test"),
             ))?;
         }
         CheckFormat::Json => context.output.document(&report.to_json())?,

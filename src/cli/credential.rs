@@ -2,15 +2,14 @@
 
 mod binding;
 mod fields;
+mod list;
 
 use serde_json::json;
-use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use super::args::{AddCredential, CredentialCommand, ImpliedConnector};
 use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
-use super::table::Table;
 use super::workspace::Workspace;
 use crate::auth::Scheme;
 use crate::config::suggest;
@@ -23,7 +22,7 @@ use crate::vault::Draft;
 pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcome {
     match command {
         CredentialCommand::Add(args) => add(context, args).await,
-        CredentialCommand::List => list(context).await,
+        CredentialCommand::List => list::run(context).await,
         CredentialCommand::Remove { id } => remove(context, &id).await,
     }
 }
@@ -56,6 +55,9 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     let id = CredentialId::parse(args.id.as_deref().unwrap_or(&args.connector))
         .map_err(Failure::usage)?;
     let workspace = Workspace::load(context)?;
+    if workspace.declares_credential(&id) {
+        return Err(declared(&id));
+    }
     let store = workspace.open_store().await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
@@ -70,7 +72,8 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         return Err(exists(&id));
     }
     let sealer = workspace.sealer(&store).await?;
-    if !context.output.is_json() {
+    // Before a person types a secret.
+    if !args.agent_owned && args.from_file.is_none() && context.world.stdin_is_terminal {
         context.output.note(&format!(
             "credential `{id}` for {} will go {}",
             connector.id(),
@@ -83,7 +86,6 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         let from = args.from_file.as_deref();
         fields::read(context, scheme.fields(), from, connector.id())?
     };
-    let created_at = context.world.clock.utc().format(&Rfc3339);
     let draft = Draft {
         id,
         connector: connector.id().to_owned(),
@@ -92,7 +94,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         secret_fields: fields.secret,
         binding,
         agent_owned: args.agent_owned,
-        created_at: created_at.unwrap_or_default(),
+        created_at: context.world.clock.stamp(),
     };
     let sealed = sealer
         .seal(draft, &mut rand::rng())
@@ -144,46 +146,13 @@ fn exists(id: &CredentialId) -> Failure {
     ))
 }
 
-async fn list(context: &Context) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let credentials = store.credentials().await?;
-    if context.output.is_json() {
-        context
-            .output
-            .document(&json!({ "credentials": credentials }))?;
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new(["ID", "CONNECTOR", "SCHEME", "FIELDS", "BOUND", "CREATED"]);
-    for credential in &credentials {
-        let SealedCredential {
-            id,
-            connector,
-            scheme,
-            public_fields,
-            binding,
-            created_at,
-            ..
-        } = credential;
-        let fields: Vec<String> = public_fields
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        table.row([
-            id.as_str(),
-            connector,
-            scheme,
-            &fields.join(","),
-            &binding::in_words(binding),
-            created_at,
-        ]);
-    }
-    table.print(&context.output)?;
-    Ok(Exit::Done)
-}
-
 async fn remove(context: &Context, id: &str) -> Outcome {
     let workspace = Workspace::load(context)?;
+    if let Ok(id) = CredentialId::parse(id)
+        && workspace.declares_credential(&id)
+    {
+        return Err(declared(&id));
+    }
     let store = workspace.open_store().await?;
     store
         .remove_credential(id)
@@ -207,6 +176,13 @@ async fn remove(context: &Context, id: &str) -> Outcome {
             .line(&format!("credential `{}` is removed", escape(id)))?;
     }
     Ok(Exit::Done)
+}
+
+fn declared(id: &CredentialId) -> Failure {
+    Failure::failed(
+        "declared",
+        format!("credential `{id}` is declared in the configuration; change it there"),
+    )
 }
 
 /// Finds a connector, or says which one may be meant.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json};
 
 use super::Context;
+use super::agent::give_token;
 use super::args::{Env, EnvFormat};
 use super::environment::{self, Changes};
 use super::failure::{Exit, Failure, Outcome};
@@ -14,32 +15,23 @@ use super::workspace::Workspace;
 use crate::model::agent::AgentName;
 use crate::model::show::escape;
 use crate::roster::{Token, TokenKind};
-use crate::store::{StoreError, StoredToken};
+use crate::store::StoredToken;
 
 pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
-    let proxy = workspace.proxy_address()?;
+    let proxy = workspace.proxy_address().await?;
     let files = write_files(&workspace)?;
     let catalog = workspace.catalog()?;
-    let credentials = store.credentials().await?;
+    let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
     let token = if args.new_token {
         let token = Token::generate(TokenKind::Agent, &mut rand::rng());
         let stored = StoredToken {
             hash: token.hash().0,
             expires_at: None,
         };
-        store
-            .add_token(agent.as_str(), &stored, context.world.clock.now())
-            .await
-            .map_err(|error| match error {
-                StoreError::NotFound { .. } => Failure::failed(
-                    "unknown_agent",
-                    format!("there is no agent `{agent}` in the store"),
-                ),
-                other => Failure::from(other),
-            })?;
+        give_token(context, &workspace, &store, (&agent, &stored)).await?;
         token.reveal().to_owned()
     } else {
         context

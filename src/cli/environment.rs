@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: no `TOLLGATE_` variable and no real credential that a placeholder stands for reaches the child.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -133,12 +133,15 @@ pub(super) fn placeholders<'a>(
     changes
 }
 
-/// Returns the unsetting of everything that is ours: a child must not find the operator's files or keys by name.
-pub(super) fn own_variables<'a>(environment: impl Iterator<Item = &'a OsString>) -> Changes {
+/// Returns the unsetting of everything that is ours: a child must not find the operator's files or keys by name, nor the
+/// secrets that the configuration reads from variables.
+pub(super) fn own_variables<'a>(
+    environment: impl Iterator<Item = &'a OsString>,
+    secrets: &BTreeSet<String>,
+) -> Changes {
     let ours = |name: &&OsString| {
-        name.to_string_lossy()
-            .to_ascii_uppercase()
-            .starts_with("TOLLGATE_")
+        let name = name.to_string_lossy();
+        name.to_ascii_uppercase().starts_with("TOLLGATE_") || secrets.contains(&*name)
     };
     environment
         .filter(ours)

@@ -1,5 +1,7 @@
 //! `explain`: a request in; the actions that it is, the decision and its reasons out. Nothing is looked up, nothing is sent.
 
+mod recorded;
+
 use std::io::Read;
 
 use bytes::Bytes;
@@ -16,29 +18,30 @@ use crate::vault::Keyring;
 const MAX_BODY: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
+    let (Some(url), Some(name)) = (&args.url, &args.agent) else {
+        return recorded::run(context, &args.method).await;
+    };
     let headers = headers(&args.headers)?;
     let body = body(args.body.as_deref())?;
-    let question =
-        Question::parse(&args.method, &args.url, &headers, body).map_err(Failure::usage)?;
+    let question = Question::parse(&args.method, url, &headers, body).map_err(Failure::usage)?;
     let workspace = Workspace::load(context)?;
     // Without a store the files alone answer.
     let view = StoreView::read_if_there(&workspace.config().store_url).await?;
     let agents = workspace.agents(view.as_ref());
     let agent = agents
         .iter()
-        .find(|agent| agent.name.as_str() == args.agent)
+        .find(|agent| agent.name.as_str() == name)
         .ok_or_else(|| {
             Failure::failed(
                 "unknown_agent",
-                format!("there is no agent `{}`", escape(&args.agent)),
+                format!("there is no agent `{}`", escape(name)),
             )
             .help("list them: `tollgate agent list`")
         })?;
-    let keyring = Keyring::default();
-    if let Some(view) = &view {
-        keyring.replace(view.credentials.clone());
-    }
     let snapshot = workspace.snapshot(view.as_ref())?;
+    let stored = view.as_ref().map_or(&[][..], |view| &view.credentials);
+    let keyring = Keyring::default();
+    keyring.replace(workspace.credentials(snapshot.catalog(), stored)?);
     let explanation = explain(&snapshot, &keyring, agent, &context.world.clock, &question);
     if context.output.is_json() {
         context.output.document(&explanation)?;

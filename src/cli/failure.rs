@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::diagnostic::Report;
+use crate::model::show::escape;
 
 /// How a command that ran ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,11 +150,12 @@ impl Problem {
         let help = self
             .help
             .as_ref()
-            .map(|help| format!("\n  help: {}", help.replace('\n', "\n        ")));
+            .map(|help| help.lines().map(escape).collect::<Vec<_>>())
+            .map(|lines| format!("\n  help: {}", lines.join("\n        ")));
         format!(
             "{}error: {}{}",
             report.unwrap_or_default(),
-            self.detail,
+            escape(&self.detail),
             help.unwrap_or_default()
         )
     }

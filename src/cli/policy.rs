@@ -4,7 +4,6 @@ use super::Context;
 use super::args::{CheckFormat, PolicyCommand, Target};
 use super::check::{self, Strictness, Tests};
 use super::failure::Outcome;
-use crate::study::case::Tried;
 
 pub(super) async fn run(context: &Context, command: PolicyCommand) -> Outcome {
     let format = if context.output.is_json() {
@@ -17,9 +16,6 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Outcome {
         PolicyCommand::Test(target) => (target, Tests::Policies),
     };
     let Target { dir } = target;
-    let found = match check::gather(context, dir.as_deref()).await? {
-        Ok(inputs) => check::examine(context, &inputs, &tests),
-        Err(report) => Tried { total: 0, report },
-    };
+    let found = check::examine_gathered(context, dir.as_deref(), &tests).await?;
     check::finish(context, &found, format, Strictness::Errors)
 }

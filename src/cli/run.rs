@@ -10,6 +10,7 @@ use super::args::Run;
 use super::failure::{Exit, Failure, Outcome};
 use super::workspace::Workspace;
 use super::{Context, environment, gateway};
+use crate::model::agent::AgentName;
 
 /// Runs the command and returns its status.
 pub(super) fn run(context: &Context, args: &Run) -> Outcome {
@@ -17,14 +18,15 @@ pub(super) fn run(context: &Context, args: &Run) -> Outcome {
 }
 
 async fn run_child(context: &Context, args: &Run) -> Outcome {
+    let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let proxy = workspace.reach_proxy().await?;
     let files = write_files(&workspace)?;
     let catalog = workspace.catalog()?;
-    let credentials = store.credentials().await?;
+    let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
 
-    let (lease, token) = lease::Lease::take(&store, &args.agent, &context.world.clock).await?;
+    let (lease, token) = lease::Lease::take(context, &workspace, &store, &agent).await?;
     let proxy_url = format!("http://{}:{}@{proxy}", args.agent, token.reveal());
     let wiring = environment::Wiring {
         proxy_url: &proxy_url,
@@ -33,7 +35,8 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
         node_preload: &files.node_preload,
     };
     let known = &context.world.environment;
-    let mut changes = environment::own_variables(known.keys());
+    let secrets = &workspace.config().secret_variables;
+    let mut changes = environment::own_variables(known.keys(), secrets);
     let connectors = catalog.connectors().map(AsRef::as_ref);
     changes.extend(environment::placeholders(
         connectors,

@@ -22,7 +22,7 @@ use super::workspace::Workspace;
 pub use serving::Serving;
 
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
-    let workspace = Workspace::load(context)?;
+    let workspace = Workspace::load_whole(context)?;
     logging::start(&workspace.config().log, args, &context.world)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -2,9 +2,9 @@
 //!
 //! INVARIANT: the directory is 0700 and files with secrets are 0600 from their first byte on; a file is replaced whole.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where the gateway keeps what it makes.
@@ -57,6 +57,23 @@ impl StateDir {
     /// The token of an agent that the gateway made by itself.
     pub(super) fn agent_token(&self, agent: &str) -> PathBuf {
         self.0.join("agents").join(format!("{agent}.token"))
+    }
+
+    /// Claims the directory for one gateway for as long as the returned file is open; `None` where another has it.
+    ///
+    /// Two would take each other's sockets, and a first start made twice at once would leave a token that nobody has.
+    pub(super) fn claim(&self) -> io::Result<Option<File>> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(self.0.join("gateway.lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Makes the directory, 0700.

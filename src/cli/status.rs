@@ -1,4 +1,5 @@
-//! `status`: asks the running gateway; exit 1 where it takes no requests or could not take the newest files over.
+//! `status`: asks the running gateway; exit 1 where it takes no requests, could not take the newest files over, or holds a
+//! credential that cannot be used.
 
 use serde_json::Value as Json;
 
@@ -19,7 +20,8 @@ pub(super) async fn run(context: &Context) -> Outcome {
     let failed = status
         .pointer("/reload/failure")
         .is_some_and(Json::is_string);
-    Ok(if is_ready && !failed {
+    let unhealthy = status.pointer("/credentials_unhealthy/0").is_some();
+    Ok(if is_ready && !failed && !unhealthy {
         Exit::Done
     } else {
         Exit::Problems
@@ -58,7 +60,7 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
         format!("  config       {}", text("/config")),
         format!("  state        {}", text("/data_dir")),
         format!(
-            "  snapshot     {} connectors, {} routes, {} policies, since {}",
+            "  snapshot     {} connectors, {} routes, {} permissions and policies; since {}",
             text("/snapshot/connectors"),
             text("/snapshot/routes"),
             text("/snapshot/policies"),
@@ -72,6 +74,12 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
         ),
     ];
     lines.extend(halts(status));
+    if status.pointer("/credentials_unhealthy/0").is_some() {
+        lines.push(format!(
+            "  credentials  CANNOT BE USED: {}",
+            text("/credentials_unhealthy")
+        ));
+    }
     if let Some(Json::String(failure)) = status.pointer("/reload/failure") {
         lines.push("  reload       FAILED; the snapshot above stays in force:".to_owned());
         lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));

@@ -2,12 +2,11 @@
 //!
 //! INVARIANT: nothing here creates a store or a key.
 
+mod declared;
 mod stored;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use rand::rngs::StdRng;
 
 pub(super) use stored::{StoreView, chain};
 
@@ -17,13 +16,12 @@ use super::gateway::{Gateway, reachable};
 use super::state::StateDir;
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::config::sources::read_dirs;
-use crate::config::{self, Config, Listen, VaultKey};
+use crate::config::{self, Config, Listen, Secrets, VaultKey};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
 use crate::model::secret::Secret;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
-use crate::store::Store;
-use crate::vault::{KeySource, Sealer, unlock};
+use crate::vault::KeySource;
 
 /// Configuration, state and files of one gateway.
 #[derive(Debug, Clone)]
@@ -37,19 +35,27 @@ pub(super) struct Workspace {
 // === impl Workspace: the configuration ===
 
 impl Workspace {
-    /// Reads the configuration.
+    /// Reads the configuration; secrets in it are read where they are at hand.
     pub(super) fn load(context: &Context) -> Result<Self, Failure> {
-        Self::load_file(context, context.config.clone()).map_err(|report| {
-            Failure::failed("configuration", "the configuration cannot be used").because(report)
-        })
+        Self::read(context, context.config.clone(), Secrets::IfThere).map_err(unusable)
+    }
+
+    /// Reads the configuration with every secret that it names.
+    pub(super) fn load_whole(context: &Context) -> Result<Self, Failure> {
+        Self::read(context, context.config.clone(), Secrets::Needed).map_err(unusable)
     }
 
     /// Reads a configuration file, or finds it.
     pub(super) fn load_file(context: &Context, file: Option<PathBuf>) -> Result<Self, Report> {
+        Self::read(context, file, Secrets::IfThere)
+    }
+
+    fn read(context: &Context, file: Option<PathBuf>, secrets: Secrets) -> Result<Self, Report> {
         let args = config::Args {
             config: file,
             cwd: context.world.directory.clone(),
             env: context.world.text_variables(),
+            secrets,
         };
         Ok(Self::of(context, config::load(&args)?))
     }
@@ -95,25 +101,37 @@ impl Workspace {
     }
 
     /// `host:port` at which programs of this machine reach the proxy.
-    pub(super) fn proxy_address(&self) -> Result<String, Failure> {
-        let tcp = self
-            .config
-            .proxy
-            .iter()
-            .find(|listen| matches!(listen, Listen::Tcp(..)));
-        tcp.map(|listen| reachable(&listen_text(listen)))
-            .ok_or_else(|| {
-                Failure::failed(
-                    "no_port",
-                    "the proxy listens on no port, and toolchains cannot use a socket file",
-                )
-                .help("add `host:port` to `proxy.listen`")
-            })
+    pub(super) async fn proxy_address(&self) -> Result<String, Failure> {
+        let ports = self.config.proxy.iter().filter_map(|listen| match listen {
+            Listen::Tcp(_, port) => Some((listen, *port)),
+            Listen::Unix(_) => None,
+        });
+        match ports.min_by_key(|(_, port)| *port == 0) {
+            // The system chose; only the running gateway knows what.
+            Some((_, 0)) => self.bound_address().await,
+            Some((listen, _)) => Ok(reachable(&listen_text(listen))),
+            None => Err(Failure::failed(
+                "no_port",
+                "the proxy listens on no port, and toolchains cannot use a socket file",
+            )
+            .help("add `host:port` to `proxy.listen`")),
+        }
+    }
+
+    async fn bound_address(&self) -> Result<String, Failure> {
+        let status = self.gateway().get("/api/v1/status").await?;
+        let bound = status
+            .pointer("/proxy/0")
+            .and_then(serde_json::Value::as_str)
+            .and_then(|proxy| proxy.strip_prefix("http://"));
+        bound.map(reachable).ok_or_else(|| {
+            Failure::unreached("gateway_unreached", "the gateway does not tell its port")
+        })
     }
 
     /// As `proxy_address`, once something listens there.
     pub(super) async fn reach_proxy(&self) -> Result<String, Failure> {
-        let address = self.proxy_address()?;
+        let address = self.proxy_address().await?;
         tokio::net::TcpStream::connect(&address)
             .await
             .map_err(|_| {
@@ -124,59 +142,6 @@ impl Workspace {
                 .help("start one: `tollgate serve`")
             })?;
         Ok(address)
-    }
-}
-
-// === impl Workspace: the store ===
-
-impl Workspace {
-    /// Opens the store; exit 3 where there is none.
-    pub(super) async fn open_store(&self) -> Result<Store, Failure> {
-        Store::open(&self.config.store_url)
-            .await
-            .map_err(Failure::from)
-    }
-
-    /// Unlocks the vault for sealing.
-    pub(super) async fn sealer(&self, store: &Store) -> Result<Sealer, Failure> {
-        let unlocked = unlock(
-            store,
-            &key_source(&self.config.vault_key),
-            &mut rand::make_rng::<StdRng>(),
-        )
-        .await;
-        unlocked
-            .map(|unlocked| unlocked.sealer)
-            .map_err(|error| Failure::failed("vault", chain(&error)))
-    }
-
-    /// Everybody who may ask, declared and stored.
-    pub(super) fn agents(&self, view: Option<&StoreView>) -> Vec<Arc<Agent>> {
-        let mut agents: Vec<Arc<Agent>> = self.declared_agents().cloned().map(Arc::new).collect();
-        for agent in view.iter().flat_map(|view| view.living_agents()) {
-            if !agents.iter().any(|known| known.name == agent.name) {
-                agents.push(agent);
-            }
-        }
-        agents
-    }
-
-    /// Adds what the store knows to the files: together they are everything that a snapshot is compiled from.
-    pub(super) fn with_store(&self, files: Inputs, view: &StoreView) -> Inputs {
-        let mut inputs = files;
-        let declared = self.config.credentials.iter();
-        let credentials = view
-            .credentials
-            .iter()
-            .map(|credential| (credential.id.to_string(), credential.connector.clone()))
-            .chain(
-                declared
-                    .map(|credential| (credential.id.to_string(), credential.connector.clone())),
-            );
-        inputs.credentials = Some(credentials.collect());
-        inputs.policies.extend(view.permissions_source());
-        inputs.agents = self.agents(Some(view));
-        inputs
     }
 }
 
@@ -253,11 +218,15 @@ impl Workspace {
 }
 
 /// Returns the configured source of the master key; never one that makes a key.
-pub(super) fn key_source(key: &VaultKey) -> KeySource {
+pub(super) fn key_source(key: &VaultKey) -> Result<KeySource, Failure> {
     match key {
-        VaultKey::File(path) => KeySource::File(path.clone()),
-        VaultKey::Key(secret) => variable_key(secret),
-        VaultKey::Passphrase(secret) => KeySource::Passphrase(secret.clone()),
+        VaultKey::File(path) => Ok(KeySource::File(path.clone())),
+        VaultKey::Key(secret) => Ok(variable_key(secret)),
+        VaultKey::Passphrase(secret) => Ok(KeySource::Passphrase(secret.clone())),
+        VaultKey::Unread(name) => Err(Failure::failed(
+            "vault",
+            format!("the master key is in the variable `{name}`, which is not set"),
+        )),
     }
 }
 
@@ -277,6 +246,11 @@ pub(super) fn listen_text(listen: &Listen) -> String {
         Listen::Tcp(host, port) => format!("{host}:{port}"),
         Listen::Unix(path) => format!("unix:{}", path.display()),
     }
+}
+
+/// A broken configuration.
+pub(super) fn unusable(report: Report) -> Failure {
+    Failure::failed("configuration", "the configuration cannot be used").because(report)
 }
 
 /// Broken connector or policy files.

@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, Report, Source};
 use super::manifest::{Enforcement, KeySection, LimitsSection, Manifest};
 use super::units::{Period, Size};
 use super::yaml::{self, At};
-use super::{Args, CaFiles, Config, Limits, Log, VaultKey, discovery, environment};
+use super::{Args, CaFiles, Config, Limits, Log, Secrets, VaultKey, discovery, environment};
 use context::Context;
 
 const PROXY_PORT: u16 = 7070;
@@ -27,13 +27,13 @@ pub fn load(args: &Args) -> Result<Config, Report> {
     match discovery::find(args) {
         Ok(Some((file, source))) => {
             let base = file.parent().unwrap_or(&args.cwd).to_owned();
-            let config = build(&source, &base, &args.env)?;
+            let config = build(&source, &base, args)?;
             Ok(Config {
                 file: Some(file),
                 ..config
             })
         }
-        Ok(None) => build(&nothing(), &args.cwd, &args.env),
+        Ok(None) => build(&nothing(), &args.cwd, args),
         Err(problem) => Err(Report {
             diagnostics: vec![problem],
         }),
@@ -46,7 +46,13 @@ impl Config {
     /// # Errors
     /// Every problem of the variables; also when there is no place for state.
     pub fn embedded(env: &BTreeMap<String, String>) -> Result<Self, Report> {
-        build(&nothing(), Path::new("."), env)
+        let args = Args {
+            config: None,
+            cwd: PathBuf::from("."),
+            env: env.clone(),
+            secrets: Secrets::IfThere,
+        };
+        build(&nothing(), &args.cwd, &args)
     }
 }
 
@@ -58,9 +64,9 @@ fn nothing() -> Source {
     }
 }
 
-fn build(source: &Source, base: &Path, env: &BTreeMap<String, String>) -> Result<Config, Report> {
+fn build(source: &Source, base: &Path, args: &Args) -> Result<Config, Report> {
     let mut report = Report::default();
-    let overrides = environment::overrides(env, base, &mut report);
+    let overrides = environment::overrides(&args.env, base, &mut report);
     let manifest: Option<Manifest> = yaml::read_with(source, &overrides, &mut report);
     let Some(manifest) = manifest else {
         return Err(report);
@@ -68,11 +74,16 @@ fn build(source: &Source, base: &Path, env: &BTreeMap<String, String>) -> Result
     let mut context = Context {
         source,
         base,
-        env,
+        env: &args.env,
+        secrets: args.secrets,
         report: &mut report,
         tokens: BTreeSet::new(),
+        variables: BTreeSet::new(),
     };
-    let config = check(&mut context, &manifest);
+    let config = check(&mut context, &manifest).map(|config| Config {
+        secret_variables: std::mem::take(&mut context.variables),
+        ..config
+    });
     match config {
         Some(config) if !report.has_errors() => Ok(config),
         Some(_) | None => {
@@ -140,6 +151,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
             format: manifest.log.format,
         },
         data_dir: data_dir?,
+        secret_variables: BTreeSet::new(),
     })
 }
 
@@ -219,11 +231,15 @@ fn vault_key(context: &mut Context<'_>, written: &KeySection, data_dir: Option<&
     );
     match written {
         KeySection { file: Some(at), .. } => VaultKey::File(context.path(at)),
-        KeySection { env: Some(at), .. } => context.variable(at).map_or(default, VaultKey::Key),
+        KeySection { env: Some(at), .. } => context
+            .variable(at)
+            .map_or_else(|| VaultKey::Unread(at.value.clone()), VaultKey::Key),
         KeySection {
             passphrase_env: Some(at),
             ..
-        } => context.variable(at).map_or(default, VaultKey::Passphrase),
+        } => context
+            .variable(at)
+            .map_or_else(|| VaultKey::Unread(at.value.clone()), VaultKey::Passphrase),
         KeySection {
             file: None,
             env: None,

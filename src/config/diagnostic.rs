@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// A file, or a piece of the store, that an operator wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// As shown: a path relative to where the operator stands, `built-in jira.yaml`, or `store: permissions`.
+    /// As shown: a path relative to where the operator stands, `built-in jira.yaml`, or `store:7` for a stored permission.
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,

@@ -94,8 +94,11 @@ pub(super) fn read(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
 
 /// Returns a path as an operator at `base` would write it.
 pub(super) fn shown(path: &Path, base: &Path) -> Arc<str> {
-    path.strip_prefix(base)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into()
+    let below = path.strip_prefix(base).unwrap_or(path);
+    let shown = if below.as_os_str().is_empty() {
+        path
+    } else {
+        below
+    };
+    shown.to_string_lossy().into()
 }

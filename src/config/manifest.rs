@@ -137,7 +137,11 @@ pub(super) struct CredentialSection {
     #[serde(default)]
     pub(super) agents: Vec<At<String>>,
     /// Its parts.
+    #[serde(default)]
     pub(super) fields: Entries<At<FieldSource>>,
+    /// The agent has its own: what it sends stays, and Tollgate only judges and records.
+    #[serde(default)]
+    pub(super) agent_owned: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -114,12 +114,12 @@ impl Standing {
         &self.request_id
     }
 
-    /// Returns the credential and how it goes out.
     /// Returns the first action's full name.
     pub(super) fn action(&self) -> Option<String> {
         self.matter.action()
     }
 
+    /// Returns the credential and how it goes out.
     pub(super) fn injection(&self) -> &Injection {
         &self.injection
     }

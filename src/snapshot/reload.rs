@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::{Current, Inputs, Snapshot};
 use crate::config::diagnostic::{Report, Severity, Source};
+use crate::model::clock::Clock;
 use crate::telemetry::metrics::{Metrics, Reload};
 
 /// Swaps snapshots.
@@ -14,6 +15,7 @@ use crate::telemetry::metrics::{Metrics, Reload};
 pub struct Reloader {
     current: Arc<Current>,
     metrics: Arc<Metrics>,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -22,19 +24,28 @@ struct State {
     /// Of the inputs that were last tried, so that a poll without a change costs no compilation.
     fingerprint: u64,
     problem: Option<String>,
+    /// RFC 3339: since when the snapshot in force is in force.
+    since: String,
 }
 
 impl Reloader {
     /// Starts with the snapshot that the inputs gave.
     #[must_use]
-    pub fn new(current: Arc<Current>, metrics: Arc<Metrics>, inputs: &Inputs) -> Self {
+    pub fn new(
+        current: Arc<Current>,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        inputs: &Inputs,
+    ) -> Self {
         let state = State {
             fingerprint: fingerprint(inputs),
             problem: None,
+            since: clock.stamp(),
         };
         let reloader = Self {
             current,
             metrics,
+            clock,
             state: Mutex::new(state),
         };
         let (connectors, routes, policies) = reloader.sizes();
@@ -57,6 +68,7 @@ impl Reloader {
                     (Some(snapshot), _) => {
                         self.current.swap(snapshot);
                         state.problem = None;
+                        state.since = self.clock.stamp();
                         let (connectors, routes, policies) = self.sizes();
                         self.metrics.reloaded(Reload::Swapped {
                             connectors,
@@ -101,6 +113,12 @@ impl Reloader {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.state.lock().problem.clone()
+    }
+
+    /// Returns since when the snapshot in force is in force: RFC 3339, UTC.
+    #[must_use]
+    pub fn since(&self) -> String {
+        self.state.lock().since.clone()
     }
 
     fn sizes(&self) -> (usize, usize, usize) {

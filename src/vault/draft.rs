@@ -86,6 +86,14 @@ pub enum SealError {
 type Secrets = BTreeMap<String, Zeroizing<String>>;
 
 impl Draft {
+    /// Returns the columns as they would be kept, with nothing in them to open: to list them, or to ask where they would go.
+    ///
+    /// # Errors
+    /// As when it is sealed.
+    pub fn unsealed(self) -> Result<SealedCredential, SealError> {
+        self.checked().map(|(credential, _)| credential)
+    }
+
     /// Returns the columns, still without ciphertext, and the secrets as text.
     pub(super) fn checked(self) -> Result<(SealedCredential, Secrets), SealError> {
         let mut secrets = Secrets::new();

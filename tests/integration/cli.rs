@@ -1,3 +1,25 @@
-//! The command line from outside.
+//! The command line from outside: what a terminal shows, whole, and with which code a command ends.
 
+mod agent;
+mod audit;
+mod ca;
+mod check;
+mod connector;
+mod credential;
+mod env;
+mod explain;
+mod permission;
+mod policy;
+mod run;
 mod schema;
+mod serve;
+mod status;
+mod trouble;
+mod usage;
+
+/// Compares with `snapshots/cli_<name>.snap`.
+fn assert_shown(name: &str, shown: &str) {
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(format!("cli_{name}"), shown);
+    });
+}

@@ -3,5 +3,6 @@
 pub(crate) mod agent;
 pub(crate) mod gateway;
 mod reply;
+pub(crate) mod tollgate;
 pub(crate) mod upstream;
 pub(crate) mod wire;

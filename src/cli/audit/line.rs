@@ -74,20 +74,32 @@ fn actions(body: &Json) -> Option<String> {
             .get("params")
             .and_then(Json::as_object)
             .map(|params| {
-                let value = |value: &Json| {
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned)
-                };
                 params
                     .iter()
-                    .map(|(name, set)| format!("{name}={}", value(set)))
+                    .map(|(name, set)| format!("{name}={}", shown(set)))
                     .collect::<Vec<_>>()
                     .join(", ")
             });
         format!("{name}({})", params.unwrap_or_default())
     });
     Some(shown.collect::<Vec<_>>().join(" + ")).filter(|text| !text.is_empty())
+}
+
+/// Returns a recorded value for a person: what was not recorded as it is shows as its length or the start of its hash.
+pub(in crate::cli) fn shown(value: &Json) -> String {
+    let hash = |key: &str| {
+        let hash = value.get(key)?.as_str()?;
+        Some(hash.chars().take(12).collect::<String>())
+    };
+    if let Some(hash) = hash("hmac") {
+        return format!("(secret {hash})");
+    }
+    if let (Some(bytes), Some(hash)) = (value.get("bytes"), hash("sha256")) {
+        return format!("({bytes} bytes, sha256 {hash})");
+    }
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn list(body: &Json, pointer: &str) -> Option<String> {

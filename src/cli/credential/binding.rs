@@ -62,7 +62,9 @@ fn only_domain(connector: &Connector) -> Result<String, Failure> {
             "which host may the credential go to? connector `{}` does not say: {listed}",
             connector.id()
         ))
-        .help(format!("add `--host {example}`, with your own name"))
+        .help(format!(
+            "add `--host {example}`, with the name that you use"
+        ))
     })
 }
 
@@ -90,11 +92,12 @@ fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Failu
         let authority =
             Authority::parse(text, 443).map_err(|error| Failure::usage(error.to_string()))?;
         if !connector.binds(&authority) {
-            let domains = domains(connector).join(", ");
             let detail = format!("`{authority}` is no host of connector `{}`", connector.id());
-            return Err(
-                Failure::failed("foreign_host", detail).help(format!("its domains are {domains}"))
-            );
+            let help = match domains(connector).as_slice() {
+                [] => "it has no domains; a connector file of yours can list them".to_owned(),
+                domains => format!("its domains are {}", domains.join(", ")),
+            };
+            return Err(Failure::failed("foreign_host", detail).help(help));
         }
         hosts.push(authority.to_string());
     }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::cli::Context;
+use crate::cli::agent::give_token;
 use crate::cli::failure::Failure;
+use crate::cli::workspace::Workspace;
+use crate::model::agent::AgentName;
 use crate::model::clock::Clock;
 use crate::roster::{Token, TokenHash, TokenKind};
 use crate::store::{Store, StoreError, StoredToken};
@@ -25,38 +29,26 @@ pub(super) struct Lease {
 impl Lease {
     /// Adds a token to an agent; the token's text comes beside the lease.
     pub(super) async fn take(
+        context: &Context,
+        workspace: &Workspace,
         store: &Store,
-        agent: &str,
-        clock: &Clock,
+        agent: &AgentName,
     ) -> Result<(Self, Token), Failure> {
+        let clock = &context.world.clock;
         let token = Token::generate(TokenKind::Agent, &mut rand::rng());
         let TokenHash(hash) = token.hash();
         let stored = StoredToken {
             hash,
             expires_at: Some(end(clock.now())),
         };
-        match store.add_token(agent, &stored, clock.now()).await {
-            Ok(()) => {
-                let lease = Self {
-                    store: store.clone(),
-                    hash,
-                    agent: agent.to_owned(),
-                    clock: clock.clone(),
-                };
-                Ok((lease, token))
-            }
-            Err(StoreError::NotFound { .. }) => {
-                let shown = agent.escape_debug();
-                Err(Failure::failed(
-                    "unknown_agent",
-                    format!("there is no agent `{shown}` in the store"),
-                )
-                .help(format!(
-                    "list them: `tollgate agent list`; make it: `tollgate agent add {shown}`"
-                )))
-            }
-            Err(error) => Err(Failure::from(error)),
-        }
+        give_token(context, workspace, store, (agent, &stored)).await?;
+        let lease = Self {
+            store: store.clone(),
+            hash,
+            agent: agent.to_string(),
+            clock: clock.clone(),
+        };
+        Ok((lease, token))
     }
 
     /// Renews for ever. A token that is gone was removed by an operator, or expired while the machine slept: only the second

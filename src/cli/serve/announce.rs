@@ -1,5 +1,7 @@
 //! What `serve` prints once it listens: where, from what, and after the first start what to do next.
 
+use std::net::SocketAddr;
+
 use super::serving::Serving;
 use crate::cli::Context;
 use crate::cli::workspace::{Workspace, listen_text};
@@ -18,9 +20,12 @@ pub(super) fn announce(context: &Context, serving: &Serving) {
     ));
     note(&format!(
         "  admin    {}",
-        listed(&config.admin, "the socket only")
+        listed(&serving.addresses().admin, &config.admin, "the socket only")
     ));
-    note(&format!("  metrics  {}", listed(&config.metrics, "-")));
+    note(&format!(
+        "  metrics  {}",
+        listed(&serving.addresses().metrics, &config.metrics, "-")
+    ));
     let file = config.file.as_ref().map_or_else(
         || "none: embedded connectors, permissions of the store".to_owned(),
         |file| escape(&file.display().to_string()).into_owned(),
@@ -58,12 +63,21 @@ The token of agent `default` is in {}",
     )
 }
 
-fn listed(listen: &[Listen], none: &str) -> String {
-    if listen.is_empty() {
-        return none.to_owned();
+/// Ports as they were bound, and socket files as they are configured.
+fn listed(bound: &[SocketAddr], configured: &[Listen], none: &str) -> String {
+    let files = configured
+        .iter()
+        .filter(|listen| matches!(listen, Listen::Unix(_)));
+    let texts: Vec<String> = bound
+        .iter()
+        .map(ToString::to_string)
+        .chain(files.map(listen_text))
+        .collect();
+    if texts.is_empty() {
+        none.to_owned()
+    } else {
+        texts.join(", ")
     }
-    let texts: Vec<String> = listen.iter().map(listen_text).collect();
-    texts.join(", ")
 }
 
 /// Quotes what a shell would split or expand.

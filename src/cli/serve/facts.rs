@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::admin::{Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status};
 use crate::audit::Journal;
@@ -73,7 +74,7 @@ impl Sources {
 
     fn reload(&self) -> ReloadState {
         ReloadState {
-            snapshot_since: self.started_at.clone(),
+            snapshot_since: self.live.reloader.since(),
             failure: self.live.reloader.problem(),
         }
     }
@@ -104,6 +105,7 @@ impl Sources {
             journal_healthy: readiness.journal_healthy,
             reload: readiness.reload,
             halts: self.live.kill_switch.list(),
+            credentials_unhealthy: self.live.unhealthy.lock().iter().cloned().collect(),
             exchanges_active: self.proxy.drain_state().exchanges_active(),
         }
     }
@@ -130,6 +132,8 @@ impl Sources {
                 .iter()
                 .map(|halt| halt.scope.kind()),
         );
+        let lag = Duration::try_from_secs_f64(self.journal.lag_seconds()).unwrap_or_default();
+        self.metrics.journal(self.journal.events_total(), lag);
         self.metrics.render()
     }
 }

@@ -4,11 +4,11 @@
 //! INVARIANT: cut off anywhere, the next start goes on; what exists is never replaced, but for a lost operator token.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::ErrorKind;
 
 use rand::rngs::StdRng;
 use serde_json::json;
-use time::format_description::well_known::Rfc3339;
 
 use super::store_broken;
 use crate::cli::Context;
@@ -19,7 +19,7 @@ use crate::config::VaultKey;
 use crate::proxy::CertificateAuthority;
 use crate::roster::{Token, TokenKind};
 use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredToken};
-use crate::vault::{KeySource, Unlocked, unlock};
+use crate::vault::{KeyError, KeySource, Unlocked, unlock};
 
 /// Written last; until then the first start is not over.
 const DONE: &str = "first_start.done";
@@ -28,9 +28,20 @@ const DONE: &str = "first_start.done";
 const AGENT: &str = "default";
 const OPERATOR: &str = "local";
 
+/// Says that the first start is over; until then the next one does it again.
+pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
+    store
+        .claim_meta(DONE, &context.world.clock.stamp())
+        .await
+        .map(|_| ())
+        .map_err(store_broken)
+}
+
 /// What later steps build on.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    /// While it is open, no other gateway starts on this state.
+    pub(super) claim: File,
     pub(super) store: Store,
     pub(super) unlocked: Unlocked,
     pub(super) authority: CertificateAuthority,
@@ -45,31 +56,30 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
     state
         .create()
         .map_err(|error| unwritable(workspace, &error))?;
+    let claim = state
+        .claim()
+        .map_err(|error| unwritable(workspace, &error))?
+        .ok_or_else(|| in_use(workspace))?;
     let store = Store::create(&workspace.config().store_url)
         .await
         .map_err(store_broken)?;
-    let source = key_source(&workspace.config().vault_key);
+    let source = key_source(&workspace.config().vault_key)?;
     let unlocked = unlock(&store, &source, &mut rand::make_rng::<StdRng>())
         .await
-        .map_err(|error| {
-            Failure::failed(
-                "vault",
-                format!("the vault does not open: {}", chain(&error)),
-            )
-        })?;
+        .map_err(|error| locked(workspace, &error))?;
+    let is_first = store.meta(DONE).await.map_err(store_broken)?.is_none();
+    if is_first {
+        clear_half_authority(workspace)?;
+    }
     let authority = authority(context, workspace)?;
     let parameter_key = parameter_key(workspace)?;
     keep_operator(workspace, &store).await?;
-    let is_first = store.meta(DONE).await.map_err(store_broken)?.is_none();
     if is_first {
         make_agent(context, workspace, &store).await?;
         make_permission(workspace, &store).await?;
-        store
-            .claim_meta(DONE, &now(context))
-            .await
-            .map_err(store_broken)?;
     }
     Ok(Prepared {
+        claim,
         store,
         unlocked,
         authority,
@@ -87,11 +97,33 @@ fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuth
                     failed(format!("`{}` cannot be read: {error}", path.display()))
                 })
             };
-            CertificateAuthority::load(&read(&ca.cert)?, &read(&ca.key)?)
-                .map_err(|error| failed(chain(&error)))
+            CertificateAuthority::load(&read(&ca.cert)?, &read(&ca.key)?).map_err(|error| {
+                let (cert, key) = (ca.cert.display(), ca.key.display());
+                failed(chain(&error)).help(format!("it is `{cert}` with the key `{key}`"))
+            })
         }
-        None => CertificateAuthority::load_or_make(workspace.state().path(), &context.world.clock)
-            .map_err(|error| failed(chain(&error))),
+        None => {
+            let directory = workspace.state().path();
+            CertificateAuthority::load_or_make(directory, &context.world.clock).map_err(|error| {
+                let shown = directory.display();
+                failed(chain(&error)).help(format!(
+                    "it is `ca.pem` and `ca.key` in `{shown}`; without both, a new one is made, which every agent must be told to trust"
+                ))
+            })
+        }
+    }
+}
+
+/// A start that was cut off between key and certificate leaves a key that nobody trusts.
+fn clear_half_authority(workspace: &Workspace) -> Result<(), Failure> {
+    let state = workspace.state();
+    if state.ca_certificate().exists() {
+        return Ok(());
+    }
+    match std::fs::remove_file(state.path().join("ca.key")) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unwritable(workspace, &error)),
     }
 }
 
@@ -145,7 +177,7 @@ async fn make_agent(
         name: AGENT.to_owned(),
         labels: BTreeMap::new(),
         tokens: vec![stored.clone()],
-        created_at: now(context),
+        created_at: context.world.clock.stamp(),
     };
     match store.add_agent(&agent).await {
         // A first start that was cut off made it; its file is the one just written.
@@ -204,26 +236,52 @@ fn write_secret(workspace: &Workspace, file: &std::path::Path, text: &str) -> Re
 
 fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
     let path = workspace.state().path().display().to_string();
+    let reason = match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "a file is in its place".to_owned(),
+        _ => error.to_string(),
+    };
     Failure::failed(
         "state_unwritable",
-        format!("the state directory `{path}` cannot be written: {error}"),
+        format!("the state directory `{path}` cannot be used: {reason}"),
     )
     .help("set `data_dir` in the configuration, or TOLLGATE_DATA_DIR")
 }
 
-/// Unlike a command's, this may make the key file.
-fn key_source(key: &VaultKey) -> KeySource {
-    match key {
-        VaultKey::File(path) => KeySource::NewFile(path.clone()),
-        VaultKey::Key(_) | VaultKey::Passphrase(_) => crate::cli::workspace::key_source(key),
+/// Says where the key comes from that does not fit.
+fn locked(workspace: &Workspace, error: &KeyError) -> Failure {
+    let place = match &workspace.config().vault_key {
+        VaultKey::File(path) => format!("the file `{}`", path.display()),
+        VaultKey::Key(_) => "the variable of `vault.key.env`".to_owned(),
+        VaultKey::Passphrase(_) => "the variable of `vault.key.passphrase_env`".to_owned(),
+        VaultKey::Unread(name) => format!("the variable `{name}`"),
+    };
+    let failure = Failure::failed(
+        "vault",
+        format!("the vault does not open: {}", chain(error)),
+    );
+    match error {
+        KeyError::WrongKey | KeyError::Missing(_) => failure.help(format!(
+            "the key comes from {place}; bring back the one that was in use: nothing else opens the stored credentials"
+        )),
+        _ => failure,
     }
 }
 
-fn now(context: &Context) -> String {
-    context
-        .world
-        .clock
-        .utc()
-        .format(&Rfc3339)
-        .unwrap_or_default()
+fn in_use(workspace: &Workspace) -> Failure {
+    let path = workspace.state().path().display().to_string();
+    Failure::failed(
+        "state_in_use",
+        format!("another gateway runs on the state directory `{path}`"),
+    )
+    .help("`tollgate status` asks it; a second one needs a `data_dir` of its own")
+}
+
+/// Unlike a command's, this may make the key file.
+fn key_source(key: &VaultKey) -> Result<KeySource, Failure> {
+    match key {
+        VaultKey::File(path) => Ok(KeySource::NewFile(path.clone())),
+        VaultKey::Key(_) | VaultKey::Passphrase(_) | VaultKey::Unread(_) => {
+            crate::cli::workspace::key_source(key)
+        }
+    }
 }

@@ -100,7 +100,14 @@ async fn bind_all(listen: &[Listen]) -> Result<Vec<admin::Listener>, Failure> {
     Ok(bound)
 }
 
-fn unbound(error: &dyn std::error::Error) -> Failure {
-    Failure::failed("cannot_listen", chain(error))
+fn unbound(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let system = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let detail = match system.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::AddrInUse) => format!("{error}: another program listens there"),
+        _ => chain(error),
+    };
+    Failure::failed("cannot_listen", detail)
         .help("is a gateway running already? `tollgate status`; other addresses: `proxy.listen`, `admin.listen`, `metrics.listen`")
 }

@@ -2,10 +2,11 @@
 //!
 //! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -17,14 +18,15 @@ use crate::admin::Operator;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
 use crate::kill_switch::KillSwitch;
-use crate::model::agent::{Agent, AgentName};
+use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::credential::SealedCredential;
 use crate::roster::{Entry, Roster, TokenHash};
 use crate::snapshot::reload::Reloader;
 use crate::snapshot::watch::Watch;
 use crate::store::{Store, StoredOperator};
-use crate::vault::Keyring;
+use crate::telemetry::metrics::{Health, Metrics};
+use crate::vault::{Keyring, Opener};
 
 /// How often the store is asked whether something has changed.
 const STORE_POLL: Duration = Duration::from_millis(200);
@@ -77,6 +79,8 @@ pub(super) struct Live {
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) kill_switch: Arc<KillSwitch>,
+    pub(super) opener: Opener,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) declared: Declared,
     pub(super) reloader: Reloader,
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
@@ -85,6 +89,8 @@ pub(super) struct Live {
     pub(super) revision: AtomicI64,
     /// Told after anything of it is in force.
     pub(super) changes: Changes,
+    /// Ids of credentials that do not open, so that each is logged once.
+    pub(super) unhealthy: Mutex<BTreeSet<String>>,
     /// The last trouble with the store, so that it is logged once.
     pub(super) trouble: Mutex<Option<String>>,
 }
@@ -114,7 +120,7 @@ impl Live {
     /// Puts agents, credentials, operators and halts in force; permissions come with the next snapshot.
     pub(super) fn apply(&self, view: StoreView) {
         let mut entries = self.declared.entries.clone();
-        entries.extend(stored_entries(&view));
+        entries.extend(self.stored_entries(&view));
         self.roster.replace(entries);
         let mut credentials = self.declared.credentials.clone();
         let is_declared = |credential: &SealedCredential| {
@@ -129,6 +135,7 @@ impl Live {
                 .filter(|credential| !is_declared(credential))
                 .cloned(),
         );
+        self.note_health(&credentials);
         self.keyring.replace(credentials);
         let mut operators = self.declared.operators.clone();
         operators.extend(
@@ -172,6 +179,53 @@ impl Live {
             .next_back()
     }
 
+    /// Returns the tokens of the store; an agent that is declared has the labels of the declaration.
+    fn stored_entries(&self, view: &StoreView) -> Vec<Entry> {
+        let agents = self.workspace.agents(Some(view));
+        let by_name: HashMap<&str, &Arc<Agent>> = agents
+            .iter()
+            .map(|agent| (agent.name.as_str(), agent))
+            .collect();
+        let mut entries = Vec::new();
+        for stored in &view.agents {
+            let Some(agent) = by_name.get(stored.name.as_str()) else {
+                continue;
+            };
+            entries.extend(stored.tokens.iter().map(|token| Entry {
+                hash: TokenHash(token.hash),
+                agent: Arc::clone(agent),
+                expires_at: token.expires_at.map(moment),
+            }));
+        }
+        entries
+    }
+
+    /// Opens every credential once, so that an edited row is told now and not by the first request that needs it.
+    fn note_health(&self, credentials: &[SealedCredential]) {
+        let mut unhealthy = BTreeSet::new();
+        let mut known = self.unhealthy.lock();
+        for credential in credentials {
+            if let Err(error) = self.opener.open(credential) {
+                let id = credential.id.to_string();
+                if !known.contains(&id) {
+                    tracing::error!(credential.id = %id, "{error}");
+                }
+                unhealthy.insert(id);
+            }
+        }
+        self.metrics
+            .credentials(credentials.iter().map(|credential| {
+                let id = credential.id.as_str();
+                let health = if unhealthy.contains(id) {
+                    Health::Unhealthy
+                } else {
+                    Health::Healthy
+                };
+                (id, health)
+            }));
+        *known = unhealthy;
+    }
+
     fn note_trouble(&self, trouble: Option<String>) {
         let mut last = self.trouble.lock();
         match (&*last, &trouble) {
@@ -194,27 +248,7 @@ fn known(stored: &StoredOperator) -> Operator {
     }
 }
 
-fn stored_entries(view: &StoreView) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for stored in &view.agents {
-        let Ok(name) = AgentName::parse(&stored.name) else {
-            continue;
-        };
-        let agent = Arc::new(Agent {
-            name,
-            labels: stored.labels.clone(),
-        });
-        for token in &stored.tokens {
-            let after = |seconds: i64| {
-                UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
-            };
-            let expires_at = token.expires_at.map(after);
-            entries.push(Entry {
-                hash: TokenHash(token.hash),
-                agent: Arc::clone(&agent),
-                expires_at,
-            });
-        }
-    }
-    entries
+/// Seconds since 1970; a moment before that is long over.
+fn moment(seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

@@ -1,11 +1,11 @@
 //! Composition: what was prepared and bound in, a running gateway's parts out. The one place that knows them all.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use time::format_description::well_known::Rfc3339;
 
 use super::declared;
 use super::facts;
@@ -17,7 +17,7 @@ use crate::admin::Facts;
 use crate::audit::{Durability, Journal};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::cli::workspace::{StoreView, Workspace, chain, files_failure};
+use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
 use crate::config::{self, EgressAllow, Limits};
 use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
 use crate::kill_switch::KillSwitch;
@@ -35,6 +35,8 @@ use crate::vault::Keyring;
 /// A gateway that is ready to serve.
 #[derive(Debug)]
 pub(super) struct Running {
+    /// Open as long as the gateway runs: no other starts on its state.
+    pub(super) _claim: File,
     pub(super) proxy: Arc<Proxy>,
     pub(super) live: Arc<Live>,
     pub(super) journal: Journal,
@@ -51,9 +53,9 @@ pub(super) async fn compose(
 ) -> Result<Running, Failure> {
     let config = workspace.config();
     let clock = context.world.clock.clone();
-    let started_at = clock.utc().format(&Rfc3339).unwrap_or_default();
+    let started_at = clock.stamp();
     let metrics = Arc::new(Metrics::new());
-    let (live, current) = live(workspace, &prepared, &metrics, &started_at).await?;
+    let (live, current) = live(context, workspace, &prepared, &metrics).await?;
     let journal = Journal::start(prepared.store.clone(), durability(config.durability));
     let gateway = Arc::new(Gateway::new(Parts {
         current: Arc::clone(&current),
@@ -94,6 +96,7 @@ pub(super) async fn compose(
         clock: context.world.clock.clone(),
     });
     Ok(Running {
+        _claim: prepared.claim,
         proxy,
         live,
         journal,
@@ -104,10 +107,10 @@ pub(super) async fn compose(
 
 /// Compiles the first snapshot, seals what is declared, and puts both with what the store holds in force.
 async fn live(
+    context: &Context,
     workspace: &Workspace,
     prepared: &Prepared,
     metrics: &Arc<Metrics>,
-    started_at: &str,
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
     let view = StoreView::read(&prepared.store)
         .await
@@ -122,8 +125,12 @@ async fn live(
         tracing::warn!(warnings, "files have warnings; `tollgate check` shows them");
     }
     let sealer = &prepared.unlocked.sealer;
-    let credentials =
-        declared::seal(workspace, snapshot.catalog(), sealer, started_at).map_err(files_failure)?;
+    let created_at = context.world.clock.stamp();
+    let credentials = workspace
+        .declared_credentials(snapshot.catalog(), &created_at, |draft| {
+            sealer.seal(draft, &mut rand::rng())
+        })
+        .map_err(unusable)?;
     let current = Arc::new(Current::new(snapshot));
     let live = Arc::new(Live {
         workspace: workspace.clone(),
@@ -131,16 +138,24 @@ async fn live(
         roster: Arc::new(Roster::default()),
         keyring: Arc::new(Keyring::default()),
         kill_switch: Arc::new(KillSwitch::default()),
+        opener: prepared.unlocked.opener.clone(),
+        metrics: Arc::clone(metrics),
         declared: Declared {
             entries: declared::entries(workspace),
             credentials,
             operators: declared::operators(workspace),
         },
-        reloader: Reloader::new(Arc::clone(&current), Arc::clone(metrics), &inputs),
+        reloader: Reloader::new(
+            Arc::clone(&current),
+            Arc::clone(metrics),
+            context.world.clock.clone(),
+            &inputs,
+        ),
         operators: ArcSwap::default(),
         view: ArcSwap::default(),
         revision: AtomicI64::new(view.revision),
         changes: Changes::default(),
+        unhealthy: Mutex::default(),
         trouble: Mutex::new(None),
     });
     live.apply(view);

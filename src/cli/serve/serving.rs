@@ -57,7 +57,7 @@ impl Serving {
             output: Output::new(false),
             config,
         };
-        let started = match Workspace::load(&context) {
+        let started = match Workspace::load_whole(&context) {
             Ok(workspace) => Self::on(&context, workspace).await,
             Err(failure) => Err(failure),
         };
@@ -72,6 +72,9 @@ impl Serving {
         let listeners = Listeners::bind(&workspace).await?;
         let is_first = prepared.is_first;
         let running = parts::compose(context, &workspace, prepared, &listeners).await?;
+        if is_first {
+            first_start::finish(context, &running.store).await?;
+        }
         let addresses = listeners.addresses();
         let shown_proxies = listeners.shown_proxies();
         let (stop, stopped) = watch::channel(false);

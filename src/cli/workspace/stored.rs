@@ -1,15 +1,19 @@
-//! What the store holds at one revision, and what its errors mean to a command.
+//! The store of a workspace: what it holds at one revision, the vault over it, and what its errors mean to a command.
 
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
 use serde_json::Value as Json;
 
+use super::{Workspace, key_source};
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::Source;
 use crate::model::agent::{Agent, AgentName};
 use crate::model::credential::SealedCredential;
 use crate::model::halt::Halt;
+use crate::snapshot::Inputs;
 use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredPermission};
+use crate::vault::{Sealer, unlock};
 
 /// Everything of the store that the gateway decides by.
 #[derive(Debug, Clone, Default)]
@@ -56,25 +60,72 @@ impl StoreView {
         })
     }
 
-    /// Returns the stored permissions as a policy file, one a line.
-    pub(in crate::cli) fn permissions_source(&self) -> Option<Source> {
-        if self.permissions.is_empty() {
-            return None;
-        }
-        // JSON in flow style: YAML reads it, and a manifest that somebody broke in the database cannot reach beyond its line.
-        let line = |permission: &StoredPermission| {
+    /// Returns the stored permissions as policy files, one each, named by the id under which `permission list` shows it.
+    pub(in crate::cli) fn permission_sources(&self) -> impl Iterator<Item = Source> {
+        self.permissions.iter().map(|permission| {
+            // JSON in flow style: YAML reads it, and a manifest that somebody broke in the database stays inside the list.
             let manifest: Json = serde_json::from_str(&permission.manifest).unwrap_or(Json::Null);
-            format!("  - {manifest}\n")
-        };
-        let text = format!(
-            "permissions:\n{}",
-            self.permissions.iter().map(line).collect::<String>()
-        );
-        Some(Source {
-            name: "store: permissions".into(),
-            text: text.into(),
-            built_in: false,
+            // The store's ids begin at 1.
+            let name = match permission.id {
+                0 => "this permission".to_owned(),
+                id => format!("store:{id}"),
+            };
+            Source {
+                name: name.into(),
+                text: format!("permissions: [{manifest}]").into(),
+                built_in: false,
+            }
         })
+    }
+}
+
+impl Workspace {
+    /// Opens the store; exit 3 where there is none.
+    pub(in crate::cli) async fn open_store(&self) -> Result<Store, Failure> {
+        Store::open(&self.config.store_url)
+            .await
+            .map_err(Failure::from)
+    }
+
+    /// Unlocks the vault for sealing.
+    pub(in crate::cli) async fn sealer(&self, store: &Store) -> Result<Sealer, Failure> {
+        let source = key_source(&self.config.vault_key)?;
+        let unlocked = unlock(store, &source, &mut rand::make_rng::<StdRng>()).await;
+        unlocked
+            .map(|unlocked| unlocked.sealer)
+            .map_err(|error| Failure::failed("vault", chain(&error)))
+    }
+
+    /// Everybody who may ask, declared and stored.
+    pub(in crate::cli) fn agents(&self, view: Option<&StoreView>) -> Vec<Arc<Agent>> {
+        let is_declared = |agent: &Arc<Agent>| {
+            self.declared_agents()
+                .any(|declared| declared.name == agent.name)
+        };
+        let stored = view.iter().flat_map(|view| view.living_agents());
+        self.declared_agents()
+            .cloned()
+            .map(Arc::new)
+            .chain(stored.filter(|agent| !is_declared(agent)))
+            .collect()
+    }
+
+    /// Adds what the store knows to the files: together they are everything that a snapshot is compiled from.
+    pub(in crate::cli) fn with_store(&self, files: Inputs, view: &StoreView) -> Inputs {
+        let mut inputs = files;
+        let declared = self.config.credentials.iter();
+        let credentials = view
+            .credentials
+            .iter()
+            .map(|credential| (credential.id.to_string(), credential.connector.clone()))
+            .chain(
+                declared
+                    .map(|credential| (credential.id.to_string(), credential.connector.clone())),
+            );
+        inputs.credentials = Some(credentials.collect());
+        inputs.policies.extend(view.permission_sources());
+        inputs.agents = self.agents(Some(view));
+        inputs
     }
 }
 
@@ -87,6 +138,13 @@ impl From<StoreError> for Failure {
             StoreError::Locked(_) | StoreError::Unreachable { .. } => {
                 Self::unreached("store_unreached", error.to_string())
             }
+            StoreError::BadRow {
+                table: "credential",
+                key,
+                ..
+            } => Self::failed("store", error.to_string()).help(format!(
+                "the row was edited; take the credential out and add it again: `tollgate credential remove {key}`"
+            )),
             StoreError::Unsupported(_)
             | StoreError::BadUrl(_)
             | StoreError::Foreign(_)

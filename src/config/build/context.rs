@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::config::Secrets;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 use crate::config::secret_source::SecretSource;
 use crate::config::yaml::At;
@@ -22,9 +23,12 @@ pub(super) struct Context<'a> {
     pub(super) source: &'a Source,
     pub(super) base: &'a Path,
     pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) secrets: Secrets,
     pub(super) report: &'a mut Report,
     /// Hashes of the tokens seen: a token that two hold tells nobody apart.
     pub(super) tokens: BTreeSet<[u8; 32]>,
+    /// Names of variables from which secrets are read.
+    pub(super) variables: BTreeSet<String>,
 }
 
 impl Context<'_> {
@@ -163,6 +167,11 @@ impl Context<'_> {
         (self.report.diagnostics.len() == before).then(|| Secret::new(std::mem::take(&mut *bytes)))
     }
 
+    fn note_variable(&mut self, name: &str) -> Option<&String> {
+        self.variables.insert(name.to_owned());
+        self.env.get(name)
+    }
+
     fn bytes<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Zeroizing<Vec<u8>>> {
         let found = match source {
             SecretSource::File(path) => std::fs::read(self.base.join(path)).map_err(|error| {
@@ -171,7 +180,7 @@ impl Context<'_> {
                     format!("the secret file `{path}` cannot be read: {error}"),
                 )
             }),
-            SecretSource::Env(name) => match self.env.get(name) {
+            SecretSource::Env(name) => match self.note_variable(name) {
                 Some(value) => Ok(value.clone().into_bytes()),
                 None => Err((
                     "missing-variable",
@@ -182,7 +191,9 @@ impl Context<'_> {
         let mut bytes = match found {
             Ok(bytes) => Zeroizing::new(bytes),
             Err((code, message)) => {
-                self.error(code, message, at);
+                if self.secrets == Secrets::Needed {
+                    self.error(code, message, at);
+                }
                 return None;
             }
         };

@@ -31,6 +31,7 @@ pub(super) fn agents(context: &mut Context<'_>, written: &[AgentSection]) -> Vec
                     labels: section.labels.clone(),
                 },
                 token,
+                names_token: section.token.is_some(),
                 place,
             });
         }
@@ -78,12 +79,18 @@ pub(super) fn credentials(
         unique(context, &mut seen, &section.id, "credential");
         let binding = binding(context, section);
         let fields = fields(context, &section.fields);
-        if section.fields.0.is_empty() {
-            context.first_error(
+        match (section.agent_owned, section.fields.0.first()) {
+            (false, None) => context.first_error(
                 "missing-key",
                 "a credential has at least one field",
                 &section.id,
-            );
+            ),
+            (true, Some((field, _))) => context.error(
+                "invalid-value",
+                "the agent has its own secret, so there is no field to keep",
+                field,
+            ),
+            (false, Some(_)) | (true, None) => {}
         }
         if let Some(id) = context.checked(&section.id, CredentialId::parse(&section.id.value)) {
             credentials.push(DeclaredCredential {
@@ -92,6 +99,7 @@ pub(super) fn credentials(
                 scheme: section.scheme.as_ref().map(|scheme| scheme.value.clone()),
                 binding,
                 fields,
+                agent_owned: section.agent_owned,
                 place: context.place(&section.id),
             });
         }
@@ -195,10 +203,12 @@ fn fields(
             );
         }
         let value = match &field.value {
-            FieldSource::Secret(source) => context.secret(source, field).map(Field::Secret),
-            FieldSource::Public(text) => Some(Field::Public(text.clone())),
+            FieldSource::Secret(source) => context
+                .secret(source, field)
+                .map_or(Field::Unread, Field::Secret),
+            FieldSource::Public(text) => Field::Public(text.clone()),
         };
-        fields.extend(value.map(|value| (name.value.clone(), value)));
+        fields.insert(name.value.clone(), value);
     }
     fields
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tollgate::config::{
-    Args, Config, Durability, EgressAllow, Field, Listen, LogFormat, Role, VaultKey, load,
+    Args, Config, Durability, EgressAllow, Field, Listen, LogFormat, Role, Secrets, VaultKey, load,
 };
 
 /// A working directory with a home that holds nothing.
@@ -47,6 +47,7 @@ impl Place {
             config: None,
             cwd: self.dir.path().to_owned(),
             env: self.env.clone(),
+            secrets: Secrets::Needed,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A gateway: the real one, started in this process on a configuration of its own, with every port 0 and every name at a test's upstreams.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use tollgate::model::clock::Clock;
 use tollgate::store::{EventFilter, Store};
 
 use super::agent::Agent;
+use super::tollgate::Shell;
 use super::upstream::Upstream;
 
 /// The token of agent `ci`.
@@ -21,6 +23,8 @@ const TOKEN: &str = "tga_integration_0123456789abcdef0123";
 
 /// Nothing in a test may take this long.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+type Environment = BTreeMap<OsString, OsString>;
 
 /// A gateway that is being described.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub(crate) struct Builder {
     operators: String,
     settings: String,
     listen: Vec<String>,
+    environment: Environment,
 }
 
 /// A running gateway. Every test ends with [`Gateway::stop`] or drops it.
@@ -41,6 +46,7 @@ pub(crate) struct Gateway {
     serving: Option<Serving>,
     pub(crate) agent: Agent,
     directory: tempfile::TempDir,
+    environment: Environment,
 }
 
 impl Builder {
@@ -59,6 +65,7 @@ impl Builder {
             operators: String::new(),
             settings: String::new(),
             listen: vec!["127.0.0.1:0".to_owned()],
+            environment: Environment::new(),
         };
         builder.agent("ci", TOKEN, "{}")
     }
@@ -156,6 +163,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
     /// Starts it.
     pub(crate) async fn start(self) -> Gateway {
         self.try_start()
@@ -167,7 +180,7 @@ impl Builder {
     pub(crate) async fn try_start(self) -> Result<Gateway, String> {
         let config = self.directory.path().join("tollgate.yaml");
         std::fs::write(&config, self.config()).unwrap();
-        serve(self.directory).await
+        serve(self.directory, self.environment).await
     }
 
     fn config(&self) -> String {
@@ -206,9 +219,10 @@ impl Builder {
 }
 
 /// Starts the real gateway on what lies in a directory.
-async fn serve(directory: tempfile::TempDir) -> Result<Gateway, String> {
+async fn serve(directory: tempfile::TempDir, environment: Environment) -> Result<Gateway, String> {
     let config = directory.path().join("tollgate.yaml");
-    let serving = Serving::start(world(directory.path()), Some(config)).await?;
+    let serving =
+        Serving::start(world(directory.path(), environment.clone()), Some(config)).await?;
     let ca_pem = std::fs::read_to_string(directory.path().join("state/ca.pem")).unwrap();
     let agent = Agent {
         proxy: serving.addresses().proxy[0],
@@ -220,6 +234,7 @@ async fn serve(directory: tempfile::TempDir) -> Result<Gateway, String> {
         serving: Some(serving),
         agent,
         directory,
+        environment,
     })
 }
 
@@ -227,7 +242,7 @@ impl Gateway {
     /// Ends it and starts another one on the same state and files.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop(PATIENCE).await.unwrap();
-        serve(self.directory).await.unwrap()
+        serve(self.directory, self.environment).await.unwrap()
     }
 
     /// Calls the admin side as operator `local`; returns status and document.
@@ -304,6 +319,28 @@ impl Gateway {
         tokio::spawn(serving.end(deadline, std::future::pending()))
     }
 
+    /// Waits until the gateway has taken over what commands have written into its store.
+    pub(crate) async fn followed(&self) {
+        let store = self.store().await;
+        let wanted = store.revision().await.unwrap();
+        store.close().await;
+        let shell = Shell::at(self.directory.path());
+        let followed = async {
+            while shell.json("--json status").await["store_revision"].as_i64() < Some(wanted) {}
+        };
+        tokio::time::timeout(PATIENCE, followed)
+            .await
+            .expect("the gateway does not follow its store");
+    }
+
+    /// Opens the store that the gateway runs on.
+    pub(crate) async fn store(&self) -> Store {
+        let file = self.path("state/tollgate.db");
+        Store::open(&format!("sqlite:{}", file.display()))
+            .await
+            .unwrap()
+    }
+
     /// Waits until so many exchanges have ended, and returns their `finished` records, oldest first.
     pub(crate) async fn finished(&self, count: usize) -> Vec<Json> {
         self.events("finished", count).await
@@ -315,12 +352,7 @@ impl Gateway {
     }
 
     async fn events(&self, kind: &str, count: usize) -> Vec<Json> {
-        let store = Store::open(&format!(
-            "sqlite:{}",
-            self.path("state/tollgate.db").display()
-        ))
-        .await
-        .unwrap();
+        let store = self.store().await;
         let read = async {
             loop {
                 let events = store.events(&EventFilter::default()).await.unwrap();
@@ -350,10 +382,10 @@ fn client() -> reqwest::Client {
         .unwrap()
 }
 
-/// Surroundings without an environment, so that nothing of the machine changes a test.
-fn world(directory: &Path) -> World {
+/// Surroundings without the machine's environment, so that nothing of it changes a test.
+fn world(directory: &Path, environment: Environment) -> World {
     World {
-        environment: BTreeMap::new(),
+        environment,
         stdin_is_terminal: false,
         has_terminal: false,
         clock: Clock::system(),

@@ -1,0 +1,152 @@
+//! Credentials that the configuration declares: checked against the connectors in, drafts for the vault out.
+//!
+//! INVARIANT: a declared secret is sealed like a stored one and only the vault opens it.
+
+use std::collections::BTreeMap;
+
+use super::{Workspace, unusable};
+use crate::auth::Scheme;
+use crate::cli::failure::Failure;
+use crate::config::diagnostic::{Diagnostic, Report};
+use crate::config::{DeclaredCredential, Field};
+use crate::connector::Catalog;
+use crate::model::credential::{CredentialId, SealedCredential};
+use crate::model::secret::Secret;
+use crate::vault::{Draft, SealError};
+
+impl Workspace {
+    /// Returns whether the configuration declares a credential of this id.
+    pub(in crate::cli) fn declares_credential(&self, id: &CredentialId) -> bool {
+        self.config()
+            .credentials
+            .iter()
+            .any(|declared| declared.id == *id)
+    }
+
+    /// Returns the declared credentials and those stored ones that no declared one hides; nothing in them is opened.
+    pub(in crate::cli) fn credentials(
+        &self,
+        catalog: &Catalog,
+        stored: &[SealedCredential],
+    ) -> Result<Vec<SealedCredential>, Failure> {
+        let mut all = self
+            .declared_credentials(catalog, "", Draft::unsealed)
+            .map_err(unusable)?;
+        all.extend(
+            stored
+                .iter()
+                .filter(|credential| !self.declares_credential(&credential.id))
+                .cloned(),
+        );
+        Ok(all)
+    }
+
+    /// Hands every declared credential to `seal`; all problems are in the report.
+    pub(in crate::cli) fn declared_credentials(
+        &self,
+        catalog: &Catalog,
+        created_at: &str,
+        mut seal: impl FnMut(Draft) -> Result<SealedCredential, SealError>,
+    ) -> Result<Vec<SealedCredential>, Report> {
+        let mut report = Report::default();
+        let mut sealed = Vec::new();
+        for declared in &self.config().credentials {
+            let credential = draft(declared, catalog, created_at)
+                .and_then(|draft| seal(draft).map_err(|error| error.to_string()));
+            match credential {
+                Ok(credential) => sealed.push(credential),
+                Err(message) => report.push(problem(declared, &message)),
+            }
+        }
+        if report.has_errors() {
+            Err(report)
+        } else {
+            Ok(sealed)
+        }
+    }
+}
+
+fn draft(
+    declared: &DeclaredCredential,
+    catalog: &Catalog,
+    created_at: &str,
+) -> Result<Draft, String> {
+    let DeclaredCredential {
+        id,
+        connector: name,
+        scheme,
+        binding,
+        fields,
+        agent_owned,
+        place: _,
+    } = declared;
+    let connector = catalog
+        .get(name)
+        .ok_or_else(|| format!("there is no connector `{name}`"))?;
+    let scheme = match scheme {
+        Some(id) => connector.schemes().iter().find(|scheme| scheme.id == *id),
+        None => connector.schemes().first(),
+    };
+    let scheme = scheme.ok_or_else(|| format!("connector `{name}` has no such scheme"))?;
+    for host in &binding.hosts {
+        let authority =
+            crate::model::target::Authority::parse(host, 443).map_err(|error| error.to_string())?;
+        if !connector.binds(&authority) {
+            return Err(format!("`{host}` is no host of connector `{name}`"));
+        }
+    }
+    let (public_fields, secret_fields) = if *agent_owned {
+        Split::default()
+    } else {
+        split(scheme, fields)?
+    };
+    Ok(Draft {
+        id: id.clone(),
+        connector: name.clone(),
+        scheme: scheme.id.clone(),
+        public_fields,
+        secret_fields,
+        binding: binding.clone(),
+        agent_owned: *agent_owned,
+        created_at: created_at.to_owned(),
+    })
+}
+
+type Split = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+
+/// Sorts the given fields into shown and secret ones, as the connector declares them.
+fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, String> {
+    let mut split = Split::default();
+    for field in scheme.fields() {
+        let name = field.name.clone();
+        match (given.get(&field.name), field.secret) {
+            (Some(Field::Secret(secret)), true) => drop(split.1.insert(name, secret.clone())),
+            (Some(Field::Public(text)), false) => drop(split.0.insert(name, text.clone())),
+            (Some(Field::Unread), _) => {}
+            (Some(Field::Secret(_)), false) => {
+                return Err(format!("field `{name}` is not secret: write its text"));
+            }
+            (Some(Field::Public(_)), true) => {
+                return Err(format!(
+                    "field `{name}` is a secret: write `{{ file: path }}` or `{{ env: NAME }}`"
+                ));
+            }
+            (None, _) => return Err(format!("field `{name}` is missing")),
+        }
+    }
+    match given
+        .keys()
+        .find(|name| !scheme.fields().iter().any(|field| field.name == **name))
+    {
+        Some(unknown) => Err(format!("scheme `{}` has no field `{unknown}`", scheme.id)),
+        None => Ok(split),
+    }
+}
+
+fn problem(declared: &DeclaredCredential, message: &str) -> Diagnostic {
+    Diagnostic::error(
+        "credential",
+        format!("credential `{}`: {message}", declared.id),
+    )
+    .at(declared.place.clone())
+}

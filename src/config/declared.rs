@@ -1,0 +1,94 @@
+//! What a configuration file declares besides settings: agents, credentials, operators, with their secrets read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::diagnostic::Place;
+use crate::model::agent::Agent;
+use crate::model::credential::{Binding, CredentialId};
+use crate::model::secret::Secret;
+
+/// An agent of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredAgent {
+    /// Name and labels.
+    pub agent: Agent,
+    /// At least 20 visible ASCII characters; `None` too where it could not be read and is not needed now.
+    pub token: Option<Secret>,
+    /// Whether the file names one.
+    pub names_token: bool,
+    /// For problems found later.
+    pub place: Place,
+}
+
+/// A credential of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredCredential {
+    /// Unique in the file.
+    pub id: CredentialId,
+    /// Not checked to exist.
+    pub connector: String,
+    /// `None` for the connector's first.
+    pub scheme: Option<String>,
+    /// Where it may go.
+    pub binding: Binding,
+    /// By name; none where it is the agent's own.
+    pub fields: BTreeMap<String, Field>,
+    /// The agent has its own: what it sends stays.
+    pub agent_owned: bool,
+    /// For problems found later.
+    pub place: Place,
+}
+
+/// A part of a credential.
+#[derive(Clone)]
+pub enum Field {
+    /// Read from a file or variable.
+    Secret(Secret),
+    /// Stands in the file: only for fields that the connector declares `secret: false`.
+    Public(String),
+    /// A secret that could not be read and that is not needed now.
+    Unread,
+}
+
+/// An operator of the file.
+#[derive(Debug, Clone)]
+pub struct DeclaredOperator {
+    /// `[a-z0-9-]+`, unique in the file.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// For approvals.
+    pub groups: BTreeSet<String>,
+    /// At least 20 visible ASCII characters.
+    pub token: Option<Secret>,
+}
+
+/// What an operator may do; each role may do what those before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// See.
+    Viewer,
+    /// Answer approvals.
+    Approver,
+    /// Change permissions, agents, credentials.
+    Editor,
+    /// Everything.
+    Owner,
+}
+
+/// A public field may hold a secret until its connector has been asked, so neither is shown.
+impl std::fmt::Debug for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(..)",
+            Self::Public(_) => "Public(..)",
+            Self::Unread => "Unread",
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! `run`: a command goes through the gateway under a token that dies with it; no secret of the operator reaches it.
+
+use super::assert_shown;
+use crate::support::agent::exchange;
+use crate::support::gateway::Builder;
+use crate::support::tollgate::Shell;
+
+#[tokio::test]
+async fn the_command_s_exit_is_the_exit_of_run() {
+    let gateway = Builder::new().start().await;
+    let shown = Shell::at(&gateway.path(""))
+        .play(
+            "tollgate run -- sh -c 'echo out; echo err >&2; exit 7'
+             tollgate run -- sh -c 'kill -TERM $$'
+             tollgate run -- no-such-command
+             tollgate run -- /etc/passwd
+             tollgate --json run -- no-such-command
+             tollgate run --agent ci -- cat <<< what it reads
+             tollgate run --agent nobody -- true
+             tollgate run --agent Nobody -- true",
+        )
+        .await;
+    assert_shown("run", &shown);
+}
+
+#[tokio::test]
+async fn a_child_finds_the_gateway_and_no_secret() {
+    let gateway = Builder::new()
+        .credential("github", "api.github.com", ("token", "declared-secret"))
+        .settings("vault: { key: { passphrase_env: VAULT_PASSPHRASE } }")
+        .env("VAULT_PASSPHRASE", "correct horse battery staple")
+        .start()
+        .await;
+    let shell = Shell::at(&gateway.path(""))
+        .env("VAULT_PASSPHRASE", "correct horse battery staple")
+        .env("TOLLGATE_LOG", "debug")
+        .env("GITHUB_TOKEN", "ghp_the-operators-own")
+        .env("NO_PROXY", "internal.example.com")
+        .env("KEPT", "kept");
+    let done = shell.run(&["run", "--agent", "ci", "--", "env"], "").await;
+    let shown = String::from_utf8(done.stdout).unwrap();
+    let variable = |name: &str| {
+        shown
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    };
+    let proxy = variable("HTTPS_PROXY").unwrap();
+    assert!(
+        proxy.starts_with("http://ci:tga_") && proxy.ends_with(&gateway.agent.proxy.to_string()),
+        "{proxy}"
+    );
+    assert_eq!(
+        variable("GITHUB_TOKEN"),
+        Some("tollgate-placeholder-github")
+    );
+    assert_eq!(variable("NO_PROXY"), Some("internal.example.com"));
+    assert_eq!(variable("KEPT"), Some("kept"));
+    assert_eq!(
+        (variable("TOLLGATE_LOG"), variable("VAULT_PASSPHRASE")),
+        (None, None)
+    );
+    for secret in ["declared-secret", "the-operators-own", "correct horse"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_s_token_works_while_it_lives_and_dies_with_it() {
+    let gateway = Builder::new().start().await;
+    let shell = Shell::at(&gateway.path(""));
+    let script = "printf '%s' \"$HTTPS_PROXY\"; curl -sS http://tollgate.internal/whoami >whoami";
+    let done = shell
+        .run(&["run", "--agent", "ci", "--", "sh", "-c", script], "")
+        .await;
+    assert!(done.status.success(), "{done:?}");
+    let answer = std::fs::read_to_string(gateway.path("whoami")).unwrap();
+    assert!(answer.contains("\"agent\":\"ci\""), "{answer}");
+    let proxy = String::from_utf8(done.stdout).unwrap();
+    let token = proxy.split(['@', ':']).nth(2).unwrap();
+    gateway.followed().await;
+    let agent = gateway.other("ci", token);
+    let head = "GET http://tollgate.internal/whoami HTTP/1.1\r\nHost: tollgate.internal\r\n";
+    let answer = exchange(
+        &mut agent.connect().await,
+        &format!("{head}{}\r\n", agent.authorization()),
+    )
+    .await;
+    assert_eq!(answer.status, 407);
+}
+
+#[tokio::test]
+async fn without_a_gateway_nothing_is_run() {
+    let mut gateway = Builder::new().start().await;
+    gateway.stop(std::time::Duration::ZERO).await.unwrap();
+    let shell = Shell::at(&gateway.path(""));
+    let shown = shell.play("tollgate run -- touch ran").await;
+    assert!(!shell.path("ran").exists());
+    assert_shown("run_unreached", &shown);
+}

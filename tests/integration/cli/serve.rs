@@ -1,0 +1,136 @@
+//! `serve`: what a first start prints and makes, what a later one does, and how it ends.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::Signal;
+
+use super::assert_shown;
+use crate::support::tollgate::Shell;
+
+/// Every port is the system's choice.
+const CONFIG: &str = "proxy: { listen: [\"127.0.0.1:0\"] }
+admin: { listen: [\"127.0.0.1:0\"] }
+metrics: { listen: [] }
+data_dir: state
+";
+
+#[tokio::test]
+async fn a_first_start_makes_everything_once_and_says_what_to_do_next() {
+    let shell = Shell::new().file("tollgate.yaml", CONFIG);
+    let first = shell.serve(&[]).await;
+    let listed = shell
+        .play("tollgate agent list\ntollgate permission list\ntollgate credential list\ntollgate audit tail")
+        .await;
+    first.signal(Signal::TERM);
+    let first_told = first.told.clone();
+    assert_eq!(first.ended().await, Some(0));
+    let token = std::fs::read_to_string(shell.path("state/agents/default.token")).unwrap();
+    let second = shell.serve(&[]).await;
+    second.signal(Signal::INT);
+    let second_told = second.told.clone();
+    assert_eq!(second.ended().await, Some(0));
+    assert_eq!(
+        std::fs::read_to_string(shell.path("state/agents/default.token")).unwrap(),
+        token
+    );
+    assert_shown(
+        "serve",
+        &shell.plain(&format!("{first_told}\n{listed}{second_told}")),
+    );
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_the_state() {
+    let shell = Shell::new().file("tollgate.yaml", CONFIG);
+    let served = shell.serve(&[]).await;
+    let mode = |name: &str| {
+        std::fs::metadata(shell.path(name))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode("state"), 0o700);
+    for secret in [
+        "master.key",
+        "ca.key",
+        "operator.token",
+        "parameters.key",
+        "tollgate.db",
+        "agents/default.token",
+        "admin.sock",
+    ] {
+        assert_eq!(mode(&format!("state/{secret}")), 0o600, "{secret}");
+    }
+    served.signal(Signal::TERM);
+    assert_eq!(served.ended().await, Some(0));
+}
+
+#[tokio::test]
+async fn without_a_configuration_nothing_in_the_working_directory_is_read() {
+    let connector = "connector: planted\nname: Planted\nversion: 1\ndomains: [planted.example.com]\nauth: none\nroutes: [{ action: a.b, match: GET /, risk: low }]\n";
+    let shell = Shell::new()
+        .file("connectors.d/planted.yaml", connector)
+        .file(
+            "policies.d/planted.yaml",
+            "permissions: [{ agents: ['*'], connector: '*', access: full }]\n",
+        )
+        .env("TOLLGATE_PROXY_LISTEN", "127.0.0.1:0")
+        .env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("TOLLGATE_METRICS_LISTEN", "127.0.0.1:0");
+    let served = shell.serve(&[]).await;
+    let shown = shell
+        .play("tollgate status\ntollgate permission list\ntollgate connector show planted")
+        .await;
+    served.signal(Signal::TERM);
+    assert_eq!(served.ended().await, Some(0));
+    assert!(
+        shell
+            .path("home/.local/state/tollgate/tollgate.db")
+            .is_file()
+    );
+    assert_shown("serve_bare", &shown);
+}
+
+#[tokio::test]
+async fn two_gateways_do_not_share_a_state_directory() {
+    let shell = Shell::new().file("tollgate.yaml", CONFIG);
+    let first = shell.serve(&[]).await;
+    let shown = shell
+        .play("tollgate serve\ntollgate --json serve\ntollgate status")
+        .await;
+    first.signal(Signal::TERM);
+    assert_eq!(first.ended().await, Some(0));
+    let next = shell.serve(&[]).await;
+    drop(next);
+    assert_shown("serve_twice", &shown);
+}
+
+#[tokio::test]
+async fn a_hang_up_reads_the_files_again_and_logs_are_json_where_asked() {
+    let shell = Shell::new()
+        .file("tollgate.yaml", format!("{CONFIG}policies: [policies.d]\n"))
+        .file(
+            "policies.d/a.yaml",
+            "permissions: [{ agents: ['*'], connector: github, access: full }]\n",
+        );
+    let mut served = shell.serve(&["--log-json"]).await;
+    std::fs::write(
+        shell.path("policies.d/a.yaml"),
+        "permissions: [{ agents: ['*'], connector: gihub, access: full }]\n",
+    )
+    .unwrap();
+    served.signal(Signal::HUP);
+    served.wait_for("reload failed").await;
+    served.signal(Signal::TERM);
+    let told = served.told.clone();
+    assert_eq!(served.ended().await, Some(0));
+    let logged: Vec<serde_json::Value> = told
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let unknown = logged.iter().find(|line| {
+        line["fields"]["code"] == "unknown-connector" || line["code"] == "unknown-connector"
+    });
+    assert!(unknown.is_some(), "{told}");
+}

@@ -1,0 +1,42 @@
+//! `status`: asks the running gateway; 1 where it is not well, 3 where there is none.
+
+use super::assert_shown;
+use crate::support::gateway::Builder;
+use crate::support::tollgate::Shell;
+
+#[tokio::test]
+async fn a_gateway_that_is_well_and_one_whose_files_are_broken() {
+    let gateway = Builder::new()
+        .policy(
+            "team",
+            "permissions: [{ agents: [ci], connector: github, access: full }]",
+        )
+        .start()
+        .await;
+    let shell = Shell::at(&gateway.path(""));
+    let well = shell.play("tollgate status\ntollgate --json status").await;
+    gateway
+        .write(
+            "policies.d/team.yaml",
+            "permissions: [{ agents: [ci], connector: gihub, access: full }]\n",
+        )
+        .await;
+    let broken = shell.play("tollgate status\ntollgate --json status").await;
+    assert_shown("status", &format!("{well}{broken}"));
+}
+
+#[tokio::test]
+async fn without_a_gateway_or_without_the_right_to_ask_it() {
+    let nobody = Shell::new()
+        .play("tollgate status\ntollgate --json status")
+        .await;
+    let gateway = Builder::new().start().await;
+    let shell = Shell::at(&gateway.path(""));
+    let wrong = Shell::at(&gateway.path(""))
+        .env("TOLLGATE_OPERATOR_TOKEN", "tgo_wrong")
+        .play("tollgate status")
+        .await;
+    std::fs::remove_file(gateway.path("state/operator.token")).unwrap();
+    let lost = shell.play("tollgate status").await;
+    assert_shown("status_unreached", &format!("{nobody}{wrong}{lost}"));
+}
