@@ -37,7 +37,7 @@ pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
 pub use dialect::Dialect;
 pub use manifest::Manifest;
-pub use route::RouteView;
+pub use route::{Passes, RouteView};
 
 /// Parts of one request, unless the configuration says otherwise.
 pub const DEFAULT_PART_LIMIT: usize = 50;
@@ -80,6 +80,7 @@ pub struct Connector {
     fallback: ActionName,
     fallback_risk: Risk,
     no_credential: bool,
+    passes: Passes,
     health: Option<Health>,
     cases: Vec<Case>,
 }

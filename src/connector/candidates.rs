@@ -8,7 +8,7 @@ use super::dialect::{self, Dialect};
 use super::matches::{WEBSOCKET, method_keys};
 use super::route::Group;
 use super::understand::Sheet;
-use super::{BodyNeed, DEFAULT_PART_LIMIT, Reading, Unreadable};
+use super::{BodyNeed, DEFAULT_PART_LIMIT, Passes, Reading, Unreadable};
 use crate::model::action::Action;
 use crate::model::target::Query;
 
@@ -77,6 +77,16 @@ impl Candidates {
             .peekable();
         connector.no_credential
             || (routes.peek().is_some() && routes.all(|route| route.terms.no_credential))
+    }
+
+    /// Returns what passes by every route that can be meant.
+    #[must_use]
+    pub fn passes(&self) -> Passes {
+        let connector = &self.place.connector;
+        let routes = self.groups().flat_map(|group| group.table.routes());
+        let said = routes.filter_map(|number| connector.route(number));
+        let said = said.map(|route| route.terms.passes).reduce(Passes::and);
+        said.unwrap_or(connector.passes)
     }
 
     /// Sets how many parts a request may have.

@@ -21,7 +21,6 @@ use super::{body::Paths, case, lint};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
 use crate::config::yaml::{self, At};
 use crate::model::action::{ActionName, Risk};
-use crate::model::target::Oddities;
 
 /// A compiled connector and where its id stands.
 #[derive(Debug)]
@@ -100,9 +99,6 @@ pub(super) fn connector(
     let routes = routes::compile(&manifest, &sites, &mut scope);
     let cases = case::compile(&manifest, &mut scope);
     let (groups, tries) = group::compile(&routes, &mut scope);
-    let mut oddities = Oddities::default();
-    let allowed = manifest.paths.iter().flat_map(|paths| &paths.allow);
-    allowed.for_each(|oddity| oddities.insert(*oddity));
     let connector = Connector {
         name: head::name(&manifest),
         version: head::version(&manifest, &mut scope),
@@ -114,7 +110,7 @@ pub(super) fn connector(
             .is_some_and(|auth| matches!(auth.value, Auth::None)),
         places: head::places(&manifest, &schemes, &mut scope),
         schemes,
-        oddities,
+        oddities: head::oddities(&manifest),
         headers: head::headers(&manifest, &mut scope),
         method_overrides: head::method_overrides(&manifest, &mut scope),
         listed_headers: routes::listed_headers(&routes),
@@ -128,6 +124,7 @@ pub(super) fn connector(
             .map_or(Risk::High, |fallback| fallback.risk),
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
         no_credential: manifest.no_credential.unwrap_or(false),
+        passes: routes::passes(&manifest),
         health: head::health(&manifest, &mut scope),
         cases,
         rpc: scope.rpc,

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry, RiskRule};
 use entry::{ErrorsEntry, Tls};
+pub(super) use route::Cookies;
+use route::LimitsEntry;
 pub(super) use route::RouteEntry;
-use route::{Cookies, LimitsEntry};
 pub(super) use test::{ExpectEntry, TestEntry};
 
 use crate::auth::SchemeManifest;

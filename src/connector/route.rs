@@ -55,6 +55,17 @@ pub(super) struct Terms {
     pub(super) no_credential: bool,
     /// Stands for opening a WebSocket.
     pub(super) websocket: bool,
+    /// What else goes out and comes back.
+    pub(super) passes: Passes,
+}
+
+/// What requests with the gateway's credential, and their answers, may carry although it is not looked into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passes {
+    /// `Range` and `If-Range`: a part of an answer may be cut so that a mask cannot see what it hides.
+    pub range: bool,
+    /// `Cookie` and `Set-Cookie`: a session is as good as the credential that it was opened with.
+    pub cookies: bool,
 }
 
 /// What `connector list` and `connector show` say of a route.
@@ -76,6 +87,16 @@ pub struct RouteView<'a> {
     pub docs: Option<&'a str>,
     /// As written, with names in braces.
     pub summary: Option<&'a str>,
+}
+
+impl Passes {
+    /// Returns what both let pass.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            range: self.range && other.range,
+            cookies: self.cookies && other.cookies,
+        }
+    }
 }
 
 impl Route {

@@ -1,12 +1,13 @@
 //! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, overrides and identity switches refused.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue};
 
 use super::refuse::{Code, Refusal};
+use crate::connector::Passes;
 
 /// What concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -70,6 +71,9 @@ const IDENTITY: [&str; 12] = [
     "callerobjectid",
 ];
 
+/// Codings of answers that can be undone, so that what is in them can be masked.
+const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
+
 /// What a connector says about headers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listed<'a> {
@@ -131,6 +135,36 @@ pub(super) fn check(headers: &HeaderMap, listed: Listed<'_>) -> Result<(), Refus
         }
     }
     Ok(())
+}
+
+/// Asks for an answer that can be read whole: a part of it, or a coding that nobody here undoes, could carry the credential past
+/// the mask.
+pub(super) fn keep_answer_readable(headers: &mut HeaderMap, passes: Passes) {
+    if !passes.range {
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+    }
+    let kept: Vec<&str> = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|entry| {
+            let mut parts = entry.split(';').map(str::trim);
+            let coding = parts.next().unwrap_or_default();
+            READABLE
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(coding))
+        })
+        .collect();
+    // Without the header every coding is welcome, RFC 9110 section 12.5.3.
+    let value = match kept.as_slice() {
+        [] => Ok(HeaderValue::from_static("identity")),
+        kept => HeaderValue::from_str(&kept.join(", ")),
+    };
+    headers.remove(ACCEPT_ENCODING);
+    headers.extend(value.ok().map(|value| (ACCEPT_ENCODING, value)));
 }
 
 /// Refuses a request that has been through this gateway, and adds this gateway to `Via` (RFC 9110 section 7.6.3).

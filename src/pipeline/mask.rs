@@ -12,7 +12,8 @@ use super::refuse::{CODE, DECISION, REQUEST_ID};
 ///
 /// A session cookie that answers an injected request is a credential, so it goes.
 pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
-    if matches!(permit.standing.injection(), Injection::Credential(_)) {
+    let injected = matches!(permit.standing.injection(), Injection::Credential(_));
+    if injected && !permit.outgoing.passes.cookies {
         headers.remove(SET_COOKIE);
         headers.remove("set-cookie2");
     }

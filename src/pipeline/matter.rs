@@ -13,7 +13,7 @@ use super::collect::Collected;
 use super::decide::Injection;
 use super::refuse::Refusal;
 use super::websocket::{self, Protocol};
-use crate::connector::Connector;
+use crate::connector::{Connector, Passes};
 use crate::model::action::Action;
 use crate::model::target::Target;
 
@@ -39,6 +39,8 @@ pub struct Rest {
     pub headers: HeaderMap,
     /// What is spoken once the upstream has answered.
     pub protocol: Protocol,
+    /// What else may go out and come back beside an injected credential.
+    pub passes: Passes,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
 }
@@ -84,6 +86,7 @@ impl Matter {
         let rest = Rest {
             headers,
             protocol,
+            passes: candidates.passes(),
             body,
         };
         (matter, rest, place.connector)

@@ -5,9 +5,10 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::decide::Injection;
+use super::headers;
 use super::matter::Rest;
 use super::websocket::Protocol;
-use crate::connector::Connector;
+use crate::connector::{Connector, Passes};
 use crate::model::target::{Authority, Target};
 
 /// A request as it will be sent.
@@ -28,6 +29,8 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// What is spoken once the upstream has answered.
     pub protocol: Protocol,
+    /// What may come back beside what is masked.
+    pub passes: Passes,
     /// What was read and judged; `None` where the body is streamed or there is none.
     pub body: Option<Bytes>,
 }
@@ -42,17 +45,23 @@ pub(super) fn build(
     let Rest {
         mut headers,
         protocol,
+        passes,
         body,
     } = rest;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {
         let places = connector.credential_places();
         headers.remove(AUTHORIZATION);
-        headers.remove(COOKIE);
+        if !passes.cookies {
+            headers.remove(COOKIE);
+        }
         for name in &places.headers {
             headers.remove(name.as_str());
         }
         query = query.and_then(|query| without(&query, &places.query));
+    }
+    if matches!(injection, Injection::Credential(_)) {
+        headers::keep_answer_readable(&mut headers, passes);
     }
     for (name, value) in connector.default_headers() {
         if !headers.contains_key(name) {
@@ -76,6 +85,7 @@ pub(super) fn build(
         query,
         headers,
         protocol,
+        passes,
         body,
     }
 }

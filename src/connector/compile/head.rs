@@ -7,7 +7,7 @@ use super::super::{Connector, Health};
 use super::Scope;
 use crate::auth::{Places, Scheme};
 use crate::model::action::Risk;
-use crate::model::target::{Path, Query};
+use crate::model::target::{Oddities, Path, Query};
 
 /// Headers that framing, identity or the gateway itself decide.
 const NOT_DEFAULTS: [&str; 11] = [
@@ -46,6 +46,14 @@ pub(super) fn version(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Stri
             None
         }
     }
+}
+
+/// Returns what paths may have although servers disagree on it.
+pub(super) fn oddities(manifest: &Manifest) -> Oddities {
+    let mut oddities = Oddities::default();
+    let allowed = manifest.paths.iter().flat_map(|paths| &paths.allow);
+    allowed.for_each(|oddity| oddities.insert(*oddity));
+    oddities
 }
 
 /// Returns headers to put on when absent.

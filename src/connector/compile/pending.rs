@@ -18,8 +18,6 @@ pub(super) fn check(manifest: &Manifest, scope: &mut Scope<'_>) {
     missing("errors", manifest.errors.is_some());
     missing("native", manifest.native.is_some());
     missing("limits", manifest.limits.is_some());
-    missing("range", manifest.range.is_some());
-    missing("cookies", manifest.cookies.is_some());
     let own = |entry: &&At<super::super::manifest::DomainEntry>| {
         entry.value.0.auth.is_some() || entry.value.0.tls.is_some()
     };
@@ -41,8 +39,6 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
     missing("override", route.replaces);
     missing("each", route.each.is_some());
     missing("git", route.git);
-    missing("range", route.range.is_some());
-    missing("cookies", route.cookies.is_some());
     missing("issues", !route.issues.is_empty());
     missing("response_params", !route.response_params.0.is_empty());
     let first_byte = route

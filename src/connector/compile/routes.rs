@@ -2,11 +2,11 @@
 
 use super::super::catalog::Site;
 use super::super::condition::Condition;
-use super::super::manifest::{Manifest, RouteEntry};
+use super::super::manifest::{Cookies, Manifest, RouteEntry};
 use super::super::matches::Matches;
 use super::super::naming::Name;
 use super::super::parameter::{Origin, Param};
-use super::super::route::{Route, Terms};
+use super::super::route::{Passes, Route, Terms};
 use super::super::summary::Summary;
 use super::{Scope, bodies, names, params, parts, risks};
 use crate::config::yaml::At;
@@ -67,7 +67,7 @@ fn route(
         summary_text: text(entry.summary.as_ref()),
         summary,
         formats: bodies::formats(entry, manifest, scope),
-        terms: terms(entry),
+        terms: terms(entry, manifest),
         was: names::was(entry, scope),
         place: (entry.matches.line, entry.matches.column),
     };
@@ -85,12 +85,28 @@ fn summary(entry: &RouteEntry, params: &[Param], scope: &mut Scope<'_>) -> Optio
 }
 
 /// Returns what a route says of the whole exchange.
-fn terms(entry: &RouteEntry) -> Terms {
+fn terms(entry: &RouteEntry, manifest: &Manifest) -> Terms {
     let limits = entry.limits.as_ref();
     Terms {
         body_limit: limits.and_then(|limits| limits.body).map(|size| size.0),
         no_credential: entry.no_credential.unwrap_or(false),
         websocket: entry.websocket,
+        passes: passes(manifest).with(entry.range, entry.cookies),
+    }
+}
+
+/// Returns what passes by routes that do not say.
+pub(super) fn passes(manifest: &Manifest) -> Passes {
+    Passes::default().with(manifest.range, manifest.cookies)
+}
+
+impl Passes {
+    /// Replaces what is written.
+    fn with(self, range: Option<bool>, cookies: Option<Cookies>) -> Self {
+        Self {
+            range: range.unwrap_or(self.range),
+            cookies: cookies.map_or(self.cookies, |cookies| cookies == Cookies::Pass),
+        }
     }
 }
 
