@@ -1,5 +1,6 @@
 //! The proxy edge from outside: agents in front, upstreams behind.
 
+mod answer;
 mod authority;
 mod connect;
 mod drain;
