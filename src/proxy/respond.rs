@@ -9,10 +9,10 @@ use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::{Code, Refusal};
 
 /// How long an unread body is read away so that the agent gets to the answer: HTTP/2 clients drop an early one.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
 /// On every answer.
 pub(super) const REQUEST_ID: &str = "tollgate-request-id";
@@ -22,6 +22,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// How long to read what is left of the request's body, so that the agent gets to the answer.
+    pub(super) patience: Duration,
 }
 
 /// What becomes of the connection after an answer outside Pingora.
@@ -40,6 +42,12 @@ impl Answer {
             status,
             headers,
             body,
+            // Who was silent for too long will not hurry now.
+            patience: if refusal.code == Code::BodyTooSlow {
+                Duration::ZERO
+            } else {
+                DRAIN
+            },
         }
     }
 
@@ -72,7 +80,7 @@ impl Answer {
     /// # Errors
     /// When the agent is gone.
     pub(super) async fn write(self, session: &mut Session) -> Result<()> {
-        read_away(session).await;
+        read_away(session, self.patience).await;
         let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
         for (name, value) in self
             .headers
@@ -100,14 +108,14 @@ pub(super) fn set_request_id(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// Reads the rest of a body, for a while; what is still unread then costs the connection.
-async fn read_away(session: &mut Session) {
+async fn read_away(session: &mut Session, patience: Duration) {
     if session.is_body_done() {
         return;
     }
     // Who waits for a 100 sends nothing until then; reading would only wait.
     let waits = session.req_header().headers.contains_key(EXPECT) && session.body_bytes_read() == 0;
-    if !waits {
-        session.set_total_drain_timeout(Some(DRAIN));
+    if !waits && !patience.is_zero() {
+        session.set_total_drain_timeout(Some(patience));
         // A failure shows below as a body that is not done.
         let _ = session.drain_request_body().await;
     }

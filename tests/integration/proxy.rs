@@ -6,6 +6,7 @@ mod connect;
 mod drain;
 mod failure;
 mod listener;
+mod load;
 mod names;
 mod replay;
 mod rig;

@@ -3,6 +3,7 @@
 use tokio::net::TcpListener;
 
 use super::rig::{self, HOST};
+use crate::support::agent::{exchange, is_closed, outbox};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
@@ -153,4 +154,35 @@ async fn notes_that_the_agent_left() {
     drop(tls);
     let finished = gateway.finished(1).await;
     assert_eq!(rig::outcome(&finished[0]), "agent_left");
+}
+
+#[tokio::test]
+async fn tells_an_agent_that_owes_its_body() {
+    for path in ["/stream", "/read"] {
+        let upstream = Upstream::start(&[HOST]).await;
+        let gateway = rig::describe()
+            .upstream(&format!("{HOST}:443"), &upstream)
+            .settings("  request_head: 300ms")
+            .start()
+            .await;
+        let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+        let ask = format!("POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 9\r\n\r\n{{");
+        let answer = exchange(&mut tls, &ask).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.json()["code"], "body_too_slow", "{path}");
+        assert!(is_closed(&mut tls).await);
+        let (outbox, body) = outbox();
+        outbox.send("{".into()).await.unwrap();
+        let request = gateway.agent.http2().post(format!("https://{HOST}{path}"));
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+        let decided = gateway.decided(2).await;
+        assert_eq!(decided.len(), 2);
+        assert!(
+            upstream
+                .received()
+                .iter()
+                .all(|received| received.body.len() <= 1)
+        );
+    }
 }

@@ -116,27 +116,46 @@ async fn refuses_what_is_no_plain_request() {
 
 #[tokio::test]
 async fn opens_a_tunnel_to_an_address() {
-    let upstream = Upstream::start(&["127.0.0.1"]).await;
-    let gateway = rig::describe()
-        .connector(
-            "literal",
-            "{ connector: literal, name: By address, version: 1, domains: [127.0.0.1], auth: none,
-               routes: [{ action: ip.get, match: GET /ip }] }",
-        )
-        .policy(
-            "literal",
-            "permissions: [{ agents: [ci], connector: literal, access: full }]",
-        )
-        .upstream("127.0.0.1:443", &upstream)
-        .start()
-        .await;
-    let answer = gateway
-        .agent
-        .http1()
-        .get("https://127.0.0.1/ip")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200);
-    assert_eq!(upstream.only().path, "/ip");
+    for (upstream, address) in [
+        (Upstream::start(&["127.0.0.1"]).await, "127.0.0.1"),
+        (Upstream::over_ipv6(&["::1"]).await, "[::1]"),
+    ] {
+        let connector = format!(
+            "{{ connector: literal, name: By address, version: 1, domains: ['{address}'], auth: none,
+                routes: [{{ action: ip.get, match: GET /ip }}] }}"
+        );
+        let gateway = rig::describe()
+            .connector("literal", &connector)
+            .policy(
+                "literal",
+                "permissions: [{ agents: [ci], connector: literal, access: full }]",
+            )
+            .upstream(&format!("{address}:443"), &upstream)
+            .start()
+            .await;
+        let place = format!("{address}:443");
+        let name = address.trim_matches(['[', ']']);
+        let mut tunnel = gateway.agent.tls_tunnel(&place, name).await;
+        for host in [address, place.as_str()] {
+            let ask = format!("GET /ip HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(exchange(&mut tunnel, &ask).await.status, 200, "{host}");
+        }
+        for received in upstream.received() {
+            assert_eq!(
+                (received.path.as_str(), received.host.as_str()),
+                ("/ip", address)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn reaches_a_name_over_ipv6() {
+    let upstream = Upstream::over_ipv6(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    for client in [gateway.agent.http1(), gateway.agent.http2()] {
+        let answer = client.get(format!("https://{HOST}/six")).send().await;
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    assert_eq!(upstream.received().len(), 2);
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Version;
 
 use super::rig::{self, HOST};
-use crate::support::agent::{exchange, read_answer};
+use crate::support::agent::{exchange, read_answer, read_interim};
 use crate::support::upstream::{Speaks, Upstream};
 
 const MEBI: usize = 1 << 20;
@@ -157,15 +157,6 @@ async fn answers_an_expectation_and_keeps_the_connection() {
         assert_eq!(received.header("expect"), None);
     }
     assert_eq!(upstream.received().len(), 4);
-}
-
-async fn read_interim<S: tokio::io::AsyncRead + Unpin>(stream: &mut S) -> String {
-    use tokio::io::AsyncReadExt as _;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    String::from_utf8(head).unwrap()
 }
 
 #[tokio::test]

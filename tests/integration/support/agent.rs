@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -34,6 +38,17 @@ pub(crate) struct Raw {
     /// Status line and headers.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+}
+
+/// A request body that a test sends bit by bit, and where the bits go in.
+pub(crate) fn outbox() -> (mpsc::Sender<Bytes>, reqwest::Body) {
+    let (sender, receiver) = mpsc::channel(1);
+    let frames = futures_util::stream::unfold(receiver, async |mut receiver| {
+        let bytes = receiver.recv().await?;
+        Some((Ok::<_, std::io::Error>(Frame::data(bytes)), receiver))
+    });
+    let body = reqwest::Body::wrap(StreamBody::new(Box::pin(frames)));
+    (sender, body)
 }
 
 impl Raw {
@@ -176,6 +191,18 @@ pub(crate) async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S) -> Raw {
         .expect("the answer's body did not end");
     raw.body = body;
     raw
+}
+
+/// Reads a head that no body follows.
+pub(crate) async fn read_interim<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+    let mut head = Vec::new();
+    let read = async {
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.expect("no head");
+    String::from_utf8(head).unwrap()
 }
 
 /// Returns whether the other side has closed.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
 use tokio::sync::mpsc;
 
 /// What it answers.
@@ -25,6 +25,10 @@ enum ReplyBody {
     Cut,
     /// No answer at all.
     Silence,
+    /// What arrives, as it arrives, then trailers.
+    Echo,
+    /// How many bytes have arrived, in digits; none of them is kept.
+    Length,
 }
 
 /// Feeds a streamed answer; dropping it ends the body.
@@ -78,6 +82,25 @@ impl Reply {
         }
     }
 
+    /// A call of gRPC that answers each message while the request goes on.
+    pub(crate) fn echo() -> Self {
+        let echo = Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: ReplyBody::Echo,
+        };
+        echo.header("content-type", "application/grpc")
+    }
+
+    /// An answer that tells how long the request's body was.
+    pub(crate) fn length() -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: ReplyBody::Length,
+        }
+    }
+
     pub(crate) fn silence() -> Self {
         Self {
             status: StatusCode::OK,
@@ -94,9 +117,28 @@ impl Reply {
         self
     }
 
+    /// Takes what the reply needs of the request's body; what is left is read whole.
+    pub(super) async fn take(&mut self, body: Incoming) -> Bytes {
+        match self.body {
+            ReplyBody::Echo => {
+                self.body = ReplyBody::Streamed(echo(body));
+                Bytes::new()
+            }
+            ReplyBody::Length => {
+                self.body = ReplyBody::Whole(length(body).await.to_string().into());
+                Bytes::new()
+            }
+            ReplyBody::Whole(_) | ReplyBody::Streamed(_) | ReplyBody::Cut | ReplyBody::Silence => {
+                let whole = body.collect().await;
+                whole.map(|body| body.to_bytes()).unwrap_or_default()
+            }
+        }
+    }
+
     /// Turns it into what hyper sends; a cut or a silence never returns.
     pub(super) async fn send(self, cut: &mpsc::Sender<()>) -> Response<BoxBody<Bytes, Infallible>> {
         let body = match self.body {
+            ReplyBody::Echo | ReplyBody::Length => unreachable!("`take` comes first"),
             ReplyBody::Whole(bytes) => Full::new(bytes).boxed(),
             ReplyBody::Streamed(mut receiver) => {
                 StreamBody::new(futures_stream(move |cx| receiver.poll_recv(cx))).boxed()
@@ -112,6 +154,32 @@ impl Reply {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+fn echo(mut body: Incoming) -> mpsc::Receiver<Frame<Bytes>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while let Some(Ok(frame)) = body.frame().await {
+            if sender.send(frame).await.is_err() {
+                return;
+            }
+        }
+        let status = (
+            "grpc-status".parse().unwrap(),
+            HeaderValue::from_static("0"),
+        );
+        let trailers = HeaderMap::from_iter([status]);
+        let _ = sender.send(Frame::trailers(trailers)).await;
+    });
+    receiver
+}
+
+async fn length(mut body: Incoming) -> usize {
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+    }
+    length
 }
 
 /// A stream of frames from a poll function.

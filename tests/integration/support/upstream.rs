@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
-use http_body_util::BodyExt as _;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -60,7 +59,7 @@ pub(crate) enum Speaks {
 
 /// How it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wire {
+enum Reached {
     Tls(Speaks),
     Plain,
 }
@@ -95,17 +94,20 @@ impl Upstream {
 
     pub(crate) async fn speaking(names: &[&str], speaks: Speaks) -> Self {
         let (config, ca_pem) = certificate(names, speaks);
-        Self::run(
-            Some(TlsAcceptor::from(Arc::new(config))),
-            ca_pem,
-            Wire::Tls(speaks),
-        )
-        .await
+        let tls = Some(TlsAcceptor::from(Arc::new(config)));
+        Self::run("127.0.0.1:0", (tls, ca_pem), Reached::Tls(speaks)).await
     }
 
     /// Starts a server without TLS.
     pub(crate) async fn plain() -> Self {
-        Self::run(None, String::new(), Wire::Plain).await
+        Self::run("127.0.0.1:0", (None, String::new()), Reached::Plain).await
+    }
+
+    /// Starts a TLS server for these names that is reached over IPv6 only.
+    pub(crate) async fn over_ipv6(names: &[&str]) -> Self {
+        let (config, ca_pem) = certificate(names, Speaks::Both);
+        let tls = Some(TlsAcceptor::from(Arc::new(config)));
+        Self::run("[::1]:0", (tls, ca_pem), Reached::Tls(Speaks::Both)).await
     }
 
     /// Sets what the next request for a path gets; several queue up. Without one it gets `200 ok`.
@@ -145,8 +147,12 @@ impl Upstream {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    async fn run(tls: Option<TlsAcceptor>, ca_pem: String, wire: Wire) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn run(
+        place: &str,
+        (tls, ca_pem): (Option<TlsAcceptor>, String),
+        reached: Reached,
+    ) -> Self {
+        let listener = TcpListener::bind(place).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             received: Mutex::default(),
@@ -154,7 +160,7 @@ impl Upstream {
             replies: Mutex::default(),
             connections: AtomicUsize::new(0),
         });
-        let task = tokio::spawn(accept(listener, tls, wire, Arc::clone(&state)));
+        let task = tokio::spawn(accept(listener, tls, reached, Arc::clone(&state)));
         Self {
             address,
             ca_pem,
@@ -164,18 +170,23 @@ impl Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, wire: Wire, state: Arc<State>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    reached: Reached,
+    state: Arc<State>,
+) {
     while let Ok((socket, _)) = listener.accept().await {
         let connection = state.connections.fetch_add(1, Ordering::SeqCst);
         let (tls, state) = (tls.clone(), Arc::clone(&state));
         tokio::spawn(async move {
             socket.set_nodelay(true).unwrap();
             match tls {
-                None => serve(socket, wire, connection, state).await,
+                None => serve(socket, reached, connection, state).await,
                 // A failed handshake is the gateway's to report.
                 Some(tls) => {
                     if let Ok(socket) = tls.accept(socket).await {
-                        serve(socket, wire, connection, state).await;
+                        serve(socket, reached, connection, state).await;
                     }
                 }
             }
@@ -183,15 +194,15 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, wire: Wire, sta
     }
 }
 
-async fn serve<S>(socket: S, wire: Wire, connection: usize, state: Arc<State>)
+async fn serve<S>(socket: S, reached: Reached, connection: usize, state: Arc<State>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let builder = auto::Builder::new(TokioExecutor::new());
-    let builder = match wire {
-        Wire::Tls(Speaks::Http2) => builder.http2_only(),
-        Wire::Tls(Speaks::Http1) | Wire::Plain => builder.http1_only(),
-        Wire::Tls(Speaks::Both) => builder,
+    let builder = match reached {
+        Reached::Tls(Speaks::Http2) => builder.http2_only(),
+        Reached::Tls(Speaks::Http1) | Reached::Plain => builder.http1_only(),
+        Reached::Tls(Speaks::Both) => builder,
     };
     let (cut, mut cuts) = mpsc::channel::<()>(1);
     let service = service_fn(move |request| {
@@ -219,16 +230,12 @@ async fn answer(
             .get("host")
             .map(|host| host.to_str().unwrap().to_owned())
     });
-    let reply = {
+    let mut reply = {
         let mut replies = state.replies.lock();
         let queue = replies.get_mut(&path).filter(|queue| !queue.is_empty());
         queue.map_or_else(|| Reply::new(200, "ok"), |queue| queue.remove(0))
     };
-    let body = body
-        .collect()
-        .await
-        .map(|body| body.to_bytes())
-        .unwrap_or_default();
+    let body = reply.take(body).await;
     state.received.lock().push(Received {
         method: parts.method,
         path,
