@@ -21,6 +21,7 @@ fn vocabulary(actions: usize) -> Vocabulary {
         optional: false,
     };
     let shape = ActionShape {
+        issues: false,
         risks: [Risk::High].into(),
         special: false,
         params: BTreeMap::from([("issue_key".to_owned(), param)]),
@@ -62,6 +63,7 @@ fn measure(criterion: &mut Criterion, group: &str, text: impl Fn(usize) -> Strin
     let name = ActionName::parse("jira.r0.delete").unwrap();
     let action = Action {
         template: None,
+        issues: false,
         name,
         risk: Risk::High,
         special: false,

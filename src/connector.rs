@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: every request to a connector's domain is at least one action; what no route accepts is `<id>.unknown`.
 
+mod answer;
 mod body;
 mod candidates;
 mod case;
@@ -23,6 +24,7 @@ mod request;
 mod route;
 mod rpc;
 mod summary;
+mod terms;
 mod trie;
 mod understand;
 
@@ -31,19 +33,21 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+pub use answer::AnswerPlace;
 pub use body::DEFAULT_NODE_LIMIT;
 pub use candidates::Candidates;
 pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
 pub use dialect::Dialect;
 pub use manifest::Manifest;
-pub use route::{Passes, RouteView};
+pub use route::RouteView;
+pub use terms::{Passes, Terms};
 
 /// Parts of one request, unless the configuration says otherwise.
 pub const DEFAULT_PART_LIMIT: usize = 50;
 
 use crate::auth::{Places, Scheme};
-use crate::model::action::{ActionName, Risk};
+use crate::model::action::{Action, ActionName, Risk};
 use crate::model::target::{Authority, Oddities, Query, Target};
 use catalog::Site;
 use route::{Group, Route};
@@ -79,8 +83,8 @@ pub struct Connector {
     reply: ActionName,
     fallback: ActionName,
     fallback_risk: Risk,
-    no_credential: bool,
-    passes: Passes,
+    /// Of what no route is for.
+    terms: terms::RouteTerms,
     health: Option<Health>,
     cases: Vec<Case>,
 }
@@ -121,6 +125,15 @@ pub struct Reading<'a> {
     pub headers: &'a HeaderMap,
     /// Decoded bytes; `None` where it was not read. Empty means that there was none.
     pub body: Option<&'a [u8]>,
+}
+
+/// A request that is understood.
+#[derive(Debug, Clone)]
+pub struct Understood {
+    /// What it does: at least one, parts in their order.
+    pub actions: Vec<Action>,
+    /// What holds for the whole exchange.
+    pub terms: Terms,
 }
 
 /// Why a request cannot be understood; becomes a 400 or 415 with this code.

@@ -24,7 +24,7 @@ use crate::model::template::NameTemplate;
 use crate::model::vocabulary::Vocabulary;
 
 pub use decide::combine;
-pub use manifest::{Access, Expectation, Manifest, PermissionEntry, PolicyEntry, TestEntry};
+pub use manifest::{Access, Expectation, Issue, Manifest, PermissionEntry, PolicyEntry, TestEntry};
 pub use rehearsal::{PolicyTest, Subject};
 
 /// What is decided of a request; ordered by strictness.
@@ -95,6 +95,8 @@ pub struct Ruling {
     pub injects: bool,
     /// Which credential that permission chose.
     pub credential: Option<CredentialId>,
+    /// No action's answer holds a credential, or the permission lets the agent have it (`issue: pass`).
+    pub passes_issued: bool,
     /// `host:port` that it lists besides those that the credential is bound to; sorted.
     pub hosts: Vec<String>,
     /// Expressions that failed, for the operator.

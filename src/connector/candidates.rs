@@ -8,8 +8,7 @@ use super::dialect::{self, Dialect};
 use super::matches::{WEBSOCKET, method_keys};
 use super::route::Group;
 use super::understand::Sheet;
-use super::{BodyNeed, DEFAULT_PART_LIMIT, Passes, Reading, Unreadable};
-use crate::model::action::Action;
+use super::{BodyNeed, DEFAULT_PART_LIMIT, Reading, Understood, Unreadable};
 use crate::model::target::Query;
 
 /// The routes whose `match` accepts a target; which of them apply may depend on query, headers and body.
@@ -66,29 +65,6 @@ impl Candidates {
         Ok(BodyNeed::Read { dialect, limit })
     }
 
-    /// Returns whether every route that can be meant goes out without the gateway's credential.
-    #[must_use]
-    pub fn without_credential(&self) -> bool {
-        let connector = &self.place.connector;
-        let mut routes = self
-            .groups()
-            .flat_map(|group| group.table.routes())
-            .filter_map(|number| connector.route(number))
-            .peekable();
-        connector.no_credential
-            || (routes.peek().is_some() && routes.all(|route| route.terms.no_credential))
-    }
-
-    /// Returns what passes by every route that can be meant.
-    #[must_use]
-    pub fn passes(&self) -> Passes {
-        let connector = &self.place.connector;
-        let routes = self.groups().flat_map(|group| group.table.routes());
-        let said = routes.filter_map(|number| connector.route(number));
-        let said = said.map(|route| route.terms.passes).reduce(Passes::and);
-        said.unwrap_or(connector.passes)
-    }
-
     /// Sets how many parts a request may have.
     pub fn limit_parts(&mut self, part_limit: usize) {
         self.part_limit = part_limit;
@@ -98,10 +74,10 @@ impl Candidates {
     ///
     /// # Errors
     /// When the request can be read in two ways, or not at all, or is too many actions.
-    pub fn understand(&self, reading: &Reading<'_>) -> Result<Vec<Action>, Unreadable> {
+    pub fn understand(&self, reading: &Reading<'_>) -> Result<Understood, Unreadable> {
         let mut sheet = Sheet::new(self.part_limit, self.node_limit);
         self.understand_into(reading, &mut sheet)?;
-        Ok(sheet.finish())
+        Ok(sheet.finish(&self.place.connector))
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> + Clone {

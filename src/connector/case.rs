@@ -6,9 +6,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::compile::Scope;
-use super::manifest::{ExpectEntry, Manifest, OneOrMany, RouteEntry, TestEntry};
-use crate::config::diagnostic::Place;
+use super::compile::{File, Scope};
+use super::manifest::{ExpectEntry, OneOrMany, RouteEntry, TestEntry};
+use crate::config::diagnostic::{Place, Source};
 use crate::config::yaml::{At, ShortOr};
 use crate::model::action::{ActionName, Risk};
 
@@ -55,14 +55,28 @@ pub struct ExpectedAction {
 }
 
 /// Reads the tests of all routes.
-pub(super) fn compile(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Case> {
-    let tests = manifest
-        .routes
-        .iter()
-        .flat_map(|route| route.tests.iter().map(move |test| (route, test)));
-    tests
-        .filter_map(|(route, test)| case(route, test, scope))
-        .collect()
+pub(super) fn compile<'a>(
+    tested: &[&'a File],
+    entries: &[(&'a Source, &'a RouteEntry)],
+    scope: &mut Scope<'a>,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (source, route) in entries {
+        if !tested
+            .iter()
+            .any(|file| std::ptr::eq(&raw const file.source, *source))
+        {
+            continue;
+        }
+        scope.source = source;
+        cases.extend(
+            route
+                .tests
+                .iter()
+                .filter_map(|test| case(route, test, scope)),
+        );
+    }
+    cases
 }
 
 fn case(route: &RouteEntry, test: &At<TestEntry>, scope: &mut Scope<'_>) -> Option<Case> {

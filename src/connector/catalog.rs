@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::compile::{self, Compiled};
+use super::compile::{self, File, Files};
 use super::domain::{Domain, DomainIndex, Plain};
 use super::parameter::Patterns;
 use super::pattern::Pattern;
 use super::{Candidates, Connector};
 use crate::config::diagnostic::{self, Diagnostic, Report, Source};
+use crate::config::yaml;
 use crate::model::target::{Authority, Host, Path, Query, decode};
 use crate::model::vocabulary::Vocabulary;
 
@@ -54,35 +55,21 @@ impl Catalog {
     /// Compiles connector files; the catalogue is usable only where the report has no errors.
     pub fn compile(sources: &[Source], report: &mut Report) -> Self {
         let mut patterns = Patterns::default();
-        let mut compiled: BTreeMap<Arc<str>, Compiled> = BTreeMap::new();
+        let mut files = Vec::new();
         for source in sources {
-            let Some(new) = compile::connector(source, &mut patterns, report) else {
-                continue;
-            };
-            let id = Arc::clone(&new.connector.id);
-            let Some(known) = compiled.get(&id) else {
-                compiled.insert(id, new);
-                continue;
-            };
-            match (known.place.source.built_in, source.built_in) {
-                (true, false) => {
-                    compiled.insert(id, new);
-                }
-                (false, true) => {}
-                (true, true) | (false, false) => report.push(
-                    Diagnostic::error(
-                        "connector-conflict",
-                        format!("two files are the connector `{id}`"),
-                    )
-                    .at(known.place.clone())
-                    .at(new.place)
-                    .help("give one of them another id"),
-                ),
-            }
+            let manifest = yaml::read(source, report);
+            files.extend(manifest.map(|manifest| File {
+                source: source.clone(),
+                manifest,
+            }));
         }
+        let files = Files::new(&files, report);
         let mut catalog = Self::default();
-        for (id, compiled) in compiled {
-            catalog.connectors.insert(id, Arc::new(compiled.connector));
+        for (id, file) in &files.winners {
+            let layers = files.layers(file, report);
+            let connector = compile::connector(&layers, &mut patterns, report);
+            let connector = connector.map(|connector| (Arc::clone(id), Arc::new(connector)));
+            catalog.connectors.extend(connector);
         }
         catalog.index(report);
         catalog

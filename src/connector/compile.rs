@@ -1,8 +1,11 @@
-//! One connector file in, a compiled connector out, or nothing and the problems in the report.
+//! A connector file and those below it in, a compiled connector out, or nothing and the problems in the report.
 
+mod answers;
 mod bodies;
+mod defaults;
 mod group;
 mod head;
+mod layers;
 mod names;
 mod params;
 mod parts;
@@ -18,16 +21,13 @@ use super::manifest::{Auth, Manifest};
 use super::parameter::Patterns;
 use super::rpc::Envelope;
 use super::{body::Paths, case, lint};
+use crate::auth::Scheme;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
-use crate::config::yaml::{self, At};
-use crate::model::action::{ActionName, Risk};
+use crate::config::yaml::At;
+use crate::model::action::ActionName;
 
-/// A compiled connector and where its id stands.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub(super) connector: Connector,
-    pub(super) place: Place,
-}
+use defaults::Defaults;
+pub(super) use layers::{File, Files, Layers};
 
 /// What compiling a file needs at hand: whose problem it is, and what all files share.
 pub(super) struct Scope<'a> {
@@ -74,17 +74,17 @@ impl Scope<'_> {
     }
 }
 
-/// Compiles one file.
-pub(super) fn connector(
-    source: &Source,
-    patterns: &mut Patterns,
-    report: &mut Report,
-) -> Option<Compiled> {
+/// Compiles one file, laid over those that it extends.
+pub(super) fn connector<'a>(
+    layers: &Layers<'a>,
+    patterns: &'a mut Patterns,
+    report: &'a mut Report,
+) -> Option<Connector> {
     let before = errors(report);
-    let manifest: Manifest = yaml::read(source, report)?;
-    let id = &manifest.connector;
+    let own = layers.own()?;
+    let id = &own.manifest.connector;
     let mut scope = Scope {
-        source,
+        source: &own.source,
         report,
         patterns,
         id: id.value.as_str().into(),
@@ -92,40 +92,33 @@ pub(super) fn connector(
         rpc: None,
     };
     check_id(id, &mut scope)?;
-    pending::check(&manifest, &mut scope);
-    let place = scope.place(id);
-    let sites = sites::compile(&manifest, &mut scope);
-    let schemes = schemes(&manifest, &mut scope);
-    let routes = routes::compile(&manifest, &sites, &mut scope);
-    let cases = case::compile(&manifest, &mut scope);
+    pending::check(&own.manifest, &mut scope);
+    let sites = sites::compile(layers, &mut scope);
+    let (schemes, public) = schemes(layers, &mut scope);
+    let entries = layers.routes(&mut scope);
+    let defaults = Defaults::compile(layers, &mut scope);
+    let routes = routes::compile(&defaults, &entries, &sites, &mut scope);
+    let cases = case::compile(&layers.tested(), &entries, &mut scope);
     let (groups, tries) = group::compile(&routes, &mut scope);
     let connector = Connector {
-        name: head::name(&manifest),
-        version: head::version(&manifest, &mut scope),
-        docs: manifest.docs.as_ref().map(|docs| docs.value.clone()),
-        plaintext: manifest.http.unwrap_or(false),
-        public: manifest
-            .auth
-            .as_ref()
-            .is_some_and(|auth| matches!(auth.value, Auth::None)),
-        places: head::places(&manifest, &schemes, &mut scope),
+        name: head::name(layers, &mut scope),
+        version: head::version(layers, &mut scope),
+        docs: head::docs(layers, &mut scope),
+        plaintext: layers.pick(&mut scope, |manifest| manifest.http) == Some(true),
+        public,
+        places: head::places(layers, &schemes, &mut scope),
         schemes,
-        oddities: head::oddities(&manifest),
-        headers: head::headers(&manifest, &mut scope),
-        method_overrides: head::method_overrides(&manifest, &mut scope),
+        oddities: head::oddities(layers, &mut scope),
+        headers: head::headers(layers, &mut scope),
+        method_overrides: head::method_overrides(layers, &mut scope),
         listed_headers: routes::listed_headers(&routes),
         sites,
         groups,
         tries,
-        // A request that nobody has described may do more than any that somebody has.
-        fallback_risk: manifest
-            .fallback
-            .as_ref()
-            .map_or(Risk::High, |fallback| fallback.risk),
+        fallback_risk: head::fallback_risk(layers, &mut scope),
+        terms: defaults.unsaid(),
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
-        no_credential: manifest.no_credential.unwrap_or(false),
-        passes: routes::passes(&manifest),
-        health: head::health(&manifest, &mut scope),
+        health: head::health(layers, &mut scope),
         cases,
         rpc: scope.rpc,
         reply: ActionName::parse(&format!("{}.reply", id.value)).ok()?,
@@ -136,9 +129,15 @@ pub(super) fn connector(
         routes,
         id: Arc::clone(&scope.id),
     };
-    head::check_health(&connector, &manifest, &mut scope);
+    head::check_health(&connector, layers, &mut scope);
+    scope.source = &own.source;
     lint::check(&connector, &mut scope);
-    (errors(scope.report) == before).then_some(Compiled { connector, place })
+    (errors(scope.report) == before).then_some(connector)
+}
+
+/// Returns a list that says something.
+fn listed<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
 }
 
 fn errors(report: &Report) -> usize {
@@ -170,26 +169,25 @@ fn check_id(id: &At<String>, scope: &mut Scope<'_>) -> Option<()> {
     None
 }
 
-fn schemes(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<crate::auth::Scheme> {
+/// Returns the auth schemes, the default first, and whether the API is public.
+fn schemes<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> (Vec<Scheme>, bool) {
     let help = "list the ways to put a credential on, or write `auth: none` for a public API";
-    let Some(auth) = &manifest.auth else {
-        scope.error(
-            "auth",
-            "the connector does not say how a credential is put on",
-            &manifest.connector,
-            help,
-        );
-        return Vec::new();
+    let Some(auth) = layers.pick(scope, |manifest| manifest.auth.as_ref()) else {
+        if let Some(own) = layers.own() {
+            let message = "the connector does not say how a credential is put on";
+            scope.error("auth", message, &own.manifest.connector, help);
+        }
+        return (Vec::new(), false);
     };
     let Auth::Schemes(written) = &auth.value else {
-        return Vec::new();
+        return (Vec::new(), true);
     };
     if written.is_empty() {
         scope.error("auth", "`auth` is an empty list", auth, help);
     }
-    let mut schemes: Vec<crate::auth::Scheme> = Vec::new();
+    let mut schemes: Vec<Scheme> = Vec::new();
     for entry in written {
-        let Some(scheme) = crate::auth::Scheme::compile(entry, scope.source, scope.report) else {
+        let Some(scheme) = Scheme::compile(entry, scope.source, scope.report) else {
             continue;
         };
         if schemes.iter().any(|known| known.id == scheme.id) {
@@ -202,5 +200,5 @@ fn schemes(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<crate::auth::Schem
         }
         schemes.push(scheme);
     }
-    schemes
+    (schemes, false)
 }

@@ -42,6 +42,7 @@ impl Connector {
         let unknown = ActionShape {
             risks: [self.fallback_risk].into(),
             special: true,
+            issues: false,
             params,
         };
         vocabulary.actions.insert(self.fallback.clone(), unknown);
@@ -62,7 +63,8 @@ impl Connector {
             };
             let first = shape.risks.is_empty();
             shape.risks.extend(route.risk.all());
-            shape.special |= route.terms.websocket;
+            shape.special |= route.terms.is_special();
+            shape.issues |= !route.terms.issues.is_empty();
             self.join(shape, route, first);
             let Some(name) = route.name.fixed() else {
                 continue;

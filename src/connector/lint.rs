@@ -4,7 +4,7 @@ use super::compile::Scope;
 use super::parameter::Origin;
 use super::route::Route;
 use super::{Connector, Expectation};
-use crate::config::diagnostic::{Diagnostic, Place};
+use crate::config::diagnostic::Diagnostic;
 use crate::model::action::Risk;
 
 /// Beginnings of real secrets, as their issuers document them.
@@ -159,13 +159,7 @@ fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
 }
 
 fn warn(scope: &mut Scope<'_>, code: &'static str, message: String, route: &Route, help: &str) {
-    let (line, column) = route.place;
-    let place = Place {
-        source: scope.source.clone(),
-        line,
-        column,
-        note: route.name.as_str().to_owned(),
-    };
+    let place = route.place.clone();
     scope
         .report
         .push(Diagnostic::warning(code, message).at(place).help(help));

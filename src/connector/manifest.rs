@@ -10,9 +10,7 @@ use serde::Deserialize;
 
 pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry, RiskRule};
 use entry::{ErrorsEntry, Tls};
-pub(super) use route::Cookies;
-use route::LimitsEntry;
-pub(super) use route::RouteEntry;
+pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
 pub(super) use test::{ExpectEntry, TestEntry};
 
 use crate::auth::SchemeManifest;

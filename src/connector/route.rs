@@ -13,6 +13,8 @@ use super::parameter::{Origin, Param};
 use super::part::{PartKind, Table};
 use super::pattern::both;
 use super::summary::Summary;
+use super::terms::RouteTerms;
+use crate::config::diagnostic::Place;
 use crate::model::action::Risk;
 use crate::model::target::{Host, Query};
 
@@ -39,33 +41,11 @@ pub(super) struct Route {
     pub(super) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.
     pub(super) formats: Vec<Format>,
-    pub(super) terms: Terms,
+    pub(super) terms: RouteTerms,
     /// Former names, full.
     pub(super) was: Vec<String>,
-    /// Line and column of `match`.
-    pub(super) place: (usize, usize),
-}
-
-/// What a route says of the whole exchange.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Terms {
-    /// Bytes of a body after decoding; `None` for the gateway's default.
-    pub(super) body_limit: Option<usize>,
-    /// Goes out without the gateway's credential.
-    pub(super) no_credential: bool,
-    /// Stands for opening a WebSocket.
-    pub(super) websocket: bool,
-    /// What else goes out and comes back.
-    pub(super) passes: Passes,
-}
-
-/// What requests with the gateway's credential, and their answers, may carry although it is not looked into.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Passes {
-    /// `Range` and `If-Range`: a part of an answer may be cut so that a mask cannot see what it hides.
-    pub range: bool,
-    /// `Cookie` and `Set-Cookie`: a session is as good as the credential that it was opened with.
-    pub cookies: bool,
+    /// Of `match`.
+    pub(super) place: Place,
 }
 
 /// What `connector list` and `connector show` say of a route.
@@ -87,16 +67,6 @@ pub struct RouteView<'a> {
     pub docs: Option<&'a str>,
     /// As written, with names in braces.
     pub summary: Option<&'a str>,
-}
-
-impl Passes {
-    /// Returns what both let pass.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            range: self.range && other.range,
-            cookies: self.cookies && other.cookies,
-        }
-    }
 }
 
 impl Route {

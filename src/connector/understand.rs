@@ -17,7 +17,8 @@ use super::graphql::{self, Carrier};
 use super::part::{PartKind, Quota};
 use super::request::{Body, Request};
 use super::route::{Group, Route};
-use super::{Reading, Unreadable};
+use super::terms::Terms;
+use super::{Connector, Reading, Understood, Unreadable};
 use crate::model::action::Action;
 use crate::model::target::decode;
 
@@ -58,16 +59,23 @@ impl Sheet {
         }
     }
 
-    /// Returns the actions in order, each once.
-    pub(super) fn finish(mut self) -> Vec<Action> {
+    /// Returns the actions in order, each once, and what their routes say of the exchange.
+    pub(super) fn finish(mut self, connector: &Connector) -> Understood {
         self.found.sort_by_key(|(place, _)| *place);
+        // What no route is for has the terms that the file states for all.
+        let strange = &connector.terms;
+        let routes = self.found.iter().map(|((_, number), _)| {
+            let route = connector.route(*number);
+            route.map_or(strange, |route| &route.terms)
+        });
+        let terms = Terms::join(&routes.collect::<Vec<_>>());
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
         for (_, action) in self.found {
             if !actions.contains(&action) {
                 actions.push(action);
             }
         }
-        actions
+        Understood { actions, terms }
     }
 
     fn push(&mut self, route: u32, action: Action) {

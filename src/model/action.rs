@@ -217,6 +217,8 @@ pub struct Action {
     pub risk: Risk,
     /// Never allowed by a glob or a preset: it must be named.
     pub special: bool,
+    /// Its answer holds a credential.
+    pub issues: bool,
     /// What the request says about it.
     pub params: Parameters,
     /// The sentence for people, filled in: `create Bug in OPS`.

@@ -70,6 +70,8 @@ pub struct ActionShape {
     pub risks: BTreeSet<Risk>,
     /// Never allowed by a glob or preset.
     pub special: bool,
+    /// Its answer holds a credential.
+    pub issues: bool,
     /// By name.
     pub params: BTreeMap<String, ParamShape>,
 }

@@ -8,7 +8,7 @@ use super::classify::Classified;
 use super::decode;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
-use crate::connector::{BodyNeed, Dialect, Reading, Unreadable};
+use crate::connector::{BodyNeed, Dialect, Reading, Terms, Understood, Unreadable};
 use crate::model::action::Action;
 
 /// A request that is understood.
@@ -16,6 +16,8 @@ use crate::model::action::Action;
 pub struct Collected {
     /// At least one, at most the limit.
     pub actions: Vec<Action>,
+    /// What the routes say of the whole exchange.
+    pub terms: Terms,
     /// The decoded body that was judged; `None` where nobody read it.
     pub body: Option<Bytes>,
     /// How it was read.
@@ -89,7 +91,7 @@ pub fn understand(
         headers: &classified.headers,
         body: body.as_deref(),
     };
-    let actions = classified
+    let Understood { actions, terms } = classified
         .candidates
         .understand(&reading)
         .map_err(unreadable)?;
@@ -110,6 +112,7 @@ pub fn understand(
     }
     Ok(Collected {
         actions,
+        terms,
         body,
         dialect,
     })

@@ -134,7 +134,13 @@ fn choose(
     (keyring, fitting): (&Keyring, &[Arc<SealedCredential>]),
 ) -> Result<Injection, Refusal> {
     let authority = &matter.target.authority;
-    if connector.is_public() || matter.without_credential || !ruling.injects {
+    if !ruling.passes_issued {
+        return Err(Refusal::because(
+            Code::CredentialIssued,
+            Code::CredentialIssued.sentence(),
+        ));
+    }
+    if connector.is_public() || matter.terms.without_credential || !ruling.injects {
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {

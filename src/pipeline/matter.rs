@@ -13,7 +13,7 @@ use super::collect::Collected;
 use super::decide::Injection;
 use super::refuse::Refusal;
 use super::websocket::{self, Protocol};
-use crate::connector::{Connector, Passes};
+use crate::connector::{Connector, Passes, Terms};
 use crate::model::action::Action;
 use crate::model::target::Target;
 
@@ -26,8 +26,8 @@ pub struct Matter {
     pub content_type: Option<HeaderValue>,
     /// Length of the body where a candidate route read it.
     pub body_bytes: Option<usize>,
-    /// Every route that is meant goes out without the gateway's credential.
-    pub without_credential: bool,
+    /// What the routes say of the whole exchange.
+    pub terms: Terms,
     /// What the request does; at least one.
     pub actions: Vec<Action>,
 }
@@ -72,22 +72,27 @@ impl Matter {
             target,
             headers,
             place,
-            candidates,
+            candidates: _,
             protocol,
         } = classified;
-        let Collected { actions, body, .. } = collected;
+        let Collected {
+            actions,
+            terms,
+            body,
+            dialect: _,
+        } = collected;
+        let rest = Rest {
+            protocol,
+            passes: terms.passes,
+            body,
+            headers,
+        };
         let matter = Self {
             target,
-            content_type: headers.get(CONTENT_TYPE).cloned(),
-            body_bytes: body.as_ref().map(Bytes::len),
-            without_credential: candidates.without_credential(),
+            content_type: rest.headers.get(CONTENT_TYPE).cloned(),
+            body_bytes: rest.body.as_ref().map(Bytes::len),
+            terms,
             actions,
-        };
-        let rest = Rest {
-            headers,
-            protocol,
-            passes: candidates.passes(),
-            body,
         };
         (matter, rest, place.connector)
     }

@@ -79,6 +79,8 @@ pub enum Code {
     InstanceUnknown,
     /// Several credentials fit and nothing chooses.
     AmbiguousCredential,
+    /// The answer would hold a credential that this gateway cannot keep from the agent.
+    CredentialIssued,
     /// The credential cannot be used.
     CredentialUnhealthy,
     /// The host is, or resolves to, an address that agents may not reach.
@@ -126,6 +128,7 @@ impl Code {
             Self::ForeignCredential => "foreign_credential",
             Self::InstanceUnknown => "instance_unknown",
             Self::AmbiguousCredential => "ambiguous_credential",
+            Self::CredentialIssued => "credential_issued",
             Self::CredentialUnhealthy => "credential_unhealthy",
             Self::ForbiddenAddress => "forbidden_address",
             Self::Unresolvable => "unresolvable",
@@ -164,6 +167,7 @@ impl Code {
             | Self::ForeignCredential
             | Self::InstanceUnknown
             | Self::AmbiguousCredential
+            | Self::CredentialIssued
             | Self::CredentialUnhealthy
             | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -205,6 +209,9 @@ impl Code {
                 "None of the gateway's credentials is for this address and this agent."
             }
             Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
+            Self::CredentialIssued => {
+                "The answer would hold a credential, and no permission lets the agent have it (`issue: pass`)."
+            }
             Self::CredentialUnhealthy => "The credential for this address cannot be used.",
             Self::ForbiddenAddress => "This address may not be reached.",
             Self::Unresolvable => "The host does not resolve.",

@@ -84,6 +84,7 @@ impl PolicySet {
                     .iter()
                     .filter_map(|(_, rule)| rule.suggest.as_deref()),
             ),
+            passes_issued: !facts.action.issues,
             ..Ruling::silent()
         };
         permitted.inject(&mut ruling, &mut failures);
@@ -212,6 +213,9 @@ impl Permitted<'_> {
                 failures.push("permissions of equal weight choose different credentials".to_owned())
             }
         }
+        let mut winners = self.winners.iter();
+        ruling.passes_issued |=
+            ruling.injects && winners.all(|(permission, _)| permission.passes_issued);
         let hosts: BTreeSet<_> = naming().flat_map(|permission| &permission.hosts).collect();
         ruling.hosts = hosts.into_iter().cloned().collect();
     }
@@ -227,6 +231,7 @@ impl Ruling {
             injects: false,
             credential: None,
             hosts: Vec::new(),
+            passes_issued: false,
             failures: Vec::new(),
         }
     }
@@ -256,6 +261,7 @@ pub fn combine(rulings: Vec<Ruling>) -> Ruling {
         suggest: join(strictest().filter_map(|ruling| ruling.suggest.as_deref())),
         injects,
         credential: first.filter(|_| injects && agreed).cloned(),
+        passes_issued: rulings.iter().all(|ruling| ruling.passes_issued),
         hosts: sorted(
             rulings
                 .iter()

@@ -52,9 +52,17 @@ pub struct PermissionEntry {
     /// Hosts of a wildcard domain that the credential is not bound to, but that may be reached.
     #[serde(default)]
     pub hosts: Vec<At<String>>,
+    /// `pass`: a credential that an answer issues goes to the agent as it is.
     #[serde(default)]
-    #[schemars(skip)]
-    pub(super) issue: Option<At<IgnoredAny>>,
+    pub issue: Option<At<Issue>>,
+}
+
+/// What becomes of a credential that an answer issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Issue {
+    /// The agent reads it.
+    Pass,
 }
 
 /// What a permission gives of a connector.

@@ -24,6 +24,8 @@ pub(super) struct Permission {
     condition: Option<Program>,
     pub(super) credential: Option<CredentialId>,
     pub(super) hosts: Vec<String>,
+    /// `issue: pass`
+    pub(super) passes_issued: bool,
 }
 
 #[derive(Debug)]

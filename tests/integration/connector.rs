@@ -127,11 +127,12 @@ impl<'a> Ask<'a> {
             BodyNeed::Nothing => None,
             BodyNeed::Read { .. } => Some(self.body.unwrap_or_default().as_bytes()),
         };
-        candidates.understand(&Reading {
+        let understood = candidates.understand(&Reading {
             target: &target,
             headers: &self.headers,
             body: read,
-        })
+        });
+        understood.map(|understood| understood.actions)
     }
 
     /// Returns `name {params} risk` for each action, or `refused: code`.

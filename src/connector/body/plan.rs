@@ -89,6 +89,11 @@ impl Plan {
         plan
     }
 
+    /// Returns whether it reads nothing.
+    pub(in crate::connector) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     /// Returns what an empty body says.
     pub(super) fn nothing(&self) -> Fields {
         Fields {

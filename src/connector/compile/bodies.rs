@@ -1,23 +1,30 @@
 //! How a route's bodies are read: `body` as written in, formats out, and whether what the route reads is found in them.
 
 use super::super::dialect::{Format, Kind};
-use super::super::manifest::{Manifest, RouteEntry};
+use super::super::manifest::{OneOrMany, RouteEntry};
 use super::super::part::PartKind;
 use super::super::route::Route;
 use super::Scope;
+use super::defaults::Defaults;
+use crate::config::yaml::At;
 
 /// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
 pub(super) fn formats(
     entry: &RouteEntry,
-    manifest: &Manifest,
+    defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
 ) -> Vec<Format> {
     if entry.websocket {
         return Vec::new();
     }
-    let Some(written) = entry.body.as_ref().or(manifest.body.as_ref()) else {
-        return vec![Format::json()];
-    };
+    match &entry.body {
+        Some(written) => listed(written, scope),
+        None => defaults.formats.clone(),
+    }
+}
+
+/// Reads `body:`.
+pub(super) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
     let names = &written.value.0;
     if names.as_slice() == ["none"] {
         return Vec::new();

@@ -8,7 +8,7 @@ use super::super::route::{Group, Route, exclusive_keys};
 use super::super::rpc::Envelope;
 use super::super::trie::Trie;
 use super::Scope;
-use crate::config::diagnostic::{Diagnostic, Place};
+use crate::config::diagnostic::Diagnostic;
 
 /// The tries of a connector, by method.
 type Tries = HashMap<Box<str>, Trie>;
@@ -61,7 +61,7 @@ fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
                     "`{}` reads a request in parts, and another route with the same match reads it otherwise",
                     route.name.as_str()
                 );
-                let conflict = Diagnostic::error("parts", message).at(place(route, scope));
+                let conflict = Diagnostic::error("parts", message).at(route.place.clone());
                 let help = "say `graphql`, or `rpc`, at all routes of this match; `'*'` is for what no other is for";
                 scope.report.push(conflict.help(help));
             }
@@ -147,7 +147,7 @@ fn check_twins(siblings: &[&Route], scope: &mut Scope<'_>) {
             "route-conflict",
             format!("two routes accept `{}`", route.text),
         );
-        let conflict = conflict.at(place(twin, scope)).at(place(route, scope));
+        let conflict = conflict.at(twin.place.clone()).at(route.place.clone());
         scope
             .report
             .push(conflict.help("tell them apart with `when`, or by `body`"));
@@ -165,7 +165,7 @@ fn check_only(siblings: &[&Route], scope: &mut Scope<'_>) {
             "`{}` has `only`, and no route without `when` for other keys",
             route.name.as_str()
         );
-        let missing = Diagnostic::error("only", message).at(place(route, scope));
+        let missing = Diagnostic::error("only", message).at(route.place.clone());
         scope
             .report
             .push(missing.help("add a route with the same `match` and no `when`"));
@@ -180,18 +180,8 @@ fn check_silent(siblings: &[&Route], scope: &mut Scope<'_>) {
             "`{}` says `body: none`, and a route with the same match reads the body",
             never.name.as_str()
         );
-        let conflict = Diagnostic::error("body", message).at(place(never, scope));
+        let conflict = Diagnostic::error("body", message).at(never.place.clone());
         scope.report.push(conflict.help("drop `body: none`"));
-    }
-}
-
-fn place(route: &Route, scope: &Scope<'_>) -> Place {
-    let (line, column) = route.place;
-    Place {
-        source: scope.source.clone(),
-        line,
-        column,
-        note: route.name.as_str().to_owned(),
     }
 }
 
@@ -208,7 +198,7 @@ fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
     let help = "add one with the same `match`; which may be opened is what policies say";
     scope.report.push(
         Diagnostic::error("websocket", message)
-            .at(place(route, scope))
+            .at(route.place.clone())
             .help(help),
     );
 }

@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::super::manifest::Manifest;
 use super::super::{Connector, Health};
-use super::Scope;
+use super::layers::Layers;
+use super::{Scope, listed};
 use crate::auth::{Places, Scheme};
 use crate::model::action::Risk;
 use crate::model::target::{Oddities, Path, Query};
@@ -25,14 +26,22 @@ const NOT_DEFAULTS: [&str; 11] = [
 ];
 
 /// Returns the name for people.
-pub(super) fn name(manifest: &Manifest) -> String {
-    let name = manifest.name.as_ref().unwrap_or(&manifest.connector);
-    name.value.clone()
+pub(super) fn name<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> String {
+    let name = layers.pick(scope, |manifest| manifest.name.as_ref());
+    name.map_or_else(|| scope.id.to_string(), |name| name.value.clone())
+}
+
+/// Returns where the API is documented.
+pub(super) fn docs<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
+    let docs = layers.pick(scope, |manifest| manifest.docs.as_ref());
+    docs.map(|docs| docs.value.clone())
 }
 
 /// Returns the version as a text.
-pub(super) fn version(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<String> {
-    match manifest.version.as_ref()? {
+pub(super) fn version<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
+    let said = |manifest: &'a Manifest| Some((&manifest.connector, manifest.version.as_ref()?));
+    let (connector, version) = layers.pick(scope, said)?;
+    match version {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Null => None,
@@ -40,7 +49,7 @@ pub(super) fn version(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Stri
             scope.error(
                 "version",
                 "`version` is neither a number nor a text",
-                &manifest.connector,
+                connector,
                 "as in `version: 3`",
             );
             None
@@ -48,18 +57,30 @@ pub(super) fn version(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Stri
     }
 }
 
-/// Returns what paths may have although servers disagree on it.
-pub(super) fn oddities(manifest: &Manifest) -> Oddities {
+/// Returns what of odd paths the API needs.
+pub(super) fn oddities<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Oddities {
+    let paths = layers.pick(scope, |manifest| manifest.paths.as_ref());
     let mut oddities = Oddities::default();
-    let allowed = manifest.paths.iter().flat_map(|paths| &paths.allow);
+    let allowed = paths.into_iter().flat_map(|paths| &paths.allow);
     allowed.for_each(|oddity| oddities.insert(*oddity));
     oddities
 }
 
+/// Returns the risk of what no route is for: a request that nobody has described may do more than any that somebody has.
+pub(super) fn fallback_risk<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Risk {
+    let fallback = layers.pick(scope, |manifest| manifest.fallback.as_ref());
+    fallback.map_or(Risk::High, |fallback| fallback.risk)
+}
+
 /// Returns headers to put on when absent.
-pub(super) fn headers(manifest: &Manifest, scope: &mut Scope<'_>) -> HeaderMap {
+pub(super) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in &manifest.headers {
+    let all = layers.upward().flat_map(|file| {
+        let entries = file.manifest.headers.iter();
+        entries.map(move |(name, value)| (&file.source, name, value))
+    });
+    for (source, name, value) in all {
+        scope.source = source;
         let header = name
             .parse::<HeaderName>()
             .ok()
@@ -86,14 +107,15 @@ pub(super) fn headers(manifest: &Manifest, scope: &mut Scope<'_>) -> HeaderMap {
 }
 
 /// Returns every place where the API takes a credential.
-pub(super) fn places(manifest: &Manifest, schemes: &[Scheme], scope: &mut Scope<'_>) -> Places {
+pub(super) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Scope<'a>) -> Places {
     let mut places = Places::default();
     for scheme in schemes {
         let own = scheme.places();
         places.headers.extend(own.headers);
         places.query.extend(own.query);
     }
-    for entry in &manifest.credentials_in {
+    let listed = layers.pick(scope, |manifest| listed(&manifest.credentials_in));
+    for entry in listed.unwrap_or_default() {
         match entry.value.split_once(':') {
             Some(("header", name)) if name.parse::<HeaderName>().is_ok() => {
                 places.headers.push(name.to_ascii_lowercase())
@@ -124,8 +146,10 @@ pub(super) fn places(manifest: &Manifest, schemes: &[Scheme], scope: &mut Scope<
 }
 
 /// Returns the override headers and parameters that the API does not obey.
-pub(super) fn method_overrides(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<String> {
-    for entry in &manifest.method_override {
+pub(super) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<String> {
+    let listed = layers.pick(scope, |manifest| listed(&manifest.method_override));
+    let listed = listed.unwrap_or_default();
+    for entry in listed {
         if entry.value.parse::<HeaderName>().is_err() {
             let message = format!(
                 "`{}` is not a header or parameter",
@@ -139,16 +163,12 @@ pub(super) fn method_overrides(manifest: &Manifest, scope: &mut Scope<'_>) -> Ve
             );
         }
     }
-    manifest
-        .method_override
-        .iter()
-        .map(|entry| entry.value.clone())
-        .collect()
+    listed.iter().map(|entry| entry.value.clone()).collect()
 }
 
 /// Reads `health:`.
-pub(super) fn health(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Health> {
-    let entry = manifest.health.as_ref()?;
+pub(super) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Health> {
+    let entry = layers.pick(scope, |manifest| manifest.health.as_ref())?;
     let (method, target) = entry
         .request
         .value
@@ -191,8 +211,9 @@ pub(super) fn health(manifest: &Manifest, scope: &mut Scope<'_>) -> Option<Healt
 }
 
 /// Checks that the health request is a low-risk route: it is sent without anybody asking.
-pub(super) fn check_health(connector: &Connector, manifest: &Manifest, scope: &mut Scope<'_>) {
-    let (Some(health), Some(entry)) = (&connector.health, &manifest.health) else {
+pub(super) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope: &mut Scope<'a>) {
+    let entry = layers.pick(scope, |manifest| manifest.health.as_ref());
+    let (Some(health), Some(entry)) = (&connector.health, entry) else {
         return;
     };
     let (Ok(path), Ok(query)) = (

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::super::catalog::Site;
-use super::super::manifest::{Manifest, RouteEntry};
+use super::super::manifest::RouteEntry;
 use super::super::matches::Matches;
 use super::super::naming::{Making, parameter_of};
 use super::super::parameter::{Origin, Param, Readable};
 use super::super::part::PartKind;
 use super::Scope;
+use super::defaults::Defaults;
 use crate::model::value::ValueType;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
@@ -55,13 +56,13 @@ pub(super) fn check_captures(
 
 pub(super) fn params(
     entry: &RouteEntry,
-    manifest: &Manifest,
+    defaults: &Defaults<'_>,
     (captured, kind): (&[Arc<str>], PartKind),
     scope: &mut Scope<'_>,
 ) -> Vec<Param> {
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
     let merge = if entry.merge.is_empty() {
-        &manifest.merge
+        defaults.merge
     } else {
         &entry.merge
     };

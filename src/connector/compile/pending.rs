@@ -12,12 +12,9 @@ pub(super) fn check(manifest: &Manifest, scope: &mut Scope<'_>) {
             tell(key, id, scope);
         }
     };
-    missing("extends", manifest.extends.is_some());
-    missing("remove", !manifest.remove.is_empty());
     missing("tls", manifest.tls.is_some());
     missing("errors", manifest.errors.is_some());
     missing("native", manifest.native.is_some());
-    missing("limits", manifest.limits.is_some());
     let own = |entry: &&At<super::super::manifest::DomainEntry>| {
         entry.value.0.auth.is_some() || entry.value.0.tls.is_some()
     };
@@ -36,16 +33,8 @@ fn check_route(route: &RouteEntry, scope: &mut Scope<'_>) {
             tell(key, &route.action, scope);
         }
     };
-    missing("override", route.replaces);
     missing("each", route.each.is_some());
     missing("git", route.git);
-    missing("issues", !route.issues.is_empty());
-    missing("response_params", !route.response_params.0.is_empty());
-    let first_byte = route
-        .limits
-        .as_ref()
-        .is_some_and(|limits| limits.first_byte.is_some());
-    missing("limits.first_byte", first_byte);
     let cel = route
         .params
         .0

@@ -4,6 +4,7 @@ use super::super::manifest::{Manifest, RiskRule, RouteEntry};
 use super::super::matches::{ANY_METHOD, Matches};
 use super::super::naming::RouteRisk;
 use super::Scope;
+use super::defaults::Defaults;
 use crate::config::yaml::ShortOr;
 use crate::model::action::Risk;
 use crate::model::glob::Glob;
@@ -26,9 +27,12 @@ pub(super) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
 pub(super) fn risk(
     entry: &RouteEntry,
     matches: &Matches,
-    manifest: &Manifest,
+    defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
 ) -> Option<RouteRisk> {
+    if !entry.issues.is_empty() {
+        return Some(RouteRisk::Fixed(Risk::Critical));
+    }
     let made = entry.action.value.contains('{');
     match entry.risk.as_ref().map(|risk| &risk.value) {
         Some(ShortOr::Short(stated)) => return Some(RouteRisk::Fixed(*stated)),
@@ -36,17 +40,12 @@ pub(super) fn risk(
         None => {}
     }
     let by_method = match matches.methods.as_slice() {
-        [method] if !made => manifest
-            .defaults
-            .risk
-            .get(&**method)
-            .map(|risk| risk.value)
-            .or(match &**method {
-                "GET" | "HEAD" | "OPTIONS" => Some(Risk::Low),
-                "POST" | "PUT" | "PATCH" => Some(Risk::Medium),
-                "DELETE" => Some(Risk::High),
-                _ => None,
-            }),
+        [method] if !made => defaults.risk.get(&**method).copied().or(match &**method {
+            "GET" | "HEAD" | "OPTIONS" => Some(Risk::Low),
+            "POST" | "PUT" | "PATCH" => Some(Risk::Medium),
+            "DELETE" => Some(Risk::High),
+            _ => None,
+        }),
         _ => None,
     };
     if by_method.is_none() {

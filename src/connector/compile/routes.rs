@@ -2,28 +2,35 @@
 
 use super::super::catalog::Site;
 use super::super::condition::Condition;
-use super::super::manifest::{Cookies, Manifest, RouteEntry};
+use super::super::manifest::RouteEntry;
 use super::super::matches::Matches;
 use super::super::naming::Name;
 use super::super::parameter::{Origin, Param};
-use super::super::route::{Passes, Route, Terms};
+use super::super::route::Route;
 use super::super::summary::Summary;
+use super::defaults::Defaults;
 use super::{Scope, bodies, names, params, parts, risks};
+use crate::config::diagnostic::Source;
 use crate::config::yaml::At;
 
 /// Compiles all routes that have no errors.
-pub(super) fn compile(manifest: &Manifest, sites: &[Site], scope: &mut Scope<'_>) -> Vec<Route> {
-    risks::check_defaults(manifest, scope);
-    manifest
-        .routes
-        .iter()
-        .filter_map(|entry| route(entry, manifest, sites, scope))
-        .collect()
+pub(super) fn compile<'a>(
+    defaults: &Defaults<'a>,
+    entries: &[(&'a Source, &'a RouteEntry)],
+    sites: &[Site],
+    scope: &mut Scope<'a>,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (source, entry) in entries {
+        scope.source = source;
+        routes.extend(route(entry, defaults, sites, scope));
+    }
+    routes
 }
 
 fn route(
     entry: &RouteEntry,
-    manifest: &Manifest,
+    defaults: &Defaults<'_>,
     sites: &[Site],
     scope: &mut Scope<'_>,
 ) -> Option<Route> {
@@ -39,7 +46,7 @@ fn route(
     let captured = params::captured(&matches, sites);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
     params::check_captures(&matches, sites, entry, scope);
-    let mut params = params::params(entry, manifest, (&captured, kind), scope);
+    let mut params = params::params(entry, defaults, (&captured, kind), scope);
     if let Some(Name::Made(making)) = &name {
         params::holes(making, entry, (&mut params, kind), scope);
     }
@@ -50,7 +57,7 @@ fn route(
             .ok()
     });
     let summary = summary(entry, &params, scope);
-    let risk = risks::risk(entry, &matches, manifest, scope);
+    let risk = risks::risk(entry, &matches, defaults, scope);
     let route = Route {
         name: name?,
         kind,
@@ -66,10 +73,12 @@ fn route(
         params,
         summary_text: text(entry.summary.as_ref()),
         summary,
-        formats: bodies::formats(entry, manifest, scope),
-        terms: terms(entry, manifest),
+        formats: bodies::formats(entry, defaults, scope),
+        terms: defaults.terms(entry, scope),
         was: names::was(entry, scope),
-        place: (entry.matches.line, entry.matches.column),
+        place: entry
+            .matches
+            .place(scope.source, format!("{}.{}", scope.id, entry.action.value)),
     };
     bodies::check(&route, entry, scope);
     parts::check(&route, entry, scope);
@@ -82,32 +91,6 @@ fn summary(entry: &RouteEntry, params: &[Param], scope: &mut Scope<'_>) -> Optio
     let parsed = Summary::parse(&written.value, &known);
     let help = "names in braces are parameters of the route";
     scope.good(parsed, "summary", written, help)
-}
-
-/// Returns what a route says of the whole exchange.
-fn terms(entry: &RouteEntry, manifest: &Manifest) -> Terms {
-    let limits = entry.limits.as_ref();
-    Terms {
-        body_limit: limits.and_then(|limits| limits.body).map(|size| size.0),
-        no_credential: entry.no_credential.unwrap_or(false),
-        websocket: entry.websocket,
-        passes: passes(manifest).with(entry.range, entry.cookies),
-    }
-}
-
-/// Returns what passes by routes that do not say.
-pub(super) fn passes(manifest: &Manifest) -> Passes {
-    Passes::default().with(manifest.range, manifest.cookies)
-}
-
-impl Passes {
-    /// Replaces what is written.
-    fn with(self, range: Option<bool>, cookies: Option<Cookies>) -> Self {
-        Self {
-            range: range.unwrap_or(self.range),
-            cookies: cookies.map_or(self.cookies, |cookies| cookies == Cookies::Pass),
-        }
-    }
 }
 
 /// Returns an optional text as written.

@@ -6,19 +6,22 @@ use super::super::catalog::Site;
 use super::super::domain::{Domain, Plain};
 use super::super::manifest::Manifest;
 use super::super::pattern::Pattern;
-use super::Scope;
+use super::layers::Layers;
+use super::{Scope, listed};
 use crate::config::yaml::At;
 
 /// Pairs every domain with every base path that it has.
-pub(super) fn compile(manifest: &Manifest, scope: &mut Scope<'_>) -> Vec<Site> {
-    let plain = if manifest.http.unwrap_or(false) {
-        Plain::Allowed
-    } else {
-        Plain::Refused
+pub(super) fn compile<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<Site> {
+    let plain = match layers.pick(scope, |manifest| manifest.http) {
+        Some(true) => Plain::Allowed,
+        Some(false) | None => Plain::Refused,
     };
-    let own: Vec<(Pattern, String)> = bases(&manifest.base_paths, scope);
+    let said = |manifest: &'a Manifest| listed(&manifest.base_paths);
+    let own = layers.pick(scope, said).unwrap_or_default();
+    let own: Vec<(Pattern, String)> = bases(own, scope);
+    let domains = layers.pick(scope, |manifest| listed(&manifest.domains));
     let mut sites = Vec::new();
-    for entry in &manifest.domains {
+    for entry in domains.unwrap_or_default() {
         let help = "as in `api.example.com`, `*.example.com`, `{site}.example.com:8443`";
         let Some(domain) = scope.good(Domain::parse(&entry.value.0.host), "domain", entry, help)
         else {

@@ -90,6 +90,24 @@ pub struct ParamMap {
     pub merge: Option<Vec<String>>,
 }
 
+impl ParamMap {
+    /// Returns whether nothing but a source is said.
+    pub fn is_plain(&self) -> bool {
+        let Self {
+            from: _,
+            cel,
+            value_type,
+            required,
+            pattern,
+            fold,
+            secret,
+            merge,
+        } = self;
+        let options = cel.is_some() || value_type.is_some() || pattern.is_some() || fold.is_some();
+        !options && !required && !secret && merge.is_none()
+    }
+}
+
 /// `fold:`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

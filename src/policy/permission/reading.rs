@@ -13,7 +13,6 @@ impl Reading<'_> {
     pub(in crate::policy) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
         let at = (entry.line, entry.column);
         let written = &entry.value;
-        self.unsupported("issue", written.issue.as_ref());
         let who = self.agents(&written.agents, at);
         let preset = self.preset(written, at);
         let [allow, ask, deny] =
@@ -69,6 +68,7 @@ impl Reading<'_> {
             condition,
             credential,
             hosts,
+            passes_issued: written.issue.is_some(),
         }
     }
 

@@ -200,3 +200,62 @@ fn asks_for_the_body_only_where_it_decides() {
         assert_eq!(limit, expected, "{path}");
     }
 }
+
+/// What the routes of a request say of the exchange.
+fn terms(catalog: &Catalog, line: &str) -> tollgate::connector::Terms {
+    let target = super::target(line).unwrap();
+    let place = catalog.locate(&target.authority, &target.path).unwrap();
+    let understood =
+        place
+            .candidates(&target.method, &target.query)
+            .understand(&tollgate::connector::Reading {
+                target: &target,
+                headers: &http::HeaderMap::new(),
+                body: Some(b""),
+            });
+    understood.unwrap().terms
+}
+
+#[test]
+fn tells_what_holds_for_an_exchange() {
+    let text = include_str!("../../connectors/terms.yaml");
+    let catalog = catalog(&[text]);
+    let chat = terms(&catalog, "POST https://terms.test/chat");
+    assert_eq!(chat.first_byte, Some(std::time::Duration::from_secs(600)));
+    assert!(!chat.passes.range && !chat.passes.cookies && chat.issues.is_empty());
+    let file = terms(&catalog, "GET https://terms.test/files/a");
+    assert!(file.passes.range && file.passes.cookies && file.reads_answer());
+    assert_eq!(file.first_byte, Some(std::time::Duration::from_secs(120)));
+    let upload = terms(&catalog, "PUT https://terms.test/signed/a");
+    assert!(upload.without_credential && !file.without_credential);
+    let token = terms(&catalog, "POST https://terms.test/tokens");
+    assert_eq!(token.issues.len(), 2);
+    let mut headers = http::HeaderMap::new();
+    headers.insert("content-type", "text/csv".parse().unwrap());
+    let answer = file.answer_params(&headers, br#"{"name":"a.csv","size":7}"#);
+    let told: Vec<String> = answer
+        .iter()
+        .map(|param| format!("{}={:?}", param.name, param.value.as_text()))
+        .collect();
+    assert_eq!(told, [r#"kind=Some("text/csv")"#, r#"name=Some("a.csv")"#]);
+    // An answer that cannot be read says nothing, and refuses nothing.
+    assert_eq!(
+        file.answer_params(&http::HeaderMap::new(), b"<html>")
+            .iter()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn one_strict_route_makes_the_exchange_strict() {
+    let catalog = super::routes(
+        r#"
+  - { action: left, match: 'GET /a/{x}/b', range: true, cookies: pass, no_credential: true, limits: { first_byte: 5m } }
+  - { action: right, match: 'GET /a/c/{y}' }
+"#,
+    );
+    let both = terms(&catalog, "GET https://api.test/a/c/b");
+    assert!(!both.passes.range && !both.passes.cookies && !both.without_credential);
+    assert_eq!(both.first_byte, Some(std::time::Duration::from_secs(300)));
+}

@@ -274,3 +274,43 @@ fn refuses_a_websocket_that_cannot_be_opened() {
         "  - { action: a, match: GET /x }\n  - { action: b, match: GET /x, websocket: true }";
     assert_eq!(errors(both), "");
 }
+
+#[test]
+fn tells_problems_of_files_that_lie_over_others() {
+    let base = file("  - { action: a.get, match: GET /a }\n  - { action: b.get, match: GET /b }");
+    let over = |rest: &str| format!("connector: y\nextends: x\ndomains: [y.test]\n{rest}");
+    let told = |text: &str| told(&compile(&[&base, text]).1, Severity::Error);
+    assert_eq!(told(&over("remove: [a.get]")), "");
+    insta::assert_snapshot!(told(&over("remove: [a.gte]")), @"remove at 1.yaml:4:10: `remove`: the extended connector has no action `a.gte`");
+    insta::assert_snapshot!(told(&over("routes: [{ action: c, match: GET /c, override: true }]")), @"override at 1.yaml:4:20: `override`: the extended connector has no action `c`");
+    // What conflicts is told where each of the two stands.
+    insta::assert_snapshot!(told(&over("routes: [{ action: c, match: GET /a }]")), @"route-conflict at 0.yaml:5:29 and 1.yaml:4:30: two routes accept `GET /a`");
+    insta::assert_snapshot!(told("connector: y\nextends: z\nauth: none"), @"extends at 1.yaml:2:10: there is no connector `z` to extend");
+    insta::assert_snapshot!(told("connector: y\nextends: y\nauth: none"), @"extends at 1.yaml:2:10: there is no connector `y` to extend");
+    let circle = compile(&[
+        "connector: x\nextends: y\nauth: none",
+        "connector: y\nextends: x\nauth: none",
+    ]);
+    insta::assert_snapshot!(super::told(&circle.1, Severity::Error), @r"
+    extends at 1.yaml:2:10: `x` extends itself, or too many files do
+    extends at 0.yaml:2:10: `y` extends itself, or too many files do
+    ");
+}
+
+#[test]
+fn refuses_terms_that_cannot_hold() {
+    check(
+        "match: POST /x, issues: [access_token]",
+        "is not a place in an answer",
+    );
+    check("match: POST /x, issues: ['$.[']", "is not a JSONPath");
+    check("match: POST /x, issues: [$.a], risk: low", "is critical");
+    check(
+        "match: POST /x, response_params: { a: 'query:x' }",
+        "is not a place in an answer",
+    );
+    check(
+        "match: POST /x, response_params: { a: { from: $.a, fold: lower } }",
+        "is one place, without options",
+    );
+}

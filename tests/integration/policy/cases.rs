@@ -28,6 +28,7 @@ struct Case {
     decision: Decision,
     by: Option<Vec<String>>,
     injects: Option<bool>,
+    passes_issued: Option<bool>,
     credential: Option<String>,
     hosts: Option<Vec<String>>,
     reason: Option<String>,
@@ -73,6 +74,11 @@ fn check(path: &Path) {
         );
         assert!(
             case.injects.is_none_or(|injects| injects == ruling.injects),
+            "{shown}"
+        );
+        assert!(
+            case.passes_issued
+                .is_none_or(|passes| passes == ruling.passes_issued),
             "{shown}"
         );
         let credential = case
@@ -130,7 +136,6 @@ fn tells_every_problem_of_a_file_at_once() {
     4:5 error[no-agents] `agents` is empty: it would mean nobody (use `"*"` for all)
     4:30 error[permission] `connector` stands without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
     5:5 error[permission] the permission says nothing (say `connector` and `access`, or `allow`, `ask` or `deny`)
-    6:82 error[unsupported] `issue` is not supported by this version
     6:65 error[unknown-credential] there is no credential `jira-car` (did you mean `jira-care`?)
     6:96 error[host] `*.atlassian.net` is not a host: labels are 1 to 63 letters, digits, `-` or `_` (a host is exact, never a glob)
     7:67 error[foreign-credential] the credential `jira-care` is for `jira`, and the permission is not

@@ -28,6 +28,8 @@ struct Shape {
     risk: Risk,
     #[serde(default)]
     special: bool,
+    #[serde(default)]
+    issues: bool,
     params: BTreeMap<String, String>,
 }
 
@@ -82,6 +84,7 @@ pub(super) fn vocabulary() -> Vocabulary {
     let shape = |shape: Shape| ActionShape {
         risks: [shape.risk].into(),
         special: shape.special,
+        issues: shape.issues,
         params: shape
             .params
             .iter()
@@ -133,6 +136,7 @@ pub(super) fn decide(
     let shape = vocabulary.shape(&name);
     let action = Action {
         template: vocabulary.template(&name).cloned(),
+        issues: shape.is_some_and(|shape| shape.issues),
         risk: shape
             .and_then(|shape| shape.risks.first())
             .copied()

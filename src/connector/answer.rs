@@ -1,0 +1,114 @@
+//! Answers: where an upstream's answer holds something, as a route says it; an answer in, values for the record out.
+//!
+//! INVARIANT: nothing here refuses: an answer that cannot be read has no values.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+
+use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, PathId, Paths, Plan, Slot};
+use crate::model::action::{Parameter, Parameters};
+use crate::model::value::Value;
+
+/// Where an answer holds something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerPlace {
+    /// `$.access_token`: a `JSONPath` into a JSON body, as written.
+    Body(Arc<str>),
+    /// `header:X-Key`
+    Header(HeaderName),
+}
+
+/// What is taken out of an answer for the record.
+#[derive(Debug, Default)]
+pub(super) struct AnswerParams {
+    names: Vec<(Arc<str>, Source)>,
+    plan: Plan,
+}
+
+#[derive(Debug)]
+enum Source {
+    Body(PathId),
+    Header(HeaderName),
+}
+
+impl AnswerPlace {
+    /// Reads `$.access_token` or `header:X-Key`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix("header:") {
+            let wrong = |_| format!("`{}` is not a header name", name.escape_debug());
+            return name.parse().map(Self::Header).map_err(wrong);
+        }
+        if !text.starts_with('$') {
+            let text = text.escape_debug();
+            return Err(format!("`{text}` is not a place in an answer"));
+        }
+        Paths::default().intern(text)?;
+        Ok(Self::Body(text.into()))
+    }
+}
+
+impl AnswerParams {
+    /// Compiles names and places.
+    pub(super) fn new(places: Vec<(Arc<str>, AnswerPlace)>) -> Self {
+        let mut paths = Paths::default();
+        let mut names = Vec::new();
+        for (name, place) in places {
+            let source = match place {
+                // It has been parsed before.
+                AnswerPlace::Body(text) => paths.intern(&text).ok().map(Source::Body),
+                AnswerPlace::Header(name) => Some(Source::Header(name)),
+            };
+            names.extend(source.map(|source| (name, source)));
+        }
+        let ids = names.iter().filter_map(|(_, source)| match source {
+            Source::Body(path) => Some(*path),
+            Source::Header(_) => None,
+        });
+        let plan = Plan::new(ids.collect::<Vec<_>>(), &paths, Keys::Dropped);
+        Self { names, plan }
+    }
+
+    /// Returns whether nothing is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Returns whether the body is looked at.
+    pub(super) fn reads_body(&self) -> bool {
+        !self.plan.is_empty()
+    }
+
+    /// Takes what an answer has.
+    pub(super) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Parameters {
+        let fields = Fields::read(body, &self.plan, &mut DEFAULT_NODE_LIMIT.clone()).ok();
+        let mut params = Parameters::new();
+        for (name, source) in &self.names {
+            let value = match source {
+                Source::Body(path) => {
+                    let slot = fields.as_ref().and_then(|fields| fields.get(*path));
+                    slot.and_then(value_of)
+                }
+                Source::Header(name) => {
+                    let text = headers.get(name).and_then(|value| value.to_str().ok());
+                    text.map(Value::text)
+                }
+            };
+            let Some(value) = value else { continue };
+            params.set(Parameter {
+                name: Arc::clone(name),
+                value,
+                secret: false,
+            });
+        }
+        params
+    }
+}
+
+fn value_of(slot: &Slot) -> Option<Value> {
+    match slot.values.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(Value::list(many.to_vec())),
+    }
+}

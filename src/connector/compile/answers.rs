@@ -1,0 +1,54 @@
+//! What a route says of answers: `issues` and `response_params` as written in, places out.
+
+use std::sync::Arc;
+
+use super::super::answer::{AnswerParams, AnswerPlace};
+use super::super::manifest::RouteEntry;
+use super::super::pattern::parameter_name;
+use super::Scope;
+use crate::config::yaml::ShortOr;
+use crate::model::action::Risk;
+
+const HELP: &str = "as in `$.access_token` or `header:X-Key`";
+
+/// Returns where the answer holds a credential.
+pub(super) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
+    let mut places = Vec::new();
+    for written in &entry.issues {
+        let place = AnswerPlace::parse(&written.value);
+        places.extend(scope.good(place, "issues", written, HELP));
+    }
+    let stated = entry.risk.as_ref().filter(|_| !entry.issues.is_empty());
+    if let Some(stated) = stated
+        && !matches!(stated.value, ShortOr::Short(Risk::Critical))
+    {
+        let message = "an action whose answer holds a credential is critical";
+        scope.error("risk", message, stated, "leave `risk` out beside `issues`");
+    }
+    places
+}
+
+/// Returns what is recorded of the answer.
+pub(super) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams {
+    let mut places = Vec::new();
+    for (name, written) in &entry.response_params.0 {
+        let param = &written.value.0;
+        let source = match param.from.as_ref().map(|from| from.0.as_slice()) {
+            Some([source]) if param.is_plain() => source,
+            Some(_) | None => {
+                let message = format!("`{name}` of an answer is one place, without options");
+                scope.error("response-params", message, written, HELP);
+                continue;
+            }
+        };
+        let name = scope.good(
+            parameter_name(name),
+            "response-params",
+            written,
+            "rename it",
+        );
+        let place = scope.good(AnswerPlace::parse(source), "response-params", written, HELP);
+        places.extend(name.zip(place));
+    }
+    AnswerParams::new(places.into_iter().collect::<Vec<(Arc<str>, AnswerPlace)>>())
+}

@@ -1,0 +1,94 @@
+//! What a connector file says once for routes that do not say it themselves.
+
+use std::collections::BTreeMap;
+
+use super::super::dialect::Format;
+use super::super::manifest::{Cookies, LimitsEntry, RouteEntry};
+use super::super::terms::{Passes, RouteTerms};
+use super::layers::Layers;
+use super::{Scope, answers, bodies, listed, risks};
+use crate::config::yaml::At;
+use crate::model::action::Risk;
+
+/// For routes that do not say.
+#[derive(Debug)]
+pub(super) struct Defaults<'a> {
+    /// By method.
+    pub(super) risk: BTreeMap<&'a str, Risk>,
+    pub(super) formats: Vec<Format>,
+    pub(super) merge: &'a [At<String>],
+    terms: RouteTerms,
+}
+
+impl<'a> Defaults<'a> {
+    pub(super) fn compile(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Self {
+        let mut risk = BTreeMap::new();
+        for file in layers.upward() {
+            scope.source = &file.source;
+            risks::check_defaults(&file.manifest, scope);
+            let said = file.manifest.defaults.risk.iter();
+            risk.extend(said.map(|(method, risk)| (method.as_str(), risk.value)));
+        }
+        let body = layers.pick(scope, |manifest| manifest.body.as_ref());
+        let formats = match body {
+            Some(written) => bodies::listed(written, scope),
+            None => vec![Format::json()],
+        };
+        let merge = layers.pick(scope, |manifest| listed(&manifest.merge));
+        let limits = layers.pick(scope, |manifest| manifest.limits.as_ref());
+        let pick = |says: fn(&super::Manifest) -> Option<bool>, scope: &mut Scope<'a>| {
+            layers.pick(scope, says).unwrap_or(false)
+        };
+        let cookies = layers.pick(scope, |manifest| manifest.cookies);
+        let mut terms = RouteTerms {
+            no_credential: pick(|manifest| manifest.no_credential, scope),
+            passes: Passes {
+                range: pick(|manifest| manifest.range, scope),
+                cookies: cookies == Some(Cookies::Pass),
+            },
+            ..RouteTerms::default()
+        };
+        limit(&mut terms, limits);
+        Self {
+            risk,
+            formats,
+            merge: merge.unwrap_or_default(),
+            terms,
+        }
+    }
+
+    /// Returns what holds where no route says anything.
+    pub(super) fn unsaid(&self) -> RouteTerms {
+        self.terms.clone()
+    }
+
+    /// Returns what holds for a route.
+    pub(super) fn terms(&self, entry: &RouteEntry, scope: &mut Scope<'_>) -> RouteTerms {
+        let own = &self.terms;
+        let mut terms = RouteTerms {
+            no_credential: entry.no_credential.unwrap_or(own.no_credential),
+            websocket: entry.websocket,
+            passes: Passes {
+                range: entry.range.unwrap_or(own.passes.range),
+                cookies: entry
+                    .cookies
+                    .map_or(own.passes.cookies, |says| says == Cookies::Pass),
+            },
+            issues: answers::issues(entry, scope),
+            answer: answers::params(entry, scope).into(),
+            ..own.clone()
+        };
+        limit(&mut terms, entry.limits.as_ref());
+        terms
+    }
+}
+
+fn limit(terms: &mut RouteTerms, limits: Option<&LimitsEntry>) {
+    let Some(limits) = limits else { return };
+    if let Some(body) = limits.body {
+        terms.body_limit = Some(body.0);
+    }
+    if let Some(first_byte) = limits.first_byte {
+        terms.first_byte = Some(first_byte.0);
+    }
+}

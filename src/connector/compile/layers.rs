@@ -1,0 +1,206 @@
+//! A connector file and those that it is laid over (`extends`): what of each holds, and where it stands.
+//!
+//! INVARIANT: whatever is taken out of a layer is told with that layer's place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::manifest::{Manifest, RouteEntry};
+use super::Scope;
+use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
+use crate::model::vocabulary::did_you_mean;
+
+/// Files that one may be laid over.
+const MAX_LAYERS: usize = 4;
+
+/// One file, read.
+#[derive(Debug)]
+pub(in crate::connector) struct File {
+    pub(in crate::connector) source: Source,
+    pub(in crate::connector) manifest: Manifest,
+}
+
+/// A file with those below it, its own first.
+#[derive(Debug)]
+pub(in crate::connector) struct Layers<'a>(Vec<&'a File>);
+
+/// Files by id: those that are in force, and the built-in ones that others replace.
+#[derive(Debug, Default)]
+pub(in crate::connector) struct Files<'a> {
+    pub(in crate::connector) winners: BTreeMap<Arc<str>, &'a File>,
+    replaced: BTreeMap<Arc<str>, &'a File>,
+}
+
+impl File {
+    /// Returns where its id stands.
+    pub(in crate::connector) fn place(&self) -> Place {
+        self.manifest.connector.place(&self.source, "")
+    }
+
+    fn id(&self) -> Arc<str> {
+        self.manifest.connector.value.as_str().into()
+    }
+}
+
+impl<'a> Files<'a> {
+    /// Finds whose file is in force for each id: an operator's one replaces a built-in.
+    pub(in crate::connector) fn new(files: &'a [File], report: &mut Report) -> Self {
+        let mut all = Self::default();
+        for file in files {
+            let id = file.id();
+            let Some(known) = all.winners.get(&id).copied() else {
+                all.winners.insert(id, file);
+                continue;
+            };
+            match (known.source.built_in, file.source.built_in) {
+                (true, false) => {
+                    all.winners.insert(Arc::clone(&id), file);
+                    all.replaced.insert(id, known);
+                }
+                (false, true) => {
+                    all.replaced.insert(id, file);
+                }
+                (true, true) | (false, false) => report.push(
+                    Diagnostic::error(
+                        "connector-conflict",
+                        format!("two files are the connector `{id}`"),
+                    )
+                    .at(known.place())
+                    .at(file.place())
+                    .help("give one of them another id"),
+                ),
+            }
+        }
+        all
+    }
+
+    /// Returns the built-in file that an operator's one replaces.
+    pub(in crate::connector) fn replaced(&self, id: &str) -> Option<&'a File> {
+        self.replaced.get(id).copied()
+    }
+
+    /// Finds the files below one; a file with its own id below it is the built-in that it replaces.
+    pub(in crate::connector) fn layers(&self, file: &'a File, report: &mut Report) -> Layers<'a> {
+        let mut layers = vec![file];
+        let mut top = file;
+        while let Some(wanted) = &top.manifest.extends {
+            let own = wanted.value == top.manifest.connector.value;
+            let below = if own {
+                self.replaced(&wanted.value)
+            } else {
+                self.winners.get(wanted.value.as_str()).copied()
+            };
+            let mut tell = |message: String, help: String| {
+                let place = wanted.place(&top.source, "");
+                report.push(Diagnostic::error("extends", message).at(place).help(help));
+            };
+            let Some(below) = below else {
+                let known = self.winners.keys().map(|id| &**id);
+                let message = format!("there is no connector `{}` to extend", wanted.value);
+                tell(message, did_you_mean(&wanted.value, known));
+                break;
+            };
+            let known = layers.iter().any(|layer| std::ptr::eq(*layer, below));
+            if known || layers.len() == MAX_LAYERS {
+                let message = format!("`{}` extends itself, or too many files do", wanted.value);
+                let help = format!("at most {MAX_LAYERS} files lie over each other");
+                tell(message, help);
+                break;
+            }
+            layers.push(below);
+            top = below;
+        }
+        Layers(layers)
+    }
+}
+
+impl<'a> Layers<'a> {
+    /// Returns the file whose connector this is.
+    pub(super) fn own(&self) -> Option<&'a File> {
+        self.0.first().copied()
+    }
+
+    /// Returns what the uppermost file says that says anything; problems of it are told there.
+    pub(super) fn pick<T>(
+        &self,
+        scope: &mut Scope<'a>,
+        said: impl Fn(&'a Manifest) -> Option<T>,
+    ) -> Option<T> {
+        let found = self
+            .0
+            .iter()
+            .find_map(|file| Some((*file, said(&file.manifest)?)));
+        let (file, value) = found?;
+        scope.source = &file.source;
+        Some(value)
+    }
+
+    /// Iterates over the files, the lowest first, as keys of the upper ones win.
+    pub(super) fn upward(&self) -> impl Iterator<Item = &'a File> {
+        self.0.iter().rev().copied()
+    }
+
+    /// Returns the routes that hold, in order: those of lower files come first, but for those that upper ones remove or override.
+    pub(super) fn routes(&self, scope: &mut Scope<'a>) -> Vec<(&'a Source, &'a RouteEntry)> {
+        let mut routes: Vec<(&Source, &RouteEntry)> = Vec::new();
+        for file in self.upward() {
+            scope.source = &file.source;
+            let known = |action: &str| routes.iter().any(|(_, route)| route.action.value == action);
+            let mut gone = Vec::new();
+            for removed in &file.manifest.remove {
+                if !known(&removed.value) {
+                    tell_unknown("remove", removed, &routes, scope);
+                }
+                gone.push(removed.value.as_str());
+            }
+            for route in file.manifest.routes.iter().filter(|route| route.replaces) {
+                if !known(&route.action.value) {
+                    tell_unknown("override", &route.action, &routes, scope);
+                }
+                gone.push(&route.action.value);
+            }
+            routes.retain(|(_, route)| !gone.contains(&route.action.value.as_str()));
+            routes.extend(
+                file.manifest
+                    .routes
+                    .iter()
+                    .map(|route| (&file.source, route)),
+            );
+        }
+        routes
+    }
+
+    /// Returns the files whose tests still say what is true: those of lower ones are for other hosts as soon as these change.
+    pub(super) fn tested(&self) -> Vec<&'a File> {
+        let Some(own) = self.own() else {
+            return Vec::new();
+        };
+        let moved =
+            |file: &File| !file.manifest.domains.is_empty() || !file.manifest.base_paths.is_empty();
+        let mut tested = Vec::new();
+        for file in &self.0 {
+            if file.id() == own.id() {
+                tested.push(*file);
+            }
+            if moved(file) || file.id() != own.id() {
+                break;
+            }
+        }
+        tested
+    }
+}
+
+fn tell_unknown(
+    key: &'static str,
+    action: &crate::config::yaml::At<String>,
+    routes: &[(&Source, &RouteEntry)],
+    scope: &mut Scope<'_>,
+) {
+    let known = routes.iter().map(|(_, route)| route.action.value.as_str());
+    let message = format!(
+        "`{key}`: the extended connector has no action `{}`",
+        action.value
+    );
+    let help = did_you_mean(&action.value, known);
+    scope.error(key, message, action, &help);
+}

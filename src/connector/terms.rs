@@ -1,0 +1,105 @@
+//! Terms: what the routes that a request turns out to be say of the whole exchange.
+//!
+//! INVARIANT: of several routes the strictest word counts: what one of them does not let pass does not pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use super::answer::{AnswerParams, AnswerPlace};
+use crate::model::action::Parameters;
+
+/// What requests with the gateway's credential, and their answers, may carry although it is not looked into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passes {
+    /// `Range` and `If-Range`: a part of an answer may be cut so that a mask cannot see what it hides.
+    pub range: bool,
+    /// `Cookie` and `Set-Cookie`: a session is as good as the credential that it was opened with.
+    pub cookies: bool,
+}
+
+/// What one route says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RouteTerms {
+    /// Bytes of a body after decoding; `None` for the gateway's default.
+    pub(super) body_limit: Option<usize>,
+    /// How long the answer may be awaited; `None` for the gateway's default.
+    pub(super) first_byte: Option<Duration>,
+    /// Goes out without the gateway's credential.
+    pub(super) no_credential: bool,
+    /// Stands for opening a WebSocket.
+    pub(super) websocket: bool,
+    pub(super) passes: Passes,
+    /// Where the answer holds a credential.
+    pub(super) issues: Vec<AnswerPlace>,
+    pub(super) answer: Arc<AnswerParams>,
+}
+
+/// What holds for one exchange.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Every route that applies goes out without the gateway's credential.
+    pub without_credential: bool,
+    /// What every route that applies lets pass.
+    pub passes: Passes,
+    /// How long the answer may be awaited, the longest that a route says; `None` for the gateway's default.
+    pub first_byte: Option<Duration>,
+    /// Where the answer holds credentials.
+    pub issues: Vec<AnswerPlace>,
+    /// Where the request holds a credential that is not the gateway's: `` the form's `token` ``. It must not go out.
+    pub foreign: Option<String>,
+    answers: Vec<Arc<AnswerParams>>,
+}
+
+impl RouteTerms {
+    /// Returns whether the action is never allowed by a glob or preset.
+    pub(super) fn is_special(&self) -> bool {
+        self.websocket || !self.issues.is_empty()
+    }
+}
+
+impl Terms {
+    /// Joins what the routes that apply say; what no route is for has terms of its own, the defaults.
+    pub(super) fn join(routes: &[&RouteTerms]) -> Self {
+        let mut terms = Self::default();
+        let all = |says: fn(&RouteTerms) -> bool| {
+            !routes.is_empty() && routes.iter().all(|route| says(route))
+        };
+        terms.without_credential = all(|route| route.no_credential);
+        terms.passes = Passes {
+            range: all(|route| route.passes.range),
+            cookies: all(|route| route.passes.cookies),
+        };
+        for route in routes {
+            terms.first_byte = terms.first_byte.max(route.first_byte);
+            for place in &route.issues {
+                if !terms.issues.contains(place) {
+                    terms.issues.push(place.clone());
+                }
+            }
+            if !route.answer.is_empty() {
+                terms.answers.push(Arc::clone(&route.answer));
+            }
+        }
+        terms
+    }
+
+    /// Returns whether something of the answer's body is recorded.
+    #[must_use]
+    pub fn reads_answer(&self) -> bool {
+        self.answers.iter().any(|answer| answer.reads_body())
+    }
+
+    /// Returns what is recorded of an answer; nothing of one that cannot be read.
+    #[must_use]
+    pub fn answer_params(&self, headers: &HeaderMap, body: &[u8]) -> Parameters {
+        let mut params = Parameters::new();
+        for answer in &self.answers {
+            for param in &answer.read(headers, body) {
+                params.set(param.clone());
+            }
+        }
+        params
+    }
+}
