@@ -7,6 +7,7 @@ mod access;
 mod fault;
 mod frame;
 mod load;
+mod locate;
 mod node;
 mod reader;
 mod session;
@@ -23,6 +24,7 @@ use super::diagnostic::{Diagnostic, Place, Report, Source};
 use node::{Kind, Node, Spot, Style};
 
 pub(in crate::config) use fault::CONFIDENTIAL;
+pub use locate::locate;
 pub use shape::{Entries, OneOrMany, ShortOr};
 
 /// Problems told of one file; more would not be read.
