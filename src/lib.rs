@@ -16,6 +16,9 @@ pub mod pipeline;
 // Connectors and policies of one moment, compiled.
 pub mod snapshot;
 
+// What others know of an API, as a connector file.
+pub mod import;
+
 // Nouns: strangers to each other.
 pub mod audit;
 pub mod auth;

@@ -22,6 +22,7 @@ mod config;
 mod connector;
 mod egress;
 mod expression;
+mod import;
 mod kill_switch;
 mod pipeline;
 mod policy;

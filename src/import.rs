@@ -1,0 +1,90 @@
+//! What others know of an API (OpenAPI, Google discovery, GraphQL, a `curl` command, requests that were seen) in, a connector
+//! file out that a person goes on with.
+//!
+//! INVARIANT: every operation becomes exactly one action, and the same description always becomes the same file.
+
+mod api;
+mod discovery;
+mod document;
+mod draft;
+mod graphql;
+mod merge;
+mod names;
+mod openapi;
+mod risk;
+mod sample;
+mod secrets;
+mod sentence;
+mod write;
+
+pub use api::{Api, Operation};
+pub use merge::Merged;
+
+use crate::config::diagnostic::{Report, Source};
+use document::Document;
+
+/// In which language a description is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenAPI 3.0, 3.1 or Swagger 2.0, as JSON or YAML.
+    OpenApi,
+    /// Google discovery.
+    Discovery,
+    /// A GraphQL schema in its definition language.
+    GraphQl,
+}
+
+/// Reads a description.
+///
+/// # Errors
+/// Everything that is wrong with it, with places.
+pub fn read(format: Format, source: &Source) -> Result<Api, Report> {
+    let tree = |read: fn(&Document) -> Option<Api>| {
+        let document = Document::read(source)?;
+        let api = read(&document);
+        document.finish(api.unwrap_or_default())
+    };
+    match format {
+        Format::OpenApi => tree(openapi::read),
+        Format::Discovery => tree(discovery::read),
+        Format::GraphQl => graphql::read(source),
+    }
+}
+
+/// Iterates over every word that names can end in, and every word that is taken for one of them.
+pub fn verbs() -> impl Iterator<Item = &'static str> {
+    names::verbs::VERBS
+        .iter()
+        .flat_map(names::verbs::Verb::words)
+}
+
+/// A connector file that was written.
+#[derive(Debug, Clone)]
+pub struct Drafted {
+    /// The whole file.
+    pub text: String,
+    /// How many routes it has.
+    pub routes: usize,
+    /// How many lines wait for a person's decision.
+    pub judge: usize,
+}
+
+/// Writes the connector file of an API. `origin` is what it was made from, for the heading.
+#[must_use]
+pub fn connector(api: &Api, id: &str, origin: &str) -> Drafted {
+    let draft = draft::of(api, id, &draft::Existing::default());
+    let text = write::file(&draft, api, origin);
+    Drafted {
+        routes: draft.routes.len(),
+        judge: write::marks(&text),
+        text,
+    }
+}
+
+/// Adds to a connector file what an API has that the file has not.
+///
+/// # Errors
+/// Why nothing could be added.
+pub fn update(source: &Source, api: &Api) -> Result<Merged, Report> {
+    merge::into(source, api)
+}

@@ -1,0 +1,263 @@
+//! An API as its description tells it, whatever the format: hosts, ways to authenticate, operations with their fields.
+
+use super::names;
+
+/// What a description says, as far as a connector can hold it.
+#[derive(Debug, Clone, Default)]
+pub struct Api {
+    /// What the description calls itself in one word.
+    pub(crate) name: Option<String>,
+    /// For people; may be empty.
+    pub(crate) title: String,
+    /// Of the API.
+    pub(crate) version: Option<String>,
+    /// Where it is documented.
+    pub(crate) docs: Option<String>,
+    /// `OpenAPI 3.0.3`, `Google discovery`, `GraphQL`, `curl`.
+    pub(crate) format: String,
+    /// Where it is, the first is the main one; empty where the description does not say.
+    pub(crate) servers: Vec<Server>,
+    /// Ways to authenticate, the default first.
+    pub(crate) ways: Vec<Way>,
+    /// Places beside those of `ways` where the API takes a credential: `query:access_token`.
+    pub(crate) credentials_in: Vec<String>,
+    /// In the order of the description.
+    pub(crate) operations: Vec<Operation>,
+    /// What a person must look at that belongs to no operation.
+    pub(crate) judge: Vec<String>,
+}
+
+/// A host with a base path; `{name}` stands for a label or segment that varies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// With a port where that is not 443.
+    pub(crate) host: String,
+    /// Starts with `/` and does not end with one; empty for none.
+    pub(crate) base: String,
+}
+
+/// One way to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// `[a-z][a-z0-9_-]*`, unique.
+    pub(crate) id: String,
+    /// Everything that is put on together.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// One thing that is put on a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// `Authorization: Bearer`, with the name of the field.
+    Bearer(&'static str),
+    /// `Authorization: Basic`
+    Basic,
+    /// A header with what stands before the secret, as `Bot `.
+    Header(String, &'static str),
+    /// A query key.
+    Query(String),
+}
+
+/// One thing that can be asked of the API.
+#[derive(Debug, Clone, Default)]
+pub struct Operation {
+    /// Upper-case.
+    pub(crate) method: String,
+    /// Where it is, if elsewhere than the rest.
+    pub(crate) elsewhere: Option<Server>,
+    /// Below the base path, with `{name}` as the description spells it; `{*name}` for several segments.
+    pub(crate) path: String,
+    /// The description's own name for it.
+    pub(crate) id: Option<String>,
+    /// What it is about, from the outside in, where the description says that apart from the path.
+    pub(crate) resource: Option<Vec<String>>,
+    /// The description's groups.
+    pub(crate) tags: Vec<String>,
+    /// One line.
+    pub(crate) title: Option<String>,
+    /// Where it is documented.
+    pub(crate) docs: Option<String>,
+    /// Path, query, header and body fields.
+    pub(crate) fields: Vec<Field>,
+    /// How its body is sent.
+    pub(crate) body: Body,
+    /// What comes back.
+    pub(crate) answer: Answer,
+    /// For GraphQL: `mutation.createPullRequest`.
+    pub(crate) graphql: Option<String>,
+}
+
+/// How a body is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// There is none.
+    #[default]
+    Absent,
+    /// `application/json`
+    Json,
+    /// `application/x-www-form-urlencoded`
+    Form,
+    /// `multipart/form-data`
+    Multipart,
+    /// JSON under another media type, as `application/merge-patch+json`.
+    JsonAs(String),
+    /// Nothing that can be read.
+    Other,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// A list of things, bare or in an envelope.
+    pub(crate) list: bool,
+    /// `JSONPath`s of texts that are named like a secret.
+    pub(crate) secrets: Vec<String>,
+    /// Names of its top-level texts.
+    pub(crate) texts: Vec<String>,
+}
+
+/// One value that a request can carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field {
+    /// As it is sent.
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    pub(crate) shape: Shape,
+    pub(crate) required: bool,
+}
+
+/// Where a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Path,
+    Query,
+    Header,
+    /// A top-level key of the body, or, after the first dot-less wrapper, of the one object in it.
+    Body,
+    /// An argument of a GraphQL field.
+    Argument,
+}
+
+/// What a field can hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) kind: Kind,
+    /// Several of them.
+    pub(crate) list: bool,
+    /// `uuid`, `date-time`, …
+    pub(crate) format: Option<String>,
+    /// As the description writes it.
+    pub(crate) pattern: Option<String>,
+    /// All values that there are; empty where that is not said.
+    pub(crate) values: Vec<String>,
+    /// For a body field: the wrapper that it is in.
+    pub(crate) within: Option<String>,
+}
+
+/// The kind of a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Int,
+    Number,
+    Bool,
+    /// A map, a list of lists: nothing that a policy compares.
+    Structure,
+    /// Several kinds, or not said.
+    #[default]
+    Any,
+}
+
+impl Api {
+    /// Returns an id for its connector: what the description calls itself, else the name of its host or its title.
+    #[must_use]
+    pub fn suggested_id(&self) -> String {
+        let host = self
+            .servers
+            .iter()
+            .find(|server| !server.host.is_empty())
+            .and_then(|server| {
+                let host = server.host.split(':').next().unwrap_or_default();
+                let labels: Vec<&str> = host.split('.').collect();
+                let generic = ["amazonaws", "api", "app", "com", "googleapis", "www"];
+                // The last label is the registry's.
+                labels.into_iter().rev().skip(1).find(|label| {
+                    label.len() > 2 && !generic.contains(label) && !label.contains(['{', '*'])
+                })
+            });
+        let text = self.name.as_deref().or(host).unwrap_or(&self.title);
+        let id: String = names::words::words(text)
+            .join("-")
+            .chars()
+            .take(40)
+            .collect();
+        if id.starts_with(|c: char| c.is_ascii_lowercase()) {
+            id
+        } else {
+            "api".to_owned()
+        }
+    }
+
+    /// Returns how many operations there are.
+    #[must_use]
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Puts the API at another URL than the description says, or at one where it says none.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL.
+    pub fn at(&mut self, url: &str) -> Result<(), String> {
+        let shown = url.escape_debug();
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        let rest =
+            rest.ok_or_else(|| format!("`{shown}` is not a URL; it starts with https://"))?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let good = |c: char| c.is_ascii_alphanumeric() || "-._:{}[]".contains(c);
+        if host.is_empty() || !host.chars().all(good) || path.contains(['?', '#']) {
+            return Err(format!(
+                "`{shown}` is not where an API is, as in `https://api.example.com/v1`"
+            ));
+        }
+        let path = path.trim_end_matches('/');
+        let mut base = if path.is_empty() {
+            String::new()
+        } else {
+            format!("/{path}")
+        };
+        if self
+            .operations
+            .iter()
+            .any(|operation| operation.graphql.is_some())
+        {
+            // A schema has one path, and the URL is where it is.
+            for operation in &mut self.operations {
+                operation.path = if base.is_empty() {
+                    "/".to_owned()
+                } else {
+                    base.clone()
+                };
+            }
+            base = String::new();
+        }
+        self.servers = vec![Server {
+            host: host.to_ascii_lowercase(),
+            base,
+        }];
+        self.judge.retain(|remark| !remark.contains("`domains`"));
+        Ok(())
+    }
+}
+
+impl Shape {
+    /// Returns the shape of a plain text.
+    pub(crate) fn text() -> Self {
+        Self {
+            kind: Kind::Text,
+            ..Self::default()
+        }
+    }
+}

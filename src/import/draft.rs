@@ -1,0 +1,283 @@
+//! A connector before it is written: an API's operations as routes with names, parameters, risks and tests.
+
+mod forms;
+mod health;
+mod params;
+mod target;
+mod test;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::api::{Api, Body, Operation, Place, Server};
+use super::names::{self, Name};
+use super::risk::{self, Judge};
+use super::sentence;
+use crate::model::action::Risk;
+use crate::model::value::ValueType;
+
+pub(super) use health::Health;
+pub(super) use target::Target;
+pub(super) use test::Test;
+
+/// What a connector file is written from.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) id: String,
+    pub(super) health: Option<Health>,
+    /// Whether a parameter may hold slashes, which some clients then encode.
+    pub(super) encoded_slash: bool,
+    /// What a person must look at that belongs to no route.
+    pub(super) judge: Vec<String>,
+    /// Forms that several routes share, in order of name.
+    pub(super) shared: Vec<Shared>,
+    /// In order of resource.
+    pub(super) routes: Vec<Route>,
+}
+
+/// A form under an anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) anchor: String,
+    pub(super) form: Form,
+}
+
+/// One route.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    /// Without the connector's id.
+    pub(super) action: String,
+    /// `POST /repos/{owner}/{repo}/issues`
+    pub(super) matches: String,
+    pub(super) title: Option<String>,
+    pub(super) docs: Option<String>,
+    pub(super) params: Vec<Param>,
+    /// Where it is not the method's own.
+    pub(super) risk: Option<Risk>,
+    pub(super) issues: Vec<String>,
+    /// Where it is not JSON.
+    pub(super) body: Option<String>,
+    pub(super) graphql: Option<String>,
+    pub(super) summary: String,
+    pub(super) tests: Vec<Test>,
+    pub(super) judge: Vec<String>,
+    /// First segment of the resource: routes of one stand together.
+    pub(super) group: String,
+}
+
+/// One entry of `params:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Param {
+    pub(super) name: String,
+    /// Empty for a captured label.
+    pub(super) from: Vec<String>,
+    pub(super) value_type: Option<ValueType>,
+    pub(super) form: Form,
+    /// The anchor that holds the form.
+    pub(super) anchor: Option<String>,
+}
+
+/// How values must be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    pub(super) pattern: Option<String>,
+    pub(super) fold_lower: bool,
+    /// The pattern is a guess that lets nearly everything through.
+    pub(super) guess: bool,
+}
+
+/// What a connector has already that an API is drafted for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Existing {
+    /// For each operation, the action that it is there.
+    pub(super) actions: Vec<Option<String>>,
+    /// All actions that are there.
+    pub(super) taken: Vec<String>,
+}
+
+impl Existing {
+    fn has(&self, operation: usize) -> bool {
+        self.actions.get(operation).is_some_and(Option::is_some)
+    }
+}
+
+/// Drafts the operations of an API that are not there yet.
+pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
+    let names = names::of(api, id, existing);
+    let captured: BTreeSet<String> = api.servers.iter().flat_map(target::captured_by).collect();
+    let literals = target::literals(api);
+    let judge = Judge::of(api, &names);
+    let known = Known {
+        api,
+        literals: &literals,
+        judge: &judge,
+    };
+    let mut routes: Vec<Route> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut encoded_slash = false;
+    for (at, (operation, name)) in api.operations.iter().zip(&names).enumerate() {
+        if existing.has(at) {
+            continue;
+        }
+        let target = Target::of(operation, &captured);
+        encoded_slash |= target.rest;
+        // One method and shape twice is one action: nothing in the request tells the two apart.
+        let key = format!(
+            "{}\u{0}{}",
+            target.shape(),
+            operation.graphql.as_deref().unwrap_or_default()
+        );
+        if let Some(first) = places.get(&key).and_then(|at| routes.get_mut(*at)) {
+            let other = operation.id.as_deref().unwrap_or("another operation");
+            first.judge.push(format!(
+                "`{}` is the same request, and so the same action",
+                other.escape_debug()
+            ));
+            continue;
+        }
+        places.insert(key, routes.len());
+        routes.push(route(operation, name, &target, &known));
+    }
+    let health = health::of(api, &routes);
+    // Into a file that is there, anchors would have to fit its own.
+    let shared = if existing.actions.is_empty() {
+        forms::share(&mut routes)
+    } else {
+        forms::mark_guesses(&mut routes);
+        Vec::new()
+    };
+    routes.sort_by(|one, other| (&one.group, order(one)).cmp(&(&other.group, order(other))));
+    Draft {
+        id: id.to_owned(),
+        health,
+        encoded_slash,
+        judge: remarks(api, &judge),
+        shared,
+        routes,
+    }
+}
+
+/// Returns what a person must look at that belongs to no route.
+fn remarks(api: &Api, judge: &Judge<'_>) -> Vec<String> {
+    let guessed = "the description does not say how requests authenticate: this is a guess";
+    let ways = api.ways.is_empty().then(|| guessed.to_owned());
+    api.judge
+        .iter()
+        .cloned()
+        .chain(ways)
+        .chain(judge.remarks())
+        .collect()
+}
+
+/// What all routes of an API have at hand.
+struct Known<'a> {
+    api: &'a Api,
+    /// Every literal segment: a sample must not be one.
+    literals: &'a BTreeSet<String>,
+    judge: &'a Judge<'a>,
+}
+
+/// Outer things before inner ones, and within one reading before writing.
+fn order(route: &Route) -> (Vec<&str>, usize, &str) {
+    const FIRST: [&str; 7] = [
+        "list", "search", "get", "check", "create", "update", "replace",
+    ];
+    let (resource, verb) = route.action.rsplit_once('.').unwrap_or(("", &route.action));
+    let rank = FIRST.iter().position(|known| *known == verb);
+    (
+        resource.split('.').collect(),
+        rank.unwrap_or(FIRST.len()),
+        verb,
+    )
+}
+
+fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>) -> Route {
+    let judged = known.judge.judge(operation, name);
+    let (params, mut judge) = params::of(operation, target);
+    judge.extend(judged.judge);
+    judge.extend(target.judge.iter().cloned());
+    let stated = judged.risk != risk::by_method(&operation.method) && judged.issues.is_empty();
+    let shown = if judged.issues.is_empty() {
+        judged.risk
+    } else {
+        Risk::Critical
+    };
+    let tests = test::of(
+        operation,
+        target,
+        &params,
+        &test::Wanted { known, risk: shown },
+    );
+    if tests.is_empty()
+        && known
+            .api
+            .servers
+            .iter()
+            .any(|server| !server.host.is_empty())
+    {
+        judge.push("no test could be made up for it".to_owned());
+    }
+    Route {
+        action: name.text(),
+        matches: target.text(),
+        title: operation.title.as_deref().map(one_line),
+        docs: operation.docs.clone(),
+        params,
+        risk: stated.then_some(judged.risk),
+        issues: judged.issues,
+        body: body(operation),
+        graphql: operation.graphql.clone(),
+        summary: sentence::of(name, &target.path),
+        tests,
+        judge,
+        group: name.resource.first().cloned().unwrap_or_default(),
+    }
+}
+
+fn body(operation: &Operation) -> Option<String> {
+    let read = operation
+        .fields
+        .iter()
+        .any(|field| matches!(field.place, Place::Query | Place::Body));
+    match &operation.body {
+        Body::Absent | Body::Json => None,
+        Body::Form => Some("form".to_owned()),
+        Body::Multipart => Some("multipart".to_owned()),
+        Body::JsonAs(media) => Some(media.clone()),
+        // Only a route that reads something would read the body too.
+        Body::Other => read.then(|| "none".to_owned()),
+    }
+}
+
+/// Returns a title as one line that is not too long.
+fn one_line(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.trim_end_matches('.');
+    if line.chars().count() <= 100 {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(99).collect();
+    format!(
+        "{}…",
+        cut.rsplit_once(' ')
+            .map_or(cut.as_str(), |(front, _)| front)
+    )
+}
+
+/// Returns the hosts that routes name in front of their paths.
+pub(super) fn elsewhere(api: &Api) -> Vec<Server> {
+    let mut found: Vec<Server> = Vec::new();
+    for server in api
+        .operations
+        .iter()
+        .filter_map(|operation| operation.elsewhere.as_ref())
+    {
+        if !found.contains(server) && !api.servers.contains(server) {
+            found.push(server.clone());
+        }
+    }
+    found
+}

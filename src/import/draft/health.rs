@@ -1,0 +1,75 @@
+//! The request that shows whether a credential works: a harmless one that needs nothing and says whose it is.
+
+use super::super::api::{Api, Place};
+use super::Route;
+use crate::model::action::Risk;
+
+/// Last segments of paths that tell who asks, the best first.
+const WHO: [&str; 10] = [
+    "me",
+    "@me",
+    "myself",
+    "whoami",
+    "self",
+    "user",
+    "current_user",
+    "currentuser",
+    "account",
+    "profile",
+];
+/// Texts of an answer that name who it is, the best first.
+const NAMES: [&str; 9] = [
+    "login",
+    "username",
+    "user_name",
+    "handle",
+    "email",
+    "emailAddress",
+    "display_name",
+    "name",
+    "id",
+];
+
+/// What stands under `health:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::import) struct Health {
+    /// `GET /user`
+    pub(in crate::import) request: String,
+    /// `JSONPath` in the answer.
+    pub(in crate::import) identity: Option<String>,
+}
+
+/// Looks for one.
+pub(super) fn of(api: &Api, routes: &[Route]) -> Option<Health> {
+    let harmless = |path: &str| {
+        let request = format!("GET {path}");
+        routes.iter().any(|route| {
+            route.matches == request
+                && route.risk.is_none_or(|risk| risk == Risk::Low)
+                && route.issues.is_empty()
+        })
+    };
+    let candidates = api.operations.iter().filter(|operation| {
+        let bare = !operation.path.contains(['{', '?']) && operation.elsewhere.is_none();
+        let needs = operation
+            .fields
+            .iter()
+            .any(|field| field.required && matches!(field.place, Place::Query | Place::Header));
+        operation.method == "GET" && bare && !needs && harmless(&operation.path)
+    });
+    let rank = |path: &str| {
+        let last = path.rsplit('/').next().unwrap_or_default().to_lowercase();
+        WHO.iter().position(|who| *who == last)
+    };
+    let (_, best) = candidates
+        .filter_map(|operation| Some((rank(&operation.path)?, operation)))
+        .min_by_key(|(rank, operation)| (*rank, operation.path.len()))?;
+    let texts = &best.answer.texts;
+    let identity = NAMES
+        .iter()
+        .find(|name| texts.iter().any(|text| text == *name));
+    Some(Health {
+        request: format!("GET {}", best.path),
+        identity: identity.map(|name| format!("$.{name}")),
+    })
+}

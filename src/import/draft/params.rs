@@ -1,0 +1,231 @@
+//! What of a request becomes a parameter, where it is read and how it must be written; forms that routes share get one anchor.
+
+use super::super::api::{Body, Field, Kind, Operation, Place};
+use super::super::names::parameter;
+use super::super::secrets;
+use super::forms;
+use super::{Form, Param, Target};
+use crate::model::value::ValueType;
+
+/// Paging and the looks of an answer: nothing that a policy decides by.
+const UNIMPORTANT: [&str; 34] = [
+    "$.xgafv",
+    "$fields",
+    "$top",
+    "$skip",
+    "access_token",
+    "after",
+    "alt",
+    "before",
+    "callback",
+    "cursor",
+    "direction",
+    "expand",
+    "fields",
+    "fields_mask",
+    "format",
+    "key",
+    "limit",
+    "max_results",
+    "next_token",
+    "oauth_token",
+    "offset",
+    "order",
+    "page",
+    "page_size",
+    "page_token",
+    "per_page",
+    "pretty",
+    "pretty_print",
+    "quota_user",
+    "sort",
+    "sort_by",
+    "start",
+    "start_at",
+    "upload_type",
+];
+/// Headers of HTTP and of versions; the last are endings.
+const UNIMPORTANT_HEADERS: [&str; 12] = [
+    "accept",
+    "authorization",
+    "content",
+    "cookie",
+    "date",
+    "expect",
+    "host",
+    "if",
+    "origin",
+    "range",
+    "user-agent",
+    "x-request",
+];
+/// Returns the entries of `params:` and what a person must look at.
+pub(super) fn of(operation: &Operation, target: &Target) -> (Vec<Param>, Vec<String>) {
+    let mut params: Vec<Param> = Vec::new();
+    for (written, name) in &target.names {
+        let field = operation
+            .fields
+            .iter()
+            .find(|field| field.place == Place::Path && field.name == *written);
+        let form = field.map_or_else(|| forms::identifier(name), |field| forms::of(field, name));
+        if form.pattern.is_some() || form.fold_lower {
+            params.push(Param {
+                name: name.clone(),
+                from: Vec::new(),
+                value_type: None,
+                form,
+                anchor: None,
+            });
+        }
+    }
+    let mut judge = Vec::new();
+    for field in operation
+        .fields
+        .iter()
+        .filter(|field| matters(field, operation))
+    {
+        let Some(from) = source(field, &operation.body) else {
+            continue;
+        };
+        add(field, from, target, &mut params);
+    }
+    let secret = operation.fields.iter().filter(|field| {
+        field.place == Place::Query
+            && field.shape.kind == Kind::Text
+            && !field.shape.list
+            && secrets::is_secret(&field.name)
+    });
+    for field in secret.filter(|field| !UNIMPORTANT.contains(&parameter(&field.name).as_str())) {
+        judge.push(format!("`{}` in the query looks like a credential; if it is one, list it under `credentials_in`", field.name.escape_debug()));
+    }
+    (params, judge)
+}
+
+fn add(field: &Field, from: String, target: &Target, params: &mut Vec<Param>) {
+    // `input.title` is the title, unless something else is.
+    let short = field
+        .name
+        .rsplit('.')
+        .next()
+        .filter(|_| field.place == Place::Argument);
+    let short = short
+        .map(parameter)
+        .filter(|short| params.iter().all(|param| param.name != *short));
+    let wanted = short.unwrap_or_else(|| parameter(&field.name));
+    let captured = target.captures(&wanted);
+    let value_type = value_type(field);
+    // The same name in the query and the body is one parameter: where both are sent, they must agree.
+    let known = params
+        .iter_mut()
+        .find(|param| param.name == wanted && !captured);
+    if let Some(known) = known {
+        if known.value_type == value_type
+            && known
+                .from
+                .first()
+                .is_some_and(|first| listed(first) == listed(&from))
+        {
+            known.from.push(from);
+        }
+        return;
+    }
+    let name = if captured {
+        format!("{}_{wanted}", prefix(field.place))
+    } else {
+        wanted
+    };
+    if params.iter().any(|param| param.name == name) {
+        return;
+    }
+    params.push(Param {
+        name,
+        from: vec![from],
+        value_type,
+        form: Form::default(),
+        anchor: None,
+    });
+}
+
+fn listed(from: &str) -> bool {
+    from.ends_with("[*]")
+}
+
+fn prefix(place: Place) -> &'static str {
+    match place {
+        Place::Query => "query",
+        Place::Header => "header",
+        Place::Path | Place::Body => "body",
+        Place::Argument => "arg",
+    }
+}
+
+/// Returns whether a policy could decide by a field.
+fn matters(field: &Field, operation: &Operation) -> bool {
+    let shape = &field.shape;
+    let comparable = shape.kind != Kind::Structure && !(shape.list && shape.kind == Kind::Any);
+    let name = field.name.to_ascii_lowercase();
+    match field.place {
+        Place::Path => false,
+        Place::Query => {
+            comparable
+                && !UNIMPORTANT.contains(&parameter(&field.name).as_str())
+                && !UNIMPORTANT.contains(&name.as_str())
+        }
+        Place::Header => {
+            let boring = UNIMPORTANT_HEADERS
+                .iter()
+                .any(|known| name == *known || name.starts_with(&format!("{known}-")));
+            comparable
+                && !boring
+                && !name.ends_with("version")
+                && !name.contains("idempotency")
+                && !name.contains("trace")
+        }
+        Place::Body => comparable && operation.body != Body::Other,
+        Place::Argument => comparable,
+    }
+}
+
+/// Returns where a field is read.
+fn source(field: &Field, body: &Body) -> Option<String> {
+    let name = &field.name;
+    let list = if field.shape.list { "[*]" } else { "" };
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return None;
+    }
+    Some(match field.place {
+        Place::Path => return None,
+        Place::Query if field.shape.list => format!("query:{}[*]", name.trim_end_matches("[]")),
+        Place::Query if name.contains(['[', ']']) => return None,
+        Place::Query => format!("query:{name}"),
+        Place::Header => format!("header:{name}"),
+        Place::Argument => format!("arg:{name}{list}"),
+        Place::Body => match (body, &field.shape.within) {
+            (Body::Form | Body::Multipart, _)
+                if name.contains(['[', ']']) && !name.ends_with("[]") =>
+            {
+                return None;
+            }
+            (Body::Form | Body::Multipart, None) => {
+                format!("form:{}{list}", name.trim_end_matches("[]"))
+            }
+            (Body::Form | Body::Multipart, Some(within)) => format!("form:{within}[{name}]{list}"),
+            (_, None) => format!("{}{list}", secrets::step("$", name)),
+            (_, Some(within)) => {
+                format!("{}{list}", secrets::step(&secrets::step("$", within), name))
+            }
+        },
+    })
+}
+
+fn value_type(field: &Field) -> Option<ValueType> {
+    match field.shape.kind {
+        // What is a text anyway need not say so.
+        Kind::Text if matches!(field.place, Place::Query | Place::Header) => None,
+        Kind::Text => Some(ValueType::String),
+        Kind::Int => Some(ValueType::Int),
+        Kind::Number => Some(ValueType::Number),
+        Kind::Bool => Some(ValueType::Bool),
+        Kind::Structure | Kind::Any => None,
+    }
+}

@@ -1,0 +1,231 @@
+//! OpenAPI 3.0, 3.1 and Swagger 2.0: a document in, the API that it describes out.
+
+mod answer;
+mod content;
+mod schema;
+mod security;
+mod servers;
+
+use super::api::{Api, Field, Kind, Operation, Place, Shape};
+use super::document::{Document, Spot};
+
+/// Operations of one description; GitHub's has 1,200.
+const MAX_OPERATIONS: usize = 20_000;
+/// Everything that a path item can do. The gateway refuses TRACE, so it is no operation of a connector.
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/// Which of the two layouts a document has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// Swagger 2.0.
+    Two,
+    /// OpenAPI 3.x.
+    Three,
+}
+
+/// Reads a document; its problems are kept there.
+pub(super) fn read(document: &Document) -> Option<Api> {
+    let root = document.root();
+    let version = match (root.text("swagger"), root.text("openapi")) {
+        (Some("2.0"), _) => Version::Two,
+        (_, Some(version)) if version.starts_with("3.") => Version::Three,
+        (Some(_), _) | (_, Some(_)) => {
+            root.problem(
+                "not-a-description",
+                "this version of OpenAPI is not known",
+                "3.0, 3.1 and Swagger 2.0 are",
+            );
+            return None;
+        }
+        (None, None) => {
+            root.problem(
+                "not-a-description",
+                "this is neither OpenAPI 3 nor Swagger 2.0",
+                "the document starts with `openapi: 3.…` or `swagger: '2.0'`",
+            );
+            return None;
+        }
+    };
+    let info = root.get("info");
+    let text = |key: &str| {
+        let info = info.as_ref()?;
+        info.text(key).map(str::to_owned)
+    };
+    let mut api = Api {
+        title: text("title").unwrap_or_default(),
+        version: text("version"),
+        docs: link(&root),
+        format: match version {
+            Version::Two => "Swagger 2.0".to_owned(),
+            Version::Three => format!("OpenAPI {}", root.text("openapi").unwrap_or_default()),
+        },
+        ..Api::default()
+    };
+    servers::read(&root, version, &mut api);
+    security::read(&root, version, &mut api);
+    operations(&root, version, &mut api);
+    for operation in &mut api.operations {
+        operation
+            .elsewhere
+            .take_if(|server| api.servers.contains(server));
+    }
+    Some(api)
+}
+
+fn operations(root: &Spot<'_>, version: Version, api: &mut Api) {
+    let Some(paths) = root.get("paths").filter(|paths| paths.value.is_object()) else {
+        root.problem(
+            "not-a-description",
+            "there is nothing under `paths`",
+            "a description lists its operations there",
+        );
+        return;
+    };
+    for (path, item) in paths.entries() {
+        if path.starts_with("x-") {
+            continue;
+        }
+        if !path.starts_with('/') {
+            item.problem(
+                "path",
+                format!("the path `{}` does not start with `/`", path.escape_debug()),
+                "",
+            );
+            continue;
+        }
+        for method in METHODS {
+            let Some(operation) = item.get(method) else {
+                continue;
+            };
+            if api.operations.len() >= MAX_OPERATIONS {
+                item.problem(
+                    "too-large",
+                    format!("a description has at most {MAX_OPERATIONS} operations"),
+                    "",
+                );
+                return;
+            }
+            let read = self::operation(&Written {
+                method,
+                path,
+                item: &item,
+                operation,
+                version,
+                root,
+            });
+            api.operations.extend(read);
+        }
+    }
+}
+
+/// One operation as it is written.
+struct Written<'a, 'd> {
+    method: &'static str,
+    path: &'d str,
+    item: &'a Spot<'d>,
+    operation: Spot<'d>,
+    version: Version,
+    root: &'a Spot<'d>,
+}
+
+fn operation(written: &Written<'_, '_>) -> Option<Operation> {
+    let Written {
+        operation,
+        item,
+        path,
+        ..
+    } = written;
+    if !operation.value.is_object() {
+        operation.problem(
+            "operation",
+            "an operation is a mapping, and this is something else",
+            "",
+        );
+        return None;
+    }
+    let line = |key: &str| {
+        let text = operation
+            .text(key)?
+            .lines()
+            .map(str::trim)
+            .find(|line| !line.is_empty())?;
+        Some(text.to_owned())
+    };
+    let mut fields: Vec<Field> = Vec::new();
+    let mut several: Vec<&str> = Vec::new();
+    let lists = [operation.get("parameters"), item.get("parameters")];
+    for parameter in lists.iter().flatten().flat_map(Spot::items) {
+        let Some(field) = field(&parameter) else {
+            continue;
+        };
+        // What an operation says of a parameter stands before what its path says.
+        if !fields
+            .iter()
+            .any(|known| known.name == field.name && known.place == field.place)
+        {
+            if parameter.flag("x-multi-segment") || parameter.flag("x-multiSegment") {
+                several.extend(parameter.text("name"));
+            }
+            fields.push(field);
+        }
+    }
+    let body = content::read(written, &mut fields);
+    Some(Operation {
+        method: written.method.to_uppercase(),
+        elsewhere: servers::elsewhere(operation, item),
+        path: multi_segment(path, &several),
+        id: operation.text("operationId").map(str::to_owned),
+        resource: None,
+        tags: operation
+            .texts("tags")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        title: line("summary").or_else(|| line("description")),
+        docs: link(operation),
+        fields,
+        body,
+        answer: answer::read(operation, written.version),
+        graphql: None,
+    })
+}
+
+/// Returns a path, query or header parameter; those of the body are read elsewhere.
+fn field(parameter: &Spot<'_>) -> Option<Field> {
+    let place = match parameter.text("in")? {
+        "path" => Place::Path,
+        "query" => Place::Query,
+        "header" => Place::Header,
+        _ => return None,
+    };
+    let name = parameter.text("name")?;
+    let shape = match (parameter.get("schema"), parameter.get("content")) {
+        (Some(schema), _) => schema::shape(&schema),
+        // JSON in a query value: a text for everybody but the server.
+        (None, Some(_)) => Shape::text(),
+        (None, None) => schema::shape(parameter),
+    };
+    // `style: deepObject`: the keys are `name[x]`, which is not this name.
+    let structured = place == Place::Query && shape.kind == Kind::Structure;
+    (!structured).then(|| Field {
+        name: name.to_owned(),
+        place,
+        shape,
+        required: parameter.flag("required"),
+    })
+}
+
+/// Marks a last segment that takes slashes too.
+fn multi_segment(path: &str, several: &[&str]) -> String {
+    for name in several {
+        if let Some(front) = path.strip_suffix(&format!("/{{{name}}}")) {
+            return format!("{front}/{{*{name}}}");
+        }
+    }
+    path.to_owned()
+}
+
+fn link(spot: &Spot<'_>) -> Option<String> {
+    let url = spot.get("externalDocs")?.text("url")?;
+    url.starts_with("https://").then(|| url.to_owned())
+}

@@ -1,0 +1,248 @@
+//! How much harm an operation can do: its method, corrected by what its words say; and whether it hands out a credential.
+
+use std::collections::BTreeMap;
+
+use super::api::{Api, Operation};
+use super::names::Name;
+use super::names::verbs::Effect;
+use super::names::words::{singular, words};
+use super::secrets;
+use crate::model::action::Risk;
+
+/// Things whose making or changing moves money.
+const MONEY: [&str; 12] = [
+    "charge",
+    "checkout",
+    "disbursement",
+    "order",
+    "payment",
+    "payment_intent",
+    "payout",
+    "purchase",
+    "refund",
+    "topup",
+    "top_up",
+    "withdrawal",
+];
+/// Things whose reading is not harmless.
+const PRIVATE: [&str; 12] = [
+    "bank_account",
+    "card",
+    "charge",
+    "credential",
+    "direct_message",
+    "dm",
+    "mail",
+    "password",
+    "payment",
+    "payout",
+    "secret",
+    "transaction",
+];
+/// Things that a model makes: asking for one changes nothing.
+const INFERENCE: [&str; 9] = [
+    "chat",
+    "completion",
+    "embedding",
+    "inference",
+    "moderation",
+    "prediction",
+    "rerank",
+    "transcription",
+    "translation",
+];
+/// Words that do harm wherever they stand in an operation's id, since they are never the name of a thing.
+const HARM: [&str; 9] = [
+    "delete",
+    "destroy",
+    "erase",
+    "purge",
+    "refund",
+    "revoke",
+    "terminate",
+    "wipe",
+    "withdraw",
+];
+
+/// Answers with one name in them that make it a part of a common thing.
+const COMMON: usize = 8;
+
+/// What is said of an operation's risk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) risk: Risk,
+    /// Where the answer holds a credential; then the action is critical by itself.
+    pub(super) issues: Vec<String>,
+    /// What a person must look at.
+    pub(super) judge: Option<String>,
+}
+
+/// Returns the risk that a method has by itself.
+pub(super) fn by_method(method: &str) -> Risk {
+    match method {
+        "GET" | "HEAD" | "OPTIONS" => Risk::Low,
+        "DELETE" => Risk::High,
+        _ => Risk::Medium,
+    }
+}
+
+/// What all operations of an API are judged by.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    api: &'a Api,
+    /// Properties named like a secret that are in so many answers that they belong to a common thing.
+    common: BTreeMap<String, usize>,
+}
+
+impl<'a> Judge<'a> {
+    /// Looks over all operations.
+    pub(super) fn of(api: &'a Api, names: &[Name]) -> Self {
+        let mut common: BTreeMap<String, usize> = BTreeMap::new();
+        for (operation, name) in api.operations.iter().zip(names) {
+            for secret in operation
+                .answer
+                .secrets
+                .iter()
+                .filter(|_| !is_about_secrets(operation, name))
+            {
+                *common.entry(last(secret).to_owned()).or_default() += 1;
+            }
+        }
+        common.retain(|_, count| *count >= COMMON);
+        Self { api, common }
+    }
+
+    /// Returns what a person must look at once for many operations.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let remark = |(name, count): (&String, &usize)| {
+            format!(
+                "{count} answers have `{}`; if that is a live credential, list it under `issues` of their routes",
+                name.escape_debug()
+            )
+        };
+        self.common.iter().map(remark).collect()
+    }
+
+    /// Judges one operation.
+    pub(super) fn judge(&self, operation: &Operation, name: &Name) -> Judged {
+        let (risk, odd) = by_wording(operation, name, self.api);
+        let mut judged = Judged {
+            risk,
+            issues: Vec::new(),
+            judge: odd,
+        };
+        let secrets = &operation.answer.secrets;
+        if secrets.is_empty() || matches!(operation.method.as_str(), "DELETE" | "HEAD" | "OPTIONS")
+        {
+            return judged;
+        }
+        // The public half of a pair is no secret, however it is written.
+        if name
+            .resource
+            .iter()
+            .any(|segment| segment.starts_with("public"))
+        {
+            return judged;
+        }
+        if is_about_secrets(operation, name) {
+            judged.issues.clone_from(secrets);
+            return judged;
+        }
+        let own: Vec<&str> = secrets
+            .iter()
+            .map(String::as_str)
+            .filter(|secret| !self.common.contains_key(last(secret)))
+            .collect();
+        if !own.is_empty() {
+            judged.risk = judged.risk.max(Risk::Medium);
+            judged.judge = Some(format!(
+                "the answer has `{}`; if that is a live credential, list it under `issues`",
+                own.join("`, `").escape_debug()
+            ));
+        }
+        judged
+    }
+}
+
+fn is_about_secrets(operation: &Operation, name: &Name) -> bool {
+    let id = operation.id.as_deref().map(words).unwrap_or_default();
+    let said = name
+        .resource
+        .iter()
+        .map(String::as_str)
+        .chain(id.iter().map(String::as_str));
+    secrets::is_about_secrets(said)
+}
+
+/// Returns the last name of a `JSONPath`.
+fn last(path: &str) -> &str {
+    path.rsplit(['.', '\''])
+        .find(|part| !part.is_empty() && *part != "]")
+        .unwrap_or(path)
+}
+
+fn by_wording(operation: &Operation, name: &Name, api: &Api) -> (Risk, Option<String>) {
+    let method = operation.method.as_str();
+    let base = match &operation.graphql {
+        Some(field) if !field.starts_with("mutation.") => Risk::Low,
+        _ => by_method(method),
+    };
+    let safe = base == Risk::Low;
+    let odd = |what: &str| Some(format!("a {method} that {what}: make sure of the risk"));
+    let id = operation.id.as_deref().map(words).unwrap_or_default();
+    let harms = id.iter().any(|word| HARM.contains(&word.as_str()))
+        && !name.means.effect.looks()
+        && name.means.effect != Effect::Undoes
+        && !id.iter().any(|word| word.starts_with("un"));
+    match name.means.effect {
+        Effect::Harms | Effect::Pays if safe => (Risk::High, odd(&format!("would {}", name.verb))),
+        Effect::Harms | Effect::Pays => (Risk::High, None),
+        Effect::Undoes if safe => (Risk::Medium, odd(&format!("would {}", name.verb))),
+        Effect::Undoes => (base.min(Risk::Medium), None),
+        Effect::Gets if safe => (Risk::Low, None),
+        Effect::Gets => (base, None),
+        Effect::Reads if method == "DELETE" => (base, odd(&format!("would only {}", name.verb))),
+        Effect::Reads => (
+            if is_private(name, api) {
+                Risk::Medium
+            } else {
+                Risk::Low
+            },
+            None,
+        ),
+        Effect::Writes if harms => (Risk::High, None),
+        Effect::Writes if safe && operation.graphql.is_none() => {
+            (Risk::Medium, odd(&format!("would {}", name.verb)))
+        }
+        Effect::Writes if is_inference(name) && base <= Risk::Medium => (Risk::Low, None),
+        Effect::Writes if moves_money(name) => (base.max(Risk::High), None),
+        Effect::Writes => (base, None),
+    }
+}
+
+fn moves_money(name: &Name) -> bool {
+    MONEY.contains(&name.noun.as_str())
+}
+
+fn is_inference(name: &Name) -> bool {
+    let last = name.noun.as_str();
+    INFERENCE.contains(&last) && ["create", "run", "generate"].contains(&name.means.name)
+}
+
+/// A message is private in an API about mail; elsewhere it may be a log line.
+fn is_private(name: &Name, api: &Api) -> bool {
+    let last = name.noun.as_str();
+    let mail = words(&api.title)
+        .iter()
+        .any(|word| ["mail", "gmail", "email"].contains(&word.as_str()));
+    PRIVATE.contains(&last)
+        || (mail && ["message", "thread", "draft", "attachment"].contains(&last))
+        || holds_secret(name)
+}
+
+/// The values of secrets, not the keys of a map or the public half of a pair.
+fn holds_secret(name: &Name) -> bool {
+    let parts: Vec<String> = name.noun.split('_').map(singular).collect();
+    let has = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
+    has(&["secret", "credential", "password", "token"]) && !has(&["public"])
+}

@@ -1,0 +1,105 @@
+//! One route as the lines of a list entry.
+
+use serde_json::Value;
+
+use super::super::draft::{Param, Route, Test};
+use super::yaml::{comment, flow, line, scalar};
+use super::{JUDGE, WIDTH, head};
+
+pub(super) fn write(route: &Route, out: &mut String) {
+    let mut put = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    for judge in &route.judge {
+        put(format!("  # {JUDGE} {}", comment(judge)));
+    }
+    put(format!("  - action: {}", route.action));
+    put(format!("    match: {}", line(&route.matches)));
+    if let Some(field) = &route.graphql {
+        put(format!("    graphql: {field}"));
+    }
+    if let Some(title) = route.title.as_ref().filter(|title| !title.is_empty()) {
+        put(format!("    name: {}", line(title)));
+    }
+    if let Some(docs) = &route.docs {
+        put(format!("    docs: {}", line(docs)));
+    }
+    if let Some(body) = &route.body {
+        put(format!("    body: {}", line(body)));
+    }
+    params(&route.params, &mut put);
+    if let Some(risk) = route.risk {
+        put(format!("    risk: {risk}"));
+    }
+    if !route.issues.is_empty() {
+        let issues: Vec<String> = route.issues.iter().map(|path| scalar(path)).collect();
+        put(format!("    issues: [{}]", issues.join(", ")));
+    }
+    put(format!("    summary: {}", line(&route.summary)));
+    if !route.tests.is_empty() {
+        put("    tests:".to_owned());
+        route.tests.iter().for_each(|one| test(one, &mut put));
+    }
+}
+
+fn params(params: &[Param], put: &mut impl FnMut(String)) {
+    if params.is_empty() {
+        return;
+    }
+    let entries: Vec<String> = params
+        .iter()
+        .map(|param| format!("{}: {}", param.name, entry(param)))
+        .collect();
+    let one_line = format!("    params: {{ {} }}", entries.join(", "));
+    if one_line.chars().count() <= WIDTH {
+        put(one_line);
+        return;
+    }
+    put("    params:".to_owned());
+    entries
+        .into_iter()
+        .for_each(|entry| put(format!("      {entry}")));
+}
+
+fn entry(param: &Param) -> String {
+    if let Some(anchor) = &param.anchor {
+        return format!("*{anchor}");
+    }
+    if param.from.is_empty() {
+        return head::form(&param.form);
+    }
+    let sources: Vec<String> = param.from.iter().map(|from| scalar(from)).collect();
+    let from = match sources.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    match param.value_type {
+        None => from,
+        Some(value_type) => format!("{{ from: {from}, type: {value_type} }}"),
+    }
+}
+
+fn test(test: &Test, put: &mut impl FnMut(String)) {
+    put(format!("      - request: {}", line(&test.request)));
+    if let Some((key, content)) = &test.body {
+        put(format!("        {key}: {}", flow(content)));
+    }
+    let mut expect: Vec<String> = Vec::new();
+    if !test.params.is_empty() {
+        expect.push(format!(
+            "params: {}",
+            flow(&Value::Object(test.params.clone()))
+        ));
+    }
+    expect.push(format!("risk: {}", test.risk));
+    let one_line = format!("        expect: {{ {} }}", expect.join(", "));
+    if one_line.chars().count() <= WIDTH {
+        put(one_line);
+        return;
+    }
+    put("        expect:".to_owned());
+    expect
+        .into_iter()
+        .for_each(|part| put(format!("          {part}")));
+}

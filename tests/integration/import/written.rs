@@ -1,0 +1,149 @@
+//! Whole files, as they are written.
+
+use serde_json::json;
+use tollgate::import::{self, Format};
+
+use super::{api, openapi, source, tried, written};
+
+#[test]
+fn an_openapi_description_becomes_a_file_that_loads_and_whose_tests_hold() {
+    let text = written(Format::OpenApi, "helpdesk.yaml");
+    super::snapshot("import_helpdesk", &text);
+    assert_eq!(tried(&text), 12);
+}
+
+#[test]
+fn a_swagger_description_becomes_a_file_that_loads_and_whose_tests_hold() {
+    let text = written(Format::OpenApi, "blog.json");
+    super::snapshot("import_blog", &text);
+    assert_eq!(tried(&text), 9);
+}
+
+#[test]
+fn a_discovery_document_becomes_a_file_that_loads_and_whose_tests_hold() {
+    let text = written(Format::Discovery, "library.json");
+    super::snapshot("import_library", &text);
+    assert_eq!(tried(&text), 8);
+}
+
+#[test]
+fn a_graphql_schema_becomes_a_file_that_loads_and_whose_tests_hold() {
+    let mut api = api(Format::GraphQl, &super::fixture("shop.graphql"));
+    api.at("https://api.shop.example/graphql").unwrap();
+    let text = import::connector(&api, &api.suggested_id(), "shop.graphql").text;
+    super::snapshot("import_shop", &text);
+    assert_eq!(tried(&text), 12);
+}
+
+#[test]
+fn an_answer_with_a_credential_is_listed_under_issues() {
+    let text = openapi(
+        r"
+openapi: 3.0.3
+info: { title: T, version: '1' }
+servers: [{ url: https://t.example }]
+paths:
+  /apps/{app_id}/tokens:
+    post:
+      operationId: createAppToken
+      parameters: [{ name: app_id, in: path, required: true, schema: { type: integer } }]
+      responses: { '201': { description: ok, content: { application/json: { schema: { properties: { token: { type: string }, next_page_token: { type: string } } } } } } }
+  /apps/{app_id}/public-key:
+    get:
+      operationId: getPublicKey
+      parameters: [{ name: app_id, in: path, required: true, schema: { type: integer } }]
+      responses: { '200': { description: ok, content: { application/json: { schema: { properties: { pem: { type: string } } } } } } }
+",
+    );
+    assert!(text.contains("    issues: [$.token]\n"), "{text}");
+    assert!(text.contains("risk: critical"), "{text}");
+    assert!(!text.contains("$.pem"), "{text}");
+}
+
+#[test]
+fn hosts_that_vary_become_labels_and_never_the_registrable_part() {
+    for (url, variables, wanted) in [
+        (
+            "https://{s}.a.test/v1",
+            json!({ "s": { "default": "x" } }),
+            "domains: ['{s}.a.test']\nbase_paths: [/v1]",
+        ),
+        (
+            "https://{r}.a.test",
+            json!({ "r": { "default": "eu", "enum": ["eu", "us"] } }),
+            "domains: [eu.a.test, us.a.test]",
+        ),
+        (
+            "https://{r}-api.a.test",
+            json!({ "r": { "default": "eu", "enum": ["eu", "us"] } }),
+            "domains: [eu-api.a.test, us-api.a.test]",
+        ),
+        (
+            "https://{h}/v1",
+            json!({ "h": { "default": "api.a.test" } }),
+            "domains: [api.a.test]\nbase_paths: [/v1]",
+        ),
+        (
+            "https://{s}.{d}.test",
+            json!({ "s": { "default": "x" }, "d": { "default": "b" } }),
+            "domains: ['{s}.b.test']",
+        ),
+        (
+            "https://a.test:8443/{v}/x",
+            json!({ "v": { "default": "1" } }),
+            "domains: [a.test:8443]\nbase_paths: [/1/x]",
+        ),
+        (
+            "https://a.test/{v}",
+            json!({ "v": { "default": "1", "enum": ["1", "2"] } }),
+            "domains: [a.test]\nbase_paths: ['/{v}']",
+        ),
+    ] {
+        let description = json!({
+            "openapi": "3.0.0", "info": { "title": "T", "version": "1" },
+            "servers": [{ "url": url, "variables": variables }], "paths": { "/x": { "get": {} } },
+        });
+        let text = openapi(&description.to_string());
+        assert!(text.contains(wanted), "{url}\n{text}");
+        tried(&text);
+    }
+}
+
+#[test]
+fn a_description_without_hosts_says_so_and_takes_them_from_outside() {
+    let text = "openapi: 3.0.0\ninfo: { title: T, version: '1' }\npaths: { /x: { get: { responses: {} } } }\n";
+    let mut api = api(Format::OpenApi, &source("api.yaml", text));
+    let without = import::connector(&api, "x", "api.yaml").text;
+    assert!(without.contains("# judge: the description does not say where the API is"));
+    assert!(without.contains("domains: []"), "{without}");
+    api.at("https://x.example:8443/v2/").unwrap();
+    let with = import::connector(&api, "x", "api.yaml").text;
+    assert!(
+        with.contains("domains: [x.example:8443]\nbase_paths: [/v2]"),
+        "{with}"
+    );
+    assert_eq!(tried(&with), 1);
+    for bad in [
+        "x.example",
+        "https://",
+        "ftp://x",
+        "https://x/?a",
+        "https://a b/",
+    ] {
+        assert!(api.clone().at(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn whatever_a_description_calls_things_the_file_reads_back() {
+    let hostile = "x: y # z\\n'\\\"\\u202e{a}\\u0007[*&!]";
+    let text = openapi(&format!(
+        r#"{{ "openapi": "3.0.0", "info": {{ "title": "{hostile}", "version": "{hostile}" }}, "servers": [{{ "url": "https://t.example" }}],
+            "paths": {{ "/a b/{{x y}}/'é": {{ "post": {{ "summary": "{hostile}", "operationId": "{hostile}", "tags": ["{hostile}"],
+              "parameters": [{{ "in": "query", "name": "{hostile}", "schema": {{ "type": "string" }} }}, {{ "in": "query", "name": "a:b,c", "schema": {{ "type": "string" }} }}],
+              "requestBody": {{ "content": {{ "application/json": {{ "schema": {{ "properties": {{ "it's": {{ "type": "string" }}, "a.b": {{ "type": "integer" }}, "": {{ "type": "string" }} }} }} }} }} }},
+              "responses": {{}} }} }} }} }}"#
+    ));
+    assert_eq!(tried(&text), 1);
+    assert!(!text.contains(['\u{202e}', '\u{7}']), "{text}");
+}
