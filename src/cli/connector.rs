@@ -1,5 +1,7 @@
 //! `connector`: what the gateway understands; listed, shown route by route, checked, tested.
 
+mod import;
+
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -32,6 +34,7 @@ pub(super) async fn run(context: &Context, command: ConnectorCommand) -> Outcome
             finish(context, &inputs, &Tests::Connectors(None))
         }
         ConnectorCommand::Test { files } => check_files(context, &files, Step::Test),
+        ConnectorCommand::Import(args) => import::run(context, &args),
         ConnectorCommand::Add(args) => add_implied(context, args).await,
     }
 }

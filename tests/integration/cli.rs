@@ -8,6 +8,7 @@ mod connector;
 mod credential;
 mod env;
 mod explain;
+mod import;
 mod permission;
 mod policy;
 mod run;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::ImportConnector;
+
 /// `connector …`
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ConnectorCommand {
@@ -25,6 +27,8 @@ pub(in crate::cli) enum ConnectorCommand {
         /// Connector files
         files: Vec<PathBuf>,
     },
+    /// Write a connector file from a description of the API: OpenAPI, Google discovery, GraphQL
+    Import(ImportConnector),
     /// The seed product's spelling of `credential add`
     #[command(hide = true)]
     Add(ImpliedConnector),
