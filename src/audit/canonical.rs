@@ -210,7 +210,16 @@ fn write_number(text: &mut String, number: &serde_json::Number) {
 
 fn write_text(text: &mut String, value: &str) {
     text.push('"');
-    // Whatever needs no escape is copied at once.
+    // Nearly every text; a fold without a way out is what compilers make wide.
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if value
+        .bytes()
+        .fold(true, |so_far, byte| so_far & plain(byte))
+    {
+        text.push_str(value);
+        text.push('"');
+        return;
+    }
     for part in value.split_inclusive(is_escaped) {
         text.push_str(part.strip_suffix(is_escaped).unwrap_or(part));
         match part.chars().next_back() {
