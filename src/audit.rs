@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use tokio::runtime::Builder;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::model::event::Event;
@@ -97,7 +98,7 @@ struct Entry {
 }
 
 impl Journal {
-    /// Starts the writer on the current runtime.
+    /// Starts the writer.
     #[must_use]
     pub fn start(store: Store, durability: Durability) -> Self {
         let commit = match durability {
@@ -108,12 +109,21 @@ impl Journal {
         let (end, ended) = watch::channel(false);
         let gauges = Arc::new(Gauges::default());
         let writer = Writer::new(store.event_writer(commit), incoming, Arc::clone(&gauges));
-        // The store stays alive as long as its writer.
-        tokio::spawn(async move {
-            writer.run().await;
+        // A thread of its own: a write blocks, and whoever waits for it must not wait for other tasks first.
+        let thread = std::thread::Builder::new().name("tollgate-journal".to_owned());
+        let started = thread.spawn(move || {
+            // For its timers only.
+            let runtime = Builder::new_current_thread().enable_time().build()?;
+            runtime.block_on(writer.run());
+            // The store stays alive as long as its writer.
             drop(store);
             let _ = end.send(true);
+            std::io::Result::Ok(())
         });
+        if let Err(error) = started {
+            // Every append fails then, so nothing leaves.
+            tracing::error!(%error, "the journal does not start");
+        }
         Self {
             durability,
             jobs,

@@ -269,17 +269,23 @@ impl Store {
         self.database.remove_halt(scope).await
     }
 
-    /// Writes events in one multi-row insert, bodies as they stand: all or none. The journal is the usual way in.
+    /// Writes events, bodies as they stand: all or none. The journal is the usual way in.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn append(&self, events: &[Event]) -> Result<(), StoreError> {
         let lines: Vec<EventLine> = events.iter().map(EventLine::as_it_stands).collect();
-        let lines: Vec<&EventLine> = lines.iter().collect();
         let mut writer = self.event_writer(Commit::Handed);
-        let outcome = writer.write(&lines).await;
-        writer.close().await;
-        outcome
+        let written = tokio::task::spawn_blocking(move || {
+            let lines: Vec<&EventLine> = lines.iter().collect();
+            writer.write(&lines)
+        });
+        written.await.unwrap_or_else(|error| {
+            Err(StoreError::Unstorable {
+                what: "events",
+                reason: error.to_string(),
+            })
+        })
     }
 
     /// Returns a writer with a connection of its own, opened on the first write.

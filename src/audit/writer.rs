@@ -55,7 +55,7 @@ impl Writer {
     pub(super) async fn run(mut self) {
         while self.fill().await {
             self.note_oldest();
-            let outcome = self.write().await;
+            let outcome = self.write();
             match outcome {
                 Ok(()) => self.succeed(),
                 Err(error) => self.fail(&error),
@@ -69,7 +69,6 @@ impl Writer {
                 break;
             }
         }
-        self.store.close().await;
     }
 
     /// Waits until there is something to do; `false` when there never will be again.
@@ -121,11 +120,11 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self) -> Result<(), StoreError> {
+    fn write(&mut self) -> Result<(), StoreError> {
         if self.pending.is_empty() {
             // Only after a failure, or with a job that was no event.
             return if self.failures > 0 {
-                self.store.probe().await
+                self.store.probe()
             } else {
                 Ok(())
             };
@@ -136,7 +135,7 @@ impl Writer {
             .take(BATCH)
             .map(|entry| &entry.line)
             .collect();
-        self.store.write(&lines).await
+        self.store.write(&lines)
     }
 
     /// Answers whoever waits, once all gauges tell of it.

@@ -4,6 +4,7 @@
 
 mod agents;
 mod credentials;
+mod event_writer;
 mod events;
 mod fault;
 mod halts;
@@ -13,7 +14,7 @@ mod permissions;
 mod row;
 mod schema;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +24,7 @@ use sqlx::{ConnectOptions as _, Sqlite, Transaction};
 
 use super::{StoreError, StoreOptions};
 
-pub use events::EventWriter;
+pub use event_writer::EventWriter;
 
 /// Connections of one pool: a few readers and at most one writer at a time.
 const POOL: u32 = 4;
@@ -31,8 +32,10 @@ const POOL: u32 = 4;
 /// One SQLite file.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
+    /// As it is shown.
     path: Arc<str>,
-    options: SqliteConnectOptions,
+    file: PathBuf,
+    busy_timeout: Duration,
     pool: SqlitePool,
 }
 
@@ -77,10 +80,11 @@ impl Database {
             .max_connections(POOL)
             .acquire_timeout(options.busy_timeout.saturating_mul(2) + Duration::from_secs(1))
             .max_lifetime(None)
-            .connect_lazy_with(settings.clone());
+            .connect_lazy_with(settings);
         Ok(Self {
             path: shown.into(),
-            options: settings,
+            file: path.to_owned(),
+            busy_timeout: options.busy_timeout,
             pool,
         })
     }

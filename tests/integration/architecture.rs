@@ -81,6 +81,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("argon2", &["vault"]),
     ("granit_parser", &["config/yaml"]),
     ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("axum", &["admin"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
