@@ -80,6 +80,19 @@ pub struct Facts<'a> {
     pub credential: Option<&'a CredentialId>,
 }
 
+/// Which credential permissions choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// They leave it open.
+    #[default]
+    Open,
+    /// This one.
+    One(CredentialId),
+    /// Different ones with equal weight, so none may go.
+    Torn,
+}
+
 /// What was decided of one action, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ruling {
@@ -93,14 +106,26 @@ pub struct Ruling {
     pub suggest: Option<String>,
     /// An allowing or asking permission names the connector (or `*`): the credential may be injected.
     pub injects: bool,
-    /// Which credential that permission chose.
-    pub credential: Option<CredentialId>,
+    /// Which credential the permissions chose.
+    pub credential: Choice,
     /// No action's answer holds a credential, or the permission lets the agent have it (`issue: pass`).
     pub passes_issued: bool,
     /// `host:port` that it lists besides those that the credential is bound to; sorted.
     pub hosts: Vec<String>,
     /// Expressions that failed, for the operator.
     pub failures: Vec<String>,
+}
+
+impl Choice {
+    /// Returns what two choices come to together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Open, choice) | (choice, Self::Open) => choice,
+            (Self::One(one), Self::One(other)) if one == other => Self::One(one),
+            (Self::One(_) | Self::Torn, Self::One(_) | Self::Torn) => Self::Torn,
+        }
+    }
 }
 
 impl PolicySet {

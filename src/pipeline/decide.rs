@@ -9,7 +9,7 @@ use crate::connector::Connector;
 use crate::model::agent::Agent;
 use crate::model::credential::{CredentialId, SealedCredential};
 use crate::model::target::Authority;
-use crate::policy::{self, Decision, Facts, Ruling};
+use crate::policy::{self, Choice, Decision, Facts, Ruling};
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
@@ -76,10 +76,14 @@ pub fn decide(
     };
     let mut ruling = rule(snapshot, asking, matter, only);
     // A condition may read `credential.id`, so it is asked again about the one that the permission chose.
-    if let Some(chosen) = ruling.credential.clone()
+    if let Choice::One(chosen) = ruling.credential.clone()
         && Some(&chosen) != only
     {
         ruling = rule(snapshot, asking, matter, Some(&chosen));
+        // What was judged with one credential must not leave with another.
+        if ruling.credential != Choice::One(chosen) {
+            ruling.credential = Choice::Torn;
+        }
     }
     let result = match ruling.decision {
         Decision::Allow => choose(&ruling, connector, matter, (asking.keyring, &fitting)),
@@ -144,10 +148,10 @@ fn choose(
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {
-        (Some(id), fitting) => fitting.iter().find(|credential| credential.id == *id),
-        (None, [only]) => Some(only),
-        (None, []) => None,
-        (None, _) => {
+        (Choice::One(id), fitting) => fitting.iter().find(|credential| credential.id == *id),
+        (Choice::Open, [only]) => Some(only),
+        (Choice::Open, []) => None,
+        (Choice::Open | Choice::Torn, _) => {
             return Err(Refusal::because(
                 Code::AmbiguousCredential,
                 Code::AmbiguousCredential.sentence(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::permission::{Answer, Claim, Permission, Stand};
-use super::{Decision, Facts, PolicySet, Ruling};
+use super::{Choice, Decision, Facts, PolicySet, Ruling};
 use crate::model::template::NameTemplate;
 
 /// What concerns one action: places in the lists of permissions and policies.
@@ -204,14 +204,12 @@ impl Permitted<'_> {
                 .map(|(permission, _)| *permission)
         };
         ruling.injects = naming().next().is_some();
-        let chosen: BTreeSet<_> = naming()
-            .filter_map(|permission| permission.credential.as_ref())
-            .collect();
-        match chosen.len() {
-            0 | 1 => ruling.credential = chosen.first().map(|id| (*id).clone()),
-            _ => {
-                failures.push("permissions of equal weight choose different credentials".to_owned())
-            }
+        ruling.credential = naming()
+            .filter_map(|permission| permission.credential.clone())
+            .map(Choice::One)
+            .fold(Choice::Open, Choice::and);
+        if ruling.credential == Choice::Torn {
+            failures.push("permissions of equal weight choose different credentials".to_owned());
         }
         let mut winners = self.winners.iter();
         ruling.passes_issued |=
@@ -229,7 +227,7 @@ impl Ruling {
             reason: None,
             suggest: None,
             injects: false,
-            credential: None,
+            credential: Choice::Open,
             hosts: Vec::new(),
             passes_issued: false,
             failures: Vec::new(),
@@ -250,9 +248,10 @@ pub fn combine(rulings: Vec<Ruling>) -> Ruling {
     let strictest = || rulings.iter().filter(|ruling| ruling.decision == decision);
     let sorted = |texts: BTreeSet<&String>| texts.into_iter().cloned().collect::<Vec<_>>();
     let injects = decision != Decision::Deny && rulings.iter().all(|ruling| ruling.injects);
-    let mut credentials = rulings.iter().map(|ruling| ruling.credential.as_ref());
-    let first = credentials.next().flatten();
-    let agreed = credentials.all(|credential| credential == first);
+    let choices = rulings
+        .iter()
+        .filter(|_| injects)
+        .map(|ruling| ruling.credential.clone());
     let in_all = |host: &&String| rulings.iter().all(|ruling| ruling.hosts.contains(host));
     Ruling {
         decision,
@@ -260,7 +259,7 @@ pub fn combine(rulings: Vec<Ruling>) -> Ruling {
         reason: join(strictest().filter_map(|ruling| ruling.reason.as_deref())),
         suggest: join(strictest().filter_map(|ruling| ruling.suggest.as_deref())),
         injects,
-        credential: first.filter(|_| injects && agreed).cloned(),
+        credential: choices.fold(Choice::Open, Choice::and),
         passes_issued: rulings.iter().all(|ruling| ruling.passes_issued),
         hosts: sorted(
             rulings

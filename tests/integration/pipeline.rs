@@ -1,5 +1,6 @@
 //! The way of a request, from an agent's bytes to what an upstream receives and the journal keeps.
 
+mod credentials;
 mod injected;
 mod law;
 mod live;

@@ -8,7 +8,7 @@ use tollgate::config::diagnostic::Report;
 use tollgate::model::action::{ActionName, Parameter, Parameters};
 use tollgate::model::credential::CredentialId;
 use tollgate::model::value::Value;
-use tollgate::policy::{Decision, PolicySet, Subject};
+use tollgate::policy::{Choice, Decision, PolicySet, Subject};
 
 use super::world::{decide, folder, read, source, told, vocabulary};
 
@@ -86,7 +86,7 @@ fn check(path: &Path) {
             .as_ref()
             .map(|id| CredentialId::parse(id).unwrap());
         assert!(
-            credential.is_none() || credential == ruling.credential,
+            credential.is_none_or(|wanted| Choice::One(wanted) == ruling.credential),
             "{shown}"
         );
         assert!(
