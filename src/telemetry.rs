@@ -6,11 +6,13 @@ use std::fmt;
 use std::io::IsTerminal;
 
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::model::show::escape;
 
@@ -95,9 +97,25 @@ where
         Format::Text => builder
             .fmt_fields(debug_fn(write_field).delimited(" "))
             .finish()
+            .with(Discreet)
             .into(),
-        Format::Json => builder.json().flatten_event(true).finish().into(),
+        Format::Json => builder
+            .json()
+            .flatten_event(true)
+            .finish()
+            .with(Discreet)
+            .into(),
     })
+}
+
+/// Keeps other crates at `info`, whatever the filter says: below it, HTTP libraries write down the headers and bodies that they
+/// carry, secrets among them.
+struct Discreet;
+
+impl<S: Subscriber> Layer<S> for Discreet {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target().starts_with("tollgate") || *metadata.level() <= Level::INFO
+    }
 }
 
 /// Writes a field so that no value, shown by `%` or in the message, can begin a line, colour it or pretend to be a field.

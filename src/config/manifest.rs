@@ -220,7 +220,7 @@ pub(super) struct AuditSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LogSection {
-    /// A level, or a filter such as `info,tollgate::proxy=debug`.
+    /// A level, or a filter such as `info,tollgate::proxy=debug`; other crates are kept at `info`, since they would write secrets down.
     pub(super) level: Option<At<String>>,
     /// How lines look.
     pub(super) format: LogFormat,

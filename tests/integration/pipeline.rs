@@ -1,8 +1,10 @@
 //! The way of a request, from an agent's bytes to what an upstream receives and the journal keeps.
 
 mod credentials;
+mod egress;
 mod injected;
 mod law;
 mod live;
+mod records;
 mod rig;
 mod standing;

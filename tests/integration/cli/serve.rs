@@ -22,13 +22,13 @@ async fn a_first_start_makes_everything_once_and_says_what_to_do_next() {
         .play("tollgate agent list\ntollgate permission list\ntollgate credential list\ntollgate audit tail")
         .await;
     first.signal(Signal::TERM);
-    let first_told = first.told.clone();
-    assert_eq!(first.ended().await, Some(0));
+    let first_told = first.told();
+    assert_eq!(first.ended().await.0, Some(0));
     let token = std::fs::read_to_string(shell.path("state/agents/default.token")).unwrap();
     let second = shell.serve(&[]).await;
     second.signal(Signal::INT);
-    let second_told = second.told.clone();
-    assert_eq!(second.ended().await, Some(0));
+    let second_told = second.told();
+    assert_eq!(second.ended().await.0, Some(0));
     assert_eq!(
         std::fs::read_to_string(shell.path("state/agents/default.token")).unwrap(),
         token
@@ -63,7 +63,7 @@ async fn only_the_owner_reads_the_state() {
         assert_eq!(mode(&format!("state/{secret}")), 0o600, "{secret}");
     }
     served.signal(Signal::TERM);
-    assert_eq!(served.ended().await, Some(0));
+    assert_eq!(served.ended().await.0, Some(0));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn without_a_configuration_nothing_in_the_working_directory_is_read() {
         .play("tollgate status\ntollgate permission list\ntollgate connector show planted")
         .await;
     served.signal(Signal::TERM);
-    assert_eq!(served.ended().await, Some(0));
+    assert_eq!(served.ended().await.0, Some(0));
     assert!(
         shell
             .path("home/.local/state/tollgate/tollgate.db")
@@ -100,7 +100,7 @@ async fn two_gateways_do_not_share_a_state_directory() {
         .play("tollgate serve\ntollgate --json serve\ntollgate status")
         .await;
     first.signal(Signal::TERM);
-    assert_eq!(first.ended().await, Some(0));
+    assert_eq!(first.ended().await.0, Some(0));
     let next = shell.serve(&[]).await;
     drop(next);
     assert_shown("serve_twice", &shown);
@@ -123,8 +123,8 @@ async fn a_hang_up_reads_the_files_again_and_logs_are_json_where_asked() {
     served.signal(Signal::HUP);
     served.wait_for("reload failed").await;
     served.signal(Signal::TERM);
-    let told = served.told.clone();
-    assert_eq!(served.ended().await, Some(0));
+    let (code, told) = served.ended().await;
+    assert_eq!(code, Some(0));
     let logged: Vec<serde_json::Value> = told
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())

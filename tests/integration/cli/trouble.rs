@@ -21,7 +21,7 @@ async fn started(config: &str) -> Shell {
         .await;
     assert!(done.status.success(), "{done:?}");
     served.signal(Signal::TERM);
-    assert_eq!(served.ended().await, Some(0));
+    assert_eq!(served.ended().await.0, Some(0));
     shell
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use tollgate::audit::{Durability, Journal};
 use tollgate::config::diagnostic::Source;
-use tollgate::egress::{Egress, EgressRules, SystemLookup};
+use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
 use tollgate::kill_switch::KillSwitch;
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::changes::Changes;
@@ -70,6 +70,11 @@ impl BodyReader for Whole {
 impl Rig {
     /// Puts a gateway together in which agent `ci` may ask.
     pub(crate) async fn new(policy: &str) -> Self {
+        Self::asking(policy, Arc::new(SystemLookup::new())).await
+    }
+
+    /// As [`Rig::new`], with names looked up by somebody else.
+    pub(crate) async fn asking(policy: &str, lookup: Arc<dyn Lookup>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
         let store = Store::create(&url).await.unwrap();
@@ -81,7 +86,7 @@ impl Rig {
                 keyring: Arc::new(Keyring::default()),
                 opener: tollgate::vault::Opener::new(&master(1)),
                 journal: Journal::start(store.clone(), Durability::Strict),
-                egress: Egress::new(EgressRules::default(), Arc::new(SystemLookup::new())),
+                egress: Egress::new(EgressRules::default(), lookup),
                 changes: Changes::default(),
                 metrics: Arc::new(Metrics::new()),
                 bounds: Bounds {

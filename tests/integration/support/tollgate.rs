@@ -7,8 +7,9 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 /// Nothing in a test may take this long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,12 +116,7 @@ impl Shell {
     /// Starts `serve` as a process of its own and returns once it is ready.
     pub(crate) async fn serve(&self, args: &[&str]) -> Served {
         let args: Vec<&str> = ["serve"].into_iter().chain(args.iter().copied()).collect();
-        let mut child = self.command(&args).spawn().unwrap();
-        let mut served = Served {
-            lines: BufReader::new(child.stderr.take().unwrap()).lines(),
-            child,
-            told: String::new(),
-        };
+        let mut served = Served::of(self.command(&args).spawn().unwrap());
         served.wait_for("ready").await;
         served
     }
@@ -175,30 +171,38 @@ impl Shell {
 #[derive(Debug)]
 pub(crate) struct Served {
     child: Child,
-    lines: Lines<BufReader<ChildStderr>>,
-    /// Everything that it has printed so far.
-    pub(crate) told: String,
+    /// Everything that it has printed so far; read all the time, since a full pipe would hold it up.
+    told: watch::Receiver<String>,
 }
 
 impl Served {
-    /// Reads what it prints until a line holds this text.
-    pub(crate) async fn wait_for(&mut self, text: &str) {
-        if self.told.contains(text) {
-            return;
-        }
-        let read = async {
-            while let Some(line) = self.lines.next_line().await.unwrap() {
-                self.told.push_str(&line);
-                self.told.push('\n');
-                if line.contains(text) {
-                    return;
-                }
+    fn of(mut child: Child) -> Self {
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, told) = watch::channel(String::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                sender.send_modify(|told| {
+                    told.push_str(&line);
+                    told.push('\n');
+                });
             }
-            panic!("it ended without `{text}`:\n{}", self.told);
-        };
-        tokio::time::timeout(PATIENCE, read)
+        });
+        Self { child, told }
+    }
+
+    /// Returns everything that it has printed so far.
+    pub(crate) fn told(&self) -> String {
+        self.told.borrow().clone()
+    }
+
+    /// Waits until it has printed this text.
+    pub(crate) async fn wait_for(&mut self, text: &str) {
+        let printed = self.told.wait_for(|told| told.contains(text));
+        let printed = tokio::time::timeout(PATIENCE, printed)
             .await
-            .unwrap_or_else(|_| panic!("it does not print `{text}`"));
+            .unwrap_or_else(|_| panic!("it does not print `{text}`"))
+            .is_ok();
+        assert!(printed, "it ended without `{text}`:\n{}", self.told());
     }
 
     /// Sends a signal.
@@ -210,14 +214,13 @@ impl Served {
         rustix::process::kill_process(pid.unwrap(), signal).unwrap();
     }
 
-    /// Waits for its end and returns the exit code.
-    pub(crate) async fn ended(mut self) -> Option<i32> {
-        while let Some(line) = self.lines.next_line().await.unwrap() {
-            self.told.push_str(&line);
-            self.told.push('\n');
-        }
+    /// Waits for its end and returns the exit code, `None` where a signal ended it, and everything that it has printed.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, String) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        status.expect("it does not end").unwrap().code()
+        let code = status.expect("it does not end").unwrap().code();
+        // The reader lets go of the channel at the end of the stream.
+        while self.told.changed().await.is_ok() {}
+        (code, self.told())
     }
 }
 

@@ -1,0 +1,303 @@
+//! The journal keeps what was decided before anything leaves, what became of it, and no secret of anybody.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value as Json;
+
+use crate::support::agent::{Agent, exchange};
+use crate::support::gateway::Builder;
+use crate::support::tollgate::Shell;
+use crate::support::upstream::{Reply, Upstream};
+
+const HOST: &str = "api.test";
+
+const CONNECTOR: &str = "
+connector: api
+name: Test API
+version: 1
+domains: [api.test]
+auth: [{ id: token, fields: [token], bearer: '{token}' }]
+routes:
+  - { action: item.get, match: 'GET /items/{item}', risk: low, params: { pin: { from: query:pin, secret: true } } }
+  - { action: item.put, match: 'PUT /items/{item}', risk: low, params: { title: $.title, pin: { from: $.pin, secret: true } } }
+  - { action: item.delete, match: 'DELETE /items/{item}', risk: high }
+";
+
+/// Its credential stands in the query, where logs like to have it.
+const QUERY: &str = "
+connector: query
+name: Query API
+version: 1
+domains: [query.test]
+auth: [{ id: key, fields: [key], query: { key: '{key}' } }]
+routes: [{ action: item.get, match: 'GET /items/{item}', risk: low }]
+";
+
+const POLICY: &str = "
+permissions: [{ agents: [ci], connector: '*', access: full }]
+policies: [{ id: items-stay, actions: [api.item.delete], decision: deny }]
+";
+
+fn describe(upstream: &Upstream) -> Builder {
+    Builder::new()
+        .connector("api", CONNECTOR)
+        .policy("api", POLICY)
+        .credential("api", HOST, ("token", "the-real-secret"))
+        .upstream("api.test:443", upstream)
+}
+
+#[tokio::test]
+async fn an_allowed_exchange_has_two_records_and_a_refused_one_has_one() {
+    let upstream = Upstream::start(&[HOST]).await;
+    upstream.reply("/items/2", Reply::new(503, "busy"));
+    let gateway = describe(&upstream).start().await;
+    let mut tls = gateway.agent.tls_tunnel("api.test:443", HOST).await;
+    for line in [
+        "GET /items/1",
+        "GET /items/2",
+        "DELETE /items/3",
+        "GET /items/..%2f4",
+        "GET /nowhere",
+    ] {
+        let request = format!("{line} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+        exchange(&mut tls, &request).await;
+    }
+    let finished = gateway.finished(2).await;
+    let decided = gateway.decided(5).await;
+    let decisions: Vec<(&str, &str)> = decided
+        .iter()
+        .map(|record| (text(record, "decision"), text(record, "code")))
+        .collect();
+    assert_eq!(
+        decisions,
+        [
+            ("allow", ""),
+            ("allow", ""),
+            ("deny", "denied"),
+            ("deny", "not_canonical"),
+            ("deny", "denied"),
+        ]
+    );
+    let of = |records: &[Json]| -> BTreeSet<String> {
+        records
+            .iter()
+            .map(|record| text(record, "request_id").to_owned())
+            .collect()
+    };
+    assert_eq!(of(&finished), of(&decided[..2]));
+    assert_eq!((finished.len(), of(&decided).len()), (2, 5));
+    assert_eq!(finished[1]["status"], 503);
+    for record in &decided {
+        assert_eq!(text(record, "agent"), "ci");
+        assert_eq!(text(record, "host"), "api.test:443");
+        assert_eq!(record["v"], 1);
+    }
+}
+
+fn text<'a>(record: &'a Json, key: &str) -> &'a str {
+    record[key].as_str().unwrap_or_default()
+}
+
+/// Configuration of a gateway in a process of its own, in front of an upstream of this process.
+fn apart(upstream: &Upstream) -> Shell {
+    let address = upstream.address;
+    Shell::new()
+        .file("connectors.d/api.yaml", CONNECTOR)
+        .file("connectors.d/query.yaml", QUERY)
+        .file("policies.d/api.yaml", POLICY)
+        .file("ca.pem", &upstream.ca_pem)
+        .file("token", "tga_integration_0123456789abcdef0123\n")
+        .file("credential", "the-declared-secret\n")
+        .file(
+            "tollgate.yaml",
+            format!(
+                "proxy: {{ listen: [\"127.0.0.1:0\"] }}
+admin: {{ listen: [] }}
+metrics: {{ listen: [\"127.0.0.1:0\"] }}
+data_dir: state
+connectors: [connectors.d]
+policies: [policies.d]
+agents: [{{ name: ci, token: {{ file: token }} }}]
+credentials: [{{ id: api, connector: api, host: api.test, fields: {{ token: {{ file: credential }} }} }}, {{ id: query, connector: query, host: query.test, fields: {{ key: {{ file: credential }} }} }}]
+egress: {{ ca_files: [ca.pem], resolve: {{ \"api.test:443\": \"{address}\", \"query.test:443\": \"{address}\" }} }}
+log: {{ level: trace }}
+"
+            ),
+        )
+}
+
+/// Returns the agent of a gateway that runs apart.
+async fn agent(shell: &Shell) -> Agent {
+    let status = shell.json("--json status").await;
+    let proxy = status["proxy"][0].as_str().unwrap();
+    Agent {
+        proxy: proxy.strip_prefix("http://").unwrap().parse().unwrap(),
+        name: "ci".into(),
+        token: "tga_integration_0123456789abcdef0123".into(),
+        ca_pem: std::fs::read_to_string(shell.path("state/ca.pem")).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn no_secret_of_anybody_lies_in_anything_that_the_gateway_writes() {
+    let upstream = Upstream::start(&[HOST, "query.test"]).await;
+    upstream.reply("/items/9", Reply::cut());
+    upstream.reply(
+        "/items/2",
+        Reply::new(200, "{}").header("set-cookie", "session=upstreams-cookie"),
+    );
+    let shell = apart(&upstream);
+    let served = shell.serve(&[]).await;
+    let args = ["credential", "add", "github"];
+    shell.run(&args, "the-stored-secret-of-github\n").await;
+    let agent = agent(&shell).await;
+    let mut tls = agent.tls_tunnel("api.test:443", HOST).await;
+    let slipped =
+        "Authorization: Bearer agents-slipped\r\nCookie: agents-cookie=1\r\nX-Note: agents-header";
+    for (line, body) in [
+        ("GET /items/1?pin=agents-pin-1&token=agents-query", ""),
+        (
+            "PUT /items/2",
+            r#"{"title":"shown","pin":"agents-pin-2","rest":"agents-body"}"#,
+        ),
+        ("PUT /items/3", "{\"pin\":\"agents-pin-3\""),
+        ("PUT /items/4", r#"{"title":"a","title":"agents-twice"}"#),
+        ("GET /items/5/%00?x=agents-query", ""),
+        ("DELETE /items/6?x=agents-query", "agents-body"),
+        ("GET /items/7?_method=agents-query", ""),
+        ("GET /items/9", ""),
+    ] {
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: {HOST}\r\n{slipped}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let answer = exchange(&mut tls, &request).await;
+        let shown = format!("{}{}", answer.head, answer.text());
+        for secret in ["the-declared-secret", "upstreams-cookie"] {
+            assert!(
+                !shown.contains(secret),
+                "the agent was shown `{secret}`: {shown}"
+            );
+        }
+        if answer.header("connection") == Some("close") {
+            tls = agent.tls_tunnel("api.test:443", HOST).await;
+        }
+    }
+    // A failing upstream is told of without the query, which holds the credential.
+    let mut tls = agent.tls_tunnel("query.test:443", "query.test").await;
+    upstream.reply("/items/10", Reply::cut());
+    let request = "GET /items/10?a=agents-query HTTP/1.1\r\nHost: query.test\r\n\r\n";
+    assert_eq!(exchange(&mut tls, request).await.status, 502);
+    // Bad tokens are not written down either.
+    let impostor = Agent {
+        token: "agents-wrong-token".into(),
+        ..agent.clone()
+    };
+    assert!(
+        impostor
+            .http1()
+            .get("https://api.test/items/8")
+            .send()
+            .await
+            .is_err()
+    );
+    let shown = shell
+        .play("tollgate audit tail -n 100\ntollgate --json audit query\ntollgate credential list\ntollgate --json status")
+        .await;
+    served.signal(Signal::TERM);
+    let (_, told) = served.ended().await;
+    assert!(upstream.received().len() >= 2, "nothing was allowed");
+
+    let mut written = vec![
+        ("standard error".to_owned(), told.into_bytes()),
+        ("commands".to_owned(), shown.into_bytes()),
+    ];
+    let mut folders = vec![shell.path("state")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                written.push((path.display().to_string(), bytes));
+            }
+        }
+    }
+    assert!(written.len() > 6, "{}", written.len());
+    let secrets = [
+        "the-declared-secret",
+        "the-stored-secret-of-github",
+        "upstreams-cookie",
+        "agents-",
+        agent.token.as_str(),
+    ];
+    for (place, bytes) in &written {
+        for secret in secrets {
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "`{secret}` lies in {place}");
+        }
+    }
+    // What is no secret is there.
+    let journal = &written[1].1;
+    assert!(String::from_utf8_lossy(journal).contains("title=shown"));
+}
+
+#[tokio::test]
+async fn whatever_an_upstream_saw_was_recorded_before_although_the_gateway_was_killed() {
+    let upstream = Arc::new(Upstream::start(&[HOST]).await);
+    let shell = apart(&upstream);
+    for round in 0..3 {
+        let served = shell.serve(&[]).await;
+        let agent = agent(&shell).await;
+        let before = upstream.received().len();
+        let senders: Vec<_> = (0..8)
+            .map(|sender| {
+                let agent = agent.clone();
+                tokio::spawn(async move {
+                    let client = agent.http1();
+                    for number in 0.. {
+                        let url = format!("https://api.test/items/{round}-{sender}-{number}");
+                        // Ends when the gateway does.
+                        if client.get(url).send().await.is_err() {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        upstream.wait_for(before + 150).await;
+        served.signal(Signal::KILL);
+        for sender in senders {
+            tokio::time::timeout(Duration::from_secs(20), sender)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+        served.ended().await;
+    }
+    // The last requests may still be on their way into the upstream's list.
+    let served = shell.serve(&[]).await;
+    let listed = shell
+        .json("--json audit query --limit 100000 --decision allow")
+        .await;
+    let recorded: BTreeSet<&str> = listed["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["path"].as_str().unwrap())
+        .collect();
+    let received = upstream.received();
+    let missing: Vec<&str> = received
+        .iter()
+        .map(|request| request.path.as_str())
+        .filter(|path| !recorded.contains(path))
+        .collect();
+    assert!(received.len() >= 450, "{}", received.len());
+    assert!(missing.is_empty(), "seen and not recorded: {missing:?}");
+    drop(served);
+}
