@@ -15,8 +15,10 @@ mod risk;
 mod sample;
 mod secrets;
 mod sentence;
+mod table;
 mod write;
 
+pub(crate) use api::Sign;
 pub use api::{Api, Operation};
 pub use merge::Merged;
 
@@ -32,6 +34,32 @@ pub enum Format {
     Discovery,
     /// A GraphQL schema in its definition language.
     GraphQl,
+    /// Lines of operations with tabs between: `method`, `path`, and what else is known of them.
+    Table,
+}
+
+impl Format {
+    /// Guesses the format of a text.
+    #[must_use]
+    pub fn of(source: &Source) -> Self {
+        let text: &str = &source.text;
+        let front = text.get(..4096).unwrap_or(text);
+        let tree = text.trim_start().starts_with('{')
+            || text
+                .lines()
+                .any(|line| line.starts_with("openapi:") || line.starts_with("swagger:"));
+        if table::is_one(text) {
+            Self::Table
+        } else if front.contains("discovery#restDescription")
+            || (tree && text.contains("\"discovery#restDescription\""))
+        {
+            Self::Discovery
+        } else if tree {
+            Self::OpenApi
+        } else {
+            Self::GraphQl
+        }
+    }
 }
 
 /// Reads a description.
@@ -48,6 +76,7 @@ pub fn read(format: Format, source: &Source) -> Result<Api, Report> {
         Format::OpenApi => tree(openapi::read),
         Format::Discovery => tree(discovery::read),
         Format::GraphQl => graphql::read(source),
+        Format::Table => table::read(source),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What command line and admin API ask of the pipeline without sending anything: explain a request, run the files' own tests.
+//! What command line and admin API ask of the pipeline without sending anything: explain a request, run the files' own tests, measure coverage.
 
 pub mod case;
+pub mod coverage;
 pub mod explain;

@@ -1,5 +1,6 @@
 //! `connector`: what the gateway understands; listed, shown route by route, checked, tested.
 
+mod coverage;
 mod import;
 
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub(super) async fn run(context: &Context, command: ConnectorCommand) -> Outcome
             finish(context, &inputs, &Tests::Connectors(None))
         }
         ConnectorCommand::Test { files } => check_files(context, &files, Step::Test),
+        ConnectorCommand::Coverage(args) => coverage::run(context, &args),
         ConnectorCommand::Import(args) => import::run(context, &args),
         ConnectorCommand::Add(args) => add_implied(context, args).await,
     }

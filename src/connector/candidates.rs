@@ -6,7 +6,8 @@ use super::body::DEFAULT_NODE_LIMIT;
 use super::catalog::Place;
 use super::dialect::{self, Dialect};
 use super::matches::{WEBSOCKET, method_keys};
-use super::route::Group;
+use super::part::PartKind;
+use super::route::{Group, RouteView};
 use super::understand::Sheet;
 use super::{BodyNeed, DEFAULT_PART_LIMIT, Reading, Understood, Unreadable};
 use crate::model::target::Query;
@@ -78,6 +79,37 @@ impl Candidates {
         let mut sheet = Sheet::new(self.part_limit, self.node_limit);
         self.understand_into(reading, &mut sheet)?;
         Ok(sheet.finish(&self.place.connector))
+    }
+
+    /// Returns the routes that the target can mean, for one part where requests have several: `mutation.createIssue`, `tools/call`.
+    /// Which of them are meant may depend on the body. None where a captured label is not written as a route says, since that
+    /// refuses the request; one with `made_up` in it stands for any that is.
+    #[must_use]
+    pub fn routes(&self, part: Option<&str>, made_up: &str) -> Vec<RouteView<'_>> {
+        let mut views = Vec::new();
+        for group in self.groups() {
+            let captures = self.captures(group);
+            let routes = match part {
+                Some(part) if group.table.kind != PartKind::Whole => {
+                    group.table.find(part).concat()
+                }
+                Some(_) | None => group.table.routes(),
+            };
+            for route in routes
+                .iter()
+                .filter_map(|number| self.place.connector.route(*number))
+            {
+                let refused = captures.iter().any(|(name, value)| {
+                    let param = route.params.iter().find(|param| param.reads_label(name));
+                    !value.contains(made_up) && param.is_some_and(|param| !param.accepts(value))
+                });
+                if refused {
+                    return Vec::new();
+                }
+                views.push(route.view());
+            }
+        }
+        views
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> + Clone {

@@ -216,6 +216,18 @@ impl Param {
         Ok(folded.map_or(value, |folded| Value::text(&folded)))
     }
 
+    /// Returns whether it is read from a captured label.
+    pub(super) fn reads_label(&self, name: &str) -> bool {
+        self.origins
+            .iter()
+            .any(|origin| matches!(origin, Origin::Captured(label) if **label == *name))
+    }
+
+    /// Returns whether a text is one of its values.
+    pub(super) fn accepts(&self, text: &str) -> bool {
+        self.typed_text(text).is_ok()
+    }
+
     fn finish(&self, found: Found) -> Result<Value, Unreadable> {
         if self.list {
             let whole = found.count == found.values.len();

@@ -246,7 +246,7 @@ impl Candidates {
     }
 
     /// Returns every captured label, decoded: host, base path, path.
-    fn captures(&self, group: &Group) -> Vec<(Arc<str>, Cow<'_, str>)> {
+    pub(super) fn captures(&self, group: &Group) -> Vec<(Arc<str>, Cow<'_, str>)> {
         let place = self
             .place
             .captures

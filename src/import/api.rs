@@ -85,6 +85,19 @@ pub struct Operation {
     pub(crate) answer: Answer,
     /// For GraphQL: `mutation.createPullRequest`.
     pub(crate) graphql: Option<String>,
+    /// What tells it from others on its path.
+    pub(crate) sign: Option<Sign>,
+}
+
+/// What in a request tells one operation from others that have its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// A JSON-RPC method.
+    Rpc(String),
+    /// An urlencoded form.
+    Form(String),
+    /// A header and its value.
+    Header(String, String),
 }
 
 /// How a body is sent.
@@ -202,6 +215,12 @@ impl Api {
     #[must_use]
     pub fn operations(&self) -> usize {
         self.operations.len()
+    }
+
+    /// Returns the operations in the order of the description.
+    #[must_use]
+    pub fn list(&self) -> &[Operation] {
+        &self.operations
     }
 
     /// Puts the API at another URL than the description says, or at one where it says none.

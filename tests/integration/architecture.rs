@@ -24,6 +24,7 @@ const LADDER: &[(&str, &[&str])] = &[
         &[
             "config",
             "connector",
+            "import",
             "model",
             "pipeline",
             "policy",

@@ -5,6 +5,7 @@ mod audit;
 mod ca;
 mod check;
 mod connector;
+mod coverage;
 mod credential;
 mod env;
 mod explain;

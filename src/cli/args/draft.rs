@@ -19,6 +19,19 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) graphql: Option<PathBuf>,
 }
 
+/// `connector coverage`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CoverConnector {
+    /// The connector's id
+    pub(in crate::cli) id: String,
+    /// OpenAPI, Google discovery, GraphQL, or a table with tabs (`method`, `path`, …); `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) operations: PathBuf,
+    /// Fail where less than this share is named, in percent
+    #[arg(long, value_name = "PERCENT")]
+    pub(in crate::cli) min: Option<f64>,
+}
+
 /// `connector import`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImportConnector {

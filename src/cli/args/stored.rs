@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ImportConnector;
+use super::{CoverConnector, ImportConnector};
 
 /// `connector …`
 #[derive(Debug, Subcommand)]
@@ -29,6 +29,8 @@ pub(in crate::cli) enum ConnectorCommand {
     },
     /// Write a connector file from a description of the API: OpenAPI, Google discovery, GraphQL
     Import(ImportConnector),
+    /// Compare a connector with what its API can be asked
+    Coverage(CoverConnector),
     /// The seed product's spelling of `credential add`
     #[command(hide = true)]
     Add(ImpliedConnector),

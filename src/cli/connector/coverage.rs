@@ -1,0 +1,90 @@
+//! `connector coverage`: a description's operations and a connector in, which of them it names out.
+
+use std::collections::BTreeMap;
+
+use super::super::Context;
+use super::super::args::CoverConnector;
+use super::super::credential::find_connector;
+use super::super::failure::{Exit, Failure, Outcome};
+use super::super::workspace::Workspace;
+use super::import::source;
+use crate::import::{self, Format};
+use crate::model::show::escape;
+use crate::study::coverage::{Coverage, Covered, Status, coverage};
+
+/// Shared actions that are shown; the rest is counted.
+const SHOWN: usize = 20;
+
+pub(super) fn run(context: &Context, args: &CoverConnector) -> Outcome {
+    if args.min.is_some_and(|min| !(0.0..=100.0).contains(&min)) {
+        return Err(Failure::usage(
+            "`--min` is a share in percent, from 0 to 100",
+        ));
+    }
+    let source = source(context, &args.operations)?;
+    let api = import::read(Format::of(&source), &source).map_err(|report| {
+        Failure::failed("description", "the operations cannot be read").because(report)
+    })?;
+    let snapshot = Workspace::load(context)?.snapshot(None)?;
+    let connector = find_connector(snapshot.catalog(), &args.id)?;
+    let found = coverage(&snapshot, connector, &api);
+    if context.output.is_json() {
+        context.output.document(&found)?;
+    } else {
+        print(context, &found)?;
+    }
+    let short = args.min.is_some_and(|min| found.percent < min);
+    Ok(if short { Exit::Problems } else { Exit::Done })
+}
+
+fn print(context: &Context, found: &Coverage) -> Result<(), Failure> {
+    let of = |status| {
+        found
+            .operations
+            .iter()
+            .filter(move |operation| operation.status == status)
+    };
+    for operation in of(Status::Unknown) {
+        context
+            .output
+            .line(&format!("unknown  {}", shown(operation)))?;
+    }
+    let mut groups: BTreeMap<&str, Vec<&Covered>> = BTreeMap::new();
+    for operation in of(Status::Shared) {
+        groups
+            .entry(operation.actions.first().map_or("", String::as_str))
+            .or_default()
+            .push(operation);
+    }
+    for (action, operations) in groups.iter().take(SHOWN) {
+        context.output.line(&format!("shared   {action}"))?;
+        for operation in operations {
+            context
+                .output
+                .line(&format!("           {}", shown(operation)))?;
+        }
+    }
+    if let Some(rest) = groups.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        context
+            .output
+            .line(&format!("shared   {rest} more actions; `--json` has all"))?;
+    }
+    context.output.line(&format!(
+        "{}: {} % of {} operations ({} named, {} shared by {} actions, {} unknown)",
+        found.connector,
+        found.percent,
+        found.operations.len(),
+        found.named,
+        found.shared,
+        groups.len(),
+        found.unknown
+    ))
+}
+
+fn shown(operation: &Covered) -> String {
+    let id = operation
+        .id
+        .as_deref()
+        .map_or_else(String::new, |id| format!("  {id}"));
+    escape(&format!("{} {}{id}", operation.method, operation.path)).into_owned()
+}
