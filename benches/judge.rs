@@ -20,7 +20,7 @@ use tollgate::model::target::Authority;
 use tollgate::pipeline::Head;
 use tollgate::pipeline::classify::classify;
 use tollgate::pipeline::collect::{self, Bounds};
-use tollgate::pipeline::decide::{Asking, Injection, decide};
+use tollgate::pipeline::decide::{Asking, Decided, Injection, decide};
 use tollgate::pipeline::matter::Matter;
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use tollgate::vault::Keyring;
@@ -175,8 +175,11 @@ fn judge(criterion: &mut Criterion) {
                         now: UNIX_EPOCH,
                     };
                     let (matter, rest, connector) = Matter::part(classified, collected);
-                    let (ruling, injection) = decide(&snapshot, &connector, asking, &matter);
-                    assert!(matches!(injection, Ok(Injection::Credential(_))));
+                    let (ruling, decided) = decide(&snapshot, &connector, asking, &matter);
+                    assert!(matches!(
+                        decided,
+                        Decided::Allowed(Injection::Credential(_))
+                    ));
                     (ruling, matter, rest)
                 },
                 BatchSize::SmallInput,

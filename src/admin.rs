@@ -4,6 +4,7 @@
 //! other origin may read an answer (no CORS). Nothing changes on GET.
 
 mod answer;
+mod approvals;
 mod controls;
 mod facts;
 mod hosts;
@@ -71,7 +72,8 @@ fn router(surface: Surface, facts: Arc<Facts>) -> Router {
     let router = match surface {
         Surface::Admin => router
             .route("/api/v1/status", get(status))
-            .merge(kill_switch::routes()),
+            .merge(kill_switch::routes())
+            .merge(approvals::routes()),
         Surface::Metrics => router.route("/metrics", get(metrics)),
     };
     router

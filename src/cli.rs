@@ -4,6 +4,7 @@
 //! child did. INVARIANT: no command but `serve` creates a store.
 
 mod agent;
+mod approval;
 mod args;
 mod audit;
 mod ca;
@@ -116,6 +117,7 @@ fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Agent(command) => block_on(agent::run(context, command)),
         Command::Permission(command) => block_on(permission::run(context, command)),
         Command::Policy(command) => block_on(policy::run(context, command)),
+        Command::Approval(command) => block_on(approval::run(context, command)),
         Command::Kill(command) => block_on(kill::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
         Command::Completions(args) => completions::run(context, &args),

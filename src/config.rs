@@ -105,6 +105,8 @@ pub struct Config {
     pub egress: EgressRules,
     /// Limits of requests and connections.
     pub limits: Limits,
+    /// Requests that wait for an operator.
+    pub approval: Approval,
     /// When an event counts as kept.
     pub durability: Durability,
     /// What is logged.
@@ -206,6 +208,19 @@ pub struct Limits {
     pub idle: Duration,
     /// Until exchanges are cut at shutdown.
     pub drain: Duration,
+    /// Requests that wait for an operator at once.
+    pub holds: usize,
+    /// Requests of one agent that wait for an operator at once.
+    pub holds_per_agent: usize,
+}
+
+/// Requests that wait for an operator's yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approval {
+    /// How long one waits.
+    pub timeout: Duration,
+    /// How long a question can be answered.
+    pub expires: Duration,
 }
 
 /// When an event counts as kept.
@@ -253,6 +268,18 @@ impl Default for Limits {
             first_byte: Duration::from_secs(600),
             idle: Duration::from_secs(600),
             drain: Duration::from_secs(30),
+            holds: 1000,
+            holds_per_agent: 100,
+        }
+    }
+}
+
+impl Default for Approval {
+    fn default() -> Self {
+        Self {
+            // Below the minute after which many clients give up, so that they still read where to look for the answer.
+            timeout: Duration::from_secs(55),
+            expires: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

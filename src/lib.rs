@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod import;
 
 // Nouns: strangers to each other.
+pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod connector;

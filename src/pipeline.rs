@@ -1,4 +1,5 @@
-//! What happens to a request, one file a stage: `admit → classify → collect → decide → forward → inject → mask → record`.
+//! What happens to a request, one file a stage: `admit → classify → collect → decide → escalate → forward →
+//! inject → mask → record`.
 //!
 //! INVARIANT: what was judged is what is sent. INVARIANT: no `Permit`, no upstream.
 
@@ -7,6 +8,7 @@ pub mod classify;
 pub mod collect;
 pub mod decide;
 mod decode;
+mod escalate;
 pub mod forward;
 mod headers;
 pub mod inject;
@@ -20,7 +22,7 @@ pub mod standing;
 pub mod websocket;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,12 +32,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use judge::judge;
 pub use outgoing::Outgoing;
 
+use crate::approval::Desk;
 use crate::audit::Journal;
 use crate::egress::Egress;
 use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
-use crate::model::clock::Clock;
+use crate::model::clock::{self, Clock};
 use crate::model::target::Authority;
 use crate::roster::Roster;
 use crate::snapshot::Current;
@@ -62,6 +65,10 @@ pub struct Parts {
     pub journal: Journal,
     /// Which addresses may be contacted.
     pub egress: Egress,
+    /// Where requests wait for a human's yes.
+    pub desk: Arc<Desk>,
+    /// How long they wait.
+    pub approval_timeout: Duration,
     /// Told after any of the above was replaced.
     pub changes: Changes,
     /// What is counted.
@@ -129,6 +136,9 @@ pub trait BodyReader: Send {
 
     /// Reads it whole, at most `limit` bytes; the edge replays the outgoing body in its place.
     async fn read(&mut self, limit: usize) -> Result<Bytes, BodyFault>;
+
+    /// Returns once the agent has left; asked only when the body is read or empty. Safe to drop and to ask again.
+    async fn left(&mut self);
 }
 
 /// Proof that a request may go upstream, once. Only this folder makes one.
@@ -161,6 +171,21 @@ impl Gateway {
     #[must_use]
     pub fn request_id(&self) -> String {
         ulid::Ulid::from_datetime(self.parts.clock.now()).to_string()
+    }
+
+    /// Returns what an agent may know of its own question; another agent's is as if it were not there.
+    #[must_use]
+    pub fn question(&self, agent: &Agent, id: &str) -> Option<serde_json::Value> {
+        let approval = self.parts.desk.get(id)?;
+        (approval.card.agent == agent.name.as_str()).then(|| {
+            serde_json::json!({
+                "id": approval.id,
+                "status": approval.status,
+                "action": approval.card.action,
+                "opened_at": clock::stamp(approval.opened_at),
+                "expires_at": clock::stamp(approval.expires_at),
+            })
+        })
     }
 
     /// Reserves memory for a body before it is read. Over the budget is a refusal, never an allocation.

@@ -174,6 +174,8 @@ impl Proxy {
     /// Returns how many were left.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.edge.drain.begin();
+        // Nobody waits for an operator any more: they are told to come again, which the next gateway hears.
+        self.edge.gateway.parts().desk.close();
         // Wakes keep-alive connections that wait for a next request.
         self.edge.http.http_cleanup().await;
         self.edge.drain.wait(deadline).await

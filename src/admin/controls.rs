@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::approval::Desk;
 use crate::audit::{Change, Journal};
 use crate::kill_switch::KillSwitch;
 use crate::model::changes::Changes;
@@ -17,6 +18,8 @@ pub type Knows = Arc<dyn Fn(&Scope) -> bool + Send + Sync>;
 pub struct Controls {
     /// What is halted.
     pub kill_switch: Arc<KillSwitch>,
+    /// Where requests wait for a yes.
+    pub desk: Arc<Desk>,
     /// Told after a change, so that what is open is judged again.
     pub changes: Changes,
     /// Where changes outlive a restart.

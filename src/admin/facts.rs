@@ -88,6 +88,8 @@ pub struct Status {
     pub journal_healthy: bool,
     /// How the last reading of connectors and policies went.
     pub reload: ReloadState,
+    /// Questions that no operator has answered.
+    pub approvals_pending: usize,
     /// What the kill switch holds back.
     pub halts: Vec<Arc<Halt>>,
     /// Ids of credentials that do not open: their rows were changed.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use answer::{KillCommand, KillScope};
+pub(super) use answer::{ApprovalCommand, KillCommand, KillScope};
 pub(super) use draft::{CoverConnector, Description, ImportConnector};
 pub(super) use query::{AuditCommand, Filter, PolicyCommand, Target};
 pub(super) use stored::{
@@ -70,6 +70,9 @@ pub(super) enum Command {
     /// Policies: what must hold for everybody
     #[command(subcommand, alias = "policies")]
     Policy(PolicyCommand),
+    /// Requests that wait for an operator's yes
+    #[command(subcommand, alias = "approvals")]
+    Approval(ApprovalCommand),
     /// Halt everything, a connector or an agent at once, whatever the policies say
     #[command(subcommand, alias = "kill-switch")]
     Kill(KillCommand),

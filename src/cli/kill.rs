@@ -112,7 +112,9 @@ async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
         Ok(document) => document,
         Err(failure) if failure.is_unreached() => {
             let store = workspace.open_store().await?;
-            json!({ "halts": store.halts().await? })
+            let mut halts = store.halts().await?;
+            halts.sort_by(|one, other| one.scope.cmp(&other.scope));
+            json!({ "halts": halts })
         }
         Err(failure) => return Err(failure),
     };

@@ -68,6 +68,7 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
         ),
         format!("  agents       {}", text("/agents")),
         format!("  exchanges    {} open", text("/exchanges_active")),
+        format!("  approvals    {} pending", text("/approvals_pending")),
         format!(
             "  journal      {}",
             word("/journal_healthy", "ok", "CANNOT BE WRITTEN")

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Report, Source};
-use super::manifest::{Enforcement, KeySection, LimitsSection, Manifest};
+use super::manifest::{ApprovalSection, Enforcement, KeySection, LimitsSection, Manifest};
 use super::units::{Period, Size};
 use super::yaml::{self, At};
-use super::{Args, CaFiles, Config, Limits, Log, Secrets, VaultKey, discovery, environment};
+use super::{
+    Approval, Args, CaFiles, Config, Limits, Log, Secrets, VaultKey, discovery, environment,
+};
 use context::Context;
 
 const PROXY_PORT: u16 = 7070;
@@ -141,6 +143,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         }),
         egress: network::egress(context, &manifest.egress),
         limits: limits(context, &manifest.limits),
+        approval: approval(context, &manifest.approval),
         durability: manifest.audit.durability,
         log: Log {
             level: manifest
@@ -157,10 +160,8 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
 
 fn refuse_unsupported(context: &mut Context<'_>, manifest: &Manifest) {
     context.unsupported("proxy.tls", manifest.proxy.tls.as_ref());
-    context.unsupported("approval", manifest.approval.as_ref());
     context.unsupported("limits.tunnels", manifest.limits.tunnels.as_ref());
     context.unsupported("limits.streams", manifest.limits.streams.as_ref());
-    context.unsupported("limits.holds", manifest.limits.holds.as_ref());
     let shadow = manifest
         .enforcement
         .as_ref()
@@ -267,10 +268,24 @@ fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limits {
         connect: period(context, written.connect.as_ref(), defaults.connect),
         first_byte: period(context, written.first_byte.as_ref(), defaults.first_byte),
         idle: period(context, written.idle.as_ref(), defaults.idle),
+        holds: positive(context, written.holds.as_ref(), defaults.holds),
+        holds_per_agent: positive(
+            context,
+            written.holds_per_agent.as_ref(),
+            defaults.holds_per_agent,
+        ),
         drain: written
             .drain
             .as_ref()
             .map_or(defaults.drain, |at| at.value.0),
+    }
+}
+
+fn approval(context: &mut Context<'_>, written: &ApprovalSection) -> Approval {
+    let defaults = Approval::default();
+    Approval {
+        timeout: period(context, written.timeout.as_ref(), defaults.timeout),
+        expires: period(context, written.expires.as_ref(), defaults.expires),
     }
 }
 

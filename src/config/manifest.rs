@@ -44,8 +44,8 @@ pub struct Manifest {
     pub(super) egress: EgressSection,
     /// Limits of requests and connections.
     pub(super) limits: LimitsSection,
-    /// Not supported yet.
-    pub(super) approval: Option<At<BTreeMap<String, String>>>,
+    /// Requests that wait for an operator's yes.
+    pub(super) approval: ApprovalSection,
     /// The journal.
     pub(super) audit: AuditSection,
     /// What is written to standard error.
@@ -206,8 +206,19 @@ pub(super) struct LimitsSection {
     pub(super) tunnels: Option<At<usize>>,
     /// Not supported yet.
     pub(super) streams: Option<At<usize>>,
-    /// Not supported yet.
+    /// Requests that wait for an operator at once; 1000.
     pub(super) holds: Option<At<usize>>,
+    /// Requests of one agent that wait for an operator at once; 100.
+    pub(super) holds_per_agent: Option<At<usize>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ApprovalSection {
+    /// How long a request waits for an operator; 55s, which most clients do too.
+    pub(super) timeout: Option<At<Period>>,
+    /// How long a question can be answered; 24h.
+    pub(super) expires: Option<At<Period>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

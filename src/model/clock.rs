@@ -48,9 +48,15 @@ impl Clock {
     /// Returns the moment as text: RFC 3339, UTC, in milliseconds.
     #[must_use]
     pub fn stamp(&self) -> String {
-        // A year that four digits do not hold is the only thing that does not format.
-        self.utc().format(STAMP).unwrap_or_default()
+        stamp(self.now())
     }
+}
+
+/// Returns a moment as text: RFC 3339, UTC, in milliseconds.
+#[must_use]
+pub fn stamp(at: SystemTime) -> String {
+    // A year that four digits do not hold is the only thing that does not format.
+    OffsetDateTime::from(at).format(STAMP).unwrap_or_default()
 }
 
 impl fmt::Debug for Clock {

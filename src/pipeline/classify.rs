@@ -7,7 +7,7 @@ use super::headers::{self, Listed};
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
 use crate::connector::{Candidates, Connector, Place};
-use crate::model::target::{Path, Query, Target};
+use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
 
 /// A request whose target is canonical and whose headers are those that will be sent.
@@ -51,31 +51,44 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
     let query = Query::parse(head.query.as_deref()).map_err(|error| not_canonical(&error))?;
     let mut headers = std::mem::take(&mut head.headers);
     headers::strip_hop_by_hop(&mut headers);
-    let place = snapshot
-        .catalog()
-        .locate(&head.authority, &path)
-        .ok_or_else(|| no_connector(snapshot, head))?;
-    let connector = &place.connector;
-    if !head.tls && (head.authority.port == 443 || !connector.allows_plaintext()) {
-        return Err(Refusal::because(
-            Code::Plaintext,
-            Code::Plaintext.sentence(),
-        ));
-    }
-    check_spelling(connector, &path)?;
-    check_overrides(connector, &headers, &query)?;
-    let candidates = match protocol {
-        Protocol::Http => place.candidates(&head.method, &query),
-        Protocol::WebSocket => place
-            .opening(&query)
-            .ok_or_else(|| no_websocket(connector))?,
-    };
     let target = Target {
         method: head.method.clone(),
         authority: head.authority.clone(),
         path,
         query,
         tls: head.tls,
+    };
+    again(snapshot, target, headers, protocol)
+}
+
+/// Finds the connector and the routes of what is canonical already: of a new request, or of one that has waited.
+///
+/// # Errors
+/// `no_connector`, `not_canonical`, `method_override`, `identity_header`, `plaintext`.
+pub(super) fn again(
+    snapshot: &Snapshot,
+    target: Target,
+    headers: HeaderMap,
+    protocol: Protocol,
+) -> Result<Classified, Refusal> {
+    let place = snapshot
+        .catalog()
+        .locate(&target.authority, &target.path)
+        .ok_or_else(|| no_connector(snapshot, &target.authority))?;
+    let connector = &place.connector;
+    if !target.tls && (target.authority.port == 443 || !connector.allows_plaintext()) {
+        return Err(Refusal::because(
+            Code::Plaintext,
+            Code::Plaintext.sentence(),
+        ));
+    }
+    check_spelling(connector, &target.path)?;
+    check_overrides(connector, &headers, &target.query)?;
+    let candidates = match protocol {
+        Protocol::Http => place.candidates(&target.method, &target.query),
+        Protocol::WebSocket => place
+            .opening(&target.query)
+            .ok_or_else(|| no_websocket(connector))?,
     };
     Ok(Classified {
         target,
@@ -125,14 +138,11 @@ fn no_websocket(connector: &Connector) -> Refusal {
     Refusal::because(Code::NoWebSocket, detail)
 }
 
-fn no_connector(snapshot: &Snapshot, head: &Head) -> Refusal {
-    let detail = if snapshot.catalog().knows(&head.authority) {
-        format!(
-            "A connector covers `{}`, but not this path.",
-            head.authority
-        )
+fn no_connector(snapshot: &Snapshot, authority: &Authority) -> Refusal {
+    let detail = if snapshot.catalog().knows(authority) {
+        format!("A connector covers `{}`, but not this path.", authority)
     } else {
-        format!("No connector covers `{}`.", head.authority)
+        format!("No connector covers `{}`.", authority)
     };
     Refusal::because(Code::NoConnector, detail)
 }

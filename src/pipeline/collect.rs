@@ -122,7 +122,7 @@ fn unreadable(error: Unreadable) -> Refusal {
     Refusal::because(Code::Unreadable(error.code), error.detail)
 }
 
-fn fault(fault: &BodyFault) -> Refusal {
+pub(super) fn fault(fault: &BodyFault) -> Refusal {
     match fault {
         BodyFault::TooLarge(limit) => Refusal::because(
             Code::BodyTooLarge,

@@ -53,16 +53,37 @@ pub struct Asking<'a> {
     pub now: SystemTime,
 }
 
-/// Judges every action; the strictest ruling wins. On an allow, chooses what is injected.
-///
-/// # Errors
-/// The ruling comes back with the refusal so that both can be recorded.
+/// What comes of a request, with what it would go out with.
+#[derive(Debug)]
+pub enum Decided {
+    /// It may go.
+    Allowed(Injection),
+    /// It may go once a human has said yes.
+    Asked(Injection),
+    /// It may not go. Nobody is asked about what has no credential to go out with.
+    Refused(Refusal),
+}
+
+impl Decided {
+    /// Returns what it would go out with.
+    #[must_use]
+    pub fn injection(&self) -> Option<&Injection> {
+        match self {
+            Self::Allowed(injection) | Self::Asked(injection) => Some(injection),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+/// Judges every action; the strictest ruling wins. Chooses what is injected unless it is a denial. The ruling comes back with
+/// what comes of it, so that both can be recorded.
+#[must_use]
 pub fn decide(
     snapshot: &Snapshot,
     connector: &Connector,
     asking: Asking<'_>,
     matter: &Matter,
-) -> (Ruling, Result<Injection, Refusal>) {
+) -> (Ruling, Decided) {
     let target = &matter.target;
     let fitting = asking.keyring.fitting(
         connector.id(),
@@ -85,30 +106,28 @@ pub fn decide(
             ruling.credential = Choice::Torn;
         }
     }
-    let result = match ruling.decision {
-        Decision::Allow => choose(&ruling, connector, matter, (asking.keyring, &fitting)),
-        Decision::Deny => {
-            let detail = ruling
-                .reason
-                .clone()
-                .unwrap_or_else(|| Code::Denied.sentence().to_owned());
-            Err(Refusal {
-                suggest: ruling.suggest.clone(),
-                ..Refusal::because(Code::Denied, detail)
-            })
-        }
-        Decision::RequireApproval => Err(Refusal {
-            suggest: ruling.suggest.clone(),
-            ..Refusal::because(Code::ApprovalRequired, Code::ApprovalRequired.sentence())
-        }),
-    };
-    (
-        ruling,
-        result.map_err(|refusal| Refusal {
+    let choose = || {
+        choose(&ruling, connector, matter, (asking.keyring, &fitting)).map_err(|refusal| Refusal {
             action: matter.action(),
             ..refusal
-        }),
-    )
+        })
+    };
+    let decided = match ruling.decision {
+        Decision::Allow => choose().map_or_else(Decided::Refused, Decided::Allowed),
+        Decision::RequireApproval => choose().map_or_else(Decided::Refused, Decided::Asked),
+        Decision::Deny => {
+            let reason = ruling.reason.as_deref();
+            Decided::Refused(Refusal {
+                suggest: ruling.suggest.clone(),
+                action: matter.action(),
+                ..Refusal::because(
+                    Code::Denied,
+                    reason.unwrap_or_else(|| Code::Denied.sentence()),
+                )
+            })
+        }
+    };
+    (ruling, decided)
 }
 
 fn rule(

@@ -1,20 +1,26 @@
-//! Judge: a head and its body in; through admit, classify, collect and decide; a permit with its open record out, or a refusal.
+//! Judge: a head and its body in; through admit, classify, collect, decide and escalate; a permit with its open record out, or a
+//! refusal.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::decide::Asking;
-use super::matter::Matter;
+use super::decide::{Asking, Decided, Injection};
+use super::escalate::{self, Held};
+use super::matter::{Matter, Rest};
 use super::record::{Ticket, Trail};
 use super::refuse::{Code, Refusal};
-use super::standing::{Origin, Standing};
+use super::standing::{Consent, Origin, Standing};
 use super::{
     BodyReader, Gateway, Head, Permit, admit, classify, collect, decide, headers, outgoing, staged,
 };
+use crate::connector::Connector;
 use crate::model::agent::Agent;
+use crate::policy::Ruling;
+use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Stage;
 
 /// Runs every stage that comes before the upstream is contacted. The ticket goes with the exchange: its drop writes `finished`.
@@ -42,7 +48,7 @@ pub async fn judge(
         changes,
     };
     let mut trail = Trail::new(gateway, &head, &asker.agent);
-    match stages(gateway, &asker, &mut head, body, &mut trail).await {
+    match stages(gateway, asker, &mut head, body, &mut trail).await {
         Ok(permit) => match trail.permitted().await {
             Ok(ticket) => Ok((permit, ticket)),
             Err(error) => {
@@ -62,22 +68,41 @@ pub async fn judge(
 }
 
 /// Who asks, and since when of what is in force they are judged.
-struct Asker {
-    agent: Arc<Agent>,
-    pass: admit::Pass,
-    changes: u64,
+pub(super) struct Asker {
+    pub(super) agent: Arc<Agent>,
+    pub(super) pass: admit::Pass,
+    /// Read before anything was judged.
+    pub(super) changes: u64,
+}
+
+/// A request that is understood by the connectors of one moment.
+pub(super) struct Understood {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) matter: Matter,
+    pub(super) rest: Rest,
+    pub(super) connector: Arc<Connector>,
+    /// What the body takes of the memory that all bodies share.
+    pub(super) memory: Option<OwnedSemaphorePermit>,
+}
+
+/// A request that may go.
+pub(super) struct Cleared {
+    pub(super) asker: Asker,
+    pub(super) understood: Understood,
+    pub(super) injection: Injection,
+    pub(super) consent: Consent,
 }
 
 async fn stages(
     gateway: &Arc<Gateway>,
-    asker: &Asker,
+    asker: Asker,
     head: &mut Head,
     body: &mut dyn BodyReader,
     trail: &mut Trail,
 ) -> Result<Permit, Refusal> {
     let parts = &gateway.parts;
     admit::check_halt(gateway, &asker.agent)?;
-    // One moment for the whole request.
+    // One moment for the whole request, unless it has to wait.
     let snapshot = parts.current.snapshot();
     let declared = declared_length(&head.headers);
     let started = Instant::now();
@@ -86,7 +111,7 @@ async fn stages(
     headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
     trail.note_classified(&classified);
     admit::check_connector_halt(gateway, classified.connector().id())?;
-    let budget = match collect::wanted(&classified, parts.bounds)? {
+    let memory = match collect::wanted(&classified, parts.bounds)? {
         Some((_, limit)) if !body.is_empty() => {
             Some(gateway.reserve(declared.unwrap_or(limit).min(limit))?)
         }
@@ -95,34 +120,103 @@ async fn stages(
     let collected = collect::collect(&mut classified, body, parts.bounds).await?;
     let started = staged(gateway, Stage::Collect, started);
     trail.note_collected(&collected);
+    let (matter, rest, connector) = Matter::part(classified, collected);
+    let understood = Understood {
+        snapshot,
+        matter,
+        rest,
+        connector,
+        memory,
+    };
+    let (ruling, decided) = weigh(gateway, &asker, &understood);
+    staged(gateway, Stage::Decide, started);
+    trail.note_decided(&ruling, decided.injection());
+    let cleared = match decided {
+        Decided::Refused(refusal) => return Err(refusal),
+        Decided::Allowed(injection) => Cleared {
+            asker,
+            understood,
+            injection,
+            consent: Consent::NotNeeded,
+        },
+        Decided::Asked(injection) => {
+            let held = Held {
+                asker,
+                understood,
+                ruling,
+                injection,
+                request_id: head.request_id.clone(),
+            };
+            escalate::escalate(gateway, held, body, trail).await?
+        }
+    };
+    Ok(cleared.permit(&head.request_id))
+}
+
+/// Decides, and looks at what only matters once it is known what would go out.
+pub(super) fn weigh(
+    gateway: &Gateway,
+    asker: &Asker,
+    understood: &Understood,
+) -> (Ruling, Decided) {
+    let Understood {
+        snapshot,
+        matter,
+        rest,
+        connector,
+        ..
+    } = understood;
     let asking = Asking {
         agent: &asker.agent,
-        keyring: &parts.keyring,
-        now: parts.clock.now(),
+        keyring: &gateway.parts.keyring,
+        now: gateway.parts.clock.now(),
     };
-    let (matter, rest, connector) = Matter::part(classified, collected);
-    let (ruling, injection) = decide::decide(&snapshot, &connector, asking, &matter);
-    staged(gateway, Stage::Decide, started);
-    trail.note_decided(ruling, injection.as_ref().ok());
-    let injection = injection?;
-    rest.check_foreign(&connector, &injection)
-        .map_err(|refusal| Refusal {
-            action: matter.action(),
-            ..refusal
-        })?;
-    let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
-    let origin = Origin {
-        judged_at: asker.changes,
-        pass: asker.pass,
-        connector,
-        request_id: head.request_id.clone(),
-    };
-    Ok(Permit {
-        outgoing,
-        standing: Arc::new(Standing::new(matter, injection, origin)),
-        agent: Arc::clone(&asker.agent),
-        _budget: budget,
-    })
+    let (ruling, decided) = decide::decide(snapshot, connector, asking, matter);
+    let foreign = decided
+        .injection()
+        .and_then(|injection| rest.check_foreign(connector, injection).err());
+    match foreign {
+        None => (ruling, decided),
+        Some(refusal) => {
+            let refusal = Refusal {
+                action: matter.action(),
+                ..refusal
+            };
+            (ruling, Decided::Refused(refusal))
+        }
+    }
+}
+
+impl Cleared {
+    fn permit(self, request_id: &str) -> Permit {
+        let Self {
+            asker,
+            understood,
+            injection,
+            consent,
+        } = self;
+        let Understood {
+            matter,
+            rest,
+            connector,
+            memory,
+            ..
+        } = understood;
+        let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
+        let origin = Origin {
+            judged_at: asker.changes,
+            pass: asker.pass,
+            connector,
+            request_id: request_id.to_owned(),
+            consent,
+        };
+        Permit {
+            outgoing,
+            standing: Arc::new(Standing::new(matter, injection, origin)),
+            agent: asker.agent,
+            _budget: memory,
+        }
+    }
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<usize> {

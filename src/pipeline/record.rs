@@ -7,7 +7,7 @@ mod shown;
 mod ticket;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -17,13 +17,17 @@ use super::collect::Collected;
 use super::decide::Injection;
 use super::refuse::Refusal;
 use super::{Gateway, Head, staged};
+use crate::approval::Approval;
 use crate::audit::JournalError;
 use crate::model::agent::Agent;
+use crate::model::clock;
 use crate::model::event::{Event, EventKind};
 use crate::policy::Ruling;
 use crate::telemetry::metrics::Stage;
 use draft::Draft;
-use shown::{bounded, parameters};
+use shown::bounded;
+
+pub(super) use shown::{actions, hex};
 
 pub use ticket::{Outcome, Ticket};
 
@@ -40,6 +44,7 @@ pub(super) struct Trail {
     connector: String,
     /// Name, and what it is counted as.
     actions: Vec<(String, String)>,
+    waited: Duration,
     body: Map<String, Json>,
 }
 
@@ -82,6 +87,14 @@ pub async fn refused_early(
     }
 }
 
+/// Returns what an operator sees of where a request goes; the query is shown there, but never recorded.
+pub(super) fn target(path: &str, query: Option<&str>) -> Json {
+    match query {
+        None => bounded(path, MAX_PATH),
+        Some(query) => bounded(&format!("{path}?{query}"), MAX_PATH),
+    }
+}
+
 // === impl Trail ===
 
 impl Trail {
@@ -98,6 +111,7 @@ impl Trail {
             agent: agent.name.as_str().to_owned(),
             connector: String::new(),
             actions: Vec::new(),
+            waited: Duration::ZERO,
             body,
         }
     }
@@ -114,14 +128,8 @@ impl Trail {
 
     pub(super) fn note_collected(&mut self, collected: &Collected) {
         let key = &self.gateway.parts.parameter_key;
-        let actions = collected.actions.iter().map(|action| {
-            json!({
-                "name": action.name.as_str(),
-                "risk": action.risk.as_str(),
-                "params": parameters(key, &action.params),
-            })
-        });
-        self.body.insert("actions".into(), actions.collect());
+        self.body
+            .insert("actions".into(), actions(key, &collected.actions));
         if let Some(body) = &collected.body {
             self.body.insert("body_bytes".into(), body.len().into());
         }
@@ -132,15 +140,36 @@ impl Trail {
             .collect();
     }
 
-    pub(super) fn note_decided(&mut self, ruling: Ruling, injection: Option<&Injection>) {
-        self.body.insert("by".into(), ruling.by.into());
+    /// Notes what was decided; of a request that waited, what was decided last.
+    pub(super) fn note_decided(&mut self, ruling: &Ruling, injection: Option<&Injection>) {
+        self.body.insert("by".into(), ruling.by.clone().into());
         if !ruling.failures.is_empty() {
-            self.body.insert("failures".into(), ruling.failures.into());
+            self.body
+                .insert("failures".into(), ruling.failures.clone().into());
         }
         if let Some(credential) = injection.and_then(Injection::credential) {
             self.body
                 .insert("credential".into(), credential.as_str().into());
         }
+    }
+
+    /// Notes what an operator was asked, and said.
+    pub(super) fn note_approval(&mut self, approval: &Approval) {
+        let mut noted = Map::new();
+        noted.insert("id".into(), approval.id.as_str().into());
+        if let Some(answer) = &approval.answer {
+            noted.insert("verdict".into(), json!(answer.verdict));
+            noted.insert("by".into(), answer.by.as_str().into());
+            noted.insert("at".into(), clock::stamp(answer.at).into());
+        }
+        self.body.insert("approval".into(), noted.into());
+    }
+
+    /// Notes how long the request waited for a person, which is none of the gateway's own time.
+    pub(super) fn note_waited(&mut self, waited: Duration) {
+        self.waited = waited;
+        let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.body.insert("waited_ms".into(), millis.into());
     }
 
     /// Writes `decided` for a permitted request and returns once it is durable.
@@ -154,13 +183,14 @@ impl Trail {
             request_id,
             agent,
             connector,
+            waited,
             ..
         } = self;
         let started = Instant::now();
         gateway.parts.journal.append(event).await?;
         staged(&gateway, Stage::Record, started);
         let exchange = gateway.parts.metrics.exchange();
-        let overhead = received.elapsed();
+        let overhead = received.elapsed().saturating_sub(waited);
         Ok(Ticket {
             overhead,
             _exchange: exchange,

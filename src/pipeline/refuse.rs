@@ -5,6 +5,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER}
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::approval::Approval;
+use crate::model::clock;
+
 /// Set on every answer, the upstream's too.
 pub const REQUEST_ID: &str = "tollgate-request-id";
 
@@ -30,6 +33,29 @@ pub struct Refusal {
     pub request_id: String,
     /// What to do instead, from a policy.
     pub suggest: Option<String>,
+    /// The question that was not answered with yes.
+    pub approval: Option<Box<Question>>,
+}
+
+/// Where an agent can see what becomes of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Question {
+    /// ULID.
+    pub id: String,
+    /// At the gateway's own host.
+    pub url: String,
+    /// Until when it can be answered, or until when the answer counts. RFC 3339, UTC.
+    pub expires_at: String,
+}
+
+impl From<&Approval> for Question {
+    fn from(approval: &Approval) -> Self {
+        Self {
+            id: approval.id.clone(),
+            url: format!("http://tollgate.internal/approvals/{}", approval.id),
+            expires_at: clock::stamp(approval.expires_at),
+        }
+    }
 }
 
 /// Every way to say no. A new one does not compile before it has a name, a status and a sentence.
@@ -69,8 +95,14 @@ pub enum Code {
     Killed,
     /// Policy says no, or nothing says yes.
     Denied,
-    /// Policy wants a human's yes.
+    /// Policy wants a human's yes, where nobody can be asked: an open stream, `explain`.
     ApprovalRequired,
+    /// An operator has said no.
+    ApprovalRefused,
+    /// Nobody has answered while the request waited.
+    ApprovalTimeout,
+    /// The agent left while its request waited.
+    AgentLeft,
     /// No credential is bound to where this goes.
     NoCredential,
     /// The request carries a credential where the gateway's own belongs.
@@ -124,6 +156,9 @@ impl Code {
             Self::Killed => "killed",
             Self::Denied => "denied",
             Self::ApprovalRequired => "approval_required",
+            Self::ApprovalRefused => "approval_refused",
+            Self::ApprovalTimeout => "approval_timeout",
+            Self::AgentLeft => "agent_left",
             Self::NoCredential => "no_credential",
             Self::ForeignCredential => "foreign_credential",
             Self::InstanceUnknown => "instance_unknown",
@@ -163,6 +198,9 @@ impl Code {
             | Self::Killed
             | Self::Denied
             | Self::ApprovalRequired
+            | Self::ApprovalRefused
+            | Self::ApprovalTimeout
+            | Self::AgentLeft
             | Self::NoCredential
             | Self::ForeignCredential
             | Self::InstanceUnknown
@@ -200,9 +238,12 @@ impl Code {
             Self::Plaintext => "This address is only reached over TLS.",
             Self::Killed => "An operator has halted this.",
             Self::Denied => "The action is not allowed.",
-            Self::ApprovalRequired => {
-                "The action needs a human's approval, which this gateway cannot ask for yet; an operator can permit it."
+            Self::ApprovalRequired => "The action needs a human's approval.",
+            Self::ApprovalRefused => "An operator has refused this request.",
+            Self::ApprovalTimeout => {
+                "Nobody has answered yet. Once it is approved, send the same request again."
             }
+            Self::AgentLeft => "The agent left before an operator answered.",
             Self::NoCredential => "The gateway holds no credential for this address.",
             Self::ForeignCredential => "The request carries a credential of its own.",
             Self::InstanceUnknown => {
@@ -229,11 +270,11 @@ impl Code {
     /// Returns the decision that this refusal stands for.
     #[must_use]
     pub fn decision(self) -> &'static str {
-        if self == Self::ApprovalRequired {
-            "require_approval"
-        } else {
-            "deny"
-        }
+        let asked = matches!(
+            self,
+            Self::ApprovalRequired | Self::ApprovalTimeout | Self::AgentLeft
+        );
+        if asked { "require_approval" } else { "deny" }
     }
 }
 
@@ -250,6 +291,8 @@ struct Problem<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     suggest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a Question>,
 }
 
 impl Refusal {
@@ -263,6 +306,7 @@ impl Refusal {
             action: None,
             request_id: request_id.to_owned(),
             suggest: None,
+            approval: None,
         }
     }
 
@@ -287,6 +331,7 @@ impl Refusal {
             action: self.action.as_deref(),
             request_id: &self.request_id,
             suggest: self.suggest.as_deref(),
+            approval: self.approval.as_deref(),
         };
         let mut body = serde_json::to_vec(&problem).unwrap_or_default();
         body.push(b'\n');

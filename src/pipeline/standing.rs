@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::admit::{self, Pass};
-use super::decide::{Asking, Injection, decide};
+use super::decide::{Asking, Decided, Injection, decide};
 use super::matter::Matter;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
@@ -30,6 +30,7 @@ pub struct Standing {
     matter: Matter,
     pass: Pass,
     injection: Injection,
+    consent: Consent,
     /// The one that understood it.
     connector: Arc<Connector>,
     request_id: String,
@@ -46,6 +47,16 @@ pub(super) struct Origin {
     pub(super) pass: Pass,
     pub(super) connector: Arc<Connector>,
     pub(super) request_id: String,
+    pub(super) consent: Consent,
+}
+
+/// Whether a human's yes is behind a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Nobody had to be asked.
+    NotNeeded,
+    /// An operator has said yes, or is being asked.
+    Given,
 }
 
 // === impl Standing ===
@@ -57,11 +68,13 @@ impl Standing {
             pass,
             connector,
             request_id,
+            consent,
         } = origin;
         Self {
             matter,
             pass,
             injection,
+            consent,
             connector,
             request_id,
             judged_at: AtomicU64::new(judged_at),
@@ -167,9 +180,18 @@ impl Standing {
             keyring: &parts.keyring,
             now: parts.clock.now(),
         };
-        let (_, injection) = decide(&snapshot, &connector, asking, &self.matter);
+        let injection = match (
+            decide(&snapshot, &connector, asking, &self.matter).1,
+            self.consent,
+        ) {
+            (Decided::Allowed(injection), _) | (Decided::Asked(injection), Consent::Given) => {
+                injection
+            }
+            (Decided::Asked(_), Consent::NotNeeded) => return Err(refuse(Code::ApprovalRequired)),
+            (Decided::Refused(refusal), _) => return Err(refusal),
+        };
         // Another credential than the one that went out would be another request.
-        if injection?.is_as(&self.injection) {
+        if injection.is_as(&self.injection) {
             Ok(())
         } else {
             Err(refuse(Code::NoCredential))

@@ -90,6 +90,20 @@ impl BodyReader for SessionBody<'_> {
         self.taken = Some(body.clone());
         Ok(body)
     }
+
+    async fn left(&mut self) {
+        // With no body to come it returns only when the agent is gone, or sends what belongs to no request.
+        let gone = self
+            .session
+            .downstream_session
+            .read_body_or_idle(true)
+            .await;
+        if let Ok(unexpected) = gone {
+            tracing::debug!(?unexpected, "more came after the end of a body");
+        }
+        // What was read away is missing from a next request, and who left has none.
+        self.session.set_keepalive(None);
+    }
 }
 
 /// Returns `Content-Length`, where there is one.

@@ -8,9 +8,12 @@ use serde_json::json;
 use super::respond::{Answer, DRAIN, set_request_id};
 use crate::model::agent::Agent;
 use crate::model::target::{Authority, Host};
+use crate::pipeline::{Gateway, Head};
 
 /// The name. `.internal` is reserved for private use, so no upstream can have it.
 const NAME: &str = "tollgate.internal";
+
+const APPROVALS: &str = "/approvals/";
 
 /// What is asked of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Page {
     Certificate,
     /// Who the token belongs to.
     WhoAmI,
+    /// What has become of a question of the agent's own, by its id.
+    Approval,
     /// Nothing.
     Unknown,
 }
@@ -33,7 +38,27 @@ pub(super) fn page(path: &str) -> Page {
     match path {
         "/ca.pem" => Page::Certificate,
         "/whoami" => Page::WhoAmI,
+        path if path.starts_with(APPROVALS) => Page::Approval,
         _ => Page::Unknown,
+    }
+}
+
+/// Answers with what has become of a question of the agent's own.
+pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> Answer {
+    let id = head.path.strip_prefix(APPROVALS).unwrap_or_default();
+    match gateway.question(agent, id) {
+        Some(question) => answer(
+            &head.method,
+            &head.request_id,
+            "application/json",
+            Bytes::from(question.to_string()),
+        ),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is no such approval of this agent",
+            &head.request_id,
+        ),
     }
 }
 
@@ -63,7 +88,7 @@ pub(super) fn unknown(request_id: &str) -> Answer {
     problem(
         StatusCode::NOT_FOUND,
         "not_found",
-        "there is `/ca.pem` and `/whoami`",
+        "there is `/ca.pem`, `/whoami` and `/approvals/{id}`",
         request_id,
     )
 }

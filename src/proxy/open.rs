@@ -13,6 +13,7 @@ use super::relay::{self, Body, Patience, Watch};
 use super::respond::Answer;
 use super::upstream::{self, Carriage, Framing};
 use super::{internal, io, receive};
+use crate::model::agent::Agent;
 use crate::pipeline::admit::{admit, again};
 use crate::pipeline::forward::forward;
 use crate::pipeline::record::{Outcome, refused_early};
@@ -156,17 +157,26 @@ impl Intercept {
                 &head.request_id,
             )),
             internal::Page::WhoAmI => {
-                let agent = match &connection.via {
-                    Via::Tunnel(tunnel) => tunnel.pass.and_then(|pass| again(&self.gateway, pass)),
-                    Via::Direct => None,
-                };
-                let agent = match agent {
-                    Some(agent) => agent,
-                    None => admit(&self.gateway, &head.headers).map(|(_, agent)| agent)?,
-                };
+                let agent = self.asking(head, connection)?;
                 Ok(internal::who_am_i(&agent, &head.method, &head.request_id))
             }
+            internal::Page::Approval => {
+                let agent = self.asking(head, connection)?;
+                Ok(internal::approval(&self.gateway, &agent, head))
+            }
             internal::Page::Unknown => Ok(internal::unknown(&head.request_id)),
+        }
+    }
+
+    /// Returns who asks the gateway itself: by the tunnel's token, or by the request's own.
+    fn asking(&self, head: &Head, connection: &Connection) -> Result<Arc<Agent>, Refusal> {
+        let agent = match &connection.via {
+            Via::Tunnel(tunnel) => tunnel.pass.and_then(|pass| again(&self.gateway, pass)),
+            Via::Direct => None,
+        };
+        match agent {
+            Some(agent) => Ok(agent),
+            None => admit(&self.gateway, &head.headers).map(|(_, agent)| agent),
         }
     }
 }

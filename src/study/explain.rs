@@ -16,9 +16,9 @@ use crate::model::value::Value;
 use crate::pipeline::Head;
 use crate::pipeline::classify::{Classified, classify};
 use crate::pipeline::collect::{self, Bounds, Collected};
-use crate::pipeline::decide::{Asking, Injection, decide};
+use crate::pipeline::decide::{Asking, Decided, Injection, decide};
 use crate::pipeline::matter::Matter;
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::{Code, Refusal};
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
@@ -167,7 +167,6 @@ pub fn understand(
     snapshot: &Snapshot,
     question: &Question,
 ) -> Result<(Classified, Collected), Refusal> {
-    use crate::pipeline::refuse::Code;
     let mut head = question.head().map_err(|detail| Refusal {
         detail,
         ..Refusal::new(Code::BadRequest, "")
@@ -228,19 +227,20 @@ pub fn explain(
         now: clock.now(),
     };
     let (matter, rest, connector) = Matter::part(classified, collected);
-    let (ruling, result) = decide(snapshot, &connector, asking, &matter);
-    let result = result.and_then(|injection| {
-        rest.check_foreign(&connector, &injection)
-            .map(|()| injection)
-    });
+    let (ruling, decided) = decide(snapshot, &connector, asking, &matter);
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
-    match result {
-        Ok(injection) => {
-            explanation.decision = "allow";
-            explanation.credential = injection_name(&injection);
-        }
-        Err(refusal) => explanation.refuse(&refusal),
+    explanation.credential = decided.injection().and_then(injection_name);
+    let foreign = decided
+        .injection()
+        .and_then(|injection| rest.check_foreign(&connector, injection).err());
+    match (decided, foreign) {
+        (Decided::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
+        (Decided::Allowed(_), None) => explanation.decision = "allow",
+        (Decided::Asked(_), None) => explanation.refuse(&Refusal {
+            suggest: ruling.suggest,
+            ..Refusal::new(Code::ApprovalRequired, "")
+        }),
     }
     explanation
 }

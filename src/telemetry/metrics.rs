@@ -14,8 +14,8 @@ use prometheus::{
 };
 
 use register::{
-    build_info, counters, credential_health, gauge, histogram, journal_metrics, kill_switch,
-    request_counters, stage_histogram,
+    approval_metrics, build_info, counters, credential_health, gauge, histogram, journal_metrics,
+    kill_switch, request_counters, stage_histogram,
 };
 
 pub use stage::{Stage, UpstreamError};
@@ -52,6 +52,8 @@ pub struct Metrics {
     journal_lag: Gauge,
     journal_events: IntCounter,
     kill_switch: IntGaugeVec,
+    approvals: IntGauge,
+    approval_wait: Histogram,
 }
 
 /// Counts one more while it lives.
@@ -105,6 +107,7 @@ impl Metrics {
         )?;
         let [requests, refusals, upstream_errors] = request_counters(&registry)?;
         let (journal_lag, journal_events) = journal_metrics(&registry)?;
+        let (approvals, approval_wait) = approval_metrics(&registry)?;
         build_info(&registry)?;
         Ok(Self {
             requests,
@@ -143,6 +146,8 @@ impl Metrics {
             journal_lag,
             journal_events,
             kill_switch: kill_switch(&registry)?,
+            approvals,
+            approval_wait,
             registry,
         })
     }
@@ -237,6 +242,16 @@ impl Metrics {
         self.journal_events
             .inc_by(events_total.saturating_sub(self.journal_events.get()));
         self.journal_lag.set(lag.as_secs_f64());
+    }
+
+    /// Takes over how many questions no operator has answered.
+    pub fn approvals_pending(&self, count: usize) {
+        self.approvals.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Records how long a request waited for an operator, however it ended.
+    pub fn approval_waited(&self, waited: Duration) {
+        self.approval_wait.observe(waited.as_secs_f64());
     }
 
     /// Takes over what the kill switch holds back, by kind of scope: `all`, `connector`, `agent`.

@@ -1,3 +1,4 @@
 //! The admin side from outside: who may do what, and what it does.
 
+mod approvals;
 mod kill_switch;

@@ -9,6 +9,7 @@ const LADDER: &[(&str, &[&str])] = &[
     (
         "admin",
         &[
+            "approval",
             "audit",
             "config",
             "kill_switch",
@@ -35,6 +36,7 @@ const LADDER: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "approval",
             "audit",
             "auth",
             "connector",
@@ -55,6 +57,7 @@ const LADDER: &[(&str, &[&str])] = &[
     ("import", &["config", "connector", "model"]),
     ("connector", &["auth", "config", "expression", "model"]),
     ("policy", &["config", "expression", "model"]),
+    ("approval", &["model"]),
     ("audit", &["model", "store"]),
     ("vault", &["model", "store"]),
     ("kill_switch", &["model"]),

@@ -1,6 +1,7 @@
 //! The command line from outside: what a terminal shows, whole, and with which code a command ends.
 
 mod agent;
+mod approval;
 mod audit;
 mod ca;
 mod check;
@@ -10,6 +11,7 @@ mod credential;
 mod env;
 mod explain;
 mod import;
+mod kill;
 mod permission;
 mod policy;
 mod run;

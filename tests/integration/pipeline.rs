@@ -2,6 +2,7 @@
 
 mod credentials;
 mod egress;
+mod escalate;
 mod injected;
 mod law;
 mod live;

@@ -5,6 +5,7 @@ mod authority;
 mod connect;
 mod drain;
 mod failure;
+mod hold;
 mod listener;
 mod load;
 mod names;

@@ -1,6 +1,32 @@
-//! Arguments of the commands by which operators answer a running gateway: the kill switch.
+//! Arguments of the commands by which operators speak to a running gateway: approvals, the kill switch.
 
 use clap::{Args, Subcommand};
+
+/// `approval …`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ApprovalCommand {
+    /// List what waits for an answer
+    List {
+        /// What was answered or is over, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show what is asked, with every parameter
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Let the request go, once
+    Approve {
+        /// Its id
+        id: String,
+    },
+    /// Refuse the request
+    Deny {
+        /// Its id
+        id: String,
+    },
+}
 
 /// `kill …`
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::admin::{Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status};
+use crate::approval::Desk;
 use crate::audit::Journal;
 use crate::cli::workspace::{Workspace, listen_text};
 use crate::model::clock::Clock;
@@ -24,6 +25,7 @@ pub(super) struct Sources {
     pub(super) proxy_addresses: Vec<String>,
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,
+    pub(super) desk: Arc<Desk>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: String,
     pub(super) clock: Clock,
@@ -55,6 +57,7 @@ fn controls(sources: &Arc<Sources>) -> Controls {
     let knows = Arc::clone(sources);
     Controls {
         kill_switch: Arc::clone(&live.kill_switch),
+        desk: Arc::clone(&sources.desk),
         changes: live.changes.clone(),
         store: live.store.clone(),
         journal: sources.journal.clone(),
@@ -104,6 +107,7 @@ impl Sources {
             draining: readiness.draining,
             journal_healthy: readiness.journal_healthy,
             reload: readiness.reload,
+            approvals_pending: self.desk.pending(),
             halts: self.live.kill_switch.list(),
             credentials_unhealthy: self.live.unhealthy.lock().iter().cloned().collect(),
             exchanges_active: self.proxy.drain_state().exchanges_active(),
@@ -125,6 +129,7 @@ impl Sources {
     }
 
     fn metrics(&self) -> String {
+        self.metrics.approvals_pending(self.desk.pending());
         self.metrics.halts(
             self.live
                 .kill_switch

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use super::listeners::Listeners;
 use super::live::{Declared, Live};
 use super::store_broken;
 use crate::admin::Facts;
+use crate::approval::{self, Desk};
 use crate::audit::{Durability, Journal};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
@@ -31,6 +33,9 @@ use crate::snapshot::{Current, Snapshot};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Keyring;
+
+/// How long a yes lets the same request pass, and a no refuses it without asking.
+const ANSWER_LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
@@ -57,6 +62,7 @@ pub(super) async fn compose(
     let metrics = Arc::new(Metrics::new());
     let (live, current) = live(context, workspace, &prepared, &metrics).await?;
     let journal = Journal::start(prepared.store.clone(), durability(config.durability));
+    let desk = Desk::new(approvals(config), clock.clone());
     let gateway = Arc::new(Gateway::new(Parts {
         current: Arc::clone(&current),
         roster: Arc::clone(&live.roster),
@@ -65,6 +71,8 @@ pub(super) async fn compose(
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
         egress: egress(config, listeners)?,
+        desk: Arc::clone(&desk),
+        approval_timeout: config.approval.timeout,
         changes: live.changes.clone(),
         metrics: Arc::clone(&metrics),
         bounds: bounds(&config.limits),
@@ -91,6 +99,7 @@ pub(super) async fn compose(
         proxy_addresses: listeners.shown_proxies(),
         current,
         journal: journal.clone(),
+        desk,
         metrics,
         started_at,
         clock: context.world.clock.clone(),
@@ -160,6 +169,16 @@ async fn live(
     });
     live.apply(view);
     Ok((live, current))
+}
+
+fn approvals(config: &config::Config) -> approval::Settings {
+    approval::Settings {
+        holds: config.limits.holds,
+        holds_per_agent: config.limits.holds_per_agent,
+        expires: config.approval.expires,
+        grant: ANSWER_LASTS,
+        refusal: ANSWER_LASTS,
+    }
 }
 
 fn bounds(limits: &Limits) -> Bounds {

@@ -4,12 +4,24 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::model::action::Parameters;
+use crate::model::action::{Action, Parameters};
 use crate::model::event::MAX_PARAM;
 use crate::model::value::Value;
 
+/// Returns actions as they are recorded.
+pub(in crate::pipeline) fn actions(key: &[u8; 32], actions: &[Action]) -> Json {
+    let shown = actions.iter().map(|action| {
+        json!({
+            "name": action.name.as_str(),
+            "risk": action.risk.as_str(),
+            "params": parameters(key, &action.params),
+        })
+    });
+    shown.collect()
+}
+
 /// Returns parameters as they are recorded: secret ones as a keyed hash, long ones as length and hash.
-pub(super) fn parameters(key: &[u8; 32], params: &Parameters) -> Json {
+fn parameters(key: &[u8; 32], params: &Parameters) -> Json {
     params
         .iter()
         .map(|parameter| {
@@ -54,7 +66,7 @@ fn keyed(key: &[u8; 32], value: &Value) -> String {
     hex(&mac.finalize().into_bytes()).chars().take(32).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(in crate::pipeline) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
         .iter()

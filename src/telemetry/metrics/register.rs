@@ -6,7 +6,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry,
 };
 
-use super::{OVERHEADS, Stage};
+use super::{DURATIONS, OVERHEADS, Stage};
 
 pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
@@ -106,4 +106,22 @@ pub(super) fn kill_switch(registry: &Registry) -> Result<IntGaugeVec, prometheus
         "What operators hold back, by kind of scope",
     );
     register(registry, IntGaugeVec::new(options, &["scope"])?)
+}
+
+/// How many questions no operator has answered, and how long requests waited for one.
+pub(super) fn approval_metrics(
+    registry: &Registry,
+) -> Result<(IntGauge, Histogram), prometheus::Error> {
+    let pending = gauge(
+        registry,
+        "approvals_pending",
+        "Questions that no operator has answered",
+    )?;
+    let wait = histogram(
+        registry,
+        "approval_wait_seconds",
+        "How long requests waited for an operator",
+        &DURATIONS,
+    )?;
+    Ok((pending, wait))
 }

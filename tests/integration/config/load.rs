@@ -96,6 +96,14 @@ fn reads_everything_that_the_contract_names() {
     assert_eq!(config.admin, [Listen::Unix(etc.join("run/admin.sock"))]);
     assert_eq!(config.metrics, []);
     assert_eq!(
+        (config.limits.holds, config.limits.holds_per_agent),
+        (10, 2)
+    );
+    assert_eq!(
+        (config.approval.timeout, config.approval.expires),
+        (Duration::from_secs(20), Duration::from_secs(3600))
+    );
+    assert_eq!(
         (config.data_dir, config.connectors),
         (etc.join("state"), vec![etc.join("connectors.d")])
     );

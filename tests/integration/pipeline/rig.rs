@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
+use tokio::sync::Notify;
+use tollgate::approval::{Approval, Desk, Settings};
 use tollgate::audit::{Durability, Journal};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
@@ -21,7 +23,7 @@ use tollgate::pipeline::refuse::Refusal;
 use tollgate::pipeline::{BodyFault, BodyReader, Gateway, Head, Parts, Permit, judge};
 use tollgate::roster::{Entry, Roster, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
-use tollgate::store::Store;
+use tollgate::store::{EventFilter, Store};
 use tollgate::telemetry::metrics::Metrics;
 use tollgate::vault::Keyring;
 
@@ -42,6 +44,17 @@ routes:
 ";
 
 pub(crate) const ALLOWING: &str = "permissions: [{ agents: [ci], connector: api, access: full }]";
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Three of an agent, four of all may wait.
+const SETTINGS: Settings = Settings {
+    holds: 4,
+    holds_per_agent: 3,
+    expires: LONG,
+    grant: LONG,
+    refusal: LONG,
+};
 
 /// A gateway that reaches nothing.
 pub(crate) struct Rig {
@@ -65,16 +78,48 @@ impl BodyReader for Whole {
         }
         Ok(self.0.clone())
     }
+
+    async fn left(&mut self) {
+        std::future::pending().await
+    }
+}
+
+/// An agent without a body that leaves when it is told to.
+pub(crate) struct Leaving(pub(crate) Arc<Notify>);
+
+#[async_trait]
+impl BodyReader for Leaving {
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    async fn read(&mut self, _limit: usize) -> Result<Bytes, BodyFault> {
+        Ok(Bytes::new())
+    }
+
+    async fn left(&mut self) {
+        self.0.notified().await;
+    }
 }
 
 impl Rig {
     /// Puts a gateway together in which agent `ci` may ask.
     pub(crate) async fn new(policy: &str) -> Self {
-        Self::asking(policy, Arc::new(SystemLookup::new())).await
+        Self::build(policy, LONG, Arc::new(SystemLookup::new())).await
+    }
+
+    /// As [`Rig::new`], with a time for which requests wait for an operator.
+    pub(crate) async fn with(policy: &str, approval_timeout: Duration) -> Self {
+        Self::build(policy, approval_timeout, Arc::new(SystemLookup::new())).await
     }
 
     /// As [`Rig::new`], with names looked up by somebody else.
     pub(crate) async fn asking(policy: &str, lookup: Arc<dyn Lookup>) -> Self {
+        Self::build(policy, LONG, lookup).await
+    }
+
+    async fn build(policy: &str, approval_timeout: Duration, lookup: Arc<dyn Lookup>) -> Self {
+        let clock = Clock::system();
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
         let store = Store::create(&url).await.unwrap();
@@ -87,6 +132,8 @@ impl Rig {
                 opener: tollgate::vault::Opener::new(&master(1)),
                 journal: Journal::start(store.clone(), Durability::Strict),
                 egress: Egress::new(EgressRules::default(), lookup),
+                desk: Desk::new(SETTINGS, clock.clone()),
+                approval_timeout,
                 changes: Changes::default(),
                 metrics: Arc::new(Metrics::new()),
                 bounds: Bounds {
@@ -95,7 +142,7 @@ impl Rig {
                     json_nodes: 1000,
                 },
                 body_total: 1024 * 1024,
-                clock: Clock::system(),
+                clock,
                 parameter_key: [7; 32],
                 pseudonym: "tollgate-test".to_owned(),
             })),
@@ -165,6 +212,29 @@ impl Rig {
             request_id: self.gateway.request_id(),
             peer: None,
         }
+    }
+
+    /// Waits until so many requests wait for an operator.
+    pub(crate) async fn waiting(&self, count: usize) -> Vec<Approval> {
+        let desk = &self.gateway.parts().desk;
+        let wait = async {
+            loop {
+                let all = desk.list();
+                if all.iter().map(|approval| approval.waiting).sum::<usize>() == count {
+                    return all;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let waited = tokio::time::timeout(LONG, wait).await;
+        waited.unwrap_or_else(|_| panic!("not {count} requests wait: {:#?}", desk.list()))
+    }
+
+    /// Returns the bodies of all records so far, oldest first.
+    pub(crate) async fn events(&self) -> Vec<serde_json::Value> {
+        let events = self.store.events(&EventFilter::default()).await.unwrap();
+        let read = |event: tollgate::store::StoredEvent| serde_json::from_str(&event.body).unwrap();
+        events.into_iter().map(read).collect()
     }
 
     /// Closes the journal and the store, so that the directory can go.

@@ -1,0 +1,147 @@
+//! `/api/v1/approvals`: what waits for a yes, out; an operator's yes or no, in.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use super::Facts;
+use super::answer::{json, problem};
+use super::operator::authorize;
+use crate::approval::{Approval, ResolveError, Status, Verdict};
+use crate::audit::Change;
+use crate::config::Role;
+
+/// `?status=pending`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    status: Option<String>,
+}
+
+pub(super) fn routes() -> Router<Arc<Facts>> {
+    Router::new()
+        .route("/api/v1/approvals", get(list))
+        .route("/api/v1/approvals/{id}", get(show))
+        .route("/api/v1/approvals/{id}/approve", post(approve))
+        .route("/api/v1/approvals/{id}/deny", post(deny))
+}
+
+async fn list(
+    State(facts): State<Arc<Facts>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
+        return *refused;
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let detail = "the only key is `status`";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
+    };
+    let mut approvals = facts.controls.desk.list();
+    if let Some(status) = wanted.status {
+        let known = [
+            Status::Pending,
+            Status::Approved,
+            Status::Used,
+            Status::Denied,
+            Status::Expired,
+        ];
+        let Some(status) = known.into_iter().find(|known| json!(known) == status) else {
+            let detail = "a status is pending, approved, used, denied or expired";
+            return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
+        };
+        approvals.retain(|approval| approval.status == status);
+    }
+    json(StatusCode::OK, &json!({ "approvals": approvals }))
+}
+
+async fn show(
+    State(facts): State<Arc<Facts>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
+        return *refused;
+    }
+    match facts.controls.desk.get(&id) {
+        Some(approval) => json(StatusCode::OK, &approval),
+        None => unresolved(&ResolveError::NotFound(id)),
+    }
+}
+
+async fn approve(
+    State(facts): State<Arc<Facts>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    resolve(&facts, &headers, &id, Verdict::Approve).await
+}
+
+async fn deny(
+    State(facts): State<Arc<Facts>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    resolve(&facts, &headers, &id, Verdict::Deny).await
+}
+
+async fn resolve(facts: &Facts, headers: &HeaderMap, id: &str, verdict: Verdict) -> Response {
+    let operator = match authorize(facts, headers, Role::Approver) {
+        Ok(operator) => operator,
+        Err(refused) => return *refused,
+    };
+    let controls = &facts.controls;
+    let approval = match controls.desk.resolve(id, verdict, &operator.name) {
+        Ok(approval) => approval,
+        Err(error) => return unresolved(&error),
+    };
+    controls
+        .record(change(&approval, verdict, &operator.name))
+        .await;
+    json(StatusCode::OK, &approval)
+}
+
+fn change<'a>(approval: &'a Approval, verdict: Verdict, operator: &'a str) -> Change<'a> {
+    let card = &approval.card;
+    let mut detail = Map::new();
+    detail.insert("fingerprint".to_owned(), json!(card.fingerprint));
+    detail.insert("actions".to_owned(), card.actions.clone());
+    detail.insert("asked_by".to_owned(), card.request_id.as_str().into());
+    Change {
+        operator,
+        what: match verdict {
+            Verdict::Approve => "approval.approve",
+            Verdict::Deny => "approval.deny",
+        },
+        subject: approval.id.clone(),
+        agent: &card.agent,
+        action: &card.action,
+        detail,
+    }
+}
+
+fn unresolved(error: &ResolveError) -> Response {
+    match error {
+        ResolveError::NotFound(_) => {
+            problem(StatusCode::NOT_FOUND, "not_found", &error.to_string())
+        }
+        ResolveError::Over(approval) => {
+            let by = approval
+                .answer
+                .as_ref()
+                .map_or_else(String::new, |answer| format!(" by {}", answer.by));
+            let status = json!(approval.status);
+            let status = status.as_str().unwrap_or_default();
+            let detail = format!("it is not pending any more: {status}{by}");
+            problem(StatusCode::CONFLICT, "not_pending", &detail)
+        }
+    }
+}

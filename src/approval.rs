@@ -1,0 +1,136 @@
+//! Approvals: a held request's question in; an operator's answer, to all who hold the same question, out.
+//!
+//! INVARIANT: one yes lets one request go. INVARIANT: every answer is about one fingerprint, so about exactly what was shown.
+
+mod desk;
+mod fingerprint;
+mod hold;
+mod shelf;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::model::clock;
+
+pub use desk::{Desk, Entry, ResolveError};
+pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use hold::{Hold, Told};
+
+/// What bounds a desk.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Requests that may wait at once.
+    pub holds: usize,
+    /// Requests of one agent that may wait at once.
+    pub holds_per_agent: usize,
+    /// How long a question can be answered.
+    pub expires: Duration,
+    /// How long a yes lets the same request pass after it was given.
+    pub grant: Duration,
+    /// How long the same request is refused without asking after a no.
+    pub refusal: Duration,
+}
+
+/// What an operator is asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Card {
+    /// Of the request as it would be sent.
+    pub fingerprint: Fingerprint,
+    /// Who asks.
+    pub agent: String,
+    /// Whose API.
+    pub connector: String,
+    /// What would be put on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// As it would be sent.
+    pub method: String,
+    /// Host and port.
+    pub host: String,
+    /// Path, and query where there is one; too long ones as length and hash.
+    pub target: Json,
+    /// Name, risk, parameters of each action, as the journal shows them.
+    pub actions: Json,
+    /// The first action's name.
+    pub action: String,
+    /// The policies and permissions that ask.
+    pub by: Vec<String>,
+    /// Why they ask, in their words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Length of the body.
+    pub body_bytes: usize,
+    /// SHA-256 of the body, hexadecimal; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_sha256: Option<String>,
+    /// The first request that asked.
+    pub request_id: String,
+}
+
+/// What an operator says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It may go, once.
+    Approve,
+    /// It may not.
+    Deny,
+}
+
+/// How far a question has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nobody has answered.
+    Pending,
+    /// Yes, and the request has not gone yet.
+    Approved,
+    /// Yes, and the request went.
+    Used,
+    /// No.
+    Denied,
+    /// Nobody answered in time, or nothing came after a yes.
+    Expired,
+}
+
+/// An operator's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Name of the operator.
+    pub by: String,
+    /// When.
+    #[serde(serialize_with = "moment")]
+    pub at: SystemTime,
+}
+
+/// A question and what became of it, at one moment. Serialised as the admin API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Approval {
+    /// ULID.
+    pub id: String,
+    /// What is asked.
+    #[serde(flatten)]
+    pub card: Arc<Card>,
+    /// How far it has come.
+    pub status: Status,
+    /// When it was asked first.
+    #[serde(serialize_with = "moment")]
+    pub opened_at: SystemTime,
+    /// Until when it can be answered; after an answer, until when that counts.
+    #[serde(serialize_with = "moment")]
+    pub expires_at: SystemTime,
+    /// What was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// Requests that wait for it now.
+    pub waiting: usize,
+}
+
+fn moment<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clock::stamp(*at))
+}

@@ -1,0 +1,202 @@
+//! Shelf: the questions of a desk and who waits for them, bounded per agent and in total. A plain value; the desk locks it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::{Answer, Approval, Card, Fingerprint, Settings, Status, Told, Verdict};
+
+/// Questions that are kept, for one place to wait: those that nobody waits for any more must fit too.
+const QUESTIONS_PER_HOLD: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    records: HashMap<String, Record>,
+    /// The question that counts for a fingerprint now.
+    current: HashMap<Fingerprint, String>,
+    /// Requests that wait, by agent.
+    waiting: HashMap<String, usize>,
+    /// Questions made so far, so that age is told without a clock.
+    made: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    id: String,
+    card: Arc<Card>,
+    answer: Option<Answer>,
+    /// The yes has been used.
+    used: bool,
+    opened_at: SystemTime,
+    expires_at: SystemTime,
+    waiting: usize,
+    told: watch::Sender<Told>,
+    number: u64,
+}
+
+// === impl Record ===
+
+impl Record {
+    pub(super) fn status(&self, now: SystemTime) -> Status {
+        let over = now >= self.expires_at;
+        match self.answer.as_ref().map(|answer| answer.verdict) {
+            Some(Verdict::Approve) if self.used => Status::Used,
+            Some(Verdict::Approve) if !over => Status::Approved,
+            Some(Verdict::Deny) => Status::Denied,
+            None if !over => Status::Pending,
+            Some(Verdict::Approve) | None => Status::Expired,
+        }
+    }
+
+    pub(super) fn show(&self, now: SystemTime) -> Approval {
+        Approval {
+            id: self.id.clone(),
+            card: Arc::clone(&self.card),
+            status: self.status(now),
+            opened_at: self.opened_at,
+            expires_at: self.expires_at,
+            answer: self.answer.clone(),
+            waiting: self.waiting,
+        }
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    pub(super) fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+
+    /// Uses the yes up.
+    pub(super) fn take(&mut self) {
+        self.used = true;
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer, expires_at: SystemTime) {
+        self.answer = Some(answer);
+        self.expires_at = expires_at;
+        self.told.send_replace(Told::Answered);
+    }
+
+    pub(super) fn close(&self) {
+        self.told.send_replace(Told::Closed);
+    }
+}
+
+// === impl Shelf ===
+
+impl Shelf {
+    pub(super) fn get(&self, id: &str) -> Option<&Record> {
+        self.records.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Record> {
+        self.records.get_mut(id)
+    }
+
+    /// Returns the question that counts for a fingerprint now.
+    pub(super) fn current(&mut self, fingerprint: &Fingerprint) -> Option<&mut Record> {
+        self.records.get_mut(self.current.get(fingerprint)?)
+    }
+
+    /// Iterates in the order in which the questions were asked.
+    pub(super) fn all(&self) -> Vec<&Record> {
+        let mut all: Vec<&Record> = self.records.values().collect();
+        all.sort_unstable_by_key(|record| record.number);
+        all
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
+    /// Returns whether one more request of an agent may wait.
+    pub(super) fn has_place(&self, agent: &str, settings: &Settings) -> bool {
+        let own = self.waiting.get(agent).copied().unwrap_or(0);
+        own < settings.holds_per_agent && self.waiting.values().sum::<usize>() < settings.holds
+    }
+
+    /// Counts a request that waits, or one that does so no more.
+    pub(super) fn enter(&mut self, id: &str) {
+        if let Some(record) = self.records.get_mut(id) {
+            record.waiting += 1;
+            *self.waiting.entry(record.card.agent.clone()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn leave(&mut self, id: &str, agent: &str) {
+        if let Some(record) = self.records.get_mut(id) {
+            record.waiting = record.waiting.saturating_sub(1);
+        }
+        if let Some(waiting) = self.waiting.get_mut(agent) {
+            *waiting = waiting.saturating_sub(1);
+            if *waiting == 0 {
+                self.waiting.remove(agent);
+            }
+        }
+    }
+
+    /// Puts a question on the shelf; `None` where the agent's part of it is full of what cannot go.
+    pub(super) fn put(
+        &mut self,
+        card: Arc<Card>,
+        id: String,
+        settings: &Settings,
+        now: SystemTime,
+    ) -> Option<&Record> {
+        self.records
+            .retain(|_, record| record.waiting > 0 || now < record.expires_at);
+        if self.is_full(&card.agent, settings) {
+            let victim = self.least_worth(&card.agent, now)?;
+            self.records.remove(&victim);
+        }
+        self.current.retain(|_, id| self.records.contains_key(id));
+        if self.is_full(&card.agent, settings) {
+            return None;
+        }
+        self.made += 1;
+        self.current.insert(card.fingerprint, id.clone());
+        let record = Record {
+            id: id.clone(),
+            card,
+            answer: None,
+            used: false,
+            opened_at: now,
+            expires_at: now + settings.expires,
+            waiting: 0,
+            told: watch::Sender::new(Told::Wait),
+            number: self.made,
+        };
+        Some(self.records.entry(id).or_insert(record))
+    }
+
+    fn is_full(&self, agent: &str, settings: &Settings) -> bool {
+        let own = self
+            .records
+            .values()
+            .filter(|record| record.card.agent == agent)
+            .count();
+        own >= settings.holds_per_agent.saturating_mul(QUESTIONS_PER_HOLD)
+            || self.records.len() >= settings.holds.saturating_mul(QUESTIONS_PER_HOLD)
+    }
+
+    /// Of an agent's questions that nobody waits for: one that is over, else the oldest without an answer. A yes that was not
+    /// used and a no stay: an agent must not be able to make the desk forget.
+    fn least_worth(&self, agent: &str, now: SystemTime) -> Option<String> {
+        let own = self
+            .records
+            .values()
+            .filter(|record| record.card.agent == agent && record.waiting == 0);
+        let worth = |record: &&Record| match record.status(now) {
+            Status::Used | Status::Expired => Some((0, record.number)),
+            Status::Pending => Some((1, record.number)),
+            Status::Approved | Status::Denied => None,
+        };
+        own.filter_map(|record| Some((worth(&record)?, record)))
+            .min_by_key(|(worth, _)| *worth)
+            .map(|(_, record)| record.id.clone())
+    }
+}

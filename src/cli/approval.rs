@@ -1,0 +1,188 @@
+//! `approval`: what waits for an operator's yes, listed and shown; the yes or no, given. All through the running gateway.
+
+use http::Method;
+use serde_json::Value as Json;
+
+use super::Context;
+use super::args::ApprovalCommand;
+use super::failure::{Exit, Failure, Outcome};
+use super::table::Table;
+use super::workspace::Workspace;
+use crate::model::show::escape;
+
+const PATH: &str = "/api/v1/approvals";
+
+pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome {
+    match command {
+        ApprovalCommand::List { all } => list(context, all).await,
+        ApprovalCommand::Show { id } => show(context, &id).await,
+        ApprovalCommand::Approve { id } => resolve(context, &id, "approve").await,
+        ApprovalCommand::Deny { id } => resolve(context, &id, "deny").await,
+    }
+}
+
+async fn list(context: &Context, all: bool) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let path = if all {
+        PATH.to_owned()
+    } else {
+        format!("{PATH}?status=pending")
+    };
+    let document = workspace.gateway().get(&path).await?;
+    if context.output.is_json() {
+        context.output.document(&document)?;
+        return Ok(Exit::Done);
+    }
+    let approvals = document
+        .get("approvals")
+        .and_then(Json::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    if approvals.is_empty() {
+        context.output.line("nothing waits for an answer")?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(["ID", "STATUS", "AGENT", "ACTION", "ASKED", "WAITING"]);
+    for approval in approvals {
+        let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
+        let waiting = approval.get("waiting").map(Json::to_string);
+        table.row([
+            text("id"),
+            text("status"),
+            text("agent"),
+            &actions(approval),
+            text("opened_at"),
+            &waiting.unwrap_or_default(),
+        ]);
+    }
+    table.print(&context.output)?;
+    Ok(Exit::Done)
+}
+
+async fn show(context: &Context, id: &str) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let approval = workspace.gateway().get(&path(id)).await?;
+    if context.output.is_json() {
+        context.output.document(&approval)?;
+    } else {
+        print(context, &approval)?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn resolve(context: &Context, id: &str, verb: &str) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let path = format!("{}/{verb}", path(id));
+    let approval = workspace.gateway().send(Method::POST, &path, None).await?;
+    if context.output.is_json() {
+        context.output.document(&approval)?;
+        return Ok(Exit::Done);
+    }
+    let waiting = approval.get("waiting").and_then(Json::as_u64).unwrap_or(0);
+    let what = escape(&actions(&approval)).into_owned();
+    let told = match (verb, waiting) {
+        ("approve", 0) => format!(
+            "approved: {what}; the same request passes once, if it comes before {}",
+            until(&approval)
+        ),
+        ("approve", _) => format!("approved: {what}"),
+        _ => format!(
+            "denied: {what}; the same request is refused without asking until {}",
+            until(&approval)
+        ),
+    };
+    context.output.line(&told)?;
+    Ok(Exit::Done)
+}
+
+fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
+    let shown = |value: &Json| {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        escape(&text).into_owned()
+    };
+    let field = |key: &str| {
+        approval
+            .get(key)
+            .map(&shown)
+            .unwrap_or_else(|| "-".to_owned())
+    };
+    let mut lines = vec![
+        format!("approval {} is {}", field("id"), field("status")),
+        format!("  agent        {}", field("agent")),
+        format!(
+            "  request      {} {}{}",
+            field("method"),
+            field("host"),
+            field("target")
+        ),
+        format!("  credential   {}", field("credential")),
+        format!(
+            "  body         {} bytes, SHA-256 {}",
+            field("body_bytes"),
+            field("body_sha256")
+        ),
+        format!("  asked by     {}", list_of(approval, "by")),
+        format!("  reason       {}", field("reason")),
+        format!(
+            "  asked at     {}, answerable until {}",
+            field("opened_at"),
+            field("expires_at")
+        ),
+        format!("  waiting      {}", field("waiting")),
+    ];
+    if let Some(answer) = approval.get("answer") {
+        let part = |key: &str| answer.get(key).map(&shown).unwrap_or_default();
+        lines.push(format!(
+            "  answer       {} by {} at {}",
+            part("verdict"),
+            part("by"),
+            part("at")
+        ));
+    }
+    let actions = approval.get("actions").and_then(Json::as_array);
+    for action in actions.into_iter().flatten() {
+        let part = |key: &str| action.get(key).map(&shown).unwrap_or_default();
+        lines.push(format!(
+            "  action       {} ({})",
+            part("name"),
+            part("risk")
+        ));
+        let params = action.get("params").and_then(Json::as_object);
+        for (name, value) in params.into_iter().flatten() {
+            lines.push(format!("    {} = {}", escape(name), shown(value)));
+        }
+    }
+    context.output.line(&lines.join("\n"))
+}
+
+/// The names of all actions.
+fn actions(approval: &Json) -> String {
+    let actions = approval.get("actions").and_then(Json::as_array);
+    let names: Vec<&str> = actions
+        .into_iter()
+        .flatten()
+        .filter_map(|action| action.get("name").and_then(Json::as_str))
+        .collect();
+    names.join(" + ")
+}
+
+fn list_of(approval: &Json, key: &str) -> String {
+    let items = approval.get(key).and_then(Json::as_array);
+    let texts: Vec<&str> = items
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect();
+    escape(&texts.join(", ")).into_owned()
+}
+
+fn until(approval: &Json) -> String {
+    let text = approval.get("expires_at").and_then(Json::as_str);
+    escape(text.unwrap_or("it is forgotten")).into_owned()
+}
+
+fn path(id: &str) -> String {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    format!("{PATH}/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))
+}

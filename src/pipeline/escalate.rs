@@ -1,0 +1,254 @@
+//! Escalate: a request that needs a human's yes in; it waits while the agent stays; what is judged anew and may go, or a refusal, out.
+//!
+//! INVARIANT: a yes is about the request as it would be sent, and counts only if everything in force at that moment still agrees.
+
+mod card;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::classify;
+use super::collect;
+use super::decide::{Decided, Injection};
+use super::judge::{Asker, Cleared, Understood, weigh};
+use super::matter::Matter;
+use super::record::Trail;
+use super::refuse::{Code, Refusal};
+use super::standing::Consent;
+use super::{BodyReader, Gateway, admit, decode, staged};
+use crate::approval::{Approval, Card, Entry, Hold, Told};
+use crate::policy::Ruling;
+use crate::telemetry::metrics::Stage;
+
+/// A request that may go only with a human's yes.
+pub(super) struct Held {
+    pub(super) asker: Asker,
+    pub(super) understood: Understood,
+    pub(super) ruling: Ruling,
+    pub(super) injection: Injection,
+    pub(super) request_id: String,
+}
+
+/// Waits for an answer, for as long as the agent stays and nothing forbids the request.
+///
+/// # Errors
+/// `approval_refused`, `approval_timeout`, `agent_left`, `draining`, `busy`; whatever a change meanwhile makes of the request.
+pub(super) async fn escalate(
+    gateway: &Arc<Gateway>,
+    mut held: Held,
+    body: &mut dyn BodyReader,
+    trail: &mut Trail,
+) -> Result<Cleared, Refusal> {
+    held.read_whole(gateway, body).await?;
+    let started = Instant::now();
+    let action = held.understood.matter.action();
+    let suggest = held.ruling.suggest.clone();
+    let outcome = held.ask(gateway, body, trail).await;
+    let waited = started.elapsed();
+    trail.note_waited(waited);
+    gateway.parts.metrics.approval_waited(waited);
+    staged(gateway, Stage::Escalate, started);
+    outcome.map_err(|refusal| Refusal {
+        action: refusal.action.or(action),
+        suggest: refusal.suggest.or(suggest),
+        ..refusal
+    })
+}
+
+/// What the desk says.
+enum Opened {
+    Granted,
+    Waits(Box<Hold>),
+}
+
+/// Why a wait is over.
+enum Woken {
+    Answered,
+    Changed,
+}
+
+impl Held {
+    /// Reads what nobody has read: what waits is hashed whole, and a client that only waits to send could not be seen to leave.
+    async fn read_whole(
+        &mut self,
+        gateway: &Gateway,
+        body: &mut dyn BodyReader,
+    ) -> Result<(), Refusal> {
+        if self.understood.rest.body.is_some() || body.is_empty() {
+            return Ok(());
+        }
+        let limit = gateway.parts.bounds.body;
+        self.understood.memory = Some(gateway.reserve(limit)?);
+        let raw = body
+            .read(limit)
+            .await
+            .map_err(|cause| collect::fault(&cause))?;
+        self.understood.rest.body = Some(raw);
+        Ok(())
+    }
+
+    async fn ask(
+        mut self,
+        gateway: &Arc<Gateway>,
+        body: &mut dyn BodyReader,
+        trail: &mut Trail,
+    ) -> Result<Cleared, Refusal> {
+        let deadline = Instant::now() + gateway.parts.approval_timeout;
+        let mut place: Option<Hold> = None;
+        loop {
+            let card = self.card(gateway);
+            // The place in the queue is kept for as long as the question is the same.
+            let mut hold = match place.take() {
+                Some(hold) if *hold.fingerprint() == card.fingerprint => hold,
+                _ => match self.open(gateway, card, trail)? {
+                    Opened::Granted => return Ok(self.cleared(Consent::Given)),
+                    Opened::Waits(hold) => *hold,
+                },
+            };
+            place = match self.attend(gateway, &mut hold, body, deadline).await? {
+                Woken::Answered => None,
+                Woken::Changed => Some(hold),
+            };
+            if self.judge_again(gateway, trail)? == Consent::NotNeeded {
+                return Ok(self.cleared(Consent::NotNeeded));
+            }
+        }
+    }
+
+    /// Asks at the desk.
+    fn open(&self, gateway: &Gateway, card: Card, trail: &mut Trail) -> Result<Opened, Refusal> {
+        match gateway.parts.desk.open(card) {
+            Entry::Granted(approval) => {
+                trail.note_approval(&approval);
+                Ok(Opened::Granted)
+            }
+            Entry::Refused(approval) => {
+                trail.note_approval(&approval);
+                Err(about(Code::ApprovalRefused, &approval))
+            }
+            Entry::Full => {
+                let detail = "Too many requests of this agent wait for approval already.";
+                Err(Refusal::because(Code::Busy, detail))
+            }
+            Entry::Closed => Err(refuse(Code::Draining)),
+            Entry::Held(hold) => {
+                let approval = hold.approval();
+                trail.note_approval(approval);
+                tracing::info!(
+                    approval.id = approval.id,
+                    agent.id = approval.card.agent,
+                    action.id = approval.card.action,
+                    "waits for an operator: `tollgate approval list`"
+                );
+                Ok(Opened::Waits(hold))
+            }
+        }
+    }
+
+    /// Waits until the question is answered, or what it is judged by has changed.
+    async fn attend(
+        &self,
+        gateway: &Gateway,
+        hold: &mut Hold,
+        body: &mut dyn BodyReader,
+        deadline: Instant,
+    ) -> Result<Woken, Refusal> {
+        tokio::select! {
+            // In this order: who has left uses no yes up.
+            biased;
+            () = body.left() => Err(refuse(Code::AgentLeft)),
+            told = hold.told() => match told {
+                Told::Answered | Told::Wait => Ok(Woken::Answered),
+                Told::Closed => Err(refuse(Code::Draining)),
+            },
+            () = gateway.parts.changes.after(self.asker.changes) => Ok(Woken::Changed),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                Err(about(Code::ApprovalTimeout, hold.approval()))
+            }
+        }
+    }
+
+    /// Understands and judges the request on what is in force now. Returns whether it still needs a yes.
+    fn judge_again(&mut self, gateway: &Gateway, trail: &mut Trail) -> Result<Consent, Refusal> {
+        let changes = gateway.parts.changes.count();
+        let agent = admit::again(gateway, self.asker.pass)
+            .ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))?;
+        admit::check_halt(gateway, &agent)?;
+        self.asker = Asker {
+            agent,
+            changes,
+            ..self.asker
+        };
+        self.understand_again(gateway)?;
+        admit::check_connector_halt(gateway, self.understood.connector.id())?;
+        let (ruling, decided) = weigh(gateway, &self.asker, &self.understood);
+        trail.note_decided(&ruling, decided.injection());
+        self.ruling = ruling;
+        let (injection, consent) = match decided {
+            Decided::Allowed(injection) => (injection, Consent::NotNeeded),
+            Decided::Asked(injection) => (injection, Consent::Given),
+            Decided::Refused(refusal) => return Err(refusal),
+        };
+        self.injection = injection;
+        Ok(consent)
+    }
+
+    /// Reads the request by connectors that were put in force meanwhile: the same bytes may be another action now.
+    fn understand_again(&mut self, gateway: &Gateway) -> Result<(), Refusal> {
+        let snapshot = gateway.parts.current.snapshot();
+        if Arc::ptr_eq(&snapshot, &self.understood.snapshot) {
+            return Ok(());
+        }
+        let bounds = gateway.parts.bounds;
+        let rest = &self.understood.rest;
+        let mut classified = classify::again(
+            &snapshot,
+            self.understood.matter.target.clone(),
+            rest.headers.clone(),
+            rest.protocol,
+        )?;
+        let held = rest.body.clone();
+        let (body, encoding) = match collect::wanted(&classified, bounds)? {
+            None => (None, None),
+            Some((encoding, limit)) => {
+                let raw = held.clone().unwrap_or_default();
+                if raw.len() > limit {
+                    return Err(refuse(Code::BodyTooLarge));
+                }
+                let decoded = decode::decode(&classified.headers, raw, limit)?;
+                (Some(decoded), Some(encoding))
+            }
+        };
+        let collected = collect::understand(&mut classified, body, encoding, bounds)?;
+        let (matter, mut rest, connector) = Matter::part(classified, collected);
+        rest.body = rest.body.or(held);
+        self.understood = Understood {
+            snapshot,
+            matter,
+            rest,
+            connector,
+            memory: self.understood.memory.take(),
+        };
+        Ok(())
+    }
+
+    fn cleared(self, consent: Consent) -> Cleared {
+        Cleared {
+            asker: self.asker,
+            understood: self.understood,
+            injection: self.injection,
+            consent,
+        }
+    }
+}
+
+fn about(code: Code, approval: &Approval) -> Refusal {
+    Refusal {
+        approval: Some(Box::new(approval.into())),
+        ..refuse(code)
+    }
+}
+
+fn refuse(code: Code) -> Refusal {
+    Refusal::because(code, code.sentence())
+}

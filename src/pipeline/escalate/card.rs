@@ -1,0 +1,135 @@
+//! Card: a held request in; what an operator is shown of it, and the fingerprint that its retries have too, out.
+//!
+//! INVARIANT: both are of the request as it would be sent now, after everything that is stripped and put on but the secret.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+
+use super::Held;
+use crate::approval::{Card, Fingerprint, Fingerprinter};
+use crate::pipeline::decide::Injection;
+use crate::pipeline::judge::Understood;
+use crate::pipeline::outgoing::{self, Outgoing};
+use crate::pipeline::websocket::Protocol;
+use crate::pipeline::{Gateway, record};
+
+/// Headers that differ between a request and its retry, or the gateways that they go through, and change nothing about what it
+/// does. Lower-case.
+const VOLATILE: [&str; 26] = [
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "b3",
+    "baggage",
+    "date",
+    "newrelic",
+    "request-id",
+    "sec-websocket-key",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "uber-trace-id",
+    "via",
+    "x-amzn-trace-id",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+    "x-client-request-id",
+    "x-cloud-trace-context",
+    "x-correlation-id",
+    "x-datadog-parent-id",
+    "x-datadog-trace-id",
+    "x-ms-client-request-id",
+    "x-request-id",
+    "x-stainless-retry-count",
+];
+
+impl Held {
+    /// Writes down what an operator is asked: the request as it would be sent now.
+    pub(super) fn card(&self, gateway: &Gateway) -> Card {
+        let Understood {
+            matter,
+            rest,
+            connector,
+            ..
+        } = &self.understood;
+        let outgoing = outgoing::build(&matter.target, rest.clone(), connector, &self.injection);
+        let body = outgoing.body.as_ref().filter(|body| !body.is_empty());
+        let hash = body.map(Sha256::digest);
+        let agent = self.asker.agent.name.as_str();
+        Card {
+            fingerprint: fingerprint(agent, &outgoing, &self.injection, hash.as_deref()),
+            agent: agent.to_owned(),
+            connector: connector.id().to_owned(),
+            credential: self.injection.credential().map(ToString::to_string),
+            method: outgoing.method.to_string(),
+            host: outgoing.authority.to_string(),
+            target: record::target(&outgoing.path, outgoing.query.as_deref()),
+            actions: record::actions(&gateway.parts.parameter_key, &matter.actions),
+            action: matter.action().unwrap_or_default(),
+            by: self.ruling.by.clone(),
+            reason: self.ruling.reason.clone(),
+            body_bytes: body.map_or(0, Bytes::len),
+            body_sha256: hash.as_deref().map(record::hex),
+            request_id: self.request_id.clone(),
+        }
+    }
+}
+
+/// Sums up a request as it would be sent: two with one fingerprint do the same thing for the same agent with the same credential.
+fn fingerprint(
+    agent: &str,
+    outgoing: &Outgoing,
+    injection: &Injection,
+    body: Option<&[u8]>,
+) -> Fingerprint {
+    let owner = match injection {
+        Injection::Credential(_) => "gateway",
+        Injection::AgentOwned(_) => "agent",
+        Injection::Bare => "nobody",
+    };
+    let credential = injection.credential().map_or("", |id| id.as_str());
+    let fixed = Fingerprinter::default()
+        .part(agent)
+        .part(owner)
+        .part(credential)
+        .part(outgoing.method.as_str())
+        .part(match (outgoing.protocol, outgoing.tls) {
+            (Protocol::Http, true) => "https",
+            (Protocol::Http, false) => "http",
+            (Protocol::WebSocket, true) => "wss",
+            (Protocol::WebSocket, false) => "ws",
+        })
+        .part(outgoing.authority.to_string())
+        .part(&outgoing.path)
+        .part(if outgoing.query.is_some() { "?" } else { "" })
+        .part(outgoing.query.as_deref().unwrap_or(""))
+        .part(body.unwrap_or(&[]));
+    headers(fixed, &outgoing.headers).finish()
+}
+
+fn headers(mut sum: Fingerprinter, headers: &HeaderMap) -> Fingerprinter {
+    let mut names: Vec<_> = headers
+        .keys()
+        .filter(|name| !VOLATILE.contains(&name.as_str()))
+        .collect();
+    names.sort_unstable_by_key(|name| name.as_str());
+    for name in names {
+        for value in headers.get_all(name) {
+            sum = sum.part(name).part(value.as_bytes());
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VOLATILE;
+
+    #[test]
+    fn volatile_headers_are_spelled_as_they_are_compared() {
+        assert!(VOLATILE.is_sorted());
+        assert!(VOLATILE.iter().all(|name| *name == name.to_lowercase()));
+    }
+}
