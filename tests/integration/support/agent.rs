@@ -125,11 +125,11 @@ impl Agent {
     }
 
     /// Speaks TLS over a tunnel. The certificate is checked against the gateway's CA, but not for the name.
-    pub(crate) async fn handshake(
+    pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        socket: TcpStream,
+        socket: S,
         sni: &str,
-    ) -> std::io::Result<TlsStream<TcpStream>> {
+    ) -> std::io::Result<TlsStream<S>> {
         let mut config = self.tls(&[b"http/1.1"]);
         let verifier = AnyName::new(roots(&self.ca_pem));
         config

@@ -14,14 +14,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate::{Issued, Validity};
 pub(crate) use super::reply::Reply;
 
 /// What the upstream saw of one request.
@@ -55,6 +53,16 @@ pub(crate) enum Speaks {
     Http1,
     Http2,
     Both,
+}
+
+impl Speaks {
+    fn alpn(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+            Self::Both => &[b"h2", b"http/1.1"],
+        }
+    }
 }
 
 /// How it is reached.
@@ -93,8 +101,13 @@ impl Upstream {
     }
 
     pub(crate) async fn speaking(names: &[&str], speaks: Speaks) -> Self {
-        let (config, ca_pem) = certificate(names, speaks);
-        let tls = Some(TlsAcceptor::from(Arc::new(config)));
+        Self::with(&Issued::new(names, Validity::Now), speaks).await
+    }
+
+    /// Starts a TLS server with a certificate of the test's own.
+    pub(crate) async fn with(issued: &Issued, speaks: Speaks) -> Self {
+        let tls = Some(TlsAcceptor::from(Arc::new(issued.server(speaks.alpn()))));
+        let ca_pem = issued.ca_pem.clone();
         Self::run("127.0.0.1:0", (tls, ca_pem), Reached::Tls(speaks)).await
     }
 
@@ -105,9 +118,10 @@ impl Upstream {
 
     /// Starts a TLS server for these names that is reached over IPv6 only.
     pub(crate) async fn over_ipv6(names: &[&str]) -> Self {
-        let (config, ca_pem) = certificate(names, Speaks::Both);
-        let tls = Some(TlsAcceptor::from(Arc::new(config)));
-        Self::run("[::1]:0", (tls, ca_pem), Reached::Tls(Speaks::Both)).await
+        let issued = Issued::new(names, Validity::Now);
+        let tls = TlsAcceptor::from(Arc::new(issued.server(Speaks::Both.alpn())));
+        let reached = Reached::Tls(Speaks::Both);
+        Self::run("[::1]:0", (Some(tls), issued.ca_pem), reached).await
     }
 
     /// Sets what the next request for a path gets; several queue up. Without one it gets `200 ok`.
@@ -248,32 +262,4 @@ async fn answer(
     });
     state.arrived.send_modify(|arrived| *arrived += 1);
     reply.send(cut).await
-}
-
-/// Makes an authority and a certificate for the names.
-pub(super) fn certificate(names: &[&str], speaks: Speaks) -> (ServerConfig, String) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = match speaks {
-        Speaks::Http1 => vec![b"http/1.1".to_vec()],
-        Speaks::Http2 => vec![b"h2".to_vec()],
-        Speaks::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-    };
-    (config, authority.pem())
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio_rustls::TlsAcceptor;
 
-use super::upstream::{Speaks, certificate};
+use super::certificate::{Issued, Validity};
 
 /// Nothing in a test may take this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,8 +44,9 @@ impl Drop for Wire {
 impl Wire {
     /// Starts a TLS server for these names that speaks HTTP/1.1.
     pub(crate) async fn tls(names: &[&str]) -> Self {
-        let (config, ca_pem) = certificate(names, Speaks::Http1);
-        Self::run(Some(TlsAcceptor::from(Arc::new(config))), ca_pem).await
+        let issued = Issued::new(names, Validity::Now);
+        let tls = TlsAcceptor::from(Arc::new(issued.server(&[b"http/1.1"])));
+        Self::run(Some(tls), issued.ca_pem).await
     }
 
     /// Starts a server without TLS.
