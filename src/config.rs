@@ -79,6 +79,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Where agents connect; at least one.
     pub proxy: Vec<Listen>,
+    /// The certificate of the proxy's ports; `None` where they speak no TLS themselves.
+    pub proxy_tls: Option<CertFiles>,
     /// Where operators connect; may be none.
     pub admin: Vec<Listen>,
     /// Where metrics are read; may be none.
@@ -156,6 +158,15 @@ impl Role {
             .into_iter()
             .find(|role| role.as_str() == name)
     }
+}
+
+/// PEM files of a server; both exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertFiles {
+    /// The chain, its leaf first.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
 }
 
 /// PEM files of a CA; both exist.

@@ -14,6 +14,7 @@ mod io;
 mod leaf;
 mod listener;
 mod open;
+mod outer;
 mod peer;
 mod receive;
 mod relay;
@@ -25,6 +26,7 @@ mod upstream;
 pub use authority::CertificateAuthority;
 pub use drain::Drain;
 pub use listener::Listener;
+pub use outer::OuterTls;
 pub use roots::merge_roots;
 
 use std::path::PathBuf;
@@ -69,6 +71,9 @@ pub enum ProxyError {
     /// Reading or writing.
     #[error("cannot use the file `{}`", .0.display())]
     File(PathBuf, #[source] std::io::Error),
+    /// The certificate of the proxy port.
+    #[error("`proxy.tls` cannot be used: {0}")]
+    Outer(String),
     /// Address, and what the system says.
     #[error("cannot listen on `{0}`")]
     Listen(String, #[source] std::io::Error),
@@ -109,6 +114,8 @@ pub struct ProxyParts {
     pub authority: CertificateAuthority,
     /// PEM file of all roots that upstreams are verified by; see [`merge_roots`].
     pub roots: PathBuf,
+    /// What agents of other machines must speak around everything else.
+    pub outer_tls: Option<OuterTls>,
     /// See `limits` in `tollgate.yaml`.
     pub timeouts: Timeouts,
     /// For certificates and request ids.
@@ -144,6 +151,7 @@ impl Proxy {
             gateway: parts.gateway,
             leaves: Leaves::new(Arc::clone(&authority), parts.clock.clone())?,
             drain,
+            outer_tls: parts.outer_tls,
             timeouts: parts.timeouts,
             clock: parts.clock,
         };

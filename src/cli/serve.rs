@@ -7,6 +7,7 @@ mod first_start;
 mod listeners;
 mod live;
 mod logging;
+mod network;
 mod parts;
 mod serving;
 

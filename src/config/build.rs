@@ -13,7 +13,8 @@ use super::manifest::{ApprovalSection, Enforcement, KeySection, LimitsSection, M
 use super::units::{Period, Size};
 use super::yaml::{self, At};
 use super::{
-    Approval, Args, CaFiles, Config, Limits, Log, Secrets, VaultKey, discovery, environment,
+    Approval, Args, CaFiles, CertFiles, Config, Limits, Log, Secrets, VaultKey, discovery,
+    environment,
 };
 use context::Context;
 
@@ -120,6 +121,10 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
     Some(Config {
         file: None,
         proxy,
+        proxy_tls: manifest.proxy.tls.as_ref().map(|tls| CertFiles {
+            cert: context.file(&tls.cert),
+            key: context.file(&tls.key),
+        }),
         admin: network::listen(context, manifest.admin.listen.as_ref(), ADMIN_PORT),
         metrics: network::listen(context, manifest.metrics.listen.as_ref(), METRICS_PORT),
         connectors: manifest
@@ -159,7 +164,6 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
 }
 
 fn refuse_unsupported(context: &mut Context<'_>, manifest: &Manifest) {
-    context.unsupported("proxy.tls", manifest.proxy.tls.as_ref());
     context.unsupported("limits.tunnels", manifest.limits.tunnels.as_ref());
     context.unsupported("limits.streams", manifest.limits.streams.as_ref());
     let shadow = manifest

@@ -57,8 +57,8 @@ pub struct Manifest {
 pub(super) struct ProxySection {
     /// `host:port` or `unix:/path`.
     pub(super) listen: Option<At<Vec<At<String>>>>,
-    /// Not supported yet.
-    pub(super) tls: Option<At<BTreeMap<String, String>>>,
+    /// What agents of other machines must speak around everything else; those of this machine may do without.
+    pub(super) tls: Option<CertSection>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -157,6 +157,15 @@ pub(super) struct OperatorSection {
     /// Without one the operator has only the tokens of the store.
     #[serde(default)]
     pub(super) token: Option<At<SecretSource>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CertSection {
+    /// PEM, the leaf first; read again when it changes.
+    pub(super) cert: At<String>,
+    /// PEM.
+    pub(super) key: At<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

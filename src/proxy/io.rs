@@ -21,6 +21,7 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 use crate::model::target::Authority;
 use crate::pipeline::admit::Pass;
@@ -32,6 +33,8 @@ const WRITE_BUFFER: usize = 4096;
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
+    /// With TLS around everything.
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
 
@@ -167,6 +170,7 @@ impl UniqueID for TunnelIo {
     fn id(&self) -> UniqueIDType {
         match self.socket.get_ref() {
             Socket::Tcp(socket) => socket.as_raw_fd(),
+            Socket::Tls(stream) => stream.get_ref().0.as_raw_fd(),
             Socket::Unix(socket) => socket.as_raw_fd(),
         }
     }
@@ -202,6 +206,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
         }
     }
@@ -215,6 +220,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(socket) => Pin::new(socket).poll_write(cx, buf),
         }
     }
@@ -222,6 +228,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
         }
     }
@@ -229,6 +236,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
         }
     }

@@ -18,6 +18,7 @@ use super::head::{self, Connect, First};
 use super::intercept::Intercept;
 use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
 use super::leaf::Leaves;
+use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::respond::{After, Answer};
 use super::{Timeouts, internal, request_id};
 use crate::model::clock::Clock;
@@ -32,15 +33,13 @@ const MAX_HEAD: usize = 16 * 1024;
 /// Refused CONNECTs on one connection: git asks bare first, then with its token.
 const MAX_ATTEMPTS: usize = 4;
 
-/// First byte of a TLS record with a handshake, RFC 8446 section 5.1.
-const TLS_HANDSHAKE: u8 = 0x16;
-
 /// What every connection needs.
 pub(super) struct Edge {
     pub(super) http: Arc<HttpProxy<Intercept>>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) leaves: Leaves,
     pub(super) drain: Arc<Drain>,
+    pub(super) outer_tls: Option<OuterTls>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
 }
@@ -69,6 +68,39 @@ impl fmt::Debug for Edge {
 impl Edge {
     /// Serves a connection to its end.
     pub(super) async fn serve(&self, socket: Socket, peer: Option<SocketAddr>) {
+        let (outer, from, socket) = match (&self.outer_tls, peer, socket) {
+            (Some(outer), Some(from), Socket::Tcp(socket)) => (outer, from, socket),
+            (_, _, socket) => return self.serve_inside(socket, peer).await,
+        };
+        let accepted = tokio::select! {
+            accepted = timeout(self.timeouts.request_head, outer.accept(socket, from)) => accepted,
+            () = self.drain.begun() => return,
+        };
+        match accepted {
+            Ok(Outer::Ended(socket) | Outer::Plain(socket)) => {
+                self.serve_inside(socket, peer).await;
+            }
+            Ok(Outer::Exposed(socket)) => self.refuse_exposed(socket, peer).await,
+            Ok(Outer::Gone) | Err(_) => {}
+        }
+    }
+
+    /// Tells an agent of another machine to speak TLS. What it has sent is taken off the socket, since a close with unread
+    /// bytes takes the answer back, and looked at by nobody.
+    async fn refuse_exposed(&self, socket: Socket, peer: Option<SocketAddr>) {
+        let mut opening = Opening {
+            socket,
+            read: BytesMut::new(),
+            peer,
+        };
+        let _ = opening.socket.read_buf(&mut opening.read).await;
+        let detail = "This proxy speaks TLS: use an `https://` proxy URL.";
+        let answer = Answer::refusal(&self.refusal(Code::BadRequest, detail));
+        opening.write(&answer.to_bytes(After::Close)).await;
+        opening.close().await;
+    }
+
+    async fn serve_inside(&self, socket: Socket, peer: Option<SocketAddr>) {
         let mut opening = Opening {
             socket,
             read: BytesMut::new(),

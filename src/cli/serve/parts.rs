@@ -13,6 +13,7 @@ use super::facts;
 use super::first_start::Prepared;
 use super::listeners::Listeners;
 use super::live::{Declared, Live};
+use super::network;
 use super::store_broken;
 use crate::admin::Facts;
 use crate::approval::{self, Desk};
@@ -20,13 +21,12 @@ use crate::audit::{Durability, Journal};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
-use crate::config::{self, EgressAllow, Limits};
-use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
+use crate::config::{self, Limits};
 use crate::kill_switch::KillSwitch;
 use crate::model::changes::Changes;
 use crate::pipeline::collect::Bounds;
 use crate::pipeline::{Gateway, Parts};
-use crate::proxy::{Proxy, ProxyParts, Timeouts, merge_roots};
+use crate::proxy::{Proxy, ProxyParts, merge_roots};
 use crate::roster::Roster;
 use crate::snapshot::reload::Reloader;
 use crate::snapshot::{Current, Snapshot};
@@ -70,7 +70,7 @@ pub(super) async fn compose(
         keyring: Arc::clone(&live.keyring),
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
-        egress: egress(config, listeners)?,
+        egress: network::egress(config, listeners)?,
         desk: Arc::clone(&desk),
         approval_timeout: config.approval.timeout,
         changes: live.changes.clone(),
@@ -87,8 +87,9 @@ pub(super) async fn compose(
     let proxy = Proxy::new(ProxyParts {
         gateway,
         authority: prepared.authority,
+        outer_tls: network::outer_tls(config, &clock)?,
         roots,
-        timeouts: timeouts(&config.limits),
+        timeouts: network::timeouts(&config.limits),
         clock,
     });
     let proxy = Arc::new(proxy.map_err(|error| Failure::failed("proxy", chain(&error)))?);
@@ -189,40 +190,10 @@ fn bounds(limits: &Limits) -> Bounds {
     }
 }
 
-fn egress(config: &config::Config, listeners: &Listeners) -> Result<Egress, Failure> {
-    let mut allow = Vec::new();
-    for rule in &config.egress.allow {
-        let text = match rule {
-            EgressAllow::Host(host, port) => format!("{host}:{port}"),
-            EgressAllow::Net(net, port) if net.addr().is_ipv6() => format!("[{net}]:{port}"),
-            EgressAllow::Net(net, port) => format!("{net}:{port}"),
-        };
-        allow.push(
-            AllowRule::parse(&text)
-                .map_err(|error| Failure::failed("egress", error.to_string()))?,
-        );
-    }
-    let rules = EgressRules {
-        allow,
-        resolve: config.egress.resolve.clone(),
-        own: listeners.own(),
-    };
-    Ok(Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect))
-}
-
 fn durability(configured: config::Durability) -> Durability {
     match configured {
         config::Durability::Strict => Durability::Strict,
         config::Durability::Fsync => Durability::Fsync,
         config::Durability::Batched => Durability::Batched,
-    }
-}
-
-fn timeouts(limits: &Limits) -> Timeouts {
-    Timeouts {
-        request_head: limits.request_head,
-        connect: limits.connect,
-        first_byte: limits.first_byte,
-        idle: limits.idle,
     }
 }

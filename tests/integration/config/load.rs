@@ -93,6 +93,11 @@ fn reads_everything_that_the_contract_names() {
             Listen::Tcp("[::1]".into(), 0)
         ]
     );
+    let tls = config.proxy_tls.unwrap();
+    assert_eq!(
+        (tls.cert, tls.key),
+        (etc.join("ca.pem"), etc.join("ca.key"))
+    );
     assert_eq!(config.admin, [Listen::Unix(etc.join("run/admin.sock"))]);
     assert_eq!(config.metrics, []);
     assert_eq!(

@@ -37,6 +37,7 @@ pub(crate) struct Builder {
     operators: String,
     settings: String,
     listen: Vec<String>,
+    tls: bool,
     environment: Environment,
 }
 
@@ -65,6 +66,7 @@ impl Builder {
             operators: String::new(),
             settings: String::new(),
             listen: vec!["127.0.0.1:0".to_owned()],
+            tls: false,
             environment: Environment::new(),
         };
         builder.agent("ci", TOKEN, "{}")
@@ -156,6 +158,13 @@ impl Builder {
         self
     }
 
+    /// Gives the proxy port a certificate of its own, PEM.
+    pub(crate) fn tls(mut self, cert: &str, key: &str) -> Self {
+        self.tls = true;
+        self.file("secrets/proxy.pem", cert)
+            .file("secrets/proxy.key", key)
+    }
+
     /// Adds lines to `tollgate.yaml`.
     pub(crate) fn settings(mut self, yaml: &str) -> Self {
         self.settings.push_str(yaml);
@@ -184,8 +193,13 @@ impl Builder {
     }
 
     fn config(&self) -> String {
+        let tls = if self.tls {
+            ", tls: { cert: secrets/proxy.pem, key: secrets/proxy.key }"
+        } else {
+            ""
+        };
         let mut text = format!(
-            "proxy: {{ listen: {:?} }}\nadmin: {{ listen: [\"127.0.0.1:0\"] }}\nmetrics: {{ listen: [\"127.0.0.1:0\"] }}\ndata_dir: state\n",
+            "proxy: {{ listen: {:?}{tls} }}\nadmin: {{ listen: [\"127.0.0.1:0\"] }}\nmetrics: {{ listen: [\"127.0.0.1:0\"] }}\ndata_dir: state\n",
             self.listen
         );
         for folder in ["connectors", "policies"] {

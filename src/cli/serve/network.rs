@@ -1,0 +1,53 @@
+//! What the configuration says of the network in; what egress and the edge take of it out.
+
+use std::sync::Arc;
+
+use super::listeners::Listeners;
+use crate::cli::failure::Failure;
+use crate::cli::workspace::chain;
+use crate::config::{Config, EgressAllow, Limits};
+use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
+use crate::model::clock::Clock;
+use crate::proxy::{OuterTls, Timeouts};
+
+/// Puts egress rules together: exceptions, fixed addresses and our own listeners.
+pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, Failure> {
+    let mut allow = Vec::new();
+    for rule in &config.egress.allow {
+        let text = match rule {
+            EgressAllow::Host(host, port) => format!("{host}:{port}"),
+            EgressAllow::Net(net, port) if net.addr().is_ipv6() => format!("[{net}]:{port}"),
+            EgressAllow::Net(net, port) => format!("{net}:{port}"),
+        };
+        allow.push(
+            AllowRule::parse(&text)
+                .map_err(|error| Failure::failed("egress", error.to_string()))?,
+        );
+    }
+    let rules = EgressRules {
+        allow,
+        resolve: config.egress.resolve.clone(),
+        own: listeners.own(),
+    };
+    Ok(Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect))
+}
+
+/// Reads the certificate of the proxy port, if it has one.
+pub(super) fn outer_tls(config: &Config, clock: &Clock) -> Result<Option<OuterTls>, Failure> {
+    let Some(tls) = &config.proxy_tls else {
+        return Ok(None);
+    };
+    OuterTls::load(&tls.cert, &tls.key, clock)
+        .map(Some)
+        .map_err(|error| Failure::failed("proxy_tls", chain(&error)))
+}
+
+/// Returns what the edge waits for, and how long.
+pub(super) fn timeouts(limits: &Limits) -> Timeouts {
+    Timeouts {
+        request_head: limits.request_head,
+        connect: limits.connect,
+        first_byte: limits.first_byte,
+        idle: limits.idle,
+    }
+}
