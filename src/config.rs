@@ -105,6 +105,8 @@ pub struct Config {
     pub ca: Option<CaFiles>,
     /// What may be contacted.
     pub egress: EgressRules,
+    /// What connections to upstreams go through.
+    pub egress_proxy: Option<EgressProxy>,
     /// Limits of requests and connections.
     pub limits: Limits,
     /// Requests that wait for an operator.
@@ -187,6 +189,26 @@ pub struct EgressRules {
     pub resolve: BTreeMap<Authority, Vec<SocketAddr>>,
     /// PEM files that exist, added to the system's roots.
     pub ca_files: Vec<PathBuf>,
+}
+
+/// An HTTP proxy of the operator's.
+#[derive(Debug, Clone)]
+pub struct EgressProxy {
+    /// Where it listens.
+    pub authority: Authority,
+    /// Name and password.
+    pub login: Option<(String, Secret)>,
+    /// What is reached without it.
+    pub except: Vec<EgressExcept>,
+}
+
+/// Something that is reached without the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EgressExcept {
+    /// Asked for by this name, or by this address.
+    Host(Host),
+    /// Whatever its name, at these addresses.
+    Net(IpNet),
 }
 
 /// One exception.

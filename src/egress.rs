@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: no address comes out that is special and not opened by a rule, and never one of the gateway's own listeners.
 
+mod chain;
 mod lookup;
 mod ranges;
 mod rule;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::model::target::{Authority, Host};
 
+pub use chain::{Chain, ChainError, ChainRules, Except};
 pub use lookup::{Lookup, LookupError, SystemLookup};
 pub use rule::{AllowRule, AllowRuleError};
 
@@ -53,6 +55,7 @@ pub struct Egress {
     rules: EgressRules,
     lookup: Arc<dyn Lookup>,
     timeout: Duration,
+    chain: Option<Arc<Chain>>,
 }
 
 impl Egress {
@@ -63,6 +66,7 @@ impl Egress {
             rules,
             lookup,
             timeout: LOOKUP_TIMEOUT,
+            chain: None,
         }
     }
 
@@ -70,6 +74,22 @@ impl Egress {
     #[must_use]
     pub fn lookup_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// Sends connections through a proxy of the operator's.
+    #[must_use]
+    pub fn through(self, rules: ChainRules) -> Self {
+        let chain = Chain::new(rules, Arc::clone(&self.lookup));
+        Self {
+            chain: Some(Arc::new(chain)),
+            ..self
+        }
+    }
+
+    /// Returns what connections to upstreams go through.
+    #[must_use]
+    pub fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chain.as_ref()
     }
 
     /// Returns the addresses to try, in order, each of them permitted. Looks a name up only here, so call it after a permit.

@@ -147,6 +147,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
             key: context.file(&ca.key),
         }),
         egress: network::egress(context, &manifest.egress),
+        egress_proxy: network::egress_proxy(context, manifest.egress.proxy.as_ref()),
         limits: limits(context, &manifest.limits),
         approval: approval(context, &manifest.approval),
         durability: manifest.audit.durability,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::secret_source::{FieldSource, SecretSource};
 use super::units::{Period, Size};
-use super::yaml::{At, Entries, OneOrMany};
+use super::yaml::{At, Entries, OneOrMany, ShortOr};
 use super::{Durability, LogFormat, Role};
 
 /// The file of a gateway.
@@ -186,8 +186,24 @@ pub(super) struct EgressSection {
     pub(super) resolve: Entries<OneOrMany<At<String>>>,
     /// PEM files, added to the system's roots.
     pub(super) ca_files: Vec<At<String>>,
-    /// Not supported yet.
-    pub(super) proxy: Option<At<String>>,
+    /// The HTTP proxy that connections to upstreams go through: `http://host:port`, or a mapping. It is asked for addresses.
+    pub(super) proxy: Option<ShortOr<At<String>, EgressProxySection>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EgressProxySection {
+    /// `http://host:port`
+    pub(super) url: At<String>,
+    /// Who the gateway is to the proxy.
+    #[serde(default)]
+    pub(super) username: Option<At<String>>,
+    /// Goes with `username`.
+    #[serde(default)]
+    pub(super) password: Option<At<SecretSource>>,
+    /// Hosts, addresses and networks that are reached without it.
+    #[serde(default)]
+    pub(super) except: Vec<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::refuse::{Code, Refusal};
@@ -9,6 +10,8 @@ use super::{Gateway, Permit, staged};
 use crate::egress::EgressError;
 use crate::model::target::Host;
 use crate::telemetry::metrics::Stage;
+
+pub use crate::egress::Chain;
 
 /// Where a permitted request goes.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Destination {
     pub tls: bool,
     /// The name that the certificate must be for; never empty.
     pub server_name: String,
+    /// What connections go through, where it carries them; see [`Chain::carries`].
+    pub chain: Option<Arc<Chain>>,
     /// Upstream connections are shared only within one key: agent and credential.
     pub group_key: u64,
 }
@@ -52,6 +57,7 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
         addresses,
         tls: permit.outgoing().tls,
         server_name,
+        chain: gateway.parts.egress.chain().cloned(),
         group_key: group_key(permit),
     })
 }

@@ -79,8 +79,8 @@ impl ProxyHttp for Intercept {
         let Some(address) = addresses.get(permitted.attempt).copied() else {
             return Error::e_explain(ErrorType::InternalError, "a destination has no address");
         };
-        let carriage = upstream::carriage(permitted.permit.outgoing());
-        peer::peer(&permitted.destination, address, carriage, &self.timeouts)
+        let outgoing = permitted.permit.outgoing();
+        peer::peer(outgoing, &permitted.destination, address, &self.timeouts)
     }
 
     async fn upstream_request_filter(

@@ -2,15 +2,24 @@
 //!
 //! INVARIANT: a TLS peer has a server name and verifies it; Pingora verifies nothing where the name is empty.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use pingora::connectors::L4Connect;
 use pingora::protocols::ALPN;
+use pingora::protocols::l4::socket::SocketAddr as PeerAddr;
+use pingora::protocols::l4::stream::Stream;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use tokio::time::timeout;
 
-use super::upstream::Carriage;
+use super::upstream::{self, Carriage};
 use super::{Timeouts, relay};
-use crate::pipeline::forward::Destination;
+use crate::pipeline::Outgoing;
+use crate::pipeline::forward::{Chain, Destination};
 use crate::pipeline::refuse::Code;
 use crate::telemetry::metrics::UpstreamError;
 
@@ -22,11 +31,14 @@ const STREAMS: usize = 100;
 /// # Errors
 /// When the destination has no server name.
 pub(super) fn peer(
+    outgoing: &Outgoing,
     destination: &Destination,
     address: SocketAddr,
-    carriage: Carriage,
     timeouts: &Timeouts,
 ) -> Result<Box<HttpPeer>> {
+    let carriage = upstream::carriage(outgoing);
+    let chain = destination.chain.clone();
+    let chain = chain.filter(|chain| chain.carries(&outgoing.authority, address));
     let name = destination
         .server_name
         .trim_start_matches('[')
@@ -47,6 +59,12 @@ pub(super) fn peer(
         (true, Carriage::Any) => ALPN::H2H1,
     };
     options.max_h2_streams = STREAMS;
+    if let Some(chain) = chain {
+        options.custom_l4 = Some(Arc::new(Through {
+            chain,
+            patience: timeouts.connect,
+        }));
+    }
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);
     // A WebSocket may say nothing for as long as the agent does; the relay watches both.
@@ -55,6 +73,32 @@ pub(super) fn peer(
     options.idle_timeout = Some(timeouts.idle);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     Ok(Box::new(peer))
+}
+
+/// Connects through the operator's proxy, to the address that Pingora was given.
+#[derive(Debug)]
+struct Through {
+    chain: Arc<Chain>,
+    patience: Duration,
+}
+
+#[async_trait]
+impl L4Connect for Through {
+    async fn connect(&self, address: &PeerAddr) -> Result<Stream> {
+        let Some(address) = address.as_inet() else {
+            return Error::e_explain(ErrorType::InternalError, "a peer is no address");
+        };
+        match timeout(self.patience, self.chain.dial(*address)).await {
+            Ok(Ok(stream)) => Ok(Stream::from(stream)),
+            Ok(Err(error)) => {
+                // The operator's to mend, so it is told in full; agents read that the upstream is not reached.
+                let cause = error.source().map(ToString::to_string);
+                tracing::warn!(%error, cause, %address, "`egress.proxy` does not connect");
+                Error::e_explain(ErrorType::ConnectProxyFailure, "the proxy does not connect")
+            }
+            Err(_) => Error::e_explain(ErrorType::ConnectTimedout, "the proxy took too long"),
+        }
+    }
 }
 
 /// Why a permitted exchange failed.
@@ -101,6 +145,9 @@ pub(super) fn failure(error: &Error) -> Failure {
         | ErrorType::ReadTimedout
         | ErrorType::WriteTimedout => {
             Failure::Upstream(UpstreamError::Timeout, Code::UpstreamTimeout)
+        }
+        ErrorType::ConnectProxyFailure => {
+            Failure::Upstream(UpstreamError::Proxy, Code::UpstreamUnreachable)
         }
         ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
             Failure::Upstream(UpstreamError::Connect, Code::UpstreamUnreachable)

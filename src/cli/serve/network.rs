@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use super::listeners::Listeners;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::chain;
-use crate::config::{Config, EgressAllow, Limits};
-use crate::egress::{AllowRule, Egress, EgressRules, SystemLookup};
+use crate::config::{self, Config, EgressAllow, Limits};
+use crate::egress::{AllowRule, ChainRules, Egress, EgressRules, Except, SystemLookup};
 use crate::model::clock::Clock;
+use crate::model::secret::Secret;
 use crate::proxy::{OuterTls, Timeouts};
 
-/// Puts egress rules together: exceptions, fixed addresses and our own listeners.
+/// Puts egress rules together: exceptions, fixed addresses, our own listeners, and the proxy on the way.
 pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, Failure> {
     let mut allow = Vec::new();
     for rule in &config.egress.allow {
@@ -29,7 +34,12 @@ pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, F
         resolve: config.egress.resolve.clone(),
         own: listeners.own(),
     };
-    Ok(Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect))
+    let egress =
+        Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect);
+    Ok(match &config.egress_proxy {
+        Some(proxy) => egress.through(chain_rules(proxy)),
+        None => egress,
+    })
 }
 
 /// Reads the certificate of the proxy port, if it has one.
@@ -49,5 +59,22 @@ pub(super) fn timeouts(limits: &Limits) -> Timeouts {
         connect: limits.connect,
         first_byte: limits.first_byte,
         idle: limits.idle,
+    }
+}
+
+fn chain_rules(proxy: &config::EgressProxy) -> ChainRules {
+    let authorization = proxy.login.as_ref().map(|(name, password)| {
+        let mut pair = Zeroizing::new(format!("{name}:").into_bytes());
+        pair.extend_from_slice(password.expose());
+        Secret::from(format!("Basic {}", STANDARD.encode(&pair)))
+    });
+    let except = proxy.except.iter().map(|except| match except {
+        config::EgressExcept::Host(host) => Except::Host(host.clone()),
+        config::EgressExcept::Net(network) => Except::Network(*network),
+    });
+    ChainRules {
+        proxy: proxy.authority.clone(),
+        authorization,
+        except: except.collect(),
     }
 }

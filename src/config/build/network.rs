@@ -6,9 +6,10 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use super::context::Context;
-use crate::config::manifest::EgressSection;
-use crate::config::yaml::At;
-use crate::config::{EgressAllow, EgressRules, Listen};
+use crate::config::manifest::{EgressProxySection, EgressSection};
+use crate::config::yaml::{At, ShortOr};
+use crate::config::{EgressAllow, EgressExcept, EgressProxy, EgressRules, Listen};
+use crate::model::secret::Secret;
 use crate::model::target::{Authority, Host};
 
 /// Reads the places to listen at; `None` means the default.
@@ -59,7 +60,6 @@ fn parse_listen(text: &str, base: &Path) -> Result<Listen, String> {
 }
 
 pub(super) fn egress(context: &mut Context<'_>, written: &EgressSection) -> EgressRules {
-    context.unsupported_secret("egress.proxy", written.proxy.as_ref());
     let mut rules = EgressRules::default();
     for at in &written.allow {
         rules
@@ -88,6 +88,91 @@ pub(super) fn egress(context: &mut Context<'_>, written: &EgressSection) -> Egre
     }
     rules.ca_files = written.ca_files.iter().map(|at| context.file(at)).collect();
     rules
+}
+
+/// Reads `egress.proxy`, in either form.
+pub(super) fn egress_proxy(
+    context: &mut Context<'_>,
+    written: Option<&ShortOr<At<String>, EgressProxySection>>,
+) -> Option<EgressProxy> {
+    let section = match written? {
+        ShortOr::Short(url) => {
+            return Some(EgressProxy {
+                authority: proxy_url(context, url)?,
+                login: None,
+                except: Vec::new(),
+            });
+        }
+        ShortOr::Long(section) => section,
+    };
+    let authority = proxy_url(context, &section.url);
+    let login = login(context, section);
+    let except = section
+        .except
+        .iter()
+        .filter_map(|at| context.checked(at, parse_except(&at.value)))
+        .collect();
+    Some(EgressProxy {
+        authority: authority?,
+        login,
+        except,
+    })
+}
+
+fn login(context: &mut Context<'_>, section: &EgressProxySection) -> Option<(String, Secret)> {
+    match (&section.username, &section.password) {
+        (Some(name), Some(password)) => {
+            // RFC 7617 section 2: the first colon ends the name.
+            if name.value.contains(':') || name.value.chars().any(char::is_control) {
+                context.error("invalid-value", "a user name has no `:` in it", name);
+            }
+            let password = context.secret(&password.value, password)?;
+            Some((name.value.clone(), password))
+        }
+        (None, Some(password)) => {
+            context.error("invalid-value", "a password needs a `username`", password);
+            None
+        }
+        (Some(name), None) => {
+            context.error("invalid-value", "a user name needs a `password`", name);
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn proxy_url(context: &mut Context<'_>, at: &At<String>) -> Option<Authority> {
+    let text = &at.value;
+    if text.contains('@') {
+        let message =
+            "a login does not stand in the URL: write `username` and `password: { file: … }`";
+        context.secret_error("invalid-value", message, at);
+        return None;
+    }
+    let form = "as in `http://proxy.corp:3128`";
+    let rest = match text.split_once("://") {
+        Some(("http", rest)) => Ok(rest),
+        Some((scheme, _)) => Err(format!(
+            "a proxy is reached by `http://`, not `{scheme}://`"
+        )),
+        None => Err(format!("`{text}` is not the URL of a proxy, {form}")),
+    };
+    let authority = rest.and_then(|rest| {
+        exact(rest.strip_suffix('/').unwrap_or(rest)).map_err(|error| format!("{error}, {form}"))
+    });
+    context.checked(at, authority)
+}
+
+fn parse_except(text: &str) -> Result<EgressExcept, String> {
+    if text.contains('/') {
+        let network = text.trim_matches(['[', ']']).parse::<IpNet>();
+        return network
+            .map(|network| EgressExcept::Net(network.trunc()))
+            .map_err(|_| format!("`{text}` is not a network, as in `10.0.0.0/8`"));
+    }
+    Host::parse(text)
+        .map(EgressExcept::Host)
+        .map_err(|error| error.to_string())
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

@@ -30,6 +30,8 @@ pub enum UpstreamError {
     Resolve,
     /// No connection.
     Connect,
+    /// The operator's own proxy on the way.
+    Proxy,
     /// Its certificate, or the handshake.
     Tls,
     /// No byte in time.
@@ -78,6 +80,7 @@ impl UpstreamError {
         match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Closed => "closed",

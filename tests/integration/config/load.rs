@@ -98,6 +98,12 @@ fn reads_everything_that_the_contract_names() {
         (tls.cert, tls.key),
         (etc.join("ca.pem"), etc.join("ca.key"))
     );
+    let chain = config.egress_proxy.unwrap();
+    assert_eq!(chain.authority.to_string(), "proxy.corp:3128");
+    assert!(
+        matches!(&chain.login, Some((name, password)) if name == "gateway" && password.len() == 14)
+    );
+    assert_eq!(chain.except.len(), 2);
     assert_eq!(config.admin, [Listen::Unix(etc.join("run/admin.sock"))]);
     assert_eq!(config.metrics, []);
     assert_eq!(
@@ -377,4 +383,39 @@ fn tells_what_is_wrong_with_each_broken_file() {
             insta::assert_snapshot!(format!("config_{name}"), place.problems());
         });
     }
+}
+
+#[test]
+fn tells_what_is_wrong_with_the_proxy_of_upstreams() {
+    for (written, expected) in [
+        (
+            "proxy.corp:3128",
+            "is not the URL of a proxy, as in `http://proxy.corp:3128`",
+        ),
+        ("http://proxy.corp", "names no port"),
+        (
+            "socks5://proxy.corp:1080",
+            "a proxy is reached by `http://`, not `socks5://`",
+        ),
+        (
+            "{ url: 'http://p:1', username: gateway }",
+            "a user name needs a `password`",
+        ),
+        (
+            "{ url: 'http://p:1', password: { env: HOME } }",
+            "a password needs a `username`",
+        ),
+        ("{ username: gateway }", "`url` is missing"),
+    ] {
+        let place = Place::new().file("tollgate.yaml", &format!("egress: {{ proxy: {written} }}"));
+        let told = place.env("HOME", "/nowhere").problems();
+        assert!(told.contains(expected), "{written}: {told}");
+    }
+    let place = Place::new().file(
+        "tollgate.yaml",
+        "egress: { proxy: 'http://gateway:hunter2@proxy.corp:3128' }",
+    );
+    let told = place.problems();
+    assert!(told.contains("a login does not stand in the URL"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
 }

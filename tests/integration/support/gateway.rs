@@ -31,6 +31,7 @@ type Environment = BTreeMap<OsString, OsString>;
 pub(crate) struct Builder {
     directory: tempfile::TempDir,
     resolve: String,
+    egress: String,
     ca_files: Vec<String>,
     credentials: String,
     agents: String,
@@ -60,6 +61,7 @@ impl Builder {
         let builder = Self {
             directory,
             resolve: String::new(),
+            egress: String::new(),
             ca_files: Vec::new(),
             credentials: String::new(),
             agents: String::new(),
@@ -158,6 +160,12 @@ impl Builder {
         self
     }
 
+    /// Adds a line to `egress`.
+    pub(crate) fn egress(mut self, line: &str) -> Self {
+        writeln!(self.egress, "  {line}").unwrap();
+        self
+    }
+
     /// Gives the proxy port a certificate of its own, PEM.
     pub(crate) fn tls(mut self, cert: &str, key: &str) -> Self {
         self.tls = true;
@@ -222,6 +230,7 @@ impl Builder {
         if !self.resolve.is_empty() {
             writeln!(text, "  resolve:\n{}", self.resolve).unwrap();
         }
+        text.push_str(&self.egress);
         text.push_str(&self.settings);
         text
     }
