@@ -12,6 +12,8 @@ mod condition;
 mod describe;
 mod dialect;
 mod domain;
+mod errors;
+mod foreign;
 mod graphql;
 mod lint;
 mod manifest;
@@ -39,6 +41,7 @@ pub use candidates::Candidates;
 pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
 pub use dialect::Dialect;
+pub use errors::{ErrorFacts, ErrorShape};
 pub use manifest::Manifest;
 pub use route::RouteView;
 pub use terms::{Passes, Terms};
@@ -66,8 +69,12 @@ pub struct Connector {
     /// `http: true`
     plaintext: bool,
     places: Places,
+    /// Where bodies hold credentials.
+    foreign: foreign::BodyPlaces,
     oddities: Oddities,
     headers: HeaderMap,
+    /// The shapes in which the API tells errors.
+    errors: Arc<[ErrorShape]>,
     method_overrides: Vec<String>,
     listed_headers: Vec<String>,
     sites: Vec<Site>,
@@ -81,6 +88,8 @@ pub struct Connector {
     rpc: Option<rpc::Envelope>,
     /// What a JSON-RPC reply of the agent is.
     reply: ActionName,
+    /// What opening a tunnel that is passed through is.
+    tunnel: ActionName,
     fallback: ActionName,
     fallback_risk: Risk,
     /// Of what no route is for.

@@ -9,6 +9,7 @@ pub mod collect;
 pub mod decide;
 mod decode;
 mod escalate;
+pub mod foreign;
 pub mod forward;
 mod headers;
 pub mod inject;
@@ -45,7 +46,7 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
-use refuse::{Code, Refusal};
+use refuse::{Code, Native, Refusal};
 use standing::Standing;
 
 /// What a gateway is put together from.
@@ -147,6 +148,7 @@ pub struct Permit {
     outgoing: Outgoing,
     standing: Arc<Standing>,
     agent: Arc<Agent>,
+    native: Option<Arc<Native>>,
     /// Bytes of the global body budget that the outgoing body holds.
     _budget: Option<OwnedSemaphorePermit>,
 }
@@ -210,6 +212,15 @@ impl Permit {
     #[must_use]
     pub fn request_id(&self) -> &str {
         self.standing.request_id()
+    }
+
+    /// Brings a refusal of this exchange into the shape in which its client reads errors.
+    #[must_use]
+    pub fn dress(&self, refusal: Refusal) -> Refusal {
+        Refusal {
+            native: self.native.clone(),
+            ..refusal
+        }
     }
 
     /// Returns the connector's id, for metrics.

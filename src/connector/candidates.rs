@@ -1,10 +1,14 @@
 //! Candidates: the routes that a target can mean in, what of the body they need, and the actions that the request is out.
 
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 use super::body::DEFAULT_NODE_LIMIT;
 use super::catalog::Place;
 use super::dialect::{self, Dialect};
+use super::errors::ErrorShape;
 use super::matches::{WEBSOCKET, method_keys};
 use super::part::PartKind;
 use super::route::{Group, RouteView};
@@ -64,6 +68,28 @@ impl Candidates {
         // A limit that a route states stands; of several the widest, since each of them may be the one that is meant.
         let limit = self.groups().filter_map(|group| group.limit).max();
         Ok(BodyNeed::Read { dialect, limit })
+    }
+
+    /// Returns the shape in which the client of such a request reads errors; `None` where nothing says.
+    ///
+    /// What is GraphQL or JSON-RPC is answered as that, whatever the rest of the API does.
+    #[must_use]
+    pub fn error_shape(&self, headers: &HeaderMap) -> Option<ErrorShape> {
+        let own = &self.place.connector.errors;
+        let kind = self.groups().next().map(|group| group.table.kind);
+        let shapes = match kind {
+            Some(PartKind::Graphql) => ErrorShape::named("graphql")?,
+            Some(PartKind::Rpc) => ErrorShape::named("json_rpc")?,
+            Some(PartKind::Whole) | None => Arc::clone(own),
+        };
+        let content_type = headers.get(CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        shapes
+            .iter()
+            .find(|shape| shape.is_for(content_type))
+            .cloned()
     }
 
     /// Sets how many parts a request may have.

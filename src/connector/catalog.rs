@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: no authority and base path belongs to two connectors.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::pattern::Pattern;
 use super::{Candidates, Connector};
 use crate::config::diagnostic::{self, Diagnostic, Report, Source};
 use crate::config::yaml;
+use crate::model::action::Action;
 use crate::model::target::{Authority, Host, Path, Query, decode};
 use crate::model::vocabulary::Vocabulary;
 
@@ -29,12 +31,34 @@ pub struct Catalog {
 pub(super) struct Site {
     pub(super) domain: Domain,
     pub(super) plain: Plain,
+    pub(super) takes: Takes,
+    pub(super) passage: Passage,
     pub(super) base: Pattern,
     /// As written.
     pub(super) text: String,
     /// As written, empty for `/`.
     pub(super) base_text: String,
     pub(super) place: diagnostic::Place,
+}
+
+/// Which of the connector's auth schemes a domain takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Takes {
+    /// Each of them.
+    #[default]
+    All,
+    /// Those with these ids; none of them where it is public, or not looked into.
+    Only(Vec<String>),
+}
+
+/// Whether a domain's TLS is ended here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Passage {
+    /// It is, and requests are read.
+    #[default]
+    Ended,
+    /// It is not: the tunnel is one action, and nothing in it is known.
+    Through,
 }
 
 /// Where a target lies in the catalogue: the connector, its captured host labels, and the path below its base path.
@@ -49,6 +73,7 @@ pub struct Place {
     pub(super) path: Arc<str>,
     /// What follows the base path, in the form that routes are compared with.
     pub(super) below: Arc<str>,
+    passage: Passage,
 }
 
 impl Catalog {
@@ -78,25 +103,33 @@ impl Catalog {
     fn index(&mut self, report: &mut Report) {
         let mut sites: Vec<(Arc<Connector>, usize)> = Vec::new();
         let mut taken: HashMap<(String, u16, String), diagnostic::Place> = HashMap::new();
+        let mut passages: HashMap<(String, u16), (Passage, diagnostic::Place)> = HashMap::new();
         for connector in self.connectors.values() {
             for (number, site) in connector.sites.iter().enumerate() {
                 for port in site.domain.ports(site.plain) {
-                    let key = (site.domain.shape(), port, site.base.shape());
-                    let Some(first) = taken.get(&key) else {
-                        taken.insert(key, site.place.clone());
+                    let host = (site.domain.shape(), port);
+                    let key = (host.0.clone(), port, site.base.shape());
+                    if let Some(first) = taken.get(&key) {
+                        let message = format!(
+                            "`{}{}` on port {port} belongs to two connectors, or is listed twice",
+                            site.text, site.base_text
+                        );
+                        let help = "give them different `base_paths`, or drop one";
+                        conflict(message, first, site, help, report);
                         continue;
-                    };
-                    let message = format!(
-                        "`{}{}` on port {port} belongs to two connectors, or is listed twice",
-                        site.text, site.base_text
-                    );
-                    let conflict = Diagnostic::error("domain-conflict", message);
-                    report.push(
-                        conflict
-                            .at(first.clone())
-                            .at(site.place.clone())
-                            .help("give them different `base_paths`, or drop one"),
-                    );
+                    }
+                    taken.insert(key, site.place.clone());
+                    let first = passages
+                        .entry(host)
+                        .or_insert_with(|| (site.passage, site.place.clone()));
+                    if first.0 != site.passage {
+                        let message = format!(
+                            "`{}` on port {port} is passed through, and requests to it are read too",
+                            site.text
+                        );
+                        let help = "a tunnel that is passed through carries every path: drop one";
+                        conflict(message, &first.1, site, help, report);
+                    }
                 }
                 sites.push((Arc::clone(connector), number));
             }
@@ -155,8 +188,28 @@ impl Catalog {
                     captures: host.chain(base).collect(),
                     path: path.as_str().into(),
                     below: below.into(),
+                    passage: site.passage,
                 })
             })
+    }
+
+    /// Returns the connector that an authority belongs to as a tunnel that is passed through, and the action of opening it;
+    /// `None` where its TLS is ended here.
+    #[must_use]
+    pub fn passage(&self, authority: &Authority) -> Option<(Arc<Connector>, Action)> {
+        let found = self.domains.find(&authority.host);
+        let mut sites = found.into_iter().filter_map(|(connector, number)| {
+            let site = connector.sites.get(*number)?;
+            site.accepts(authority).then_some((connector, site))
+        });
+        let (connector, site) = sites.next()?;
+        let captures = site.domain.capture(&authority.host)?;
+        (site.passage == Passage::Through).then(|| {
+            (
+                Arc::clone(connector),
+                connector.opening(authority, &captures),
+            )
+        })
     }
 
     /// Returns whether any connector has this authority among its domains, whatever the path.
@@ -179,11 +232,28 @@ impl Catalog {
     }
 }
 
+fn conflict(
+    message: String,
+    first: &diagnostic::Place,
+    site: &Site,
+    help: &str,
+    report: &mut Report,
+) {
+    let conflict = Diagnostic::error("domain-conflict", message);
+    let conflict = conflict.at(first.clone()).at(site.place.clone());
+    report.push(conflict.help(help));
+}
+
 impl Site {
     /// Returns whether an authority is of this domain.
     pub(super) fn accepts(&self, authority: &Authority) -> bool {
         self.domain.has_port(authority.port, self.plain)
             && self.domain.capture(&authority.host).is_some()
+    }
+
+    /// Returns whether a target lies in it.
+    fn holds(&self, authority: &Authority, path: &Path) -> bool {
+        self.accepts(authority) && self.base.capture_front(path.matching()).is_some()
     }
 
     /// Iterates over the names that domain and base path capture.
@@ -193,6 +263,12 @@ impl Site {
 }
 
 impl Place {
+    /// Returns whether TLS is not ended there (`tls: passthrough`), so that requests cannot be read.
+    #[must_use]
+    pub fn is_passed_through(&self) -> bool {
+        self.passage == Passage::Through
+    }
+
     /// Returns the routes that the method, host and path (query keys in `match` too) can mean. Never empty: the fallback is one.
     #[must_use]
     pub fn candidates(&self, method: &Method, query: &Query) -> Candidates {
@@ -203,5 +279,38 @@ impl Place {
     #[must_use]
     pub fn opening(&self, query: &Query) -> Option<Candidates> {
         Candidates::opening(self, query)
+    }
+}
+
+impl Connector {
+    /// Returns whether a target of this connector takes a scheme's credentials.
+    #[must_use]
+    pub fn takes(&self, authority: &Authority, path: &Path, scheme: &str) -> bool {
+        match self.taken_at(authority, path) {
+            Takes::All => true,
+            Takes::Only(ids) => ids.iter().any(|id| id == scheme),
+        }
+    }
+
+    /// Returns whether requests to a target go out bare: the API is public (`auth: none`), or this domain of it is.
+    #[must_use]
+    pub fn is_public_at(&self, authority: &Authority, path: &Path) -> bool {
+        self.public || matches!(self.taken_at(authority, path), Takes::Only(ids) if ids.is_empty())
+    }
+
+    /// What lies in no domain of the connector takes nothing.
+    fn taken_at(&self, authority: &Authority, path: &Path) -> &Takes {
+        const NOTHING: &Takes = &Takes::Only(Vec::new());
+        if self.sites.iter().all(|site| site.takes == Takes::All) {
+            return &Takes::All;
+        }
+        let holding = self.sites.iter().filter(|site| site.holds(authority, path));
+        // As requests are looked up: the exact host, then the longest base path.
+        let nearest = holding.max_by(|one, two| {
+            let hosts = one.domain.literalness(&two.domain);
+            let bases = one.base.segments().len().cmp(&two.base.segments().len());
+            hosts.unwrap_or(Ordering::Equal).then(bases)
+        });
+        nearest.map_or(NOTHING, |site| &site.takes)
     }
 }

@@ -17,6 +17,7 @@ mod sites;
 use std::sync::Arc;
 
 use super::Connector;
+use super::foreign::BodyPlaces;
 use super::manifest::{Auth, Manifest};
 use super::parameter::Patterns;
 use super::rpc::Envelope;
@@ -36,6 +37,8 @@ pub(super) struct Scope<'a> {
     pub(super) patterns: &'a mut Patterns,
     pub(super) id: Arc<str>,
     pub(super) paths: Paths,
+    /// Where bodies hold credentials.
+    pub(super) foreign: BodyPlaces,
     /// What is read of every JSON-RPC message, where some route is for them.
     pub(super) rpc: Option<Envelope>,
 }
@@ -89,12 +92,14 @@ pub(super) fn connector<'a>(
         patterns,
         id: id.value.as_str().into(),
         paths: Paths::default(),
+        foreign: BodyPlaces::default(),
         rpc: None,
     };
     check_id(id, &mut scope)?;
     pending::check(&own.manifest, &mut scope);
-    let sites = sites::compile(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);
+    let sites = sites::compile(layers, &schemes, &mut scope);
+    let places = head::places(layers, &schemes, &mut scope);
     let entries = layers.routes(&mut scope);
     let defaults = Defaults::compile(layers, &mut scope);
     let routes = routes::compile(&defaults, &entries, &sites, &mut scope);
@@ -106,9 +111,11 @@ pub(super) fn connector<'a>(
         docs: head::docs(layers, &mut scope),
         plaintext: layers.pick(&mut scope, |manifest| manifest.http) == Some(true),
         public,
-        places: head::places(layers, &schemes, &mut scope),
+        places,
+        foreign: std::mem::take(&mut scope.foreign),
         schemes,
         oddities: head::oddities(layers, &mut scope),
+        errors: head::errors(layers, &mut scope),
         headers: head::headers(layers, &mut scope),
         method_overrides: head::method_overrides(layers, &mut scope),
         listed_headers: routes::listed_headers(&routes),
@@ -117,6 +124,7 @@ pub(super) fn connector<'a>(
         tries,
         fallback_risk: head::fallback_risk(layers, &mut scope),
         terms: defaults.unsaid(),
+        tunnel: ActionName::parse(&format!("{}.tunnel.open", id.value)).ok()?,
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
         health: head::health(layers, &mut scope),
         cases,

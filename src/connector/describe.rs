@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Connector;
-use super::catalog::Site;
+use super::catalog::{Passage, Site};
 use super::naming::Name;
 use super::parameter::{Origin, Param};
 use super::part::{Fact, PartKind};
@@ -53,6 +53,7 @@ impl Connector {
             };
             vocabulary.actions.insert(self.reply.clone(), reply);
         }
+        self.describe_tunnel(vocabulary);
         for route in &self.routes {
             let shape = match &route.name {
                 Name::Fixed(name) => vocabulary.actions.entry(name.clone()).or_default(),
@@ -73,6 +74,26 @@ impl Connector {
             vocabulary
                 .renamed
                 .extend(old.map(|old| (old.clone(), name.clone())));
+        }
+    }
+
+    fn describe_tunnel(&self, vocabulary: &mut Vocabulary) {
+        let through = |site: &&Site| site.passage == Passage::Through;
+        for site in self.sites.iter().filter(through) {
+            let tunnel = vocabulary.actions.entry(self.tunnel.clone()).or_default();
+            tunnel.special = true;
+            tunnel.risks.insert(self.fallback_risk);
+            // Hosts are lower-cased before they are looked at.
+            let names = site.domain.names().map(|name| (&**name, true));
+            for (name, optional) in names.chain([("host", false)]) {
+                let shape = ParamShape {
+                    value_type: Some(ValueType::String),
+                    list: false,
+                    one_spelling: true,
+                    optional,
+                };
+                tunnel.params.insert(name.to_owned(), shape);
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(super) use entry::{Auth, DomainEntry, Fold, OneOrMany, ParamEntry, RiskRule};
-use entry::{ErrorsEntry, Tls};
+use entry::ErrorsEntry;
+pub(super) use entry::{Auth, DomainEntry, ErrorsMap, Fold, OneOrMany, ParamEntry, RiskRule, Tls};
 pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
 pub(super) use test::{ExpectEntry, TestEntry};
 

@@ -10,6 +10,7 @@ use crate::model::value::Value;
 /// What is read of every message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Envelope {
+    id: PathId,
     method: PathId,
     result: PathId,
     error: PathId,
@@ -20,6 +21,8 @@ pub(super) struct Envelope {
 pub(super) struct Message {
     /// `None` for a reply.
     pub(super) part: Option<Part>,
+    /// `None` for a notification, which nobody answers.
+    pub(super) id: Option<Value>,
     pub(super) fields: Fields,
 }
 
@@ -28,6 +31,7 @@ impl Envelope {
     pub(super) fn new(paths: &mut Paths) -> Self {
         let mut key = |name: &str, access| paths.intern_keys(&[Key::Name(name.to_owned())], access);
         Self {
+            id: key("id", Access::Value),
             method: key("method", Access::Value),
             result: key("result", Access::Presence),
             error: key("error", Access::Presence),
@@ -36,7 +40,7 @@ impl Envelope {
 
     /// Iterates over the paths.
     pub(super) fn paths(self) -> impl Iterator<Item = PathId> {
-        [self.method, self.result, self.error].into_iter()
+        [self.id, self.method, self.result, self.error].into_iter()
     }
 
     /// Reads a body: one message, or a list of them.
@@ -55,7 +59,8 @@ impl Envelope {
             parts.take()?;
             let fields = Fields::read(bytes, plan, nodes_left)?;
             let part = self.part(&fields)?;
-            messages.push(Message { part, fields });
+            let id = fields.get(self.id).and_then(Slot::single).cloned();
+            messages.push(Message { part, id, fields });
         }
         Ok(messages)
     }

@@ -47,8 +47,10 @@ pub struct Terms {
     pub first_byte: Option<Duration>,
     /// Where the answer holds credentials.
     pub issues: Vec<AnswerPlace>,
-    /// Where the request holds a credential that is not the gateway's: `` the form's `token` ``. It must not go out.
+    /// Where the body holds a credential of the agent's own: `form:token`. Only agent-owned ones go out.
     pub foreign: Option<String>,
+    /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.
+    pub rpc_ids: Vec<serde_json::Value>,
     answers: Vec<Arc<AnswerParams>>,
 }
 

@@ -29,6 +29,10 @@ pub(super) struct Sheet {
     nodes_left: usize,
     /// The part that is being read, counted over all groups.
     part: usize,
+    /// Where the body holds a credential.
+    foreign: Option<String>,
+    /// Of the JSON-RPC calls that are answered.
+    rpc_ids: Vec<serde_json::Value>,
     /// By part and number of the route.
     found: Vec<((usize, u32), Action)>,
 }
@@ -55,6 +59,8 @@ impl Sheet {
             parts: Quota::new(parts),
             nodes_left: nodes,
             part: 0,
+            foreign: None,
+            rpc_ids: Vec::new(),
             found: Vec::new(),
         }
     }
@@ -68,7 +74,9 @@ impl Sheet {
             let route = connector.route(*number);
             route.map_or(strange, |route| &route.terms)
         });
-        let terms = Terms::join(&routes.collect::<Vec<_>>());
+        let mut terms = Terms::join(&routes.collect::<Vec<_>>());
+        terms.rpc_ids = self.rpc_ids;
+        terms.foreign = self.foreign;
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
         for (_, action) in self.found {
             if !actions.contains(&action) {
@@ -130,6 +138,9 @@ impl Candidates {
             body,
             ..parting.request
         };
+        if let Some(place) = self.place.connector.foreign.find(&request)? {
+            sheet.foreign = Some(place);
+        }
         self.settle(parting, &request, sheet)
     }
 
@@ -173,6 +184,9 @@ impl Candidates {
         let bytes = parting.bytes()?;
         let left = (&mut sheet.parts, &mut sheet.nodes_left);
         for message in envelope.messages(bytes, plan, left)? {
+            if let (Some(id), Some(_)) = (&message.id, &message.part) {
+                sheet.rpc_ids.push(serde_json::json!(id));
+            }
             let body = Body::Json(&message.fields);
             parting.group.check_places(parting.request.query, body)?;
             match &message.part {

@@ -76,6 +76,10 @@ pub(super) fn again(
         .locate(&target.authority, &target.path)
         .ok_or_else(|| no_connector(snapshot, &target.authority))?;
     let connector = &place.connector;
+    if place.is_passed_through() {
+        let detail = format!("`{}` is only passed through as a tunnel.", target.authority);
+        return Err(Refusal::because(Code::NoConnector, detail));
+    }
     if !target.tls && (target.authority.port == 443 || !connector.allows_plaintext()) {
         return Err(Refusal::because(
             Code::Plaintext,

@@ -85,12 +85,13 @@ pub fn decide(
     matter: &Matter,
 ) -> (Ruling, Decided) {
     let target = &matter.target;
-    let fitting = asking.keyring.fitting(
+    let mut fitting = asking.keyring.fitting(
         connector.id(),
         &target.authority,
         &target.path,
         &asking.agent.name,
     );
+    fitting.retain(|fits| connector.takes(&target.authority, &target.path, &fits.scheme));
     let only = match fitting.as_slice() {
         [only] => Some(&only.id),
         _ => None,
@@ -118,7 +119,7 @@ pub fn decide(
         Decision::Deny => {
             let reason = ruling.reason.as_deref();
             Decided::Refused(Refusal {
-                suggest: ruling.suggest.clone(),
+                suggest: ruling.suggest.as_deref().map(Into::into),
                 action: matter.action(),
                 ..Refusal::because(
                     Code::Denied,
@@ -163,7 +164,8 @@ fn choose(
             Code::CredentialIssued.sentence(),
         ));
     }
-    if connector.is_public() || matter.terms.without_credential || !ruling.injects {
+    let public = connector.is_public_at(authority, &matter.target.path);
+    if public || matter.terms.without_credential || !ruling.injects {
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {
@@ -195,9 +197,9 @@ fn choose(
                 (Code::NoCredential, detail)
             };
             Err(Refusal {
-                suggest: Some(format!(
-                    "An operator can add one: tollgate credential add {id}"
-                )),
+                suggest: Some(
+                    format!("An operator can add one: tollgate credential add {id}").into(),
+                ),
                 ..Refusal::because(code, detail)
             })
         }

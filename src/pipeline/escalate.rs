@@ -42,7 +42,7 @@ pub(super) async fn escalate(
     held.read_whole(gateway, body).await?;
     let started = Instant::now();
     let action = held.understood.matter.action();
-    let suggest = held.ruling.suggest.clone();
+    let suggest = held.ruling.suggest.as_deref().map(Into::into);
     let outcome = held.ask(gateway, body, trail).await;
     let waited = started.elapsed();
     trail.note_waited(waited);

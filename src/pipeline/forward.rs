@@ -63,10 +63,10 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
 }
 
 fn refusal(permit: &Permit, code: Code) -> Refusal {
-    Refusal {
+    permit.dress(Refusal {
         action: permit.standing.action(),
         ..Refusal::new(code, permit.request_id())
-    }
+    })
 }
 
 /// Connections are pooled per agent and credential, so that what an upstream ties to a connection stays with one of them.

@@ -28,10 +28,10 @@ pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Re
     staged(gateway, Stage::Inject, started);
     applied.map_err(|reason| {
         tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
-        Refusal {
+        permit.dress(Refusal {
             action: permit.standing.action(),
             ..Refusal::new(Code::CredentialUnhealthy, permit.request_id())
-        }
+        })
     })
 }
 

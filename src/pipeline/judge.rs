@@ -12,10 +12,11 @@ use super::decide::{Asking, Decided, Injection};
 use super::escalate::{self, Held};
 use super::matter::{Matter, Rest};
 use super::record::{Ticket, Trail};
-use super::refuse::{Code, Refusal};
+use super::refuse::{Code, Native, Refusal};
 use super::standing::{Consent, Origin, Standing};
 use super::{
-    BodyReader, Gateway, Head, Permit, admit, classify, collect, decide, headers, outgoing, staged,
+    BodyReader, Gateway, Head, Permit, admit, classify, collect, decide, foreign, headers,
+    outgoing, staged,
 };
 use crate::connector::Connector;
 use crate::model::agent::Agent;
@@ -58,7 +59,8 @@ pub async fn judge(
         },
         Err(refusal) => {
             let refusal = Refusal {
-                request_id: head.request_id,
+                request_id: head.request_id.into(),
+                native: trail.native(),
                 ..refusal
             };
             trail.refused(&refusal).await;
@@ -150,7 +152,7 @@ async fn stages(
             escalate::escalate(gateway, held, body, trail).await?
         }
     };
-    Ok(cleared.permit(&head.request_id))
+    Ok(cleared.permit(&head.request_id, trail.native()))
 }
 
 /// Decides, and looks at what only matters once it is known what would go out.
@@ -174,21 +176,15 @@ pub(super) fn weigh(
     let (ruling, decided) = decide::decide(snapshot, connector, asking, matter);
     let foreign = decided
         .injection()
-        .and_then(|injection| rest.check_foreign(connector, injection).err());
+        .and_then(|injection| foreign::check(matter, rest, connector, injection).err());
     match foreign {
         None => (ruling, decided),
-        Some(refusal) => {
-            let refusal = Refusal {
-                action: matter.action(),
-                ..refusal
-            };
-            (ruling, Decided::Refused(refusal))
-        }
+        Some(refusal) => (ruling, Decided::Refused(refusal)),
     }
 }
 
 impl Cleared {
-    fn permit(self, request_id: &str) -> Permit {
+    fn permit(self, request_id: &str, native: Option<Arc<Native>>) -> Permit {
         let Self {
             asker,
             understood,
@@ -214,6 +210,7 @@ impl Cleared {
             outgoing,
             standing: Arc::new(Standing::new(matter, injection, origin)),
             agent: asker.agent,
+            native,
             _budget: memory,
         }
     }

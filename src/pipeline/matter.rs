@@ -10,9 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
 use super::collect::Collected;
-use super::decide::Injection;
-use super::refuse::Refusal;
-use super::websocket::{self, Protocol};
+use super::websocket::Protocol;
 use crate::connector::{Connector, Passes, Terms};
 use crate::model::action::Action;
 use crate::model::target::Target;
@@ -43,25 +41,6 @@ pub struct Rest {
     pub passes: Passes,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
-}
-
-impl Rest {
-    /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
-    ///
-    /// # Errors
-    /// `foreign_credential`
-    pub fn check_foreign(
-        &self,
-        connector: &Connector,
-        injection: &Injection,
-    ) -> Result<(), Refusal> {
-        let own = matches!(injection, Injection::AgentOwned(_));
-        if self.protocol == Protocol::WebSocket && !own {
-            let marks = &connector.credential_places().protocols;
-            websocket::check_subprotocols(&self.headers, marks)?;
-        }
-        Ok(())
-    }
 }
 
 impl Matter {

@@ -15,7 +15,7 @@ use super::admit::{self, Pass};
 use super::classify::Classified;
 use super::collect::Collected;
 use super::decide::Injection;
-use super::refuse::Refusal;
+use super::refuse::{Native, Refusal};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
 use crate::audit::JournalError;
@@ -45,6 +45,8 @@ pub(super) struct Trail {
     /// Name, and what it is counted as.
     actions: Vec<(String, String)>,
     waited: Duration,
+    /// How the client of this API reads errors, once it is known.
+    native: Option<Native>,
     body: Map<String, Json>,
 }
 
@@ -112,12 +114,23 @@ impl Trail {
             connector: String::new(),
             actions: Vec::new(),
             waited: Duration::ZERO,
+            native: None,
             body,
         }
     }
 
+    /// Returns how the client of this API reads errors.
+    pub(super) fn native(&self) -> Option<Arc<Native>> {
+        self.native.clone().map(Arc::new)
+    }
+
     pub(super) fn note_classified(&mut self, classified: &Classified) {
         classified.connector().id().clone_into(&mut self.connector);
+        let shape = classified.candidates.error_shape(&classified.headers);
+        self.native = shape.map(|shape| Native {
+            shape,
+            rpc_ids: Vec::new(),
+        });
         self.body
             .insert("connector".into(), self.connector.as_str().into());
         self.body.insert(
@@ -127,6 +140,9 @@ impl Trail {
     }
 
     pub(super) fn note_collected(&mut self, collected: &Collected) {
+        if let Some(native) = &mut self.native {
+            native.rpc_ids.clone_from(&collected.terms.rpc_ids);
+        }
         let key = &self.gateway.parts.parameter_key;
         self.body
             .insert("actions".into(), actions(key, &collected.actions));

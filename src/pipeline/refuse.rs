@@ -1,8 +1,11 @@
 //! Refuse: every way to say no, its code, status and words. The agent reads coarse reasons, never a policy's condition or an internal error.
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+mod answer;
+
+use std::sync::Arc;
+
+pub use answer::Native;
+use http::StatusCode;
 use serde::Serialize;
 
 use crate::approval::Approval;
@@ -30,11 +33,13 @@ pub struct Refusal {
     /// The first action's full name, where it is known.
     pub action: Option<String>,
     /// ULID.
-    pub request_id: String,
+    pub request_id: Box<str>,
     /// What to do instead, from a policy.
-    pub suggest: Option<String>,
+    pub suggest: Option<Box<str>>,
     /// The question that was not answered with yes.
     pub approval: Option<Box<Question>>,
+    /// How the client of this API reads errors; `None` for problem+json.
+    pub native: Option<Arc<Native>>,
 }
 
 /// Where an agent can see what becomes of a question.
@@ -278,23 +283,6 @@ impl Code {
     }
 }
 
-/// RFC 9457.
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    code: &'a str,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'a str>,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suggest: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approval: Option<&'a Question>,
-}
-
 impl Refusal {
     /// Starts a refusal with the code's own sentence.
     #[must_use]
@@ -304,9 +292,10 @@ impl Refusal {
             code,
             detail,
             action: None,
-            request_id: request_id.to_owned(),
+            request_id: request_id.into(),
             suggest: None,
             approval: None,
+            native: None,
         }
     }
 
@@ -316,53 +305,5 @@ impl Refusal {
             detail: detail.into(),
             ..Self::new(code, "")
         }
-    }
-
-    /// Returns the answer: status, headers (`Content-Type`, `Tollgate-*`, `Proxy-Authenticate`, `Retry-After`), problem+json body.
-    #[must_use]
-    pub fn answer(&self) -> (StatusCode, HeaderMap, Bytes) {
-        let status = self.code.status();
-        let problem = Problem {
-            r#type: format!("urn:tollgate:refusal:{}", self.code.as_str()),
-            title: status.canonical_reason().unwrap_or("Refused"),
-            status: status.as_u16(),
-            code: self.code.as_str(),
-            detail: &self.detail,
-            action: self.action.as_deref(),
-            request_id: &self.request_id,
-            suggest: self.suggest.as_deref(),
-            approval: self.approval.as_deref(),
-        };
-        let mut body = serde_json::to_vec(&problem).unwrap_or_default();
-        body.push(b'\n');
-        let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CODE, HeaderValue::from_static(self.code.as_str()));
-        headers.insert(DECISION, HeaderValue::from_static(self.code.decision()));
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        match self.code {
-            Code::ProxyAuthenticationRequired => {
-                // Basic first: git sends its first CONNECT bare and goes on only if Basic is offered.
-                headers.append(
-                    PROXY_AUTHENTICATE,
-                    HeaderValue::from_static("Basic realm=\"tollgate\""),
-                );
-                headers.append(
-                    PROXY_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer realm=\"tollgate\""),
-                );
-            }
-            Code::Busy | Code::Draining | Code::JournalUnavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
-            }
-            _ => {}
-        }
-        (status, headers, Bytes::from(body))
     }
 }

@@ -149,7 +149,7 @@ impl Standing {
             return Ok(());
         }
         check().map_err(|refusal| Refusal {
-            request_id: self.request_id.clone(),
+            request_id: self.request_id.as_str().into(),
             action: refusal.action.or_else(|| self.matter.action()),
             ..refusal
         })?;

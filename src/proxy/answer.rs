@@ -12,7 +12,7 @@ use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use sha1::{Digest as _, Sha1};
 
-use super::exchange::{Exchange, Permitted};
+use super::exchange::{Exchange, Permitted, State};
 use super::peer::{self, Failure};
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
@@ -132,5 +132,9 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
             Code::Internal
         }
     };
-    Some(Refusal::new(code, &exchange.request_id))
+    let refusal = Refusal::new(code, &exchange.request_id);
+    Some(match &exchange.state {
+        State::Permitted(permitted) => permitted.permit.dress(refusal),
+        State::Refused => refusal,
+    })
 }

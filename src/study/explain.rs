@@ -17,6 +17,7 @@ use crate::pipeline::Head;
 use crate::pipeline::classify::{Classified, classify};
 use crate::pipeline::collect::{self, Bounds, Collected};
 use crate::pipeline::decide::{Asking, Decided, Injection, decide};
+use crate::pipeline::foreign;
 use crate::pipeline::matter::Matter;
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::snapshot::Snapshot;
@@ -233,12 +234,12 @@ pub fn explain(
     explanation.credential = decided.injection().and_then(injection_name);
     let foreign = decided
         .injection()
-        .and_then(|injection| rest.check_foreign(&connector, injection).err());
+        .and_then(|injection| foreign::check(&matter, &rest, &connector, injection).err());
     match (decided, foreign) {
         (Decided::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
         (Decided::Allowed(_), None) => explanation.decision = "allow",
         (Decided::Asked(_), None) => explanation.refuse(&Refusal {
-            suggest: ruling.suggest,
+            suggest: ruling.suggest.map(Into::into),
             ..Refusal::new(Code::ApprovalRequired, "")
         }),
     }
@@ -250,7 +251,7 @@ impl Explanation {
         self.decision = refusal.code.decision();
         self.code = Some(refusal.code.as_str());
         self.detail = Some(refusal.detail.clone());
-        self.suggest.clone_from(&refusal.suggest);
+        self.suggest = refusal.suggest.as_deref().map(str::to_owned);
     }
 }
 

@@ -43,6 +43,8 @@ struct Case {
     /// A code, or a status.
     refused: Option<String>,
     decision: Option<String>,
+    /// Of the refusal that the decision comes with.
+    code: Option<String>,
     content_type: Option<String>,
     #[serde(default)]
     absent: Vec<String>,
@@ -166,7 +168,7 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             return Err(format!("`{name}` is sent"));
         }
     }
-    if let Some(wanted) = &case.decision {
+    if case.decision.is_some() || case.code.is_some() {
         let agent = tester();
         let explanation = explain(
             snapshot,
@@ -182,7 +184,9 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
         } else {
             explanation.decision
         };
-        if decided != wanted {
+        let wanted = case.decision.as_deref().unwrap_or(decided);
+        let code = case.code.as_deref();
+        if decided != wanted || (code.is_some() && code != explanation.code) {
             return Err(format!("decided {decided}: {explanation:?}"));
         }
     }

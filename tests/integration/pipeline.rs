@@ -6,6 +6,7 @@ mod escalate;
 mod injected;
 mod law;
 mod live;
+mod native;
 mod records;
 mod rig;
 mod standing;

@@ -117,14 +117,19 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
     }
     let silent = siblings.iter().any(|route| route.formats.is_empty());
     let in_parts = group.table.kind != PartKind::Whole;
-    if in_parts || reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
+    // A credential of the agent's own may be in any body.
+    let guarded = !scope.foreign.is_empty() && !silent;
+    if in_parts || guarded || reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
         let kept =
             !group.query_keys.is_empty() || siblings.iter().any(|route| route.only.is_some());
         let keys = if kept { Keys::Kept } else { Keys::Dropped };
         let ids = siblings.iter().flat_map(|route| route.body_paths());
         let envelope = scope.rpc.filter(|_| group.table.kind == PartKind::Rpc);
         let envelope = envelope.into_iter().flat_map(Envelope::paths);
-        group.plan = Some(Plan::new(ids.chain(envelope), &scope.paths, keys));
+        let foreign = scope.foreign.json.iter().map(|(path, _)| *path);
+        let foreign = foreign.filter(|_| group.table.kind == PartKind::Whole);
+        let ids = ids.chain(envelope).chain(foreign);
+        group.plan = Some(Plan::new(ids, &scope.paths, keys));
     }
 }
 

@@ -1,12 +1,17 @@
 //! What a connector file says outside its routes: headers, credential places, overrides, health.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::super::body::NamePath;
+use super::super::errors::ErrorShape;
 use super::super::manifest::Manifest;
 use super::super::{Connector, Health};
 use super::layers::Layers;
 use super::{Scope, listed};
 use crate::auth::{Places, Scheme};
+use crate::config::yaml::ShortOr;
 use crate::model::action::Risk;
 use crate::model::target::{Oddities, Path, Query};
 
@@ -72,6 +77,24 @@ pub(super) fn fallback_risk<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> R
     fallback.map_or(Risk::High, |fallback| fallback.risk)
 }
 
+/// Returns the shapes in which the API tells errors.
+pub(super) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[ErrorShape]> {
+    let Some(written) = layers.pick(scope, |manifest| manifest.errors.as_ref()) else {
+        return Arc::default();
+    };
+    let shapes = match &written.value {
+        ShortOr::Short(name) => ErrorShape::named(name)
+            .ok_or_else(|| format!("`{}` is not a shape of errors", name.escape_debug())),
+        ShortOr::Long(entries) => entries.0.iter().map(ErrorShape::new).collect(),
+    };
+    shapes.unwrap_or_else(|message| {
+        let known: Vec<&str> = ErrorShape::names().collect();
+        let help = format!("one of {}, or `{{ status, body }}`", known.join(", "));
+        scope.error("errors", message, written, &help);
+        Arc::default()
+    })
+}
+
 /// Returns headers to put on when absent.
 pub(super) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -121,6 +144,18 @@ pub(super) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Sc
                 places.headers.push(name.to_ascii_lowercase())
             }
             Some(("query", key)) if !key.is_empty() => places.query.push(key.to_owned()),
+            _ if entry.value.starts_with('$') => {
+                let path = scope.paths.intern(&entry.value);
+                let help = "as in `$.token`";
+                let path = scope.good(path, "credentials-in", entry, help);
+                let places = &mut scope.foreign.json;
+                places.extend(path.map(|path| (path, entry.value.as_str().into())));
+            }
+            Some(("form", name)) => {
+                let name = NamePath::parse(name);
+                let name = scope.good(name, "credentials-in", entry, "as in `form:token`");
+                scope.foreign.form.extend(name);
+            }
             Some(("protocol", entry)) if !entry.trim_matches('*').is_empty() => {
                 places.protocols.push(entry.to_ascii_lowercase());
             }
@@ -133,7 +168,7 @@ pub(super) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Sc
                     "credentials-in",
                     message,
                     entry,
-                    "as in `header:X-Api-Key`, `query:key` or `protocol:api-key.*`",
+                    "as in `header:X-Api-Key`, `query:key`, `form:token`, `$.token` or `protocol:api-key.*`",
                 );
             }
         }

@@ -12,16 +12,7 @@ pub(super) fn check(manifest: &Manifest, scope: &mut Scope<'_>) {
             tell(key, id, scope);
         }
     };
-    missing("tls", manifest.tls.is_some());
-    missing("errors", manifest.errors.is_some());
     missing("native", manifest.native.is_some());
-    let own = |entry: &&At<super::super::manifest::DomainEntry>| {
-        entry.value.0.auth.is_some() || entry.value.0.tls.is_some()
-    };
-    missing(
-        "domains.auth",
-        manifest.domains.iter().any(|entry| own(&entry)),
-    );
     for route in &manifest.routes {
         check_route(route, scope);
     }

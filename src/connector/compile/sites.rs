@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use super::super::catalog::Site;
+use super::super::catalog::{Passage, Site, Takes};
 use super::super::domain::{Domain, Plain};
-use super::super::manifest::Manifest;
+use super::super::manifest::{DomainEntry, Manifest, Tls};
 use super::super::pattern::Pattern;
 use super::layers::Layers;
 use super::{Scope, listed};
+use crate::auth::Scheme;
 use crate::config::yaml::At;
+use crate::model::vocabulary::did_you_mean;
 
 /// Pairs every domain with every base path that it has.
-pub(super) fn compile<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<Site> {
+pub(super) fn compile<'a>(
+    layers: &Layers<'a>,
+    schemes: &[Scheme],
+    scope: &mut Scope<'a>,
+) -> Vec<Site> {
+    let tls = layers.pick(scope, |manifest| manifest.tls.as_ref());
+    let tls = tls.map(|tls| tls.value);
     let plain = match layers.pick(scope, |manifest| manifest.http) {
         Some(true) => Plain::Allowed,
         Some(false) | None => Plain::Refused,
@@ -27,7 +35,10 @@ pub(super) fn compile<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<Sit
         else {
             continue;
         };
+        let takes = takes(entry, tls, schemes, scope);
+        let passage = passage(entry, tls);
         let bases = match &entry.value.0.base_paths {
+            _ if passage == Passage::Through => bases(&[], scope),
             Some(written) => bases(written, scope),
             None => own.clone(),
         };
@@ -40,6 +51,8 @@ pub(super) fn compile<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<Sit
             let site = Site {
                 domain,
                 plain,
+                takes: takes.clone(),
+                passage,
                 base,
                 text,
                 base_text,
@@ -57,6 +70,53 @@ pub(super) fn compile<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<Sit
         }
     }
     sites
+}
+
+fn passage(entry: &At<DomainEntry>, tls: Option<Tls>) -> Passage {
+    match entry.value.0.tls.or(tls) {
+        Some(Tls::Passthrough) => Passage::Through,
+        Some(Tls::Terminate) | None => Passage::Ended,
+    }
+}
+
+/// Returns which schemes a domain takes; where nothing is looked into, none can be put on.
+fn takes(
+    entry: &At<DomainEntry>,
+    tls: Option<Tls>,
+    schemes: &[Scheme],
+    scope: &mut Scope<'_>,
+) -> Takes {
+    let own = &entry.value.0;
+    let through = passage(entry, tls) == Passage::Through;
+    if through && (own.auth.is_some() || own.base_paths.is_some()) {
+        let message = format!(
+            "`{}` is passed through, and no path or credential of it is known",
+            own.host
+        );
+        scope.error(
+            "domain",
+            message,
+            entry,
+            "drop `auth` and `base_paths`, or `tls: passthrough`",
+        );
+    }
+    let Some(auth) = own.auth.as_ref().filter(|_| !through) else {
+        return if through {
+            Takes::Only(Vec::new())
+        } else {
+            Takes::All
+        };
+    };
+    let mut ids = Vec::new();
+    for id in auth.0.iter().filter(|id| id.value != "none") {
+        if !schemes.iter().any(|scheme| scheme.id == id.value) {
+            let message = format!("there is no auth scheme `{}`", id.value.escape_debug());
+            let known = schemes.iter().map(|scheme| scheme.id.as_str());
+            scope.error("domain", message, id, &did_you_mean(&id.value, known));
+        }
+        ids.push(id.value.clone());
+    }
+    Takes::Only(ids)
 }
 
 fn bases(written: &[At<String>], scope: &mut Scope<'_>) -> Vec<(Pattern, String)> {

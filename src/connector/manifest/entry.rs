@@ -21,7 +21,7 @@ pub(crate) type RiskEntry = ShortOr<Risk, Vec<RiskRule>>;
 pub(crate) type EachEntry = ShortOr<String, EachMap>;
 
 /// `errors:`, a known shape or one of the API's own.
-pub(crate) type ErrorsEntry = ShortOr<String, ErrorsMap>;
+pub(crate) type ErrorsEntry = ShortOr<String, yaml::OneOrMany<ErrorsMap>>;
 
 /// `auth:`
 #[derive(Debug)]
@@ -155,6 +155,9 @@ pub struct EachMap {
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorsMap {
+    /// The beginning of the request's `Content-Type` that it is for; for all unless said.
+    #[serde(rename = "for")]
+    pub media: Option<String>,
     /// What a decision is answered with; 403 unless said.
     pub status: Option<u16>,
     /// `application/json` unless said.
@@ -162,7 +165,7 @@ pub struct ErrorsMap {
     /// More headers.
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
-    /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}` are filled in.
+    /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}`, `{action}`, `{rpc_id}` are filled in.
     pub body: serde_json::Value,
 }
 

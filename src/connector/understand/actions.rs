@@ -7,6 +7,7 @@ use super::super::request::Request;
 use super::super::route::Route;
 use super::super::{Candidates, Connector, Unreadable};
 use crate::model::action::{Action, Parameter, Parameters, Risk};
+use crate::model::target::Authority;
 use crate::model::value::Value;
 
 impl Candidates {
@@ -59,7 +60,7 @@ impl Connector {
             Name::Fixed(name) => (name.clone(), String::new(), None),
             Name::Made(making) => {
                 let own = |name: &str| self.fixed.iter().any(|known| known.as_str() == name);
-                let gateway = [&self.fallback, &self.reply];
+                let gateway = [&self.fallback, &self.reply, &self.tunnel];
                 let taken =
                     |name: &str| own(name) || gateway.iter().any(|known| known.as_str() == name);
                 let made = making.make(&params, taken)?;
@@ -76,6 +77,35 @@ impl Connector {
             summary,
             template,
         })
+    }
+
+    /// The tunnel to a host whose TLS is not ended here: nothing else is known of what it carries.
+    pub(in crate::connector) fn opening(
+        &self,
+        authority: &Authority,
+        captures: &[(Arc<str>, &str)],
+    ) -> Action {
+        let mut params = Parameters::new();
+        let host = [("host".into(), authority.to_string())];
+        let captured = captures
+            .iter()
+            .map(|(name, value)| (Arc::clone(name), (*value).to_owned()));
+        for (name, value) in host.into_iter().chain(captured) {
+            params.set(Parameter {
+                name,
+                value: Value::text(&value),
+                secret: false,
+            });
+        }
+        Action {
+            name: self.tunnel.clone(),
+            risk: self.fallback_risk,
+            special: true,
+            issues: false,
+            params,
+            summary: None,
+            template: None,
+        }
     }
 
     /// What an agent answers to a request of the upstream.

@@ -259,3 +259,54 @@ fn one_strict_route_makes_the_exchange_strict() {
     assert!(!both.passes.range && !both.passes.cookies && !both.without_credential);
     assert_eq!(both.first_byte, Some(std::time::Duration::from_secs(300)));
 }
+
+#[test]
+fn a_domain_takes_its_own_schemes() {
+    let catalog = catalog(&[include_str!("../../connectors/shared_domain.yaml")]);
+    let connector = catalog.get("shared").unwrap();
+    let takes = |url: &str| {
+        let target = super::target(&format!("GET https://{url}")).unwrap();
+        let (authority, path) = (&target.authority, &target.path);
+        let schemes = ["key", "oauth"];
+        let taken = schemes.map(|scheme| connector.takes(authority, path, scheme));
+        (taken, connector.is_public_at(authority, path))
+    };
+    assert_eq!(takes("acme.shared.test/rest/me"), ([true, true], false));
+    assert_eq!(
+        takes("api.shared.test/ex/1/rest/me"),
+        ([false, true], false)
+    );
+    assert_eq!(takes("status.shared.test/rest/me"), ([false, false], true));
+    assert_eq!(
+        takes("a.pinned.shared.test/rest/me"),
+        ([false, false], true)
+    );
+}
+
+#[test]
+fn a_tunnel_that_is_passed_through_is_one_special_action() {
+    let catalog = catalog(&[include_str!("../../connectors/shared_domain.yaml")]);
+    let passage = |host: &str| catalog.passage(&Authority::parse(host, 443).unwrap());
+    let (connector, action) = passage("a.pinned.shared.test").unwrap();
+    assert_eq!(
+        (connector.id(), super::describe(&action)),
+        (
+            "shared",
+            r#"shared.tunnel.open!(host="a.pinned.shared.test:443")"#.to_owned()
+        )
+    );
+    assert!(passage("acme.shared.test").is_none() && passage("other.test").is_none());
+    let mut vocabulary = Vocabulary::default();
+    catalog.describe(&mut vocabulary);
+    let name = tollgate::model::action::ActionName::parse("shared.tunnel.open").unwrap();
+    assert!(vocabulary.actions[&name].special);
+}
+
+#[test]
+fn nobody_reads_what_is_passed_through() {
+    let (_, report) = compile(&[
+        &connector("one", "domains: [{ host: x.test, tls: passthrough }]"),
+        &connector("two", "domains: [{ host: x.test, base_paths: [/a] }]"),
+    ]);
+    insta::assert_snapshot!(told(&report, Severity::Error), @"domain-conflict at 0.yaml:3:11 and 1.yaml:3:11: `x.test` on port 443 is passed through, and requests to it are read too");
+}

@@ -185,7 +185,11 @@ fn refuses_heads_that_it_cannot_honour() {
             "does not say how a credential is put on",
         ),
         ("auth: some", "none"),
-        ("auth: none\nerrors: jira", "errors"),
+        ("auth: none\nerrors: jria", "is not a shape of errors"),
+        (
+            "auth: none\nerrors: { status: 503, body: a }",
+            "never answered with 408, 425 or 5xx",
+        ),
         ("auth: none\npaths: { allow: [everything] }", "everything"),
     ] {
         let (_, report) = compile(&[&format!("connector: x\n{head}")]);

@@ -34,7 +34,7 @@ async fn a_reload_that_denies_voids_it_but_not_the_agents_admission() {
     let refusal = permit.standing().check(&rig.gateway).unwrap_err();
     assert_eq!(refusal.code.as_str(), "denied");
     assert_eq!(refusal.action.as_deref(), Some("api.item.get"));
-    assert_eq!(refusal.request_id, permit.request_id());
+    assert_eq!(&*refusal.request_id, permit.request_id());
     assert_eq!(permit.standing().check_admission(&rig.gateway), Ok(()));
     // What is allowed again stands again: nothing is remembered but when it was last found to stand.
     rig.swap(CONNECTOR, ALLOWING);

@@ -1,0 +1,38 @@
+//! Credentials in bodies: the places that a connector lists and a body in, the place where an agent put one of its own out.
+//!
+//! What stands in a header or query is stripped; a body goes out as it was judged, so a credential in it refuses the request.
+
+use super::Unreadable;
+use super::body::{NamePath, PathId};
+use super::request::Request;
+
+/// The places in bodies where the API takes a credential.
+#[derive(Debug, Default)]
+pub(super) struct BodyPlaces {
+    pub(super) form: Vec<NamePath>,
+    /// With the text as written.
+    pub(super) json: Vec<(PathId, Box<str>)>,
+}
+
+impl BodyPlaces {
+    pub(super) fn is_empty(&self) -> bool {
+        self.form.is_empty() && self.json.is_empty()
+    }
+
+    /// Returns the place in which the body holds a credential.
+    pub(super) fn find(&self, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
+        for name in &self.form {
+            let named = request.form(name)?;
+            if named.count > 0 || named.misfit {
+                return Ok(Some(format!("form:{name}")));
+            }
+        }
+        let fields = request.body.fields();
+        let there = |path: &PathId| {
+            let slot = fields.and_then(|fields| fields.get(*path));
+            slot.is_some_and(|slot| slot.count > 0 || slot.misfit)
+        };
+        let found = self.json.iter().find(|(path, _)| there(path));
+        Ok(found.map(|(_, text)| text.to_string()))
+    }
+}

@@ -1,0 +1,71 @@
+//! Foreign credentials: a request that may go and what it would go out with in, a refusal if it carries one that cannot be stripped.
+
+use super::decide::Injection;
+use super::matter::{Matter, Rest};
+use super::refuse::{Code, Refusal};
+use super::websocket::{self, Protocol};
+use crate::connector::Connector;
+use crate::model::target::Query;
+
+/// Keys of a query that is signed as a whole: without them it is another request, and with them it is somebody else's.
+const SIGNED: [&[&str]; 5] = [
+    &["X-Amz-Signature"],
+    &["X-Goog-Signature"],
+    &["X-Oss-Signature"],
+    &["X-Tos-Signature"],
+    // A shared access signature of Azure: `sig` alone is too common a name.
+    &["sig", "sv"],
+];
+
+/// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
+///
+/// # Errors
+/// `foreign_credential`
+pub fn check(
+    matter: &Matter,
+    rest: &Rest,
+    connector: &Connector,
+    injection: &Injection,
+) -> Result<(), Refusal> {
+    if matches!(injection, Injection::AgentOwned(_)) {
+        return Ok(());
+    }
+    if rest.protocol == Protocol::WebSocket {
+        let marks = &connector.credential_places().protocols;
+        websocket::check_subprotocols(&rest.headers, marks).map_err(|refusal| Refusal {
+            action: matter.action(),
+            ..refusal
+        })?;
+    }
+    let target = &matter.target;
+    let public = connector.is_public_at(&target.authority, &target.path);
+    if public || matter.terms.without_credential {
+        return Ok(());
+    }
+    let in_body = || {
+        let place = matter.terms.foreign.as_ref()?;
+        Some(format!(
+            "The body carries a credential of its own (`{place}`); leave it out."
+        ))
+    };
+    if let Some(detail) = signature(&target.query).or_else(in_body) {
+        return Err(Refusal {
+            action: matter.action(),
+            ..Refusal::because(Code::ForeignCredential, detail)
+        });
+    }
+    Ok(())
+}
+
+fn signature(query: &Query) -> Option<String> {
+    let has = |key: &&str| {
+        query
+            .pairs()
+            .any(|(name, _)| name.eq_ignore_ascii_case(key))
+    };
+    let signed = SIGNED.iter().find(|keys| keys.iter().all(&has))?;
+    let key = signed.first()?;
+    Some(format!(
+        "The URL carries a signature of its own (`{key}`); ask for it without one."
+    ))
+}

@@ -1,0 +1,113 @@
+//! A refusal in, the answer out: problem+json, or the shape in which the client of the API reads errors.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::{CODE, Code, DECISION, Question, REQUEST_ID, RETRY_SECONDS, Refusal};
+use crate::connector::{ErrorFacts, ErrorShape};
+
+/// How the client of an API reads errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Native {
+    /// The API's own.
+    pub shape: ErrorShape,
+    /// Of the JSON-RPC calls that the request holds.
+    pub rpc_ids: Vec<serde_json::Value>,
+}
+
+/// RFC 9457.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a Question>,
+}
+
+impl Refusal {
+    /// Returns the answer: status, headers (`Content-Type`, `Tollgate-*`, `Proxy-Authenticate`, `Retry-After`), problem+json body.
+    #[must_use]
+    pub fn answer(&self) -> (StatusCode, HeaderMap, Bytes) {
+        let (status, mut headers, body) = match &self.native {
+            Some(native) => self.native(native),
+            None => self.problem(),
+        };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CODE, HeaderValue::from_static(self.code.as_str()));
+        headers.insert(DECISION, HeaderValue::from_static(self.code.decision()));
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        match self.code {
+            Code::ProxyAuthenticationRequired => {
+                // Basic first: git sends its first CONNECT bare and goes on only if Basic is offered.
+                headers.append(
+                    PROXY_AUTHENTICATE,
+                    HeaderValue::from_static("Basic realm=\"tollgate\""),
+                );
+                headers.append(
+                    PROXY_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"tollgate\""),
+                );
+            }
+            Code::Busy | Code::Draining | Code::JournalUnavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        (status, headers, body)
+    }
+
+    /// A policy's suggestion and a question have no field of their own in other shapes, so they follow the detail.
+    fn native(&self, native: &Native) -> (StatusCode, HeaderMap, Bytes) {
+        let mut detail = self.detail.clone();
+        if let Some(suggest) = &self.suggest {
+            detail.extend([" ", suggest]);
+        }
+        if let Some(approval) = &self.approval {
+            detail.extend([" See ", &approval.url, "."]);
+        }
+        let (status, headers, body) = native.shape.answer(&ErrorFacts {
+            status: self.code.status(),
+            code: self.code.as_str(),
+            detail: &detail,
+            request_id: &self.request_id,
+            action: self.action.as_deref().unwrap_or_default(),
+            rpc_ids: &native.rpc_ids,
+        });
+        (status, headers, Bytes::from(body))
+    }
+
+    fn problem(&self) -> (StatusCode, HeaderMap, Bytes) {
+        let status = self.code.status();
+        let problem = Problem {
+            r#type: format!("urn:tollgate:refusal:{}", self.code.as_str()),
+            title: status.canonical_reason().unwrap_or("Refused"),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+            action: self.action.as_deref(),
+            request_id: &self.request_id,
+            suggest: self.suggest.as_deref(),
+            approval: self.approval.as_deref(),
+        };
+        let mut body = serde_json::to_vec(&problem).unwrap_or_default();
+        body.push(b'\n');
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        (status, headers, Bytes::from(body))
+    }
+}
