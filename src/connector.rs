@@ -40,6 +40,7 @@ pub use body::DEFAULT_NODE_LIMIT;
 pub use candidates::Candidates;
 pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
+pub use compile::is_id;
 pub use dialect::Dialect;
 pub use errors::{ErrorFacts, ErrorShape};
 pub use manifest::Manifest;

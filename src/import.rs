@@ -4,13 +4,17 @@
 //! INVARIANT: every operation becomes exactly one action, and the same description always becomes the same file.
 
 mod api;
+pub(crate) mod asked;
+pub mod curl;
 mod discovery;
 mod document;
 mod draft;
 mod graphql;
 mod merge;
 mod names;
+mod observed;
 mod openapi;
+mod proposed;
 mod risk;
 mod sample;
 mod secrets;
@@ -21,6 +25,10 @@ mod write;
 pub(crate) use api::Sign;
 pub use api::{Api, Operation};
 pub use merge::Merged;
+pub use observed::{Observed, Patterns, Payload, Seen};
+pub use proposed::Proposed;
+
+use std::collections::BTreeSet;
 
 use crate::config::diagnostic::{Report, Source};
 use document::Document;
@@ -116,4 +124,22 @@ pub fn connector(api: &Api, id: &str, origin: &str) -> Drafted {
 /// Why nothing could be added.
 pub fn update(source: &Source, api: &Api) -> Result<Merged, Report> {
     merge::into(source, api)
+}
+
+/// Makes operations of requests that were seen. What routes capture that are there is captured.
+#[must_use]
+pub fn observed(seen: &[Seen], known: &Patterns) -> Observed {
+    observed::operations(seen, known)
+}
+
+/// Drafts a route for each operation that was seen, beside those that a connector has. `site` is a host with a base path;
+/// `taken` are the connector's actions, without its id.
+#[must_use]
+pub fn propose(
+    id: &str,
+    site: &str,
+    operations: Vec<(Operation, u64)>,
+    taken: BTreeSet<String>,
+) -> Vec<Proposed> {
+    proposed::of(id, site, operations, taken)
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use answer::{ApprovalCommand, KillCommand, KillScope};
-pub(super) use draft::{CoverConnector, Description, ImportConnector};
+pub(super) use draft::{CoverConnector, Description, ImportConnector, NewConnector, SuggestRoutes};
 pub(super) use query::{AuditCommand, Filter, PolicyCommand, Target};
 pub(super) use stored::{
     AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,

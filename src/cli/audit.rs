@@ -127,7 +127,7 @@ fn event_filter(filter: &Filter, now: OffsetDateTime) -> Result<EventFilter, Fai
 }
 
 /// Reads RFC 3339, or an age counted back from now.
-fn moment(text: &str, now: OffsetDateTime) -> Result<OffsetDateTime, Failure> {
+pub(super) fn moment(text: &str, now: OffsetDateTime) -> Result<OffsetDateTime, Failure> {
     if let Ok(moment) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(moment);
     }

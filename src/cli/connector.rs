@@ -2,6 +2,8 @@
 
 mod coverage;
 mod import;
+mod new;
+mod suggest;
 
 use std::path::PathBuf;
 
@@ -36,6 +38,8 @@ pub(super) async fn run(context: &Context, command: ConnectorCommand) -> Outcome
         }
         ConnectorCommand::Test { files } => check_files(context, &files, Step::Test),
         ConnectorCommand::Coverage(args) => coverage::run(context, &args),
+        ConnectorCommand::New(args) => new::run(context, &args),
+        ConnectorCommand::Suggest(args) => suggest::run(context, &args).await,
         ConnectorCommand::Import(args) => import::run(context, &args),
         ConnectorCommand::Add(args) => add_implied(context, args).await,
     }

@@ -269,6 +269,12 @@ impl Place {
         self.passage == Passage::Through
     }
 
+    /// Returns the canonical path below the base path.
+    #[must_use]
+    pub fn below(&self) -> &str {
+        &self.below
+    }
+
     /// Returns the routes that the method, host and path (query keys in `match` too) can mean. Never empty: the fallback is one.
     #[must_use]
     pub fn candidates(&self, method: &Method, query: &Query) -> Candidates {

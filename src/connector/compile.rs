@@ -154,17 +154,18 @@ fn errors(report: &Report) -> usize {
         .count()
 }
 
-fn check_id(id: &At<String>, scope: &mut Scope<'_>) -> Option<()> {
+/// Returns whether a text can be a connector's id: `[a-z][a-z0-9_-]*`, at most 64 long, not a word of the gateway's own.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
     let good = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
     };
-    let starts = id
-        .value
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase());
-    let reserved = ["tunnel", "tollgate"].contains(&id.value.as_str());
-    if starts && !reserved && id.value.len() <= 64 && id.value.bytes().all(good) {
+    let starts = text.starts_with(|c: char| c.is_ascii_lowercase());
+    starts && text.len() <= 64 && text.bytes().all(good) && !["tunnel", "tollgate"].contains(&text)
+}
+
+fn check_id(id: &At<String>, scope: &mut Scope<'_>) -> Option<()> {
+    if is_id(&id.value) {
         return Some(());
     }
     let message = format!("`{}` cannot be a connector's id", id.value.escape_debug());

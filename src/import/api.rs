@@ -17,6 +17,8 @@ pub struct Api {
     pub(crate) format: String,
     /// Where it is, the first is the main one; empty where the description does not say.
     pub(crate) servers: Vec<Server>,
+    /// Requests need no credential.
+    pub(crate) public: bool,
     /// Ways to authenticate, the default first.
     pub(crate) ways: Vec<Way>,
     /// Places beside those of `ways` where the API takes a credential: `query:access_token`.
@@ -85,6 +87,8 @@ pub struct Operation {
     pub(crate) answer: Answer,
     /// For GraphQL: `mutation.createPullRequest`.
     pub(crate) graphql: Option<String>,
+    /// What a person must look at.
+    pub(crate) judge: Vec<String>,
     /// What tells it from others on its path.
     pub(crate) sign: Option<Sign>,
 }

@@ -16,7 +16,7 @@ use crate::model::action::Risk;
 use crate::model::value::ValueType;
 
 pub(super) use health::Health;
-pub(super) use target::Target;
+pub(super) use target::{Target, captured_by};
 pub(super) use test::Test;
 
 /// What a connector file is written from.
@@ -159,7 +159,8 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
 /// Returns what a person must look at that belongs to no route.
 fn remarks(api: &Api, judge: &Judge<'_>) -> Vec<String> {
     let guessed = "the description does not say how requests authenticate: this is a guess";
-    let ways = api.ways.is_empty().then(|| guessed.to_owned());
+    let unsaid = api.ways.is_empty() && !api.public;
+    let ways = unsaid.then(|| guessed.to_owned());
     api.judge
         .iter()
         .cloned()
@@ -194,6 +195,7 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
     let judged = known.judge.judge(operation, name);
     let (params, mut judge) = params::of(operation, target);
     judge.extend(judged.judge);
+    judge.extend(operation.judge.iter().cloned());
     judge.extend(target.judge.iter().cloned());
     let stated = judged.risk != risk::by_method(&operation.method) && judged.issues.is_empty();
     let shown = if judged.issues.is_empty() {

@@ -187,6 +187,7 @@ fn operation(written: &Written<'_, '_>) -> Option<Operation> {
         body,
         answer: answer::read(operation, written.version),
         graphql: None,
+        judge: Vec::new(),
         sign: None,
     })
 }

@@ -89,6 +89,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("axum", &["admin"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
+    ("shlex", &["import"]),
     ("anyhow", &["cli", "main"]),
     ("prometheus", &["telemetry"]),
     ("hickory_resolver", &["egress"]),

@@ -12,12 +12,14 @@ mod env;
 mod explain;
 mod import;
 mod kill;
+mod new;
 mod permission;
 mod policy;
 mod run;
 mod schema;
 mod serve;
 mod status;
+mod suggest;
 mod trouble;
 mod usage;
 

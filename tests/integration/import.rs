@@ -2,6 +2,7 @@
 
 mod hostile;
 mod names;
+mod seen;
 mod update;
 mod written;
 

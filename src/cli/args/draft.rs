@@ -19,6 +19,32 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) graphql: Option<PathBuf>,
 }
 
+/// `connector new`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NewConnector {
+    /// What to call the connector; else it is asked, or the name of the host
+    pub(in crate::cli) id: Option<String>,
+    /// A request as a `curl` command; repeatable; `-` for standard input, which no other process sees. Credentials are dropped
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(in crate::cli) from_curl: Vec<String>,
+    /// Write to this file, which must not be there yet; else to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
+}
+
+/// `connector suggest`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SuggestRoutes {
+    /// For this connector; else for all
+    pub(in crate::cli) id: Option<String>,
+    /// Look at events not before: RFC 3339, or an age such as 15m, 2h, 7d
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) since: Option<String>,
+    /// Routes for each connector at most, those of the most frequent requests
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(in crate::cli) limit: usize,
+}
+
 /// `connector coverage`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CoverConnector {

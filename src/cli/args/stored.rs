@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CoverConnector, ImportConnector};
+use super::{CoverConnector, ImportConnector, NewConnector, SuggestRoutes};
 
 /// `connector …`
 #[derive(Debug, Subcommand)]
@@ -27,10 +27,14 @@ pub(in crate::cli) enum ConnectorCommand {
         /// Connector files
         files: Vec<PathBuf>,
     },
+    /// Write a connector file from answers to a few questions, or from `curl` commands
+    New(NewConnector),
     /// Write a connector file from a description of the API: OpenAPI, Google discovery, GraphQL
     Import(ImportConnector),
     /// Compare a connector with what its API can be asked
     Coverage(CoverConnector),
+    /// Draft routes for requests in the journal that no route was for
+    Suggest(SuggestRoutes),
     /// The seed product's spelling of `credential add`
     #[command(hide = true)]
     Add(ImpliedConnector),

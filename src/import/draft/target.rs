@@ -154,7 +154,7 @@ fn literal(text: &str) -> String {
 }
 
 /// Returns the names that a server's host and base path capture.
-pub(super) fn captured_by(server: &Server) -> Vec<String> {
+pub(in crate::import) fn captured_by(server: &Server) -> Vec<String> {
     [&server.host, &server.base]
         .into_iter()
         .flat_map(|text| text.split('{').skip(1))

@@ -205,7 +205,7 @@ pub(in crate::import) fn is_version(text: &str) -> bool {
 }
 
 /// Versions anywhere, and what says `api` at the start.
-fn is_noise(text: &str, at_start: bool) -> bool {
+pub(in crate::import) fn is_noise(text: &str, at_start: bool) -> bool {
     let digits = |text: &str| {
         !text.is_empty()
             && text

@@ -52,6 +52,10 @@ pub(super) fn write(draft: &Draft, api: &Api, out: &mut String) {
 
 fn authentication(api: &Api, put: &mut impl FnMut(String)) {
     put(String::new());
+    if api.public {
+        put("auth: none".to_owned());
+        return;
+    }
     put("auth:".to_owned());
     let guess = Way {
         id: "token".to_owned(),

@@ -1,0 +1,75 @@
+//! `connector new`: answers of a person, or `curl` commands, in, a connector file out, tried before it is handed over.
+
+mod questions;
+
+use std::io::Read as _;
+
+use serde_json::json;
+
+use super::super::Context;
+use super::super::args::NewConnector;
+use super::super::failure::{Failure, Outcome};
+use super::import::{attempt, hand_over, told};
+use crate::import::{self, Api, curl};
+
+/// The longest command, in bytes.
+const MAX_COMMAND: u64 = 1024 * 1024;
+
+pub(super) fn run(context: &Context, args: &NewConnector) -> Outcome {
+    let (id, api) = if args.from_curl.is_empty() {
+        let answers = questions::ask(context, args.id.as_deref())?;
+        (answers.id, answers.api)
+    } else {
+        let api = from_curl(args)?;
+        (args.id.clone().unwrap_or_else(|| api.suggested_id()), api)
+    };
+    let drafted = import::connector(
+        &api,
+        &id,
+        if args.from_curl.is_empty() {
+            "answers"
+        } else {
+            "a command"
+        },
+    );
+    let name = args
+        .out
+        .as_ref()
+        .map_or_else(|| format!("{id}.yaml"), |out| out.display().to_string());
+    let found = attempt(context, &name, &drafted.text);
+    hand_over(context, args.out.as_deref(), &drafted.text)?;
+    let facts =
+        json!({ "id": id, "file": args.out, "routes": drafted.routes, "judge": drafted.judge });
+    told(
+        context,
+        facts,
+        args.out.is_none().then_some(drafted.text.as_str()),
+        &found,
+    )
+}
+
+fn from_curl(args: &NewConnector) -> Result<Api, Failure> {
+    let mut commands = Vec::new();
+    for text in &args.from_curl {
+        let command = if text == "-" {
+            curl::read(&piped()?)
+        } else {
+            curl::read(text)
+        };
+        commands.push(command.map_err(Failure::usage)?);
+    }
+    Ok(curl::api(&commands))
+}
+
+/// Reads a command that is not an argument, which other processes of the machine would see.
+fn piped() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_COMMAND)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            Failure::failed("input", format!("standard input cannot be read: {error}"))
+        })?;
+    Ok(text)
+}

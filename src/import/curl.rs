@@ -1,0 +1,232 @@
+//! A `curl` command in, the request that it makes out; of its credentials only how they are put on.
+//!
+//! INVARIANT: of the command's values only host, path segments that look like words, and names get out.
+
+mod credential;
+mod option;
+mod payload;
+mod word;
+mod written;
+
+use super::api::{Api, Mark, Operation, Server, Way};
+use super::names::parameter;
+use super::observed::{self, Patterns, Seen};
+use written::Written;
+
+pub(super) use payload::names;
+
+/// What a command says.
+#[derive(Debug, Default)]
+pub struct Command {
+    /// What it asks for.
+    pub seen: Seen,
+    /// Where.
+    pub(super) server: Server,
+    /// How it authenticates; nothing where it shows no credential.
+    pub(super) way: Option<Way>,
+    /// What a person must look at.
+    pub(super) judge: Vec<String>,
+}
+
+/// Reads a command.
+///
+/// # Errors
+/// Says what cannot be read, without a value of the command.
+pub fn read(command: &str) -> Result<Command, String> {
+    let words = word::words(command.trim()).ok_or("a quote of the command is not closed")?;
+    let (program, rest) = words.split_first().ok_or("the command is empty")?;
+    let program = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    if !matches!(program, "curl" | "curl.exe") {
+        return Err("the command does not begin with `curl`".to_owned());
+    }
+    let written = written::options(rest)?;
+    let [url] = written.urls.as_slice() else {
+        return Err(format!(
+            "the command has {} URLs; it must have one",
+            written.urls.len()
+        ));
+    };
+    let mut command = Command::default();
+    let query = place(url, &mut command)?;
+    understand(&written, query, &mut command);
+    Ok(command)
+}
+
+/// Makes one API of what commands ask for; the first one's host is the main one.
+#[must_use]
+pub fn api(commands: &[Command]) -> Api {
+    let mut api = Api {
+        format: "curl".to_owned(),
+        ..Api::default()
+    };
+    for command in commands {
+        if !api.servers.contains(&command.server) {
+            api.servers.push(command.server.clone());
+        }
+        let known = |way: &Way| api.ways.iter().any(|other| other.marks == way.marks);
+        if let Some(way) = command.way.clone().filter(|way| !known(way)) {
+            let taken = api
+                .ways
+                .iter()
+                .filter(|other| other.id.starts_with(&way.id))
+                .count();
+            let id = if taken == 0 {
+                way.id
+            } else {
+                format!("{}_{}", way.id, taken + 1)
+            };
+            api.ways.push(Way {
+                id,
+                marks: way.marks,
+            });
+        }
+        api.judge.extend(
+            command
+                .judge
+                .iter()
+                .filter(|text| !api.judge.contains(text))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+    }
+    for (at, server) in api.servers.iter().enumerate() {
+        let there = commands
+            .iter()
+            .filter(|command| command.server == *server)
+            .map(|command| command.seen.clone());
+        let elsewhere = (at > 0).then(|| server.clone());
+        let found = observed::operations(&there.collect::<Vec<_>>(), &Patterns::default());
+        let operations = found
+            .operations
+            .into_iter()
+            .map(|(operation, _)| Operation {
+                elsewhere: elsewhere.clone(),
+                ..operation
+            });
+        api.operations.extend(operations);
+    }
+    api.servers.truncate(1);
+    api
+}
+
+/// Reads the URL; returns the names in its query.
+fn place(url: &str, command: &mut Command) -> Result<Vec<String>, String> {
+    let bad =
+        || "the command's URL must begin with https:// and have its host written out".to_owned();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    if scheme.eq_ignore_ascii_case("http") {
+        command.remark(
+            "the command goes without TLS: the gateway uses TLS unless the file says `http: true`",
+        );
+    } else if !scheme.eq_ignore_ascii_case("https") {
+        return Err(bad());
+    }
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, host) = authority
+        .rsplit_once('@')
+        .map_or((false, authority), |(_, host)| (true, host));
+    let good = |c: char| c.is_ascii_alphanumeric() || "-._:{}[]".contains(c);
+    if host.is_empty() || !host.chars().all(good) {
+        return Err(bad());
+    }
+    let host = host
+        .strip_suffix(":443")
+        .unwrap_or(host)
+        .to_ascii_lowercase();
+    command.server = Server {
+        host,
+        base: String::new(),
+    };
+    if user {
+        command.way = Some(way("basic", Mark::Basic));
+    }
+    let segments: Vec<String> = path.split('/').map(variable).collect();
+    command.seen.path = format!("/{}", segments.join("/"));
+    Ok(names(query))
+}
+
+/// Writes a variable of the shell as a segment that varies.
+fn variable(segment: &str) -> String {
+    let name = segment
+        .strip_prefix('$')
+        .map(|rest| rest.trim_start_matches('{').trim_end_matches('}'));
+    match name {
+        Some(name)
+            if !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') =>
+        {
+            format!("{{{}}}", parameter(name))
+        }
+        Some(_) | None => segment.to_owned(),
+    }
+}
+
+impl Command {
+    fn remark(&mut self, text: &str) {
+        if !self.judge.iter().any(|known| known == text) {
+            self.judge.push(text.to_owned());
+        }
+    }
+}
+
+fn way(id: &str, mark: Mark) -> Way {
+    Way {
+        id: id.to_owned(),
+        marks: vec![mark],
+    }
+}
+
+fn understand(written: &Written, query: Vec<String>, command: &mut Command) {
+    let data = written.data.join("&");
+    command.seen.method = written.method();
+    command.seen.times = 1;
+    let in_query = if written.get {
+        names(&data)
+    } else {
+        Vec::new()
+    };
+    let (mut marks, mut way_id) = (Vec::new(), "");
+    if written.signed {
+        command.remark("the command signs its request, which the gateway does not do");
+    } else if written.user {
+        (way_id, marks) = ("basic", vec![Mark::Basic]);
+    } else if written.bearer {
+        (way_id, marks) = ("token", vec![Mark::Bearer("token")]);
+    }
+    for name in query
+        .into_iter()
+        .chain(written.query.iter().cloned())
+        .chain(in_query)
+    {
+        if credential::is_key(&name) {
+            marks.push(Mark::Query(name));
+            way_id = "key";
+        } else {
+            command.seen.query.push(name);
+        }
+    }
+    for (name, value) in &written.headers {
+        if let Some(mark) = credential::header(name, value, command) {
+            way_id = if matches!(mark, Mark::Basic) {
+                "basic"
+            } else {
+                "token"
+            };
+            marks.push(mark);
+        }
+    }
+    if written.cookie {
+        command.remark(credential::COOKIES);
+    }
+    if !marks.is_empty() {
+        command.way = Some(Way {
+            id: way_id.to_owned(),
+            marks,
+        });
+    }
+    command.seen.payload = payload::of(written, &data, command);
+}
