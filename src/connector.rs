@@ -217,10 +217,18 @@ impl Connector {
         &self.headers
     }
 
-    /// Returns the method-override headers and parameters that the API does not obey, as written.
+    /// Returns whether a header or parameter that overrides the method may pass (`method_override`); case does not count.
     #[must_use]
-    pub fn method_overrides(&self) -> &[String] {
-        &self.method_overrides
+    pub fn lets_override(&self, name: &str) -> bool {
+        let mut listed = self.method_overrides.iter();
+        listed.any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns whether servers may take another method than the one sent from this key of a query, and the connector does not
+    /// let it pass.
+    #[must_use]
+    pub fn refuses_key(&self, key: &str) -> bool {
+        body::overrides_method(key) && !self.lets_override(body::METHOD_KEY)
     }
 
     /// Returns the lower-case names of headers that some route reads; sorted.

@@ -13,7 +13,7 @@ mod reader;
 mod tree;
 
 pub(super) use form::Form;
-pub(super) use names::{Held, NamePath, Named, may_be};
+pub(super) use names::{Held, METHOD_KEY, NamePath, Named, may_be, overrides_method};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};
 pub(super) use tree::{items, read_tree, too_many};
@@ -33,6 +33,8 @@ pub(super) struct Fields {
     slots: Vec<(PathId, Slot)>,
     /// Keys of the outermost object, where the plan asks for them.
     pub(super) keys: Vec<String>,
+    /// One of those keys may override the method; known although they are not kept.
+    pub(super) overrides_method: bool,
 }
 
 /// What was found under one path.

@@ -14,6 +14,8 @@ use crate::model::target::Query;
 
 /// Code of a name that can be read in two ways.
 pub(super) const AMBIGUOUS: &str = "ambiguous_parameter";
+/// Code of a key that makes servers take another method than the one judged.
+pub(super) const METHOD_OVERRIDE: &str = "method_override";
 /// Code of a value that is not written as the connector says.
 pub(super) const FORM: &str = "parameter_form";
 

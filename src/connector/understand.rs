@@ -133,6 +133,7 @@ impl Candidates {
     fn whole(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
         let parsed = parting.parse(&mut sheet.nodes_left)?;
         let body = parsed.body();
+        self.place.connector.check_method_key(body)?;
         parting.group.check_places(parting.request.query, body)?;
         let request = Request {
             body,
@@ -188,6 +189,7 @@ impl Candidates {
                 sheet.rpc_ids.push(serde_json::json!(id));
             }
             let body = Body::Json(&message.fields);
+            connector.check_method_key(body)?;
             parting.group.check_places(parting.request.query, body)?;
             match &message.part {
                 None => sheet.push(u32::MAX, connector.reply()),

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 
 use super::Head;
-use super::headers::{self, Listed};
+use super::headers;
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
 use crate::connector::{Candidates, Connector, Place};
@@ -119,18 +119,8 @@ fn check_overrides(
     headers: &HeaderMap,
     query: &Query,
 ) -> Result<(), Refusal> {
-    let overrides = connector.method_overrides();
-    headers::check(
-        headers,
-        Listed {
-            parameters: connector.listed_headers(),
-            overrides,
-        },
-    )?;
-    let mut names = query.pairs().map(|(name, _)| name);
-    if names.any(|name| name.eq_ignore_ascii_case("_method"))
-        && !overrides.iter().any(|listed| listed == "_method")
-    {
+    headers::check(headers, connector)?;
+    if query.pairs().any(|(name, _)| connector.refuses_key(name)) {
         let detail = "The query key `_method` overrides the method that is judged; leave it out.";
         return Err(Refusal::because(Code::MethodOverride, detail));
     }

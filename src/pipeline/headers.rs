@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use super::refuse::{Code, Refusal};
-use crate::connector::Passes;
+use crate::connector::{Connector, Passes};
 
 /// What concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -74,15 +74,6 @@ const IDENTITY: [&str; 12] = [
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
 
-/// What a connector says about headers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Listed<'a> {
-    /// Lower-case names that its routes read as parameters.
-    pub(super) parameters: &'a [String],
-    /// Lower-case names of method overrides that its API needs.
-    pub(super) overrides: &'a [String],
-}
-
 /// Removes what concerns this hop only: fixed names, those that `Connection` nominates, names with `_`.
 ///
 /// Runs before anything is judged, so a header that a policy or route sees is one that is sent.
@@ -110,11 +101,10 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Refuses headers by which an upstream would do something other than what is judged.
-pub(super) fn check(headers: &HeaderMap, listed: Listed<'_>) -> Result<(), Refusal> {
+/// Refuses headers by which an upstream would do something other than what is judged, unless the connector lists them.
+pub(super) fn check(headers: &HeaderMap, connector: &Connector) -> Result<(), Refusal> {
     for name in headers.keys().map(HeaderName::as_str) {
-        let known = |names: &[String]| names.iter().any(|known| known == name);
-        let overrides = METHOD_OVERRIDES.contains(&name) && !known(listed.overrides);
+        let overrides = METHOD_OVERRIDES.contains(&name) && !connector.lets_override(name);
         if overrides || URL_OVERRIDES.contains(&name) {
             let detail = format!(
                 "The header `{name}` overrides the method or URL that is judged; leave it out."
@@ -127,7 +117,8 @@ pub(super) fn check(headers: &HeaderMap, listed: Listed<'_>) -> Result<(), Refus
                 Some(prefix) => name.starts_with(prefix),
                 None => *pattern == name,
             });
-        if identity && !known(listed.parameters) {
+        let mut parameters = connector.listed_headers().iter();
+        if identity && !parameters.any(|known| known == name) {
             let detail = format!(
                 "The header `{name}` switches identity, and the connector does not list it."
             );

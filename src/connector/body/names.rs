@@ -246,6 +246,14 @@ pub(in crate::connector) fn may_be(root: &str, given: &str) -> bool {
     same_folded(root, dotted) || same_folded(root, &front.trim_start().replace(['.', ' '], "_"))
 }
 
+/// The key of a query or a body from which Rails, Symfony, Laravel and others take another method than the one sent.
+pub(in crate::connector) const METHOD_KEY: &str = "_method";
+
+/// Returns whether some server may take `given` for that key.
+pub(in crate::connector) fn overrides_method(given: &str) -> bool {
+    may_be(METHOD_KEY, given)
+}
+
 /// Compares as the most tolerant server would.
 pub(in crate::connector) fn same_folded(one: &str, two: &str) -> bool {
     if one.is_ascii() && two.is_ascii() {

@@ -99,6 +99,7 @@ impl Plan {
         Fields {
             slots: self.ids.iter().map(|id| (*id, Slot::default())).collect(),
             keys: Vec::new(),
+            overrides_method: false,
         }
     }
 

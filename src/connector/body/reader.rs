@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keys::{KeySeed, Seen};
-use super::names::same_folded;
+use super::names::{overrides_method, same_folded};
 use super::plan::{Node, Plan};
 use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
 use crate::model::value::Value;
@@ -251,13 +251,16 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
                 state.each(slots, |slot| slot.misfit = true);
             }
         }
-        let outermost = state.depth == 0 && state.plan.keep_keys;
+        let outermost = state.depth == 0;
         state.depth += 1;
         let mut seen = Seen::default();
         while let Some(key) = entries.next_key_seed(KeySeed)? {
             state.check_spelling(&key, node)?;
             if outermost {
-                state.fields.keys.push(key.clone().into_owned());
+                state.fields.overrides_method |= overrides_method(&key);
+                if state.plan.keep_keys {
+                    state.fields.keys.push(key.clone().into_owned());
+                }
             }
             let below = node
                 .and_then(|node| node.names.iter().find(|(name, _)| **name == *key))

@@ -1,9 +1,9 @@
 //! Names that stand in two places of a request: what is read in one must not be in the other.
 
-use super::super::Unreadable;
-use super::super::body::may_be;
-use super::super::request::{Body, ambiguous};
+use super::super::body::{METHOD_KEY, may_be};
+use super::super::request::{Body, METHOD_OVERRIDE, ambiguous};
 use super::super::route::Group;
+use super::super::{Connector, Unreadable};
 use super::Parsed;
 use crate::model::target::Query;
 
@@ -27,6 +27,15 @@ impl Body<'_> {
         }
     }
 
+    /// Returns whether servers may take another method than the one sent from an outermost key of the body.
+    fn overrides_method(self) -> bool {
+        match self {
+            Self::Unread => false,
+            Self::Json(fields) => fields.overrides_method,
+            Self::Form(form) => form.like(METHOD_KEY).is_some(),
+        }
+    }
+
     /// Returns an outermost key of the body that some server may take for this one.
     fn like(&self, key: &str) -> Option<&str> {
         match self {
@@ -37,6 +46,21 @@ impl Body<'_> {
             }
             Self::Form(form) => form.like(key),
         }
+    }
+}
+
+impl Connector {
+    /// Refuses a body that says what method the request is to be taken for.
+    pub(super) fn check_method_key(&self, body: Body<'_>) -> Result<(), Unreadable> {
+        if body.overrides_method() && !self.lets_override(METHOD_KEY) {
+            return Err(Unreadable {
+                code: METHOD_OVERRIDE,
+                detail: format!(
+                    "the key `{METHOD_KEY}` of the body overrides the method that is judged; leave it out"
+                ),
+            });
+        }
+        Ok(())
     }
 }
 
