@@ -25,33 +25,32 @@ pub struct Pass(TokenHash);
 /// # Errors
 /// 407 for no or an unknown token.
 pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>), Refusal> {
-    let refuse = || {
+    recognise(gateway, headers).ok_or_else(|| {
         gateway
             .parts
             .metrics
             .refused("", "", Code::ProxyAuthenticationRequired.as_str());
         Refusal::new(Code::ProxyAuthenticationRequired, &gateway.request_id())
-    };
+    })
+}
+
+/// As [`admit`], to know who sent what is refused already.
+#[must_use]
+pub fn recognise(gateway: &Gateway, headers: &HeaderMap) -> Option<(Pass, Arc<Agent>)> {
     let mut values = headers.get_all(PROXY_AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(refuse());
+        return None;
     };
-    let presented = value
-        .to_str()
-        .ok()
+    let text = value.to_str().ok();
+    let presented = text
         .filter(|text| text.len() <= MAX_HEADER)
-        .and_then(read)
-        .ok_or_else(refuse)?;
+        .and_then(read)?;
     let pass = Pass(TokenHash::of(&presented.token));
-    let agent = again(gateway, pass).ok_or_else(refuse)?;
+    let agent = again(gateway, pass)?;
     let named = presented
         .name
         .is_none_or(|name| name.is_empty() || name == agent.name.as_str());
-    if named {
-        Ok((pass, agent))
-    } else {
-        Err(refuse())
-    }
+    named.then_some((pass, agent))
 }
 
 /// Looks the agent of a tunnel up again, so that removing it works inside open tunnels.

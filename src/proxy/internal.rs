@@ -5,7 +5,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use super::respond::{Answer, DRAIN, set_request_id};
+use super::respond::{After, Answer, DRAIN, set_request_id};
 use crate::model::agent::Agent;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::{Gateway, Head};
@@ -111,6 +111,7 @@ fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -
         headers: headers(media, request_id),
         body,
         patience: DRAIN,
+        after: After::Stay,
     }
 }
 
@@ -126,6 +127,7 @@ fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> An
         headers: headers("application/problem+json", request_id),
         body: Bytes::from(body.to_string()),
         patience: DRAIN,
+        after: After::Stay,
     }
 }
 

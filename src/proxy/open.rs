@@ -14,7 +14,7 @@ use super::respond::Answer;
 use super::upstream::{self, Carriage, Framing};
 use super::{internal, io, receive};
 use crate::model::agent::Agent;
-use crate::pipeline::admit::{admit, again};
+use crate::pipeline::admit::{admit, again, recognise};
 use crate::pipeline::forward::forward;
 use crate::pipeline::record::{Outcome, refused_early};
 use crate::pipeline::refuse::{Code, Refusal};
@@ -35,13 +35,21 @@ impl Intercept {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Opened, Refusal> {
+        // Else an agent that sends its next request early loses the answer to this one, RFC 9112 section 9.3.2. What follows an
+        // opening is no request.
+        let early = !session.as_downstream().is_upgrade_req();
+        session.as_downstream_mut().set_pipelining_enabled(early);
         let connection = io::connection(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
         let head = match self.receive(session, exchange, &connection) {
             Ok(head) => head,
             Err(refusal) => {
                 let (pass, host) = match &connection.via {
-                    Via::Direct => (None, String::new()),
+                    // There may be no host that all its names agree on.
+                    Via::Direct => {
+                        let known = recognise(&self.gateway, &session.req_header().headers);
+                        (known.map(|(pass, _)| pass), String::new())
+                    }
                     Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
                 };
                 refused_early(&self.gateway, pass, &host, &refusal).await;

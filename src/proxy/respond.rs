@@ -24,6 +24,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// How long to read what is left of the request's body, so that the agent gets to the answer.
     pub(super) patience: Duration,
+    /// What becomes of the connection.
+    pub(super) after: After,
 }
 
 /// What becomes of the connection after an answer outside Pingora.
@@ -47,6 +49,12 @@ impl Answer {
                 Duration::ZERO
             } else {
                 DRAIN
+            },
+            // RFC 9112 section 6.3: where such a request ends, and the next one begins, is anybody's guess.
+            after: if refusal.code == Code::BadRequest {
+                After::Close
+            } else {
+                After::Stay
             },
         }
     }
@@ -81,6 +89,9 @@ impl Answer {
     /// When the agent is gone.
     pub(super) async fn write(self, session: &mut Session) -> Result<()> {
         read_away(session, self.patience).await;
+        if self.after == After::Close {
+            session.set_keepalive(None);
+        }
         let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
         for (name, value) in self
             .headers

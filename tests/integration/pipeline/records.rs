@@ -97,6 +97,54 @@ async fn an_allowed_exchange_has_two_records_and_a_refused_one_has_one() {
     }
 }
 
+#[tokio::test]
+async fn what_is_refused_before_it_is_judged_is_recorded_too() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).start().await;
+    let mut tls = gateway.agent.tls_tunnel("api.test:443", HOST).await;
+    let answer = exchange(&mut tls, "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n").await;
+    assert_eq!(answer.status, 421);
+    let whole = format!(
+        "TRACE http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{}\r\n",
+        gateway.agent.authorization()
+    );
+    let mut socket = gateway.agent.connect().await;
+    assert_eq!(exchange(&mut socket, &whole).await.status, 400);
+    let decided = gateway.decided(2).await;
+    for (record, code) in decided.iter().zip(["names_disagree", "bad_request"]) {
+        assert_eq!(text(record, "agent"), "ci");
+        assert_eq!(text(record, "code"), code);
+        assert_eq!(text(record, "decision"), "deny");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_counted_and_leaves_no_record() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).start().await;
+    let stranger = gateway.other("ci", "tga_unknown_0123456789abcdef01234567");
+    let connect = |authorization: &str| {
+        format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n{authorization}\r\n")
+    };
+    for _ in 0..50 {
+        let mut socket = gateway.agent.connect().await;
+        assert_eq!(exchange(&mut socket, &connect("")).await.status, 407);
+        let unknown = connect(&stranger.authorization());
+        assert_eq!(exchange(&mut socket, &unknown).await.status, 407);
+        let whole = format!("GET http://{HOST}/items/1 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+        assert_eq!(exchange(&mut socket, &whole).await.status, 407);
+    }
+    let mut tls = gateway.agent.tls_tunnel("api.test:443", HOST).await;
+    exchange(&mut tls, "GET /items/1 HTTP/1.1\r\nHost: api.test\r\n\r\n").await;
+    let decided = gateway.decided(1).await;
+    assert_eq!(decided.len(), 1, "{decided:?}");
+    let counted = "tollgate_refusals_total{agent=\"\",code=\"proxy_authentication_required\",connector=\"\"} 150";
+    let metrics = gateway.metrics().await;
+    assert!(metrics.contains(counted), "{metrics}");
+    assert_eq!(upstream.received().len(), 1);
+}
+
 fn text<'a>(record: &'a Json, key: &str) -> &'a str {
     record[key].as_str().unwrap_or_default()
 }

@@ -1,6 +1,8 @@
 //! How agents get to the proxy: CONNECT, whole URLs, the gateway's own pages, and what is no HTTP.
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 
 use super::rig::{self, HOST, PLAIN};
 use crate::support::agent::{exchange, is_closed, read_answer};
@@ -153,6 +155,80 @@ async fn serves_whole_https_urls_over_tls_upstream() {
 }
 
 #[tokio::test]
+async fn answers_requests_that_come_early_in_their_order() {
+    let plain = Upstream::plain().await;
+    let tls = Upstream::start(&[HOST]).await;
+    for (upstream, host, port) in [(&plain, PLAIN, 80), (&tls, HOST, 443)] {
+        let gateway = rig::start(upstream).await;
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        // Read whole and judged; streamed; refused unread; not understood.
+        let post = |path: &str, body: &str| {
+            let length = body.len();
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+        };
+        let all = [
+            get("/1"),
+            post("/read", "{\"pad\":\"x\"}"),
+            post("/streamed", "some bytes"),
+            get("/a/..;/b"),
+            get("/2"),
+        ];
+        let authority = format!("{host}:{port}");
+        let statuses = if port == 80 {
+            early(&mut gateway.agent.tunnel(&authority).await, &all).await
+        } else {
+            early(&mut gateway.agent.tls_tunnel(&authority, host).await, &all).await
+        };
+        let posted = if port == 80 { 403 } else { 200 };
+        assert_eq!(statuses, [200, posted, posted, 400, 200], "{host}");
+        let paths: Vec<String> = upstream
+            .received()
+            .into_iter()
+            .map(|received| received.path)
+            .collect();
+        let sent = if port == 80 {
+            vec!["/1", "/2"]
+        } else {
+            vec!["/1", "/read", "/streamed", "/2"]
+        };
+        assert_eq!(paths, sent);
+    }
+}
+
+/// Writes everything at once, then reads the answers.
+async fn early<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, requests: &[String]) -> Vec<u16> {
+    stream
+        .write_all(requests.concat().as_bytes())
+        .await
+        .unwrap();
+    stream.flush().await.unwrap();
+    let mut statuses = Vec::new();
+    let mut reader = BufReader::new(stream);
+    for _ in requests {
+        let mut status = 0;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).await.unwrap();
+            let lower = line.trim().to_ascii_lowercase();
+            if let Some(rest) = lower.strip_prefix("http/1.1 ") {
+                status = rest[..3].parse().unwrap();
+            } else if let Some(rest) = lower.strip_prefix("content-length: ") {
+                length = rest.parse().unwrap();
+            } else if lower.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).await.unwrap();
+        statuses.push(status);
+    }
+    statuses
+}
+
+#[tokio::test]
 async fn refuses_heads_that_are_not_clean_http() {
     let upstream = Upstream::plain().await;
     let gateway = rig::start(&upstream).await;
@@ -190,6 +266,7 @@ async fn refuses_heads_that_are_not_clean_http() {
         assert_eq!(answer.status, 400, "{head}");
         assert_eq!(answer.json()["code"], "bad_request", "{head}");
         assert!(answer.header("tollgate-request-id").is_some(), "{head}");
+        assert!(is_closed(&mut socket).await, "{head}");
     }
     assert_eq!(upstream.connections(), 0);
 }
