@@ -10,6 +10,7 @@ use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
 use super::workspace::{StoreView, Workspace, files_failure};
+use crate::config::diagnostic::Severity;
 use crate::snapshot::Snapshot;
 use crate::store::{Store, StoreError, StoredPermission};
 
@@ -67,8 +68,12 @@ async fn check(
         return Err(Failure::failed("files_broken", detail).because(report));
     }
     view.permissions.push(permission);
-    let (after, report) = Snapshot::compile(&workspace.with_store(files, &view));
+    let (after, mut report) = Snapshot::compile(&workspace.with_store(files, &view));
     if after.is_none() {
+        // What else there is to warn of is not why.
+        report
+            .diagnostics
+            .retain(|problem| problem.severity == Severity::Error);
         return Err(
             Failure::failed("permission_refused", "the permission is not kept").because(report),
         );

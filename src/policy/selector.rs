@@ -1,8 +1,11 @@
 //! Whom and what a permission or policy is for: texts to selectors of agents and patterns of actions, each sure to match something.
 
+use std::collections::BTreeSet;
+
+use crate::config::suggest;
 use crate::config::yaml::At;
 use crate::model::action::ActionName;
-use crate::model::agent::Agent;
+use crate::model::agent::{Agent, AgentName};
 use crate::model::glob::Glob;
 use crate::model::template::NameTemplate;
 
@@ -136,7 +139,10 @@ impl Reading<'_> {
             Who::All => None,
             Who::Name(name) if agents.contains_key(name) => None,
             Who::Name(name) => {
-                let help = self.suggestion(name, agents.keys().map(String::as_str));
+                let close = self.suggestion(name, agents.keys().map(String::as_str));
+                let make = || format!("`tollgate agent add {name}` makes it");
+                let plain = close.is_empty() && AgentName::parse(name).is_ok();
+                let help = if plain { make() } else { close };
                 Some((format!("there is no agent `{}`", name.escape_debug()), help))
             }
             Who::Label(key, value) => {
@@ -184,12 +190,27 @@ impl Reading<'_> {
                 "no action matches"
             };
             let message = format!("{what} `{}`", text.value.escape_debug());
-            let help = self.suggestion(
-                &text.value,
-                self.vocabulary.actions.keys().map(ActionName::as_str),
-            );
+            let help = self.meant(&text.value).unwrap_or_else(|| {
+                let known = self.vocabulary.actions.keys().map(ActionName::as_str);
+                self.suggestion(&text.value, known)
+            });
             self.error("unknown-action", message, at, help);
         }
         all
+    }
+
+    /// Suggests a glob whose part in front of the `*` exists.
+    fn meant(&self, pattern: &str) -> Option<String> {
+        let (front, rest) = pattern.split_once(".*")?;
+        let segments = front.split('.').count();
+        let actions = self.vocabulary.actions.keys();
+        let fronts: BTreeSet<String> = actions
+            .map(|name| name.as_str().split('.').take(segments).collect::<Vec<_>>())
+            .map(|segments| segments.join("."))
+            .collect();
+        let close = suggest::closest(front, fronts.iter().map(String::as_str))?;
+        let meant = format!("{close}.*{rest}");
+        let exists = self.vocabulary.has_match(&Pattern::new(&meant).0);
+        exists.then(|| format!("did you mean `{meant}`?"))
     }
 }

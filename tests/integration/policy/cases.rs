@@ -141,7 +141,8 @@ fn tells_every_problem_of_a_file_at_once() {
     7:67 error[foreign-credential] the credential `jira-care` is for `jira`, and the permission is not
     8:29 warning[renamed-action] `jira.issue.destroy` is an old name (it is `jira.issue.delete` now)
     8:75 error[expression] `==` compares a string with an int
-    10:24 error[unknown-action] no action matches `jira.isue.*` (did you mean `jira.issue.get`?)
+    10:24 error[unknown-action] no action matches `jira.isue.*` (did you mean `jira.issue.*`?)
+    10:37 error[unknown-action] no action matches `githbu.*` (did you mean `github.*`?)
     11:11 error[policy-id] two policies are called `a`
     11:51 error[unsupported] `budget` is not supported by this version
     11:73 error[unsupported] `shadow` is not supported by this version
