@@ -1,5 +1,6 @@
 //! The way of a request, from an agent's bytes to what an upstream receives and the journal keeps.
 
+mod coded;
 mod credentials;
 mod egress;
 mod escalate;

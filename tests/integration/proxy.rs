@@ -7,6 +7,7 @@ mod connect;
 mod drain;
 mod failure;
 mod hold;
+mod hostile;
 mod listener;
 mod load;
 mod names;

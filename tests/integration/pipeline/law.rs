@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use http::uri::PathAndQuery;
+use http::{Request, Uri};
+use http_body_util::Full;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use serde_json::Value as Json;
 
 use crate::support::agent::{Raw, exchange};
@@ -65,26 +68,26 @@ struct Sent {
     answer: Raw,
 }
 
-#[test]
-fn the_upstream_gets_the_method_path_and_query_that_were_judged() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (upstream, gateway) = runtime.block_on(start());
-    let mut sent = Vec::new();
-    let mut runner = TestRunner::new(Config {
-        cases: 400,
-        ..Config::default()
-    });
+/// Odd requests: method, path, query.
+fn cases(count: usize) -> Vec<(&'static str, String, Option<String>)> {
     let method = prop::sample::select(vec!["GET", "POST", "DELETE", "PUT"]);
-    for _ in 0..400 {
-        let case = (method.clone(), path(), query())
-            .new_tree(&mut runner)
-            .unwrap()
-            .current();
-        let (method, path, query) = case;
-        let target = query
-            .as_ref()
-            .map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
-        let answer = runtime.block_on(send(&gateway, method, &target));
+    let case = (method, path(), query());
+    let mut runner = TestRunner::default();
+    let one = |_| case.new_tree(&mut runner).unwrap().current();
+    (0..count).map(one).collect()
+}
+
+fn target(path: &str, query: Option<&str>) -> String {
+    query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+}
+
+#[tokio::test]
+async fn the_upstream_gets_the_method_path_and_query_that_were_judged() {
+    let (upstream, gateway) = start().await;
+    let mut sent = Vec::new();
+    for (method, path, query) in cases(400) {
+        let target = target(&path, query.as_deref());
+        let answer = send(&gateway, method, &target).await;
         // Of a target with `#` or a second `?` in the path, the query begins earlier; what counts is the text after the first `?`.
         let query = target.split_once('?').map(|(_, query)| query.to_owned());
         sent.push(Sent {
@@ -93,7 +96,58 @@ fn the_upstream_gets_the_method_path_and_query_that_were_judged() {
             answer,
         });
     }
-    runtime.block_on(compare(&upstream, &gateway, &sent));
+    compare(&upstream, &gateway, &sent).await;
+}
+
+#[tokio::test]
+async fn over_http2_too() {
+    let (upstream, gateway) = start().await;
+    let authority = format!("{HOST}:443");
+    let mut tunnel = gateway.agent.http2_tunnel(&authority, HOST).await;
+    let mut sent = Vec::new();
+    for (method, path, query) in cases(800) {
+        let target = target(&path, query.as_deref());
+        // What cannot be written into a frame cannot be sent; a client drops what it takes for a fragment.
+        let Ok(target) = PathAndQuery::try_from(target) else {
+            continue;
+        };
+        let query = target.query().map(str::to_owned);
+        let uri = Uri::builder().scheme("https").authority(HOST);
+        let request = Request::builder()
+            .method(method)
+            .uri(uri.path_and_query(target).build().unwrap())
+            .body(Full::default())
+            .unwrap();
+        if tunnel.is_closed() {
+            tunnel = gateway.agent.http2_tunnel(&authority, HOST).await;
+        }
+        let answer = tunnel.send_request(request).await.map_or_else(
+            |_| refused(),
+            |answer| {
+                let id = answer.headers()["tollgate-request-id"].to_str().unwrap();
+                Raw {
+                    status: answer.status().as_u16(),
+                    head: format!("HTTP/2\r\ntollgate-request-id: {id}\r\n"),
+                    body: Vec::new(),
+                }
+            },
+        );
+        sent.push(Sent {
+            method,
+            query,
+            answer,
+        });
+    }
+    compare(&upstream, &gateway, &sent).await;
+}
+
+/// What stands for a frame that is refused as such.
+fn refused() -> Raw {
+    Raw {
+        status: 400,
+        head: String::new(),
+        body: Vec::new(),
+    }
 }
 
 async fn start() -> (Upstream, Gateway) {

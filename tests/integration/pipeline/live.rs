@@ -58,6 +58,32 @@ async fn a_policy_takes_force_inside_an_open_tunnel_and_a_broken_one_does_not() 
     assert_eq!(upstream.received().len(), 4);
 }
 
+#[tokio::test]
+async fn a_directory_that_is_empty_or_gone_disarms_nothing() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    gateway.write("policies.d/api.yaml", DENYING).await;
+    let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let request = format!("GET /items/1 HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    std::fs::remove_file(gateway.path("policies.d/api.yaml")).unwrap();
+    for policy in ["empty", "gone"] {
+        gateway.serving().reload().await;
+        let answer = exchange(&mut tls, &request).await;
+        assert_eq!(answer.json()["code"], "denied", "{policy}");
+        assert_eq!(answer.json()["action"], "api.item.get", "{policy}");
+        assert!(
+            gateway.metrics().await.contains("tollgate_reload_failed 1"),
+            "{policy}"
+        );
+        // The second time round.
+        let _ = std::fs::remove_dir(gateway.path("policies.d"));
+    }
+    std::fs::create_dir(gateway.path("policies.d")).unwrap();
+    gateway.write("policies.d/api.yaml", ALLOWING).await;
+    assert_eq!(exchange(&mut tls, &request).await.status, 200);
+    assert_eq!(upstream.received().len(), 1);
+}
+
 /// Asks until the answer has this status: files are taken over after a moment of quiet.
 async fn until(gateway: &Gateway, status: u16) {
     let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;

@@ -88,6 +88,22 @@ async fn refuses_an_http2_request_for_another_host_than_the_tunnel() {
 }
 
 #[tokio::test]
+async fn refuses_a_second_authority_on_one_http2_connection() {
+    let upstream = Upstream::start(&[HOST, "other.test"]).await;
+    let gateway = rig::start(&upstream).await;
+    let authority = format!("{HOST}:443");
+    let mut tunnel = gateway.agent.http2_tunnel(&authority, HOST).await;
+    for (authority, status) in [(HOST, 200), ("other.test", 421), (HOST, 200)] {
+        let request = http::Request::get(format!("https://{authority}/"))
+            .body(http_body_util::Full::default())
+            .unwrap();
+        let answer = tunnel.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{authority}");
+    }
+    assert_eq!(upstream.received().len(), 2);
+}
+
+#[tokio::test]
 async fn refuses_what_is_no_plain_request() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = rig::start(&upstream).await;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::StreamBody;
+use http_body_util::{Full, StreamBody};
 use hyper::body::Frame;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -139,6 +141,22 @@ impl Agent {
         TlsConnector::from(Arc::new(config))
             .connect(name, socket)
             .await
+    }
+
+    /// Opens a tunnel and speaks HTTP/2 inside, request by request.
+    pub(crate) async fn http2_tunnel(
+        &self,
+        authority: &str,
+        sni: &str,
+    ) -> SendRequest<Full<Bytes>> {
+        let socket = self.tunnel(authority).await;
+        let name = ServerName::try_from(sni.to_owned()).unwrap();
+        let tls = TlsConnector::from(Arc::new(self.tls(&[b"h2"])));
+        let tls = TokioIo::new(tls.connect(name, socket).await.unwrap());
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), tls).await.unwrap();
+        // Ends with the sender.
+        tokio::spawn(connection);
+        sender
     }
 
     fn tls(&self, alpn: &[&[u8]]) -> ClientConfig {
