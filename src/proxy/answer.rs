@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use sha1::{Digest as _, Sha1};
@@ -33,6 +33,14 @@ const HOP: [HeaderName; 6] = [
 /// Returns whether no other head follows one with this status.
 pub(super) fn is_last(status: StatusCode) -> bool {
     status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational()
+}
+
+/// Returns whether an answer ends with its head (RFC 9110 section 6.4.1, RFC 9112 section 6.3).
+pub(super) fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> bool {
+    let length = response.headers.get(CONTENT_LENGTH);
+    outgoing.method == Method::HEAD
+        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status)
+        || length.is_some_and(|length| length.as_bytes() == b"0")
 }
 
 /// Checks an answer that switches protocols: what follows it passes unread in both directions, so it must be the WebSocket
@@ -103,6 +111,10 @@ pub(super) fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Resu
 pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> {
     if let Some(refusal) = exchange.refusal.take() {
         return Some(refusal);
+    }
+    if exchange.is_answered() {
+        // An upstream that answers early closes while the agent still sends; the agent then leaves as it likes.
+        return None;
     }
     let failure = peer::failure(error);
     // The kind only: the rest of Pingora's text quotes bytes of both sides.

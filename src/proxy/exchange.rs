@@ -46,6 +46,8 @@ pub(super) struct Permitted {
     pub(super) attempt: usize,
     pub(super) framing: Framing,
     pub(super) extent: Extent,
+    /// The answer has passed to its last byte, so nothing that fails now changes how the exchange has ended.
+    pub(super) is_answered: bool,
     /// Set while a relay stands in for the agent's session.
     pub(super) relay: Option<Slot>,
 }
@@ -86,6 +88,11 @@ impl Exchange {
             State::Refused => None,
             State::Permitted(permitted) => Some(permitted),
         }
+    }
+
+    /// Returns whether the upstream's answer has passed to its last byte.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(&self.state, State::Permitted(permitted) if permitted.is_answered)
     }
 
     /// Ends a stream whose permit has become void, and any exchange whose agent may not ask any more. One atomic load while

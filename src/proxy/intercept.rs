@@ -142,6 +142,7 @@ impl ProxyHttp for Intercept {
                 .ticket
                 .note_outcome(Outcome::Answered(response.status.as_u16()));
             permitted.extent = Extent::of(response);
+            permitted.is_answered = answer::has_no_body(permitted.permit.outgoing(), response);
         }
         answer::mask(permitted, response)
     }
@@ -150,12 +151,15 @@ impl ProxyHttp for Intercept {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<std::time::Duration>> {
         exchange.check_standing(&self.gateway)?;
-        if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
-            permitted.ticket.note_received(body.len() as u64);
+        if let Some(permitted) = exchange.permitted() {
+            permitted.is_answered |= end;
+            if let Some(body) = body {
+                permitted.ticket.note_received(body.len() as u64);
+            }
         }
         Ok(None)
     }
@@ -171,6 +175,24 @@ impl ProxyHttp for Intercept {
         if let Some(permitted) = exchange.permitted() {
             permitted.attempt += 1;
             error.set_retry(permitted.attempt < permitted.destination.addresses.len());
+        }
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        _exchange: &mut Exchange,
+        client_reused: bool,
+    ) -> Box<Error> {
+        // A connection of the pool may be closed by the upstream just as it is taken. Whether the request was read by then nobody
+        // knows, so only one without an effect goes again (RFC 9110 section 9.2.1).
+        if session.req_header().method.is_safe() && !session.as_ref().retry_buffer_truncated() {
+            error.retry.decide_reuse(client_reused);
+        } else {
+            error.set_retry(false);
         }
         error
     }

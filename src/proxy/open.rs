@@ -77,6 +77,7 @@ impl Intercept {
             attempt: 0,
             framing,
             extent: Extent::Bounded,
+            is_answered: false,
             relay: None,
         };
         self.place_body(session, &mut permitted, unread).await;

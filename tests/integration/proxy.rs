@@ -2,6 +2,7 @@
 
 mod answer;
 mod authority;
+mod broken;
 mod chain;
 mod connect;
 mod drain;

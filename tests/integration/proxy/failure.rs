@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 
 use super::rig::{self, HOST};
 use crate::support::agent::{exchange, is_closed, outbox};
+use crate::support::certificate::{Issued, Validity};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
@@ -16,7 +17,7 @@ async fn closed_port() -> std::net::SocketAddr {
         .unwrap()
 }
 
-/// Asserts the answer (status, code) and the record (outcome, whether bytes were sent).
+/// Asserts the answer (status, code), the record (outcome, whether bytes were sent) and the metric, over both versions.
 async fn refused(gateway: &Gateway, (status, code): (u16, &str), (outcome, sends): (&str, bool)) {
     for client in [gateway.agent.http1(), gateway.agent.http2()] {
         let answer = client
@@ -40,6 +41,10 @@ async fn refused(gateway: &Gateway, (status, code): (u16, &str), (outcome, sends
         let sent = finished["request_bytes"].as_u64().unwrap();
         assert_eq!(sent > 0, sends, "{sent}");
     }
+    let kind = outcome.rsplit(' ').next().unwrap();
+    let line = format!(r#"tollgate_upstream_errors_total{{connector="api",kind="{kind}"}} 2"#);
+    assert!(gateway.metrics().await.contains(&line));
+    assert_eq!(gateway.decided(2).await.len(), 2);
 }
 
 #[tokio::test]
@@ -79,6 +84,21 @@ async fn refuses_a_certificate_for_another_name() {
         ("upstream_failed tls", false),
     )
     .await;
+}
+
+#[tokio::test]
+async fn refuses_a_certificate_that_is_not_valid_now() {
+    for validity in [Validity::Past, Validity::Future] {
+        let upstream = Upstream::with(&Issued::new(&[HOST], validity), Speaks::Both).await;
+        let gateway = rig::start(&upstream).await;
+        refused(
+            &gateway,
+            (502, "upstream_unreachable"),
+            ("upstream_failed tls", false),
+        )
+        .await;
+        assert!(upstream.received().is_empty());
+    }
 }
 
 #[tokio::test]
