@@ -135,6 +135,10 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
             exchange.note_outcome(Outcome::Refused(Code::BodyTooSlow.as_str()));
             Code::BodyTooSlow
         }
+        Failure::AgentUnclear => {
+            exchange.note_outcome(Outcome::Refused(Code::BadRequest.as_str()));
+            Code::BadRequest
+        }
         Failure::Upstream(kind, code) => {
             exchange.note_outcome(Outcome::UpstreamFailed(kind));
             code

@@ -57,10 +57,14 @@ impl<'a> SessionBody<'a> {
         answer_expectation(self.session).await?;
         let mut body = BytesMut::new();
         loop {
-            let chunk = tokio::time::timeout(self.pause, self.session.read_request_body())
+            let read = tokio::time::timeout(self.pause, self.session.read_request_body())
                 .await
-                .map_err(|_| BodyFault::TooSlow)?
-                .map_err(|error| BodyFault::Broken(error.etype().as_str().to_owned()))?;
+                .map_err(|_| BodyFault::TooSlow)?;
+            let chunk = read.map_err(|error| {
+                // Where the body ends, nobody knows any more, so what follows it is no next request.
+                self.session.set_keepalive(None);
+                BodyFault::Broken(error.etype().as_str().to_owned())
+            })?;
             let Some(chunk) = chunk else {
                 return Ok(body.freeze());
             };

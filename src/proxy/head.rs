@@ -2,7 +2,7 @@
 //!
 //! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// As many as Pingora takes.
@@ -12,7 +12,7 @@ const MAX_HEADERS: usize = 256;
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What cuts requests apart and says whose they are; nothing else is kept of a head that is only checked.
-const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+const FRAMING: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// What the first head of a connection is.
 #[derive(Debug)]
@@ -146,7 +146,8 @@ fn check_lines(head: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// RFC 9112 section 6.1: a request that can be cut in two ways is an attack.
+/// RFC 9112 section 6.1: a request that can be cut in two ways is an attack. RFC 9110 section 7.6.1: `Host` is for everybody on the way,
+/// so one that is nominated for removal would leave the host to whoever reads next.
 ///
 /// # Errors
 /// One sentence for the agent.
@@ -160,6 +161,10 @@ pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
     if lengths > 1 || codings > 1 || count(HOST) > 1 {
         return Err("`Host`, `Content-Length` or `Transfer-Encoding` is there twice");
     }
+    let mut nominated = headers.get_all(CONNECTION).iter();
+    if nominated.any(|value| names(value.as_bytes(), HOST.as_str())) {
+        return Err("`Connection` names `Host`");
+    }
     let coding = headers.get(TRANSFER_ENCODING);
     if coding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Err("the only transfer coding is `chunked`");
@@ -171,4 +176,9 @@ pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
         return Err("`Content-Length` is not a number");
     }
     Ok(())
+}
+
+fn names(list: &[u8], name: &str) -> bool {
+    list.split(|byte| *byte == b',')
+        .any(|entry| entry.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }

@@ -101,6 +101,9 @@ impl L4Connect for Through {
     }
 }
 
+/// Pingora's names for a chunked body whose chunks cannot be told apart.
+const UNCLEAR: [&str; 2] = ["InvalidChunk", "InvalidTrailerEnd"];
+
 /// Why a permitted exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -108,6 +111,8 @@ pub(super) enum Failure {
     AgentLeft,
     /// The agent owes its body.
     AgentSlow,
+    /// The agent's body is framed in a way that cannot be read.
+    AgentUnclear,
     /// Nothing passed for so long that the exchange was ended. Its outcome is known.
     Idle,
     /// The upstream's fault, and what the agent is told.
@@ -129,6 +134,11 @@ pub(super) fn failure(error: &Error) -> Failure {
     match error.etype() {
         ErrorType::Custom(relay::BODY_STALLED) => return Failure::AgentSlow,
         ErrorType::Custom(relay::IDLE) => return Failure::Idle,
+        ErrorType::Custom(name)
+            if error.esource() == &ErrorSource::Downstream && UNCLEAR.contains(name) =>
+        {
+            return Failure::AgentUnclear;
+        }
         ErrorType::Custom(relay::UPSTREAM_SILENT) => {
             return Failure::Upstream(UpstreamError::Timeout, Code::UpstreamTimeout);
         }

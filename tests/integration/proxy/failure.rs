@@ -206,3 +206,36 @@ async fn tells_an_agent_that_owes_its_body() {
         );
     }
 }
+
+#[tokio::test]
+async fn tells_an_agent_whose_body_cannot_be_framed_and_reads_nothing_behind_it() {
+    for path in ["/stream", "/read"] {
+        for body in [
+            "2g\r\n{}\r\n0\r\n\r\n",
+            "2\r\n{}X\r\n0\r\n\r\n",
+            "2\n{}\r\n0\r\n\r\n",
+        ] {
+            let upstream = Upstream::speaking(&[HOST], Speaks::Http1).await;
+            let gateway = rig::start(&upstream).await;
+            let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+            let ask = format!(
+                "POST {path} HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+            );
+            let answer = exchange(&mut tls, &ask).await;
+            assert_eq!(answer.status, 400, "{path} {body}");
+            assert_eq!(answer.json()["code"], "bad_request", "{path} {body}");
+            assert_eq!(answer.header("connection"), Some("close"), "{path} {body}");
+            assert!(is_closed(&mut tls).await, "{path} {body}");
+            if path == "/stream" {
+                let finished = &gateway.finished(1).await[0];
+                assert_eq!(rig::outcome(finished), "refused bad_request", "{body}");
+            }
+            assert!(
+                upstream
+                    .received()
+                    .iter()
+                    .all(|received| received.body.len() <= 2)
+            );
+        }
+    }
+}

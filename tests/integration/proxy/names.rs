@@ -120,6 +120,7 @@ async fn refuses_what_is_no_plain_request() {
         ),
         format!("GET / HTTP/1.1\r\nHost: {HOST}\nX: y\r\n\r\n"),
         format!("GET / HTTP/1.1\r\nHost: {HOST}@evil\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close, host\r\n\r\n"),
     ] {
         let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
         assert_eq!(exchange(&mut tls, &request).await.status, 400, "{request}");
