@@ -34,6 +34,7 @@ test: setup check deny ## Everything that CI runs
 	@if command -v cargo-nextest >/dev/null; then $(CARGO) nextest run --locked --no-fail-fast; else $(CARGO) test --locked; fi
 	$(CARGO) run --locked --quiet -- check --strict
 	bash tests/clients/run
+	bash tests/wire/run
 
 .PHONY: check
 check: setup ## Format, lints and documentation, warnings as errors
