@@ -227,6 +227,8 @@ pub struct Limits {
     pub body: usize,
     /// All bodies held at once, in bytes.
     pub body_total: usize,
+    /// Bodies of one agent held at once, in bytes.
+    pub body_per_agent: usize,
     /// Values of one JSON body.
     pub json_nodes: usize,
     /// Actions of one request.
@@ -241,6 +243,16 @@ pub struct Limits {
     pub idle: Duration,
     /// Until exchanges are cut at shutdown.
     pub drain: Duration,
+    /// Connections at once that have not shown a token.
+    pub openings: usize,
+    /// Connections of agents at once.
+    pub tunnels: usize,
+    /// Connections of one agent at once.
+    pub tunnels_per_agent: usize,
+    /// Requests under way at once.
+    pub streams: usize,
+    /// Requests of one agent under way at once.
+    pub streams_per_agent: usize,
     /// Requests that wait for an operator at once.
     pub holds: usize,
     /// Requests of one agent that wait for an operator at once.
@@ -294,6 +306,7 @@ impl Default for Limits {
         Self {
             body: 1 << 20,
             body_total: 256 << 20,
+            body_per_agent: 64 << 20,
             json_nodes: 50_000,
             actions_per_request: 50,
             request_head: Duration::from_secs(30),
@@ -301,6 +314,11 @@ impl Default for Limits {
             first_byte: Duration::from_secs(600),
             idle: Duration::from_secs(600),
             drain: Duration::from_secs(30),
+            openings: 1024,
+            tunnels: 4096,
+            tunnels_per_agent: 1024,
+            streams: 4096,
+            streams_per_agent: 1024,
             holds: 1000,
             holds_per_agent: 100,
         }

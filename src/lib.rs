@@ -26,6 +26,7 @@ pub mod auth;
 pub mod connector;
 pub mod egress;
 pub mod kill_switch;
+pub mod limit;
 pub mod policy;
 pub mod roster;
 pub mod vault;

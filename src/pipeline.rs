@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use crate::limit::Share;
 pub use judge::judge;
 pub use outgoing::Outgoing;
 
@@ -37,6 +37,7 @@ use crate::approval::Desk;
 use crate::audit::Journal;
 use crate::egress::Egress;
 use crate::kill_switch::KillSwitch;
+use crate::limit::Limits;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::clock::{self, Clock};
@@ -46,7 +47,7 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
-use refuse::{Code, Native, Refusal};
+use refuse::{Native, Refusal};
 use standing::Standing;
 
 /// What a gateway is put together from.
@@ -76,8 +77,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What bounds a request.
     pub bounds: Bounds,
-    /// Bytes of bodies that all requests together may hold.
-    pub body_total: usize,
+    /// What agents share, and how much of it each may use.
+    pub limits: Arc<Limits>,
     /// The time.
     pub clock: Clock,
     /// Keys the hashes by which secret parameters are recorded.
@@ -90,7 +91,6 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Gateway {
     parts: Parts,
-    bodies: Arc<Semaphore>,
 }
 
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
@@ -149,8 +149,10 @@ pub struct Permit {
     standing: Arc<Standing>,
     agent: Arc<Agent>,
     native: Option<Arc<Native>>,
-    /// Bytes of the global body budget that the outgoing body holds.
-    _budget: Option<OwnedSemaphorePermit>,
+    /// The memory that the outgoing body takes.
+    _memory: Option<Share>,
+    /// The request counts as one under way until it has ended.
+    _stream: Share,
 }
 
 // === impl Gateway ===
@@ -159,8 +161,7 @@ impl Gateway {
     /// Puts a gateway together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let bodies = Arc::new(Semaphore::new(parts.body_total.min(Semaphore::MAX_PERMITS)));
-        Self { parts, bodies }
+        Self { parts }
     }
 
     /// Returns the parts.
@@ -188,14 +189,6 @@ impl Gateway {
                 "expires_at": clock::stamp(approval.expires_at),
             })
         })
-    }
-
-    /// Reserves memory for a body before it is read. Over the budget is a refusal, never an allocation.
-    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        Arc::clone(&self.bodies)
-            .try_acquire_many_owned(permits)
-            .map_err(|_| Refusal::because(Code::Busy, Code::Busy.sentence()))
     }
 }
 

@@ -14,6 +14,7 @@ mod io;
 mod leaf;
 mod listener;
 mod open;
+mod opening;
 mod outer;
 mod peer;
 mod receive;
@@ -45,6 +46,7 @@ use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use intercept::Intercept;
 use leaf::Leaves;
+use opening::Line;
 use tunnel::Edge;
 
 /// Upstream connections kept for reuse.
@@ -88,7 +90,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Each silence of an upstream, the one before its answer included.
     pub first_byte: Duration,
-    /// Unused connections, on both sides.
+    /// Unused connections, on both sides; a body that is read before it is judged, whole.
     pub idle: Duration,
 }
 
@@ -118,6 +120,8 @@ pub struct ProxyParts {
     pub outer_tls: Option<OuterTls>,
     /// See `limits` in `tollgate.yaml`.
     pub timeouts: Timeouts,
+    /// Connections at once that have not shown a token.
+    pub openings: usize,
     /// For certificates and request ids.
     pub clock: Clock,
 }
@@ -152,6 +156,7 @@ impl Proxy {
             leaves: Leaves::new(Arc::clone(&authority), parts.clock.clone())?,
             drain,
             outer_tls: parts.outer_tls,
+            openings: Line::new(parts.openings),
             timeouts: parts.timeouts,
             clock: parts.clock,
         };
@@ -170,6 +175,12 @@ impl Proxy {
     #[must_use]
     pub fn drain_state(&self) -> &Arc<Drain> {
         &self.edge.drain
+    }
+
+    /// Returns how many connections have not shown a token.
+    #[must_use]
+    pub fn openings(&self) -> usize {
+        self.edge.openings.len()
     }
 
     /// Returns the certificate that agents must trust, PEM.

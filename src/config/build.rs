@@ -2,21 +2,20 @@
 
 mod context;
 mod declared;
+mod limits;
 mod network;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Report, Source};
-use super::manifest::{ApprovalSection, Enforcement, KeySection, LimitsSection, Manifest};
-use super::units::{Period, Size};
+use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest};
 use super::yaml::{self, At};
 use super::{
-    Approval, Args, CaFiles, CertFiles, Config, Limits, Log, Secrets, VaultKey, discovery,
-    environment,
+    Approval, Args, CaFiles, CertFiles, Config, Log, Secrets, VaultKey, discovery, environment,
 };
 use context::Context;
+use limits::period;
 
 const PROXY_PORT: u16 = 7070;
 const ADMIN_PORT: u16 = 7071;
@@ -148,7 +147,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         }),
         egress: network::egress(context, &manifest.egress),
         egress_proxy: network::egress_proxy(context, manifest.egress.proxy.as_ref()),
-        limits: limits(context, &manifest.limits),
+        limits: limits::limits(context, &manifest.limits),
         approval: approval(context, &manifest.approval),
         durability: manifest.audit.durability,
         log: Log {
@@ -165,8 +164,6 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
 }
 
 fn refuse_unsupported(context: &mut Context<'_>, manifest: &Manifest) {
-    context.unsupported("limits.tunnels", manifest.limits.tunnels.as_ref());
-    context.unsupported("limits.streams", manifest.limits.streams.as_ref());
     let shadow = manifest
         .enforcement
         .as_ref()
@@ -254,73 +251,10 @@ fn vault_key(context: &mut Context<'_>, written: &KeySection, data_dir: Option<&
     }
 }
 
-fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limits {
-    let defaults = Limits::default();
-    Limits {
-        body: size(context, written.body.as_ref(), defaults.body),
-        body_total: size(context, written.body_total.as_ref(), defaults.body_total),
-        json_nodes: positive(context, written.json_nodes.as_ref(), defaults.json_nodes),
-        actions_per_request: positive(
-            context,
-            written.actions_per_request.as_ref(),
-            defaults.actions_per_request,
-        ),
-        request_head: period(
-            context,
-            written.request_head.as_ref(),
-            defaults.request_head,
-        ),
-        connect: period(context, written.connect.as_ref(), defaults.connect),
-        first_byte: period(context, written.first_byte.as_ref(), defaults.first_byte),
-        idle: period(context, written.idle.as_ref(), defaults.idle),
-        holds: positive(context, written.holds.as_ref(), defaults.holds),
-        holds_per_agent: positive(
-            context,
-            written.holds_per_agent.as_ref(),
-            defaults.holds_per_agent,
-        ),
-        drain: written
-            .drain
-            .as_ref()
-            .map_or(defaults.drain, |at| at.value.0),
-    }
-}
-
 fn approval(context: &mut Context<'_>, written: &ApprovalSection) -> Approval {
     let defaults = Approval::default();
     Approval {
         timeout: period(context, written.timeout.as_ref(), defaults.timeout),
         expires: period(context, written.expires.as_ref(), defaults.expires),
-    }
-}
-
-fn size(context: &mut Context<'_>, written: Option<&At<Size>>, default: usize) -> usize {
-    let at = written.map(|at| At {
-        value: at.value.0,
-        line: at.line,
-        column: at.column,
-    });
-    positive(context, at.as_ref(), default)
-}
-
-fn positive(context: &mut Context<'_>, written: Option<&At<usize>>, default: usize) -> usize {
-    match written {
-        Some(at) if at.value == 0 => {
-            context.error("invalid-value", "a limit is at least 1", at);
-            default
-        }
-        Some(at) => at.value,
-        None => default,
-    }
-}
-
-fn period(context: &mut Context<'_>, written: Option<&At<Period>>, default: Duration) -> Duration {
-    match written {
-        Some(at) if at.value.0.is_zero() => {
-            context.error("invalid-value", "this time is over before it begins", at);
-            default
-        }
-        Some(at) => at.value.0,
-        None => default,
     }
 }

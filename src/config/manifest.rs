@@ -213,6 +213,8 @@ pub(super) struct LimitsSection {
     pub(super) body: Option<At<Size>>,
     /// All bodies held at once; 256MiB.
     pub(super) body_total: Option<At<Size>>,
+    /// Those of one agent; 64MiB.
+    pub(super) body_per_agent: Option<At<Size>>,
     /// Values of one JSON body; 50000.
     pub(super) json_nodes: Option<At<usize>>,
     /// Actions of one request; 50.
@@ -227,10 +229,16 @@ pub(super) struct LimitsSection {
     pub(super) idle: Option<At<Period>>,
     /// Until exchanges are cut at shutdown; 30s.
     pub(super) drain: Option<At<Period>>,
-    /// Not supported yet.
+    /// Connections at once that have not shown a token; 1024. Where there would be more the oldest one goes.
+    pub(super) openings: Option<At<usize>>,
+    /// Connections of agents at once; 4096.
     pub(super) tunnels: Option<At<usize>>,
-    /// Not supported yet.
+    /// Those of one agent; 1024.
+    pub(super) tunnels_per_agent: Option<At<usize>>,
+    /// Requests under way at once, those that wait for an operator too; 4096.
     pub(super) streams: Option<At<usize>>,
+    /// Those of one agent; 1024.
+    pub(super) streams_per_agent: Option<At<usize>>,
     /// Requests that wait for an operator at once; 1000.
     pub(super) holds: Option<At<usize>>,
     /// Requests of one agent that wait for an operator at once; 100.

@@ -9,6 +9,7 @@ use http::header::PROXY_AUTHORIZATION;
 
 use super::Gateway;
 use super::refuse::{Code, Refusal};
+use crate::limit::{Resource, Share};
 use crate::model::agent::Agent;
 use crate::model::halt::Halt;
 use crate::roster::TokenHash;
@@ -34,7 +35,7 @@ pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>
     })
 }
 
-/// As [`admit`], to know who sent what is refused already.
+/// Returns whose `Proxy-Authorization` this is, where it is anybody's; nothing is refused, or counted.
 #[must_use]
 pub fn recognise(gateway: &Gateway, headers: &HeaderMap) -> Option<(Pass, Arc<Agent>)> {
     let mut values = headers.get_all(PROXY_AUTHORIZATION).iter();
@@ -60,6 +61,43 @@ pub fn again(gateway: &Gateway, pass: Pass) -> Option<Arc<Agent>> {
         .parts
         .roster
         .find(&pass.0, gateway.parts.clock.now())
+}
+
+/// Keeps a connection for an agent, for as long as the share lives.
+///
+/// # Errors
+/// 429 where it has too many, or all agents together have.
+pub fn keep(gateway: &Gateway, agent: &Agent) -> Result<Share, Refusal> {
+    let refuse = |refusal| Refusal {
+        request_id: gateway.request_id().into(),
+        ..refusal
+    };
+    take(gateway, agent, Resource::Tunnels, 1).map_err(refuse)
+}
+
+/// Lets a request of an agent begin; it counts as under way for as long as the share lives.
+pub(super) fn enter(gateway: &Gateway, agent: &Agent) -> Result<Share, Refusal> {
+    check_halt(gateway, agent)?;
+    take(gateway, agent, Resource::Streams, 1)
+}
+
+/// Reserves memory for a body before it is read.
+pub(super) fn reserve(gateway: &Gateway, agent: &Agent, bytes: usize) -> Result<Share, Refusal> {
+    take(gateway, agent, Resource::Bodies, bytes)
+}
+
+/// Over a limit is a refusal, never an allocation.
+fn take(
+    gateway: &Gateway,
+    agent: &Agent,
+    resource: Resource,
+    amount: usize,
+) -> Result<Share, Refusal> {
+    let taken = gateway.parts.limits.take(&agent.name, resource, amount);
+    taken.map_err(|reached| {
+        gateway.parts.metrics.limit_reached(reached.setting());
+        Refusal::because(Code::Busy, reached.to_string())
+    })
 }
 
 /// Refuses an agent that the kill switch holds back, alone or with everybody.

@@ -51,6 +51,16 @@ pub fn wanted(
     Ok(Some((dialect, limit.unwrap_or(bounds.body))))
 }
 
+/// Returns how many bytes of memory reading a body can take: what comes, and what is decoded from it.
+pub(super) fn room(headers: &HeaderMap, declared: Option<usize>, limit: usize) -> usize {
+    let raw = declared.unwrap_or(limit).min(limit);
+    if headers.contains_key(CONTENT_ENCODING) {
+        raw.saturating_add(limit)
+    } else {
+        raw
+    }
+}
+
 /// Reads the body where a candidate reads it, and names the actions.
 ///
 /// # Errors

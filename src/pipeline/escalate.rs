@@ -7,6 +7,8 @@ mod card;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::header::CONTENT_ENCODING;
+
 use super::classify;
 use super::collect;
 use super::decide::{Decided, Injection};
@@ -26,6 +28,8 @@ pub(super) struct Held {
     pub(super) understood: Understood,
     pub(super) ruling: Ruling,
     pub(super) injection: Injection,
+    /// `Content-Length`.
+    pub(super) declared: Option<usize>,
     pub(super) request_id: String,
 }
 
@@ -78,11 +82,14 @@ impl Held {
             return Ok(());
         }
         let limit = gateway.parts.bounds.body;
-        self.understood.memory = Some(gateway.reserve(limit)?);
+        let room = self.declared.unwrap_or(limit).min(limit);
+        let mut memory = admit::reserve(gateway, &self.asker.agent, room)?;
         let raw = body
             .read(limit)
             .await
             .map_err(|cause| collect::fault(&cause))?;
+        memory.shrink_to(raw.len());
+        self.understood.memory = Some(memory);
         self.understood.rest.body = Some(raw);
         Ok(())
     }
@@ -127,6 +134,7 @@ impl Held {
                 Err(about(Code::ApprovalRefused, &approval))
             }
             Entry::Full => {
+                gateway.parts.metrics.limit_reached("holds");
                 let detail = "Too many requests of this agent wait for approval already.";
                 Err(Refusal::because(Code::Busy, detail))
             }
@@ -174,11 +182,8 @@ impl Held {
         let agent = admit::again(gateway, self.asker.pass)
             .ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))?;
         admit::check_halt(gateway, &agent)?;
-        self.asker = Asker {
-            agent,
-            changes,
-            ..self.asker
-        };
+        self.asker.agent = agent;
+        self.asker.changes = changes;
         self.understand_again(gateway)?;
         admit::check_connector_halt(gateway, self.understood.connector.id())?;
         let (ruling, decided) = weigh(gateway, &self.asker, &self.understood);
@@ -208,6 +213,7 @@ impl Held {
             rest.protocol,
         )?;
         let held = rest.body.clone();
+        let mut memory = None;
         let (body, encoding) = match collect::wanted(&classified, bounds)? {
             None => (None, None),
             Some((encoding, limit)) => {
@@ -215,7 +221,13 @@ impl Held {
                 if raw.len() > limit {
                     return Err(refuse(Code::BodyTooLarge));
                 }
+                if classified.headers.contains_key(CONTENT_ENCODING) {
+                    memory = Some(admit::reserve(gateway, &self.asker.agent, limit)?);
+                }
                 let decoded = decode::decode(&classified.headers, raw, limit)?;
+                if let Some(memory) = &mut memory {
+                    memory.shrink_to(decoded.len());
+                }
                 (Some(decoded), Some(encoding))
             }
         };
@@ -227,7 +239,7 @@ impl Held {
             matter,
             rest,
             connector,
-            memory: self.understood.memory.take(),
+            memory: memory.or(self.understood.memory.take()),
         };
         Ok(())
     }

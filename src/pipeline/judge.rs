@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::decide::{Asking, Decided, Injection};
 use super::escalate::{self, Held};
@@ -19,6 +19,7 @@ use super::{
     outgoing, staged,
 };
 use crate::connector::Connector;
+use crate::limit::Share;
 use crate::model::agent::Agent;
 use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
@@ -43,13 +44,20 @@ pub async fn judge(
         None => admit::admit(gateway, &head.headers)?,
     };
     staged(gateway, Stage::Admit, started);
-    let asker = Asker {
-        agent,
-        pass,
-        changes,
+    let mut trail = Trail::new(gateway, &head, &agent);
+    let judged = match admit::enter(gateway, &agent) {
+        Ok(stream) => {
+            let asker = Asker {
+                agent,
+                pass,
+                changes,
+                stream,
+            };
+            stages(gateway, asker, &mut head, body, &mut trail).await
+        }
+        Err(refusal) => Err(refusal),
     };
-    let mut trail = Trail::new(gateway, &head, &asker.agent);
-    match stages(gateway, asker, &mut head, body, &mut trail).await {
+    match judged {
         Ok(permit) => match trail.permitted().await {
             Ok(ticket) => Ok((permit, ticket)),
             Err(error) => {
@@ -75,6 +83,8 @@ pub(super) struct Asker {
     pub(super) pass: admit::Pass,
     /// Read before anything was judged.
     pub(super) changes: u64,
+    /// The request is one of those that are under way.
+    pub(super) stream: Share,
 }
 
 /// A request that is understood by the connectors of one moment.
@@ -84,7 +94,7 @@ pub(super) struct Understood {
     pub(super) rest: Rest,
     pub(super) connector: Arc<Connector>,
     /// What the body takes of the memory that all bodies share.
-    pub(super) memory: Option<OwnedSemaphorePermit>,
+    pub(super) memory: Option<Share>,
 }
 
 /// A request that may go.
@@ -103,7 +113,6 @@ async fn stages(
     trail: &mut Trail,
 ) -> Result<Permit, Refusal> {
     let parts = &gateway.parts;
-    admit::check_halt(gateway, &asker.agent)?;
     // One moment for the whole request, unless it has to wait.
     let snapshot = parts.current.snapshot();
     let declared = declared_length(&head.headers);
@@ -113,13 +122,17 @@ async fn stages(
     headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
     trail.note_classified(&classified);
     admit::check_connector_halt(gateway, classified.connector().id())?;
-    let memory = match collect::wanted(&classified, parts.bounds)? {
+    let mut memory = match collect::wanted(&classified, parts.bounds)? {
         Some((_, limit)) if !body.is_empty() => {
-            Some(gateway.reserve(declared.unwrap_or(limit).min(limit))?)
+            let room = collect::room(&classified.headers, declared, limit);
+            Some(admit::reserve(gateway, &asker.agent, room)?)
         }
         _ => None,
     };
     let collected = collect::collect(&mut classified, body, parts.bounds).await?;
+    if let Some(memory) = &mut memory {
+        memory.shrink_to(collected.body.as_ref().map_or(0, Bytes::len));
+    }
     let started = staged(gateway, Stage::Collect, started);
     trail.note_collected(&collected);
     let (matter, rest, connector) = Matter::part(classified, collected);
@@ -147,6 +160,7 @@ async fn stages(
                 understood,
                 ruling,
                 injection,
+                declared,
                 request_id: head.request_id.clone(),
             };
             escalate::escalate(gateway, held, body, trail).await?
@@ -211,7 +225,8 @@ impl Cleared {
             standing: Arc::new(Standing::new(matter, injection, origin)),
             agent: asker.agent,
             native,
-            _budget: memory,
+            _memory: memory,
+            _stream: asker.stream,
         }
     }
 }

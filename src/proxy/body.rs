@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::proxy::Session;
 
+use super::Timeouts;
 use crate::pipeline::{BodyFault, BodyReader};
 
 /// Reads the body of one request.
@@ -14,6 +15,8 @@ pub(super) struct SessionBody<'a> {
     session: &'a mut Session,
     /// The longest silence within a body.
     pause: Duration,
+    /// The longest that one may take.
+    whole: Duration,
     empty: bool,
     /// What was read, once it was.
     taken: Option<Bytes>,
@@ -31,11 +34,12 @@ pub(super) enum Unread {
 }
 
 impl<'a> SessionBody<'a> {
-    pub(super) fn new(session: &'a mut Session, pause: Duration) -> Self {
+    pub(super) fn new(session: &'a mut Session, timeouts: &Timeouts) -> Self {
         let empty = session.is_body_empty();
         Self {
             session,
-            pause,
+            pause: timeouts.request_head,
+            whole: timeouts.idle,
             empty,
             taken: None,
         }
@@ -89,7 +93,10 @@ impl BodyReader for SessionBody<'_> {
         let body = if self.empty {
             Bytes::new()
         } else {
-            self.read_whole(limit).await?
+            // Who sends a byte now and then keeps memory that others could use.
+            tokio::time::timeout(self.whole, self.read_whole(limit))
+                .await
+                .map_err(|_| BodyFault::TooSlow)??
         };
         self.taken = Some(body.clone());
         Ok(body)

@@ -20,7 +20,7 @@ pub(super) enum First {
     /// `CONNECT`.
     Connect(Connect),
     /// Any other request; Pingora reads it again.
-    Other,
+    Other(HeaderMap),
 }
 
 /// A CONNECT.
@@ -68,7 +68,7 @@ pub(super) fn first(head: &[u8]) -> Result<First, &'static str> {
     }
     check_framing(&map)?;
     if request.method != Some("CONNECT") {
-        return Ok(First::Other);
+        return Ok(First::Other(map));
     }
     if map.contains_key(TRANSFER_ENCODING) || map.contains_key(CONTENT_LENGTH) {
         return Err("CONNECT has no body");

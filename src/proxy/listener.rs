@@ -83,7 +83,13 @@ pub(super) async fn serve(edge: Arc<Edge>, listener: Listener) {
         match accepted {
             Ok((socket, peer)) => {
                 let edge = Arc::clone(&edge);
-                open.spawn(async move { edge.serve(socket, peer).await });
+                let (place, evicted) = edge.openings.enter();
+                open.spawn(async move {
+                    tokio::select! {
+                        () = edge.serve(socket, peer, place) => {}
+                        () = evicted.wait() => {}
+                    }
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

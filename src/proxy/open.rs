@@ -39,6 +39,10 @@ impl Intercept {
         // opening is no request.
         let early = !session.as_downstream().is_upgrade_req();
         session.as_downstream_mut().set_pipelining_enabled(early);
+        if session.get_keepalive().is_some() {
+            // Pingora would wait for a next request for a minute, or for good.
+            session.set_keepalive(Some(self.timeouts.idle.as_secs().max(1)));
+        }
         let connection = io::connection(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
         let head = match self.receive(session, exchange, &connection) {
@@ -60,7 +64,7 @@ impl Intercept {
             return self.own(&head, &connection).map(Opened::Ours);
         }
         let framing = Framing::Streamed(body::declared_length(session));
-        let mut reader = SessionBody::new(session, self.timeouts.request_head);
+        let mut reader = SessionBody::new(session, &self.timeouts);
         let (permit, mut ticket) = judge(&self.gateway, head, &mut reader).await?;
         let unread = reader.unread();
         let destination = match forward(&self.gateway, &permit).await {

@@ -6,11 +6,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http::HeaderMap;
 use pingora::apps::ServerApp as _;
 use pingora::protocols::{Ssl as _, Stream};
 use pingora::proxy::HttpProxy;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::drain::Drain;
@@ -18,17 +19,17 @@ use super::head::{self, Connect, First};
 use super::intercept::Intercept;
 use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
 use super::leaf::Leaves;
+use super::opening::{HeadFault, Line, Opening, Place};
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::respond::{After, Answer};
 use super::{Timeouts, internal, request_id};
+use crate::model::agent::Agent;
 use crate::model::clock::Clock;
 use crate::model::target::{Authority, Host};
-use crate::pipeline::Gateway;
-use crate::pipeline::admit::{Pass, admit};
+use crate::pipeline::admit::{Pass, admit, keep, recognise};
+use crate::pipeline::record::refused_early;
 use crate::pipeline::refuse::{Code, Refusal};
-
-/// Longest first head of a connection, in bytes.
-const MAX_HEAD: usize = 16 * 1024;
+use crate::pipeline::{Gateway, Share};
 
 /// Refused CONNECTs on one connection: git asks bare first, then with its token.
 const MAX_ATTEMPTS: usize = 4;
@@ -40,21 +41,21 @@ pub(super) struct Edge {
     pub(super) leaves: Leaves,
     pub(super) drain: Arc<Drain>,
     pub(super) outer_tls: Option<OuterTls>,
+    pub(super) openings: Arc<Line>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
-}
-
-/// A connection whose first bytes are being read.
-struct Opening {
-    socket: Socket,
-    read: BytesMut,
-    peer: Option<SocketAddr>,
 }
 
 /// A CONNECT that may open.
 struct Admitted {
     authority: Authority,
-    pass: Option<Pass>,
+    kept: Option<Kept>,
+}
+
+/// A connection that an agent may keep.
+struct Kept {
+    pass: Pass,
+    _share: Share,
 }
 
 impl fmt::Debug for Edge {
@@ -67,10 +68,10 @@ impl fmt::Debug for Edge {
 
 impl Edge {
     /// Serves a connection to its end.
-    pub(super) async fn serve(&self, socket: Socket, peer: Option<SocketAddr>) {
+    pub(super) async fn serve(&self, socket: Socket, peer: Option<SocketAddr>, place: Place) {
         let (outer, from, socket) = match (&self.outer_tls, peer, socket) {
             (Some(outer), Some(from), Socket::Tcp(socket)) => (outer, from, socket),
-            (_, _, socket) => return self.serve_inside(socket, peer).await,
+            (_, _, socket) => return self.serve_inside(Opening::new(socket, peer, place)).await,
         };
         let accepted = tokio::select! {
             accepted = timeout(self.timeouts.request_head, outer.accept(socket, from)) => accepted,
@@ -78,21 +79,18 @@ impl Edge {
         };
         match accepted {
             Ok(Outer::Ended(socket) | Outer::Plain(socket)) => {
-                self.serve_inside(socket, peer).await;
+                self.serve_inside(Opening::new(socket, peer, place)).await;
             }
-            Ok(Outer::Exposed(socket)) => self.refuse_exposed(socket, peer).await,
+            Ok(Outer::Exposed(socket)) => {
+                self.refuse_exposed(Opening::new(socket, peer, place)).await;
+            }
             Ok(Outer::Gone) | Err(_) => {}
         }
     }
 
     /// Tells an agent of another machine to speak TLS. What it has sent is taken off the socket, since a close with unread
     /// bytes takes the answer back, and looked at by nobody.
-    async fn refuse_exposed(&self, socket: Socket, peer: Option<SocketAddr>) {
-        let mut opening = Opening {
-            socket,
-            read: BytesMut::new(),
-            peer,
-        };
+    async fn refuse_exposed(&self, mut opening: Opening) {
         let _ = opening.socket.read_buf(&mut opening.read).await;
         let detail = "This proxy speaks TLS: use an `https://` proxy URL.";
         let answer = Answer::refusal(&self.refusal(Code::BadRequest, detail));
@@ -100,27 +98,17 @@ impl Edge {
         opening.close().await;
     }
 
-    async fn serve_inside(&self, socket: Socket, peer: Option<SocketAddr>) {
-        let mut opening = Opening {
-            socket,
-            read: BytesMut::new(),
-            peer,
-        };
+    async fn serve_inside(&self, mut opening: Opening) {
         for _ in 0..MAX_ATTEMPTS {
             let Some(head) = self.read_head(&mut opening).await else {
                 return;
             };
             let refused = match head::first(&head) {
-                Ok(First::Other) => {
-                    // Pingora reads the head again, with whatever came after it.
-                    let ahead = join(&head, &opening.read);
-                    let connection = Connection {
-                        via: Via::Direct,
-                        peer: opening.peer,
-                    };
-                    return self.hand_over(opening.socket, ahead, connection).await;
-                }
-                Ok(First::Connect(connect)) => match self.check(&connect) {
+                Ok(First::Other(headers)) => match self.recognise(&headers, "").await {
+                    Ok(kept) => return self.pass_on(opening, &head, kept).await,
+                    Err(refusal) => (refusal, After::Close),
+                },
+                Ok(First::Connect(connect)) => match self.check(&connect).await {
                     Ok(admitted) => return self.open(opening, admitted).await,
                     Err(refusal) => (
                         refusal,
@@ -150,58 +138,88 @@ impl Edge {
         opening.close().await;
     }
 
-    /// Reads up to the end of a head; `None` where the agent left or was too slow.
+    /// Reads a head; `None` where the agent left, or was too slow and has been told.
     async fn read_head(&self, opening: &mut Opening) -> Option<Bytes> {
-        let head = async {
-            loop {
-                if let Some(length) = head::length(&opening.read) {
-                    return Some(opening.read.split_to(length).freeze());
-                }
-                if opening.read.len() >= MAX_HEAD {
-                    return None;
-                }
-                match opening.socket.read_buf(&mut opening.read).await {
-                    Ok(0) | Err(_) => return None,
-                    Ok(_) => {}
-                }
-            }
-        };
-        let head = tokio::select! {
+        let fault = tokio::select! {
             biased;
-            head = timeout(self.timeouts.request_head, head) => head.ok().flatten(),
-            () = self.drain.begun() => None,
+            head = timeout(self.timeouts.request_head, opening.read_head()) => match head {
+                Ok(Ok(head)) => return Some(head),
+                Ok(Err(fault)) => fault,
+                Err(_) => HeadFault::Late,
+            },
+            () = self.drain.begun() => HeadFault::Draining,
         };
-        if head.is_none() && opening.read.len() >= MAX_HEAD {
-            let refusal = self.refusal(Code::BadRequest, "the request head is over 16 KiB");
-            opening
-                .write(&Answer::refusal(&refusal).to_bytes(After::Close))
-                .await;
+        let refusal = match fault {
+            HeadFault::Left => return None,
+            // Who has sent nothing asks for nothing.
+            HeadFault::Late | HeadFault::Draining if opening.read.is_empty() => return None,
+            HeadFault::TooLong => self.refusal(Code::BadRequest, "the request head is over 16 KiB"),
+            HeadFault::Late => {
+                self.refusal(Code::BadRequest, "the request head did not arrive in time")
+            }
+            HeadFault::Draining => Refusal::new(Code::Draining, &request_id(&self.clock)),
+        };
+        opening
+            .write(&Answer::refusal(&refusal).to_bytes(After::Close))
+            .await;
+        None
+    }
+
+    /// Hands a connection on whose first request is no CONNECT. Without a token it keeps its place among those that opened.
+    async fn pass_on(&self, mut opening: Opening, head: &Bytes, kept: Option<Kept>) {
+        let _kept = kept.inspect(|_| opening.place = None);
+        // Pingora reads the head again, with whatever came after it.
+        let ahead = opening.whole(head);
+        let connection = Connection {
+            via: Via::Direct,
+            peer: opening.peer,
+        };
+        self.hand_over(opening.socket, ahead, connection).await;
+    }
+
+    /// Keeps the connection for the agent whose token this is; who shows none is nobody's.
+    async fn recognise(&self, headers: &HeaderMap, host: &str) -> Result<Option<Kept>, Refusal> {
+        match recognise(&self.gateway, headers) {
+            None => Ok(None),
+            Some((pass, agent)) => self.keep(pass, &agent, host).await.map(Some),
         }
-        head
+    }
+
+    async fn keep(&self, pass: Pass, agent: &Agent, host: &str) -> Result<Kept, Refusal> {
+        match keep(&self.gateway, agent) {
+            Ok(share) => Ok(Kept {
+                pass,
+                _share: share,
+            }),
+            Err(refusal) => {
+                refused_early(&self.gateway, Some(pass), host, &refusal).await;
+                Err(refusal)
+            }
+        }
     }
 
     /// Decides whether a CONNECT opens; not whether requests in it pass.
-    fn check(&self, connect: &Connect) -> Result<Admitted, Refusal> {
+    async fn check(&self, connect: &Connect) -> Result<Admitted, Refusal> {
         if self.drain.is_draining() {
             return Err(Refusal::new(Code::Draining, &request_id(&self.clock)));
         }
         let authority = Authority::parse(&connect.target, 443)
             .map_err(|error| self.refusal(Code::BadRequest, &error.to_string()))?;
-        let admitted = admit(&self.gateway, &connect.headers).map(|(pass, _)| pass);
-        if internal::is_own(&authority) {
-            return Ok(Admitted {
-                authority,
-                pass: admitted.ok(),
-            });
-        }
-        Ok(Admitted {
-            authority,
-            pass: Some(admitted?),
-        })
+        let host = authority.to_string();
+        let kept = if internal::is_own(&authority) {
+            self.recognise(&connect.headers, &host).await?
+        } else {
+            let (pass, agent) = admit(&self.gateway, &connect.headers)?;
+            Some(self.keep(pass, &agent, &host).await?)
+        };
+        Ok(Admitted { authority, kept })
     }
 
     /// Answers 200, then serves what is inside.
     async fn open(&self, mut opening: Opening, admitted: Admitted) {
+        if admitted.kept.is_some() {
+            opening.place = None;
+        }
         let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
         let established = format!(
             "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\n\r\n",
@@ -225,7 +243,8 @@ impl Edge {
             return opening.close().await;
         }
         let host = admitted.authority.host.clone();
-        let via = Via::Tunnel(Tunnel::new(admitted.authority, admitted.pass, tls));
+        let pass = admitted.kept.as_ref().map(|kept| kept.pass);
+        let via = Via::Tunnel(Tunnel::new(admitted.authority, pass, tls));
         let connection = Connection {
             via,
             peer: opening.peer,
@@ -291,7 +310,12 @@ impl Edge {
     }
 
     async fn run(&self, stream: Stream) {
-        self.http.process_new(stream, &self.drain.subscribe()).await;
+        let mut watch = self.drain.subscribe();
+        if self.drain.is_draining() {
+            // HTTP/2 listens for a change only, and this one was before its time.
+            watch.mark_changed();
+        }
+        self.http.process_new(stream, &watch).await;
     }
 
     fn refusal(&self, code: Code, detail: &str) -> Refusal {
@@ -299,26 +323,4 @@ impl Edge {
         detail.clone_into(&mut refusal.detail);
         refusal
     }
-}
-
-impl Opening {
-    /// Returns whether the agent could be written to.
-    async fn write(&mut self, bytes: &[u8]) -> bool {
-        self.socket.write_all(bytes).await.is_ok() && self.socket.flush().await.is_ok()
-    }
-
-    async fn close(mut self) {
-        // The agent may have closed first.
-        let _ = self.socket.shutdown().await;
-    }
-}
-
-fn join(head: &Bytes, rest: &BytesMut) -> Bytes {
-    if rest.is_empty() {
-        return head.clone();
-    }
-    let mut whole = BytesMut::with_capacity(head.len() + rest.len());
-    whole.extend_from_slice(head);
-    whole.extend_from_slice(rest);
-    whole.freeze()
 }

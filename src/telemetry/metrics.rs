@@ -15,7 +15,7 @@ use prometheus::{
 
 use register::{
     approval_metrics, build_info, counters, credential_health, gauge, histogram, journal_metrics,
-    kill_switch, request_counters, stage_histogram,
+    kill_switch, limit_metrics, request_counters, stage_histogram,
 };
 
 pub use stage::{Stage, UpstreamError};
@@ -42,6 +42,9 @@ pub struct Metrics {
     stages: [Histogram; Stage::ALL.len()],
     tunnels: IntGauge,
     exchanges: IntGauge,
+    openings: IntGauge,
+    bodies: IntGauge,
+    limits_reached: IntCounterVec,
     reloads_ok: IntCounter,
     reloads_failed: IntCounter,
     reload_failed: IntGauge,
@@ -108,6 +111,7 @@ impl Metrics {
         let [requests, refusals, upstream_errors] = request_counters(&registry)?;
         let (journal_lag, journal_events) = journal_metrics(&registry)?;
         let (approvals, approval_wait) = approval_metrics(&registry)?;
+        let (openings, bodies, limits_reached) = limit_metrics(&registry)?;
         build_info(&registry)?;
         Ok(Self {
             requests,
@@ -128,6 +132,9 @@ impl Metrics {
             stages,
             tunnels: gauge(&registry, "tunnels_active", "CONNECT tunnels open")?,
             exchanges: gauge(&registry, "exchanges_active", "Requests being handled")?,
+            openings,
+            bodies,
+            limits_reached,
             reloads_ok: reloads.with_label_values(&["ok"]),
             reloads_failed: reloads.with_label_values(&["failed"]),
             reload_failed: gauge(
@@ -196,6 +203,21 @@ impl Metrics {
     #[must_use]
     pub fn exchange(&self) -> Active {
         Active::new(&self.exchanges)
+    }
+
+    /// Counts that a limit refused something; `setting` is its key under `limits`.
+    pub fn limit_reached(&self, setting: &'static str) {
+        self.limits_reached.with_label_values(&[setting]).inc();
+    }
+
+    /// Takes over how many bytes of memory request bodies take.
+    pub fn bodies(&self, bytes: usize) {
+        self.bodies.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Takes over how many connections have not shown a token.
+    pub fn openings(&self, count: usize) {
+        self.openings.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts a reload.

@@ -24,6 +24,7 @@ mod egress;
 mod expression;
 mod import;
 mod kill_switch;
+mod limit;
 mod model;
 mod pipeline;
 mod policy;

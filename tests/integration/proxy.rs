@@ -9,6 +9,7 @@ mod drain;
 mod failure;
 mod hold;
 mod hostile;
+mod limit;
 mod listener;
 mod load;
 mod names;

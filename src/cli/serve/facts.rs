@@ -8,6 +8,7 @@ use crate::admin::{Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCount
 use crate::approval::Desk;
 use crate::audit::Journal;
 use crate::cli::workspace::{Workspace, listen_text};
+use crate::limit::{Limits, Resource};
 use crate::model::clock::Clock;
 use crate::model::halt::Scope;
 use crate::proxy::Proxy;
@@ -26,6 +27,7 @@ pub(super) struct Sources {
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,
     pub(super) desk: Arc<Desk>,
+    pub(super) limits: Arc<Limits>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: String,
     pub(super) clock: Clock,
@@ -130,6 +132,8 @@ impl Sources {
 
     fn metrics(&self) -> String {
         self.metrics.approvals_pending(self.desk.pending());
+        self.metrics.bodies(self.limits.used(Resource::Bodies));
+        self.metrics.openings(self.proxy.openings());
         self.metrics.halts(
             self.live
                 .kill_switch

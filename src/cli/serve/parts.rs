@@ -1,6 +1,7 @@
 //! Composition: what was prepared and bound in, a running gateway's parts out. The one place that knows them all.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
 use crate::config::{self, Limits};
 use crate::kill_switch::KillSwitch;
+use crate::limit::{self, Bound};
 use crate::model::changes::Changes;
 use crate::pipeline::collect::Bounds;
 use crate::pipeline::{Gateway, Parts};
@@ -63,6 +65,7 @@ pub(super) async fn compose(
     let (live, current) = live(context, workspace, &prepared, &metrics).await?;
     let journal = Journal::start(prepared.store.clone(), durability(config.durability));
     let desk = Desk::new(approvals(config), clock.clone());
+    let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let gateway = Arc::new(Gateway::new(Parts {
         current: Arc::clone(&current),
         roster: Arc::clone(&live.roster),
@@ -76,20 +79,19 @@ pub(super) async fn compose(
         changes: live.changes.clone(),
         metrics: Arc::clone(&metrics),
         bounds: bounds(&config.limits),
-        body_total: config.limits.body_total,
+        limits: Arc::clone(&limits),
         clock: clock.clone(),
         parameter_key: prepared.parameter_key,
         pseudonym: format!("tollgate-{:08x}", rand::random::<u32>()),
     }));
-    let roots = workspace.state().path().join("upstream-roots.pem");
-    merge_roots(&config.egress.ca_files, &roots)
-        .map_err(|error| Failure::failed("roots", chain(&error)))?;
+    let roots = roots(workspace)?;
     let proxy = Proxy::new(ProxyParts {
         gateway,
         authority: prepared.authority,
         outer_tls: network::outer_tls(config, &clock)?,
         roots,
         timeouts: network::timeouts(&config.limits),
+        openings: config.limits.openings,
         clock,
     });
     let proxy = Arc::new(proxy.map_err(|error| Failure::failed("proxy", chain(&error)))?);
@@ -101,6 +103,7 @@ pub(super) async fn compose(
         current,
         journal: journal.clone(),
         desk,
+        limits,
         metrics,
         started_at,
         clock: context.world.clock.clone(),
@@ -172,6 +175,14 @@ async fn live(
     Ok((live, current))
 }
 
+/// Writes the one file of all roots that Pingora reads.
+fn roots(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let roots = workspace.state().path().join("upstream-roots.pem");
+    merge_roots(&workspace.config().egress.ca_files, &roots)
+        .map_err(|error| Failure::failed("roots", chain(&error)))?;
+    Ok(roots)
+}
+
 fn approvals(config: &config::Config) -> approval::Settings {
     approval::Settings {
         holds: config.limits.holds,
@@ -179,6 +190,15 @@ fn approvals(config: &config::Config) -> approval::Settings {
         expires: config.approval.expires,
         grant: ANSWER_LASTS,
         refusal: ANSWER_LASTS,
+    }
+}
+
+fn shared(limits: &Limits) -> limit::Bounds {
+    let bound = |total, per_agent| Bound { total, per_agent };
+    limit::Bounds {
+        tunnels: bound(limits.tunnels, limits.tunnels_per_agent),
+        streams: bound(limits.streams, limits.streams_per_agent),
+        bodies: bound(limits.body_total, limits.body_per_agent),
     }
 }
 

@@ -125,3 +125,18 @@ pub(super) fn approval_metrics(
     )?;
     Ok((pending, wait))
 }
+
+/// Connections without a token, memory of bodies, and what limits have refused.
+pub(super) fn limit_metrics(
+    registry: &Registry,
+) -> Result<(IntGauge, IntGauge, IntCounterVec), prometheus::Error> {
+    let openings = gauge(
+        registry,
+        "openings_active",
+        "Connections that have not shown a token",
+    )?;
+    let bodies = gauge(registry, "body_bytes", "Memory taken for request bodies")?;
+    let help = "How often a setting of `limits` refused something";
+    let reached = counters(registry, "limit_reached_total", help, &["limit"])?;
+    Ok((openings, bodies, reached))
+}

@@ -110,6 +110,19 @@ fn reads_everything_that_the_contract_names() {
         (config.limits.holds, config.limits.holds_per_agent),
         (10, 2)
     );
+    let limits = &config.limits;
+    assert_eq!(
+        (limits.tunnels, limits.tunnels_per_agent, limits.openings),
+        (100, 50, 64)
+    );
+    assert_eq!(
+        (
+            limits.streams,
+            limits.streams_per_agent,
+            limits.body_per_agent
+        ),
+        (200, 40, 32 << 20)
+    );
     assert_eq!(
         (config.approval.timeout, config.approval.expires),
         (Duration::from_secs(20), Duration::from_secs(3600))

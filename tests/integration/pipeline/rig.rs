@@ -13,6 +13,7 @@ use tollgate::audit::{Durability, Journal};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
 use tollgate::kill_switch::KillSwitch;
+use tollgate::limit::{self, Bound, Limits};
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::changes::Changes;
 use tollgate::model::clock::Clock;
@@ -54,6 +55,20 @@ const SETTINGS: Settings = Settings {
     expires: LONG,
     grant: LONG,
     refusal: LONG,
+};
+
+const LIMITS: limit::Bounds = limit::Bounds {
+    tunnels: PLENTY,
+    streams: PLENTY,
+    bodies: Bound {
+        total: 1024 * 1024,
+        per_agent: 1024 * 1024,
+    },
+};
+
+const PLENTY: Bound = Bound {
+    total: 100,
+    per_agent: 100,
 };
 
 /// A gateway that reaches nothing.
@@ -141,7 +156,7 @@ impl Rig {
                     actions: 50,
                     json_nodes: 1000,
                 },
-                body_total: 1024 * 1024,
+                limits: Arc::new(Limits::new(LIMITS)),
                 clock,
                 parameter_key: [7; 32],
                 pseudonym: "tollgate-test".to_owned(),

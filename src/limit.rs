@@ -1,0 +1,248 @@
+//! Limits: an agent and what it takes more of in; a share that counts while it lives, or whose limit is reached, out.
+//!
+//! INVARIANT: of everything that is counted here an agent holds at most its part, so what is left is for the others.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::model::agent::AgentName;
+
+/// How much there is of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// For all agents together.
+    pub total: usize,
+    /// For each agent.
+    pub per_agent: usize,
+}
+
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// See [`Resource::Tunnels`].
+    pub tunnels: Bound,
+    /// See [`Resource::Streams`].
+    pub streams: Bound,
+    /// See [`Resource::Bodies`].
+    pub bodies: Bound,
+}
+
+/// What agents share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Connections that are kept for an agent.
+    Tunnels,
+    /// Requests under way.
+    Streams,
+    /// Bytes of bodies in memory.
+    Bodies,
+}
+
+/// Whose limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The agent's own.
+    Agent,
+    /// That of all agents together.
+    All,
+}
+
+/// A limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Of what.
+    pub resource: Resource,
+    /// Whose.
+    pub whose: Whose,
+}
+
+/// Counts what agents use. An agent's counts are kept for good: there are as many as operators have named.
+pub struct Limits {
+    bounds: Bounds,
+    all: Arc<Usage>,
+    agents: ArcSwap<HashMap<AgentName, Arc<Usage>>>,
+}
+
+/// What is used, by resource.
+#[derive(Debug, Default)]
+struct Usage([AtomicUsize; 3]);
+
+/// A part of a resource that is in use. Dropping it gives it back.
+pub struct Share {
+    resource: Resource,
+    amount: usize,
+    own: Arc<Usage>,
+    all: Arc<Usage>,
+}
+
+impl Limits {
+    /// Starts to count.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            all: Arc::default(),
+            agents: ArcSwap::default(),
+        }
+    }
+
+    /// Takes a part of a resource for an agent. Without a lock, and without memory but for an agent that was never seen.
+    ///
+    /// # Errors
+    /// When the agent, or all together, would use more than there is; nothing is taken then.
+    pub fn take(
+        &self,
+        agent: &AgentName,
+        resource: Resource,
+        amount: usize,
+    ) -> Result<Share, Reached> {
+        let bound = self.bound(resource);
+        let reached = |whose| Reached { resource, whose };
+        let own = self.usage(agent);
+        if !add(own.of(resource), amount, bound.per_agent) {
+            return Err(reached(Whose::Agent));
+        }
+        if !add(self.all.of(resource), amount, bound.total) {
+            subtract(own.of(resource), amount);
+            return Err(reached(Whose::All));
+        }
+        Ok(Share {
+            resource,
+            amount,
+            own,
+            all: Arc::clone(&self.all),
+        })
+    }
+
+    /// Returns how much all agents use.
+    #[must_use]
+    pub fn used(&self, resource: Resource) -> usize {
+        self.all.of(resource).load(Ordering::Acquire)
+    }
+
+    fn bound(&self, resource: Resource) -> Bound {
+        match resource {
+            Resource::Tunnels => self.bounds.tunnels,
+            Resource::Streams => self.bounds.streams,
+            Resource::Bodies => self.bounds.bodies,
+        }
+    }
+
+    fn usage(&self, agent: &AgentName) -> Arc<Usage> {
+        if let Some(usage) = self.agents.load().get(agent) {
+            return Arc::clone(usage);
+        }
+        let new = Arc::new(Usage::default());
+        self.agents.rcu(|agents| {
+            let mut agents = HashMap::clone(agents);
+            // Another request of the agent may have been quicker.
+            agents
+                .entry(agent.clone())
+                .or_insert_with(|| Arc::clone(&new));
+            agents
+        });
+        self.agents.load().get(agent).map_or(new, Arc::clone)
+    }
+}
+
+impl Usage {
+    fn of(&self, resource: Resource) -> &AtomicUsize {
+        let Self([tunnels, streams, bodies]) = self;
+        match resource {
+            Resource::Tunnels => tunnels,
+            Resource::Streams => streams,
+            Resource::Bodies => bodies,
+        }
+    }
+}
+
+impl Share {
+    /// Gives back what is over `amount`.
+    pub fn shrink_to(&mut self, amount: usize) {
+        let over = self.amount.saturating_sub(amount);
+        self.give_back(over);
+    }
+
+    fn give_back(&mut self, amount: usize) {
+        self.amount -= amount;
+        for usage in [&self.own, &self.all] {
+            subtract(usage.of(self.resource), amount);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.give_back(self.amount);
+    }
+}
+
+impl Resource {
+    /// Returns what it is called in sentences.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tunnels => "connections",
+            Self::Streams => "requests under way",
+            Self::Bodies => "bytes of request bodies",
+        }
+    }
+}
+
+impl Reached {
+    /// Returns the setting that would have to be higher.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match (self.resource, self.whose) {
+            (Resource::Tunnels, Whose::All) => "tunnels",
+            (Resource::Tunnels, Whose::Agent) => "tunnels_per_agent",
+            (Resource::Streams, Whose::All) => "streams",
+            (Resource::Streams, Whose::Agent) => "streams_per_agent",
+            (Resource::Bodies, Whose::All) => "body_total",
+            (Resource::Bodies, Whose::Agent) => "body_per_agent",
+        }
+    }
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resource = self.resource.as_str();
+        match self.whose {
+            Whose::Agent => write!(f, "This agent has too many {resource}."),
+            Whose::All => write!(f, "The gateway has too many {resource}."),
+        }
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits")
+            .field("bounds", &self.bounds)
+            .field("all", &self.all)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Share")
+            .field("resource", &self.resource)
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds unless it would be more than `most`.
+fn add(used: &AtomicUsize, amount: usize, most: usize) -> bool {
+    let more = |used: usize| used.checked_add(amount).filter(|sum| *sum <= most);
+    used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+        .is_ok()
+}
+
+fn subtract(used: &AtomicUsize, amount: usize) {
+    used.fetch_sub(amount, Ordering::AcqRel);
+}

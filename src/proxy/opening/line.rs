@@ -1,0 +1,83 @@
+//! Line: connections that have not shown a token in, so many at most; the oldest of too many is told to go.
+//!
+//! INVARIANT: who only connects takes no place from agents. A connection that shows its token at once is never the oldest of many.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// All that are open.
+#[derive(Debug)]
+pub(in crate::proxy) struct Line {
+    capacity: usize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By age.
+    places: BTreeMap<u64, oneshot::Sender<()>>,
+    next: u64,
+}
+
+/// A place among them, until it is dropped.
+#[derive(Debug)]
+pub(in crate::proxy) struct Place {
+    line: Arc<Line>,
+    number: u64,
+}
+
+/// Resolves when the place is taken away, and never once it has been given up.
+#[derive(Debug)]
+pub(in crate::proxy) struct Evicted(oneshot::Receiver<()>);
+
+impl Line {
+    /// Makes one with so many places. An agent that means it needs one for a moment only.
+    pub(in crate::proxy) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            capacity,
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Takes a place; if there is none, that of the connection that has been waiting longest.
+    pub(in crate::proxy) fn enter(self: &Arc<Self>) -> (Place, Evicted) {
+        let (evict, evicted) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        if waiting.places.len() >= self.capacity
+            && let Some((_, oldest)) = waiting.places.pop_first()
+        {
+            // It may have ended by itself.
+            let _ = oldest.send(());
+        }
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.places.insert(number, evict);
+        let place = Place {
+            line: Arc::clone(self),
+            number,
+        };
+        (place, Evicted(evicted))
+    }
+
+    /// Returns how many are open.
+    pub(in crate::proxy) fn len(&self) -> usize {
+        self.waiting.lock().places.len()
+    }
+}
+
+impl Evicted {
+    pub(in crate::proxy) async fn wait(self) {
+        if self.0.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.line.waiting.lock().places.remove(&self.number);
+    }
+}
