@@ -18,6 +18,7 @@ mod environment;
 mod explain;
 mod failure;
 mod gateway;
+mod handed;
 mod kill;
 mod output;
 mod permission;
@@ -40,6 +41,7 @@ use args::{Cli, Command};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
+pub use handed::Handed;
 pub use schema::schemas;
 pub use serve::Serving;
 pub use world::World;

@@ -32,7 +32,7 @@ pub use roots::merge_roots;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pingora::apps::{HttpServerApp as _, HttpServerOptions};
 use pingora::protocols::http::v2::server::default_h2_options;
@@ -54,6 +54,9 @@ const UPSTREAM_POOL: usize = 512;
 
 /// Concurrent requests on one agent's HTTP/2 connection.
 const AGENT_STREAMS: u32 = 100;
+
+/// How long a stop waits for the first request of a connection that was accepted before.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -192,12 +195,15 @@ impl Proxy {
     /// Stops: takes on nothing new, closes idle connections, and waits for requests under way, at most for `deadline`.
     /// Returns how many were left.
     pub async fn drain(&self, deadline: Duration) -> usize {
+        let begun = Instant::now();
         self.edge.drain.begin();
         // Nobody waits for an operator any more: they are told to come again, which the next gateway hears.
         self.edge.gateway.parts().desk.close();
+        self.edge.drain.settle(deadline.min(MOMENT)).await;
         // Wakes keep-alive connections that wait for a next request.
         self.edge.http.http_cleanup().await;
-        self.edge.drain.wait(deadline).await
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.edge.drain.wait(rest).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use super::handed::Handed;
 use crate::model::clock::Clock;
 
 /// What the process was started with; a test can make its own.
@@ -20,14 +21,19 @@ pub struct World {
     pub clock: Clock,
     /// Where relative paths start.
     pub directory: PathBuf,
+    /// Sockets that somebody else has bound for the gateway.
+    pub handed: Handed,
 }
 
 impl World {
     /// Reads the surroundings of this process.
     #[must_use]
     pub fn of_process() -> Self {
+        // Before the environment is read: what is handed to this process is nothing for its children.
+        let handed = Handed::to_process();
         let stdin_is_terminal = std::io::stdin().is_terminal();
         Self {
+            handed,
             environment: std::env::vars_os().collect(),
             stdin_is_terminal,
             has_terminal: stdin_is_terminal

@@ -1,7 +1,7 @@
-//! Drain: what is under way is counted, and a stop waits until nothing is.
+//! Drain: what is under way is counted, and a stop waits until nothing is. Who has just connected gets a moment to begin.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -11,9 +11,13 @@ use tokio::sync::{Notify, watch};
 pub struct Drain {
     tunnels: AtomicUsize,
     exchanges: AtomicUsize,
+    /// Connections that were accepted, and that no request has come through yet.
+    fresh: AtomicUsize,
     /// Told whenever something ends.
     ended: Notify,
     begun: watch::Sender<bool>,
+    /// The stop has begun, and those that had just connected have had their moment.
+    settled: watch::Sender<bool>,
 }
 
 /// Counts one thing while it lives.
@@ -21,6 +25,13 @@ pub struct Drain {
 pub(super) struct Counted {
     drain: Arc<Drain>,
     kind: Kind,
+}
+
+/// A connection that no request has come through yet.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    drain: Arc<Drain>,
+    over: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +45,10 @@ impl Drain {
         Arc::new(Self {
             tunnels: AtomicUsize::new(0),
             exchanges: AtomicUsize::new(0),
+            fresh: AtomicUsize::new(0),
             ended: Notify::new(),
             begun: watch::Sender::new(false),
+            settled: watch::Sender::new(false),
         })
     }
 
@@ -64,9 +77,20 @@ impl Drain {
 
     /// Waits until the stop has begun.
     pub(super) async fn begun(&self) {
-        let mut watch = self.begun.subscribe();
-        // The sender lives as long as `self`, so the wait ends only with the value.
-        let _ = watch.wait_for(|begun| *begun).await;
+        until(&self.begun).await;
+    }
+
+    /// Gives connections that were accepted before the stop a moment to bring their first request: whoever has just been let in
+    /// must not be turned away. From then on [`Drain::settled`] is true.
+    pub(super) async fn settle(&self, moment: Duration) {
+        self.quiet(moment, || self.fresh.load(Ordering::SeqCst) == 0)
+            .await;
+        self.settled.send_replace(true);
+    }
+
+    /// Waits until who has brought no request is not waited for any more.
+    pub(super) async fn settled(&self) {
+        until(&self.settled).await;
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<bool> {
@@ -75,20 +99,36 @@ impl Drain {
 
     /// Waits until nothing is under way, at most for `deadline`; returns how many exchanges are left.
     pub(super) async fn wait(&self, deadline: Duration) -> usize {
+        self.quiet(deadline, || {
+            self.exchanges_active() == 0 && self.tunnels_active() == 0
+        })
+        .await;
+        self.exchanges_active()
+    }
+
+    async fn quiet(&self, deadline: Duration, is_quiet: impl Fn() -> bool) {
         let quiet = async {
             loop {
                 let ended = self.ended.notified();
                 tokio::pin!(ended);
                 // Registered before the count is read, so no end is missed.
                 ended.as_mut().enable();
-                if self.exchanges_active() == 0 && self.tunnels_active() == 0 {
+                if is_quiet() {
                     return;
                 }
                 ended.await;
             }
         };
+        // Who is still there then is cut by whoever asked.
         let _ = tokio::time::timeout(deadline, quiet).await;
-        self.exchanges_active()
+    }
+
+    pub(super) fn fresh(self: &Arc<Self>) -> Fresh {
+        self.fresh.fetch_add(1, Ordering::SeqCst);
+        Fresh {
+            drain: Arc::clone(self),
+            over: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn tunnel(self: &Arc<Self>) -> Counted {
@@ -108,6 +148,23 @@ impl Drain {
     }
 }
 
+impl Fresh {
+    /// Says that a request has come.
+    pub(super) fn end(&self) {
+        if self.over.load(Ordering::Relaxed) || self.over.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.drain.fresh.fetch_sub(1, Ordering::SeqCst);
+        self.drain.ended.notify_waiters();
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         match self.kind {
@@ -116,4 +173,10 @@ impl Drop for Counted {
         };
         self.drain.ended.notify_waiters();
     }
+}
+
+async fn until(told: &watch::Sender<bool>) {
+    let mut watch = told.subscribe();
+    // The sender lives as long as what it is borrowed from, so the wait ends only with the value.
+    let _ = watch.wait_for(|told| *told).await;
 }

@@ -57,6 +57,9 @@ impl ProxyHttp for Intercept {
             Ok(Opened::Ours(answer)) => answer,
             Err(refusal) => Answer::refusal(&refusal),
         };
+        if self.drain.is_draining() {
+            session.set_keepalive(None);
+        }
         answer
             .write(session)
             .await

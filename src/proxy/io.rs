@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
+use super::drain::Fresh;
 use crate::model::target::Authority;
 use crate::pipeline::admit::Pass;
 
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     pub(super) via: Via,
     /// `None` for a Unix socket.
     pub(super) peer: Option<SocketAddr>,
+    /// Until its first request.
+    pub(super) fresh: Fresh,
 }
 
 /// How requests reach us.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ProxyError;
 use super::io::Socket;
+use super::opening::Arrival;
 use super::tunnel::Edge;
 
 /// How long to wait when the process has run out of file descriptors.
@@ -84,9 +85,11 @@ pub(super) async fn serve(edge: Arc<Edge>, listener: Listener) {
             Ok((socket, peer)) => {
                 let edge = Arc::clone(&edge);
                 let (place, evicted) = edge.openings.enter();
+                let fresh = edge.drain.fresh();
+                let arrival = Arrival { peer, place, fresh };
                 open.spawn(async move {
                     tokio::select! {
-                        () = edge.serve(socket, peer, place) => {}
+                        () = edge.serve(socket, arrival) => {}
                         () = evicted.wait() => {}
                     }
                 });

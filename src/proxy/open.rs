@@ -45,7 +45,9 @@ impl Intercept {
         }
         let connection = io::connection(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
-        let head = match self.receive(session, exchange, &connection) {
+        connection.fresh.end();
+        let request_id = &exchange.request_id;
+        let head = match receive::receive(session, &connection, request_id, exchange.received) {
             Ok(head) => head,
             Err(refusal) => {
                 let (pass, host) = match &connection.via {
@@ -89,18 +91,6 @@ impl Intercept {
         Ok(Opened::Permitted)
     }
 
-    fn receive(
-        &self,
-        session: &Session,
-        exchange: &Exchange,
-        connection: &Arc<Connection>,
-    ) -> Result<Head, Refusal> {
-        if self.drain.is_draining() {
-            return Err(Refusal::new(Code::Draining, &exchange.request_id));
-        }
-        receive::receive(session, connection, &exchange.request_id, exchange.received)
-    }
-
     /// Puts the judged body in the place of the received one, or lets an unread one stream.
     async fn place_body(&self, session: &mut Session, permitted: &mut Permitted, unread: Unread) {
         let judged = permitted.permit.outgoing().body.clone();
@@ -126,6 +116,7 @@ impl Intercept {
             gateway: Arc::clone(&self.gateway),
             standing: Arc::clone(permitted.permit.standing()),
             extent: permitted.extent,
+            drain: Arc::clone(&self.drain),
         };
         // The relay knows what a silence of the agent means; Pingora would end a WebSocket after a minute of it.
         session.set_read_timeout(None);

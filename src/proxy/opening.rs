@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::drain::Fresh;
 use super::head;
 use super::io::Socket;
 
@@ -22,6 +23,16 @@ pub(super) struct Opening {
     pub(super) peer: Option<SocketAddr>,
     /// Until a token was shown; without one, to the end.
     pub(super) place: Option<Place>,
+    pub(super) fresh: Fresh,
+}
+
+/// What is known of a connection when it comes.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// `None` for a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) place: Place,
+    pub(super) fresh: Fresh,
 }
 
 /// Why there is no head.
@@ -38,12 +49,14 @@ pub(super) enum HeadFault {
 }
 
 impl Opening {
-    pub(super) fn new(socket: Socket, peer: Option<SocketAddr>, place: Place) -> Self {
+    pub(super) fn new(socket: Socket, arrival: Arrival) -> Self {
+        let Arrival { peer, place, fresh } = arrival;
         Self {
             socket,
             read: BytesMut::new(),
             peer,
             place: Some(place),
+            fresh,
         }
     }
 

@@ -22,6 +22,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::answer;
+use super::drain::Drain;
 use super::exchange::Extent;
 use crate::pipeline::Gateway;
 use crate::pipeline::refuse::Refusal;
@@ -54,6 +55,8 @@ pub(super) struct Watch {
     pub(super) standing: Arc<Standing>,
     /// As it is before the answer begins.
     pub(super) extent: Extent,
+    /// Whether this is the last answer of its connection.
+    pub(super) drain: Arc<Drain>,
 }
 
 /// What goes upstream as the body.
@@ -128,6 +131,13 @@ impl Relay {
         self.agent
             .response_written()
             .filter(|head| answer::is_last(head.status))
+    }
+
+    /// Lets an agent of HTTP/1.1 know that no other request is taken on; HTTP/2 says so by itself.
+    fn say_last(&mut self) {
+        if self.watch.drain.is_draining() {
+            self.agent.set_keepalive(None);
+        }
     }
 
     /// Returns whether the exchange has an end of its own.
@@ -267,10 +277,12 @@ impl CustomSession for Relay {
     }
 
     async fn write_response_header(&mut self, head: Box<ResponseHeader>, _end: bool) -> Result<()> {
+        self.say_last();
         self.agent.write_response_header(head).await
     }
 
     async fn write_response_header_ref(&mut self, head: &ResponseHeader, _end: bool) -> Result<()> {
+        self.say_last();
         self.agent.write_response_header_ref(head).await
     }
 
@@ -283,6 +295,7 @@ impl CustomSession for Relay {
     }
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        self.say_last();
         self.agent.response_duplex_vec(tasks).await
     }
 

@@ -3,7 +3,6 @@
 //! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use super::head::{self, Connect, First};
 use super::intercept::Intercept;
 use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
 use super::leaf::Leaves;
-use super::opening::{HeadFault, Line, Opening, Place};
+use super::opening::{Arrival, HeadFault, Line, Opening};
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::respond::{After, Answer};
 use super::{Timeouts, internal, request_id};
@@ -68,21 +67,21 @@ impl fmt::Debug for Edge {
 
 impl Edge {
     /// Serves a connection to its end.
-    pub(super) async fn serve(&self, socket: Socket, peer: Option<SocketAddr>, place: Place) {
-        let (outer, from, socket) = match (&self.outer_tls, peer, socket) {
+    pub(super) async fn serve(&self, socket: Socket, arrival: Arrival) {
+        let (outer, from, socket) = match (&self.outer_tls, arrival.peer, socket) {
             (Some(outer), Some(from), Socket::Tcp(socket)) => (outer, from, socket),
-            (_, _, socket) => return self.serve_inside(Opening::new(socket, peer, place)).await,
+            (_, _, socket) => return self.serve_inside(Opening::new(socket, arrival)).await,
         };
         let accepted = tokio::select! {
             accepted = timeout(self.timeouts.request_head, outer.accept(socket, from)) => accepted,
-            () = self.drain.begun() => return,
+            () = self.drain.settled() => return,
         };
         match accepted {
             Ok(Outer::Ended(socket) | Outer::Plain(socket)) => {
-                self.serve_inside(Opening::new(socket, peer, place)).await;
+                self.serve_inside(Opening::new(socket, arrival)).await;
             }
             Ok(Outer::Exposed(socket)) => {
-                self.refuse_exposed(Opening::new(socket, peer, place)).await;
+                self.refuse_exposed(Opening::new(socket, arrival)).await;
             }
             Ok(Outer::Gone) | Err(_) => {}
         }
@@ -147,7 +146,7 @@ impl Edge {
                 Ok(Err(fault)) => fault,
                 Err(_) => HeadFault::Late,
             },
-            () = self.drain.begun() => HeadFault::Draining,
+            () = self.drain.settled() => HeadFault::Draining,
         };
         let refusal = match fault {
             HeadFault::Left => return None,
@@ -173,6 +172,7 @@ impl Edge {
         let connection = Connection {
             via: Via::Direct,
             peer: opening.peer,
+            fresh: opening.fresh,
         };
         self.hand_over(opening.socket, ahead, connection).await;
     }
@@ -200,9 +200,6 @@ impl Edge {
 
     /// Decides whether a CONNECT opens; not whether requests in it pass.
     async fn check(&self, connect: &Connect) -> Result<Admitted, Refusal> {
-        if self.drain.is_draining() {
-            return Err(Refusal::new(Code::Draining, &request_id(&self.clock)));
-        }
         let authority = Authority::parse(&connect.target, 443)
             .map_err(|error| self.refusal(Code::BadRequest, &error.to_string()))?;
         let host = authority.to_string();
@@ -248,6 +245,7 @@ impl Edge {
         let connection = Connection {
             via,
             peer: opening.peer,
+            fresh: opening.fresh,
         };
         let ahead = opening.read.freeze();
         if tls {
@@ -263,7 +261,7 @@ impl Edge {
         if opening.read.is_empty() {
             let read = tokio::select! {
                 read = timeout(self.timeouts.idle, opening.socket.read_buf(&mut opening.read)) => read.ok()?.ok()?,
-                () = self.drain.begun() => return None,
+                () = self.drain.settled() => return None,
             };
             if read == 0 {
                 return None;

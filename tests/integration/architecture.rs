@@ -95,6 +95,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("prometheus", &["telemetry"]),
     ("hickory_resolver", &["egress"]),
+    ("listenfd", &["cli/handed"]),
     ("mimalloc", &["main"]),
     ("notify", &["snapshot"]),
 ];

@@ -14,6 +14,7 @@ mod listener;
 mod load;
 mod names;
 mod replay;
+mod restart;
 mod rig;
 mod stream;
 mod websocket;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::serving::Addresses;
 use crate::admin;
 use crate::cli::failure::Failure;
+use crate::cli::handed::{Handed, Ready};
 use crate::cli::workspace::{Workspace, chain, listen_text};
 use crate::config::Listen;
 use crate::proxy;
@@ -21,8 +22,8 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what is configured, and the socket in the state directory.
-    pub(super) async fn bind(workspace: &Workspace) -> Result<Self, Failure> {
+    /// Binds what is configured and was not handed over bound, and the socket in the state directory.
+    pub(super) async fn bind(workspace: &Workspace, handed: &Handed) -> Result<Self, Failure> {
         let config = workspace.config();
         let mut listeners = Self {
             proxy: Vec::new(),
@@ -41,13 +42,13 @@ impl Listeners {
             tracing::warn!(path = %socket.display(), "the path is too long for a socket; the admin side has only its ports");
         }
         for listen in &config.proxy {
-            let bound = proxy::Listener::bind(&listen_text(listen)).await;
-            listeners
-                .proxy
-                .push(bound.map_err(|error| unbound(&error))?);
+            listeners.proxy.push(bind_proxy(listen, handed).await?);
         }
-        listeners.admin.extend(bind_all(&config.admin).await?);
-        listeners.metrics.extend(bind_all(&config.metrics).await?);
+        let admin = bind_all(&config.admin, handed).await?;
+        listeners.admin.extend(admin);
+        let metrics = bind_all(&config.metrics, handed).await?;
+        listeners.metrics.extend(metrics);
+        handed.check_taken()?;
         Ok(listeners)
     }
 
@@ -88,16 +89,45 @@ impl Listeners {
     }
 }
 
-async fn bind_all(listen: &[Listen]) -> Result<Vec<admin::Listener>, Failure> {
+async fn bind_proxy(listen: &Listen, handed: &Handed) -> Result<proxy::Listener, Failure> {
+    let text = listen_text(listen);
+    match handed
+        .take(listen)
+        .await
+        .map_err(|error| unusable(&text, &error))?
+    {
+        Some(Ready::Tcp(listener)) => Ok(proxy::Listener::Tcp(listener)),
+        Some(Ready::Unix(listener)) => Ok(proxy::Listener::Unix(listener)),
+        None => proxy::Listener::bind(&text)
+            .await
+            .map_err(|error| unbound(&error)),
+    }
+}
+
+async fn bind_all(listen: &[Listen], handed: &Handed) -> Result<Vec<admin::Listener>, Failure> {
     let mut bound = Vec::new();
     for listen in listen {
+        let text = listen_text(listen);
         bound.push(
-            admin::Listener::bind(&listen_text(listen))
+            match handed
+                .take(listen)
                 .await
-                .map_err(|error| unbound(&error))?,
+                .map_err(|error| unusable(&text, &error))?
+            {
+                Some(Ready::Tcp(listener)) => admin::Listener::Tcp(listener),
+                Some(Ready::Unix(listener)) => admin::Listener::Unix(listener),
+                None => admin::Listener::bind(&text)
+                    .await
+                    .map_err(|error| unbound(&error))?,
+            },
         );
     }
     Ok(bound)
+}
+
+fn unusable(text: &str, error: &std::io::Error) -> Failure {
+    let detail = format!("the handed socket for `{text}` cannot be used: {error}");
+    Failure::failed("cannot_listen", detail)
 }
 
 fn unbound(error: &(dyn std::error::Error + 'static)) -> Failure {

@@ -69,7 +69,7 @@ impl Serving {
         // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let prepared = first_start::prepare(context, &workspace).await?;
-        let listeners = Listeners::bind(&workspace).await?;
+        let listeners = Listeners::bind(&workspace, &context.world.handed).await?;
         let is_first = prepared.is_first;
         let running = parts::compose(context, &workspace, prepared, &listeners).await?;
         if is_first {

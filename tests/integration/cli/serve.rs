@@ -3,8 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
 
 use super::assert_shown;
+use crate::support::agent::read_answer;
 use crate::support::tollgate::Shell;
 
 /// Every port is the system's choice.
@@ -90,6 +92,40 @@ async fn without_a_configuration_nothing_in_the_working_directory_is_read() {
             .is_file()
     );
     assert_shown("serve_bare", &shown);
+}
+
+#[tokio::test]
+async fn a_port_that_somebody_else_holds_keeps_connections_while_it_restarts() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = CONFIG.replacen("127.0.0.1:0", &address.to_string(), 1);
+    let shell = Shell::new().file("tollgate.yaml", config);
+    let first = shell.serve_on(&listener).await;
+    let ask = async || {
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request =
+            "GET http://tollgate.internal/ca.pem HTTP/1.1\r\nHost: tollgate.internal\r\n\r\n";
+        socket.write_all(request.as_bytes()).await.unwrap();
+        socket
+    };
+    assert_eq!(read_answer(&mut ask().await).await.status, 200);
+    first.signal(Signal::TERM);
+    assert_eq!(first.ended().await.0, Some(0));
+    let mut waits = ask().await;
+    let second = shell.serve_on(&listener).await;
+    assert_eq!(read_answer(&mut waits).await.status, 200);
+    second.signal(Signal::TERM);
+    assert_eq!(second.ended().await.0, Some(0));
+
+    drop(listener);
+    let stray = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, told) = shell.start_on(&stray).ended().await;
+    let expected = format!(
+        "handed sockets (`LISTEN_FDS`) that the configuration does not name: {}",
+        stray.local_addr().unwrap()
+    );
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(&expected), "{told}");
 }
 
 #[tokio::test]

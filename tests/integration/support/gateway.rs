@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Method;
 use serde_json::Value as Json;
 use tokio::task::JoinHandle;
-use tollgate::cli::{Serving, World};
+use tollgate::cli::{Handed, Serving, World};
 use tollgate::model::clock::Clock;
 use tollgate::store::{EventFilter, Store};
 
@@ -40,6 +40,7 @@ pub(crate) struct Builder {
     listen: Vec<String>,
     tls: bool,
     environment: Environment,
+    handed: Option<TcpListener>,
 }
 
 /// A running gateway. Every test ends with [`Gateway::stop`] or drops it.
@@ -49,6 +50,8 @@ pub(crate) struct Gateway {
     pub(crate) agent: Agent,
     directory: tempfile::TempDir,
     environment: Environment,
+    /// Held for the next one that starts.
+    handed: Option<TcpListener>,
 }
 
 impl Builder {
@@ -70,6 +73,7 @@ impl Builder {
             listen: vec!["127.0.0.1:0".to_owned()],
             tls: false,
             environment: Environment::new(),
+            handed: None,
         };
         builder.agent("ci", TOKEN, "{}")
     }
@@ -173,6 +177,13 @@ impl Builder {
             .file("secrets/proxy.key", key)
     }
 
+    /// Hands a bound port over, as the only one that agents connect to; it stays bound while the gateway restarts.
+    pub(crate) fn handed(mut self, listener: TcpListener) -> Self {
+        self.listen = vec![listener.local_addr().unwrap().to_string()];
+        self.handed = Some(listener);
+        self
+    }
+
     /// Adds lines to `tollgate.yaml`.
     pub(crate) fn settings(mut self, yaml: &str) -> Self {
         self.settings.push_str(yaml);
@@ -197,7 +208,7 @@ impl Builder {
     pub(crate) async fn try_start(self) -> Result<Gateway, String> {
         let config = self.directory.path().join("tollgate.yaml");
         std::fs::write(&config, self.config()).unwrap();
-        serve(self.directory, self.environment).await
+        serve(self.directory, self.environment, self.handed).await
     }
 
     fn config(&self) -> String {
@@ -242,10 +253,15 @@ impl Builder {
 }
 
 /// Starts the real gateway on what lies in a directory.
-async fn serve(directory: tempfile::TempDir, environment: Environment) -> Result<Gateway, String> {
+async fn serve(
+    directory: tempfile::TempDir,
+    environment: Environment,
+    handed: Option<TcpListener>,
+) -> Result<Gateway, String> {
     let config = directory.path().join("tollgate.yaml");
-    let serving =
-        Serving::start(world(directory.path(), environment.clone()), Some(config)).await?;
+    let mut world = world(directory.path(), environment.clone());
+    world.handed = Handed::tcp(handed.iter().map(|listener| listener.try_clone().unwrap()));
+    let serving = Serving::start(world, Some(config)).await?;
     let ca_pem = std::fs::read_to_string(directory.path().join("state/ca.pem")).unwrap();
     let agent = Agent {
         proxy: serving.addresses().proxy[0],
@@ -258,6 +274,7 @@ async fn serve(directory: tempfile::TempDir, environment: Environment) -> Result
         agent,
         directory,
         environment,
+        handed,
     })
 }
 
@@ -265,7 +282,9 @@ impl Gateway {
     /// Ends it and starts another one on the same state and files.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop(PATIENCE).await.unwrap();
-        serve(self.directory, self.environment).await.unwrap()
+        serve(self.directory, self.environment, self.handed)
+            .await
+            .unwrap()
     }
 
     /// Calls the admin side as operator `local`; returns status and document.
@@ -443,5 +462,6 @@ fn world(directory: &Path, environment: Environment) -> World {
         has_terminal: false,
         clock: Clock::system(),
         directory: directory.to_owned(),
+        handed: Handed::default(),
     }
 }

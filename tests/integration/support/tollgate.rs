@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -121,18 +123,39 @@ impl Shell {
         served
     }
 
+    /// Starts `serve` with a bound port, as systemd hands it over, and returns once it is ready.
+    pub(crate) async fn serve_on(&self, listener: &TcpListener) -> Served {
+        let mut served = self.start_on(listener);
+        served.wait_for("ready").await;
+        served
+    }
+
+    /// Starts `serve` with a bound port, and does not wait for anything.
+    pub(crate) fn start_on(&self, listener: &TcpListener) -> Served {
+        let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_tollgate")])
+            .stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        self.prepare(&mut command);
+        Served::of(command.spawn().unwrap())
+    }
+
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(args).stdin(Stdio::piped());
+        self.prepare(&mut command);
         command
-            .args(args)
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
             .current_dir(&self.directory)
             .env_clear()
             .envs(&self.environment)
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        command
     }
 
     /// Replaces what differs from run to run.
