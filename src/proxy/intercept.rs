@@ -122,7 +122,10 @@ impl ProxyHttp for Intercept {
         _end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.check_standing(&self.gateway)?;
+        // Towards HTTP/2 Pingora ends an exchange here only for what it takes for the agent's fault; else it waits for the answer.
+        exchange
+            .check_standing(&self.gateway)
+            .map_err(|error| error.into_down())?;
         if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
             permitted.ticket.note_sent(body.len() as u64);
         }

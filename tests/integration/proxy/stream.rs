@@ -1,6 +1,12 @@
 //! Streams: answers that may go on for ever pass bit by bit, and end with the permission that they were opened by.
 
+use http::Method;
+use http_body_util::BodyExt as _;
+use serde_json::Value as Json;
+
 use super::rig::{self, HOST};
+use crate::support::agent::{Agent, outbox};
+use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
 #[tokio::test]
@@ -33,4 +39,63 @@ async fn a_silent_stream_ends_when_a_reload_denies_it_and_its_neighbour_does_not
         outcomes.sort();
         assert_eq!(outcomes, ["answered 200", "refused denied"]);
     }
+}
+
+/// Turns the kill switch for agent `ci`.
+async fn halt(gateway: &Gateway, how: Method) {
+    let path = "/api/v1/kill-switch/agent/ci";
+    assert_eq!(gateway.admin(how, path, &Json::Null).await.0, 200);
+}
+
+/// Halts the agent in the middle of an upload.
+async fn upload(speaks: Speaks, client: impl Fn(&Agent) -> reqwest::Client) {
+    let upstream = Upstream::speaking(&[HOST], speaks).await;
+    let gateway = rig::start(&upstream).await;
+    let (outbox, body) = outbox();
+    let request = client(&gateway.agent).put(format!("https://{HOST}/upload"));
+    let answer = tokio::spawn(request.body(body).send());
+    outbox.send("one".into()).await.unwrap();
+    gateway.decided(1).await;
+    halt(&gateway, Method::PUT).await;
+    // Fails where the client has read the answer by then.
+    let _ = outbox.send("two".into()).await;
+    let answer = answer.await.unwrap();
+    let answer = answer.unwrap_or_else(|error| panic!("{speaks:?}: {error:?}"));
+    assert_eq!(answer.status(), 403, "{speaks:?}");
+    let told: Json = answer.json().await.unwrap();
+    assert_eq!(told["code"], "killed", "{speaks:?}");
+    let finished = &gateway.finished(1).await[0];
+    assert_eq!(rig::outcome(finished), "refused killed", "{speaks:?}");
+}
+
+#[tokio::test]
+async fn an_upload_ends_with_a_halt_and_the_agent_reads_why() {
+    tokio::join!(
+        upload(Speaks::Http1, Agent::http1),
+        upload(Speaks::Http1, Agent::http2),
+        upload(Speaks::Http2, Agent::http1),
+        upload(Speaks::Http2, Agent::http2),
+    );
+}
+
+#[tokio::test]
+async fn a_call_in_which_nobody_talks_ends_with_a_halt() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = rig::start(&upstream).await;
+    upstream.reply("/pkg.Service/Talk", Reply::echo());
+    let (outbox, body) = outbox();
+    let call = gateway
+        .agent
+        .http2()
+        .post(format!("https://{HOST}/pkg.Service/Talk"))
+        .header("content-type", "application/grpc");
+    outbox.send("hello".into()).await.unwrap();
+    let mut answer = reqwest::Body::from(call.body(body).send().await.unwrap());
+    let echoed = answer.frame().await.unwrap().unwrap();
+    assert_eq!(echoed.data_ref().unwrap(), "hello");
+    halt(&gateway, Method::PUT).await;
+    assert!(answer.frame().await.is_none_or(|frame| frame.is_err()));
+    let finished = &gateway.finished(1).await[0];
+    assert_eq!(rig::outcome(finished), "refused killed");
+    drop(outbox);
 }

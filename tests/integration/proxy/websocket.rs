@@ -400,3 +400,25 @@ async fn ends_when_a_reload_denies_it() {
         "refused denied"
     );
 }
+
+#[tokio::test]
+async fn ends_with_a_halt() {
+    let upstream = Wire::tls(&[HOST]).await;
+    let gateway = rig::wired(&upstream).await;
+    let tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let opened = client_async(format!("ws://{HOST}/feed"), tunnel);
+    let (opened, (mut served, _)) =
+        tokio::join!(opened, async { accept(upstream.accept().await).await });
+    let (mut agent, _) = opened.unwrap();
+    let path = "/api/v1/kill-switch/connector/api";
+    let nothing = serde_json::Value::Null;
+    assert_eq!(
+        gateway.admin(http::Method::PUT, path, &nothing).await.0,
+        200
+    );
+    // Neither side says anything more.
+    assert!(agent.next().await.is_none_or(|message| message.is_err()));
+    assert!(served.next().await.is_none_or(|message| message.is_err()));
+    let finished = &gateway.finished(1).await[0];
+    assert_eq!(rig::outcome(finished), "refused killed");
+}
