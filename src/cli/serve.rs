@@ -2,6 +2,7 @@
 
 mod announce;
 mod declared;
+mod descriptors;
 mod facts;
 mod first_start;
 mod listeners;
@@ -25,6 +26,7 @@ pub use serving::Serving;
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let workspace = Workspace::load_whole(context)?;
     logging::start(&workspace.config().log, args, &context.world)?;
+    descriptors::raise(&workspace.config().limits);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tollgate")

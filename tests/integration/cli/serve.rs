@@ -128,6 +128,34 @@ async fn a_port_that_somebody_else_holds_keeps_connections_while_it_restarts() {
     assert!(told.contains(&expected), "{told}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_limit_of_open_files_is_raised_to_what_the_tunnels_need_or_it_warns() {
+    let limits = |served: &crate::support::tollgate::Served| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", served.pid())).unwrap();
+        let files = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        files
+            .unwrap()
+            .split_whitespace()
+            .nth(3)
+            .map(str::parse::<u64>)
+            .unwrap()
+            .unwrap()
+    };
+    let config = format!("{CONFIG}limits: {{ tunnels: 500, openings: 100 }}\n");
+    let shell = Shell::new().file("tollgate.yaml", config);
+    let served = shell.serve_by("ulimit -Sn 1000; exec \"$0\" serve").await;
+    assert_eq!(limits(&served), 2124);
+    assert!(!served.told().contains("file descriptors"));
+    served.signal(Signal::TERM);
+    assert_eq!(served.ended().await.0, Some(0));
+    let served = shell.serve_by("ulimit -n 1500; exec \"$0\" serve").await;
+    assert_eq!(limits(&served), 1500);
+    assert!(served.told().contains("fewer file descriptors"));
+}
+
 #[tokio::test]
 async fn two_gateways_do_not_share_a_state_directory() {
     let shell = Shell::new().file("tollgate.yaml", CONFIG);

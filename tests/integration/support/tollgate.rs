@@ -133,12 +133,24 @@ impl Shell {
     /// Starts `serve` with a bound port, and does not wait for anything.
     pub(crate) fn start_on(&self, listener: &TcpListener) -> Served {
         let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", script, env!("CARGO_BIN_EXE_tollgate")])
-            .stdin(OwnedFd::from(listener.try_clone().unwrap()));
-        self.prepare(&mut command);
+        let mut command = self.script(script);
+        command.stdin(OwnedFd::from(listener.try_clone().unwrap()));
         Served::of(command.spawn().unwrap())
+    }
+
+    /// Starts `serve` by a script of a shell, whose `$0` is the binary, and returns once it is ready.
+    pub(crate) async fn serve_by(&self, script: &str) -> Served {
+        let mut command = self.script(script);
+        let mut served = Served::of(command.stdin(Stdio::null()).spawn().unwrap());
+        served.wait_for("ready").await;
+        served
+    }
+
+    fn script(&self, script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_tollgate")]);
+        self.prepare(&mut command);
+        command
     }
 
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
@@ -226,6 +238,10 @@ impl Served {
             .unwrap_or_else(|_| panic!("it does not print `{text}`"))
             .is_ok();
         assert!(printed, "it ended without `{text}`:\n{}", self.told());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// Sends a signal.
