@@ -47,6 +47,7 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
+use record::Strangers;
 use refuse::{Native, Refusal};
 use standing::Standing;
 
@@ -91,6 +92,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Gateway {
     parts: Parts,
+    strangers: Strangers,
 }
 
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
@@ -161,7 +163,10 @@ impl Gateway {
     /// Puts a gateway together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self {
+            parts,
+            strangers: Strangers::default(),
+        }
     }
 
     /// Returns the parts.

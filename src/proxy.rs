@@ -44,6 +44,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
+use crate::pipeline::record::summarize_strangers;
 use intercept::Intercept;
 use leaf::Leaves;
 use opening::Line;
@@ -184,6 +185,11 @@ impl Proxy {
     #[must_use]
     pub fn openings(&self) -> usize {
         self.edge.openings.len()
+    }
+
+    /// Writes down what strangers were refused since the last time; to be called every minute, and at the end.
+    pub async fn summarize_strangers(&self) {
+        summarize_strangers(&self.edge.gateway).await;
     }
 
     /// Returns the certificate that agents must trust, PEM.

@@ -11,7 +11,7 @@ use http::header::CONTENT_LENGTH;
 use super::decide::{Asking, Decided, Injection};
 use super::escalate::{self, Held};
 use super::matter::{Matter, Rest};
-use super::record::{Ticket, Trail};
+use super::record::{Ticket, Trail, refused_stranger};
 use super::refuse::{Code, Native, Refusal};
 use super::standing::{Consent, Origin, Standing};
 use super::{
@@ -41,7 +41,8 @@ pub async fn judge(
         Some(pass) => admit::again(gateway, pass)
             .map(|agent| (pass, agent))
             .ok_or_else(|| Refusal::new(Code::ProxyAuthenticationRequired, &head.request_id))?,
-        None => admit::admit(gateway, &head.headers)?,
+        None => admit::admit(gateway, &head.headers)
+            .inspect_err(|refusal| refused_stranger(gateway, head.peer, refusal.code))?,
     };
     staged(gateway, Stage::Admit, started);
     let mut trail = Trail::new(gateway, &head, &agent);

@@ -4,8 +4,10 @@
 
 mod draft;
 mod shown;
+mod strangers;
 mod ticket;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,9 @@ use draft::Draft;
 use shown::bounded;
 
 pub(super) use shown::{actions, hex};
+pub(super) use strangers::Strangers;
 
+pub use strangers::{refused_stranger, summarize_strangers};
 pub use ticket::{Outcome, Ticket};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
@@ -52,10 +56,10 @@ pub(super) struct Trail {
 
 /// Keeps a refusal that the edge made before there was a head to judge: names that disagree, HTTP that is none, a drain.
 ///
-/// Without an agent it is only counted: what anybody can cause must not grow the journal.
+/// Without an agent it becomes part of a summary: what anybody can cause must not grow the journal.
 pub async fn refused_early(
     gateway: &Arc<Gateway>,
-    pass: Option<Pass>,
+    (pass, peer): (Option<Pass>, Option<SocketAddr>),
     host: &str,
     refusal: &Refusal,
 ) {
@@ -64,7 +68,7 @@ pub async fn refused_early(
     let name = agent.as_ref().map_or("", |agent| agent.name.as_str());
     gateway.parts.metrics.refused(name, "", code);
     if agent.is_none() {
-        return;
+        return refused_stranger(gateway, peer, refusal.code);
     }
     let mut body = Map::new();
     body.insert("agent".into(), name.into());

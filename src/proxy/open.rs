@@ -58,7 +58,8 @@ impl Intercept {
                     }
                     Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
                 };
-                refused_early(&self.gateway, pass, &host, &refusal).await;
+                let who = (pass, connection.peer);
+                refused_early(&self.gateway, who, &host, &refusal).await;
                 return Err(refusal);
             }
         };

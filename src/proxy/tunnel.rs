@@ -26,7 +26,7 @@ use crate::model::agent::Agent;
 use crate::model::clock::Clock;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::{Pass, admit, keep, recognise};
-use crate::pipeline::record::refused_early;
+use crate::pipeline::record::{refused_early, refused_stranger};
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::pipeline::{Gateway, Share};
 
@@ -118,10 +118,11 @@ impl Edge {
                         },
                     ),
                 },
-                Err(detail) => (self.refusal(Code::BadRequest, detail), After::Close),
+                Err(detail) => (self.refuse_stranger(&opening, detail), After::Close),
             };
             let (refusal, after) = refused;
             let after = if refusal.code == Code::ProxyAuthenticationRequired {
+                refused_stranger(&self.gateway, opening.peer, refusal.code);
                 after
             } else {
                 After::Close
@@ -152,9 +153,9 @@ impl Edge {
             HeadFault::Left => return None,
             // Who has sent nothing asks for nothing.
             HeadFault::Late | HeadFault::Draining if opening.read.is_empty() => return None,
-            HeadFault::TooLong => self.refusal(Code::BadRequest, "the request head is over 16 KiB"),
+            HeadFault::TooLong => self.refuse_stranger(opening, "the request head is over 16 KiB"),
             HeadFault::Late => {
-                self.refusal(Code::BadRequest, "the request head did not arrive in time")
+                self.refuse_stranger(opening, "the request head did not arrive in time")
             }
             HeadFault::Draining => Refusal::new(Code::Draining, &request_id(&self.clock)),
         };
@@ -185,6 +186,15 @@ impl Edge {
         }
     }
 
+    /// Counts and sums up what somebody is refused who has shown no token; returns it.
+    fn refuse_stranger(&self, opening: &Opening, detail: &str) -> Refusal {
+        let refusal = self.refusal(Code::BadRequest, detail);
+        let code = refusal.code;
+        self.gateway.parts().metrics.refused("", "", code.as_str());
+        refused_stranger(&self.gateway, opening.peer, code);
+        refusal
+    }
+
     async fn keep(&self, pass: Pass, agent: &Agent, host: &str) -> Result<Kept, Refusal> {
         match keep(&self.gateway, agent) {
             Ok(share) => Ok(Kept {
@@ -192,7 +202,7 @@ impl Edge {
                 _share: share,
             }),
             Err(refusal) => {
-                refused_early(&self.gateway, Some(pass), host, &refusal).await;
+                refused_early(&self.gateway, (Some(pass), None), host, &refusal).await;
                 Err(refusal)
             }
         }

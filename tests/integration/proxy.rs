@@ -16,5 +16,6 @@ mod names;
 mod replay;
 mod restart;
 mod rig;
+mod stranger;
 mod stream;
 mod websocket;

@@ -55,9 +55,7 @@ pub(super) fn of(event: &StoredEvent) -> String {
         }
         _ => {
             words.push(event.kind.clone());
-            words.push(text("/what"));
-            words.push(text("/subject"));
-            words.push(format!("by {}", text("/operator")));
+            words.extend(changed(&body));
         }
     }
     let words: Vec<_> = words
@@ -66,6 +64,19 @@ pub(super) fn of(event: &StoredEvent) -> String {
         .map(|word| escape(word))
         .collect();
     words.join("  ")
+}
+
+/// What was done, to what, by whom; or how often something happened.
+fn changed(body: &Json) -> Vec<String> {
+    let text = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
+    let by = text("operator").map(|operator| format!("by {operator}"));
+    let times = body
+        .get("refusals")
+        .map(|refusals| format!("{refusals} times"));
+    [text("what"), text("subject"), by, times]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Names and parameters: `jira.issue.delete(issue_key=OPS-7)`.

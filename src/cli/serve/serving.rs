@@ -16,7 +16,10 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::workspace::Workspace;
 use crate::cli::{Context, World};
-use crate::proxy::Drain;
+use crate::proxy::{Drain, Proxy};
+
+/// How often refusals of strangers are summed up.
+const SUMMARY: Duration = Duration::from_secs(60);
 
 /// How long admin and metrics connections have to finish.
 const EDGE_PATIENCE: Duration = Duration::from_secs(2);
@@ -33,6 +36,7 @@ pub struct Serving {
     edges: JoinSet<std::io::Result<()>>,
     stop: watch::Sender<bool>,
     follower: JoinHandle<()>,
+    summaries: JoinHandle<()>,
 }
 
 /// The ports that were bound, in the order of the configuration; sockets in the file system are left out.
@@ -86,6 +90,7 @@ impl Serving {
             .chain(&config.policies)
             .cloned()
             .collect();
+        let summaries = tokio::spawn(summarize(Arc::clone(&running.proxy), stopped.clone()));
         let follower = tokio::spawn(live::follow(
             Arc::clone(&running.live),
             directories,
@@ -101,6 +106,7 @@ impl Serving {
             edges,
             stop,
             follower,
+            summaries,
         })
     }
 
@@ -132,6 +138,7 @@ impl Serving {
         self.proxies.shutdown().await;
         self.stop.send_replace(true);
         let _ = (&mut self.follower).await;
+        let _ = (&mut self.summaries).await;
         self.running.journal.close().await;
         let finished = async { while self.edges.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(EDGE_PATIENCE, finished).await;
@@ -157,6 +164,23 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+    }
+}
+
+/// Sums up what strangers were refused, every minute and at the end.
+async fn summarize(proxy: Arc<Proxy>, mut stopped: watch::Receiver<bool>) {
+    let mut minute = tokio::time::interval(SUMMARY);
+    loop {
+        // The guard that `wait_for` returns must not outlive its branch.
+        let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+        let ends = tokio::select! {
+            () = told => true,
+            _ = minute.tick() => false,
+        };
+        proxy.summarize_strangers().await;
+        if ends {
+            return;
+        }
     }
 }
 

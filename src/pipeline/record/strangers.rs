@@ -1,0 +1,84 @@
+//! Strangers: refusals of those who have shown no token in; one record for each source and minute out.
+//!
+//! INVARIANT: what anybody can cause grows neither the journal nor memory by more than so many sources a minute.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value as Json};
+
+use crate::audit::Change;
+use crate::pipeline::Gateway;
+use crate::pipeline::refuse::Code;
+
+/// Sources that are told apart between two summaries; all others are one.
+const SOURCES: usize = 256;
+
+/// How often each code was the answer.
+type Counts = BTreeMap<&'static str, u64>;
+
+/// What strangers have been refused since the last summary.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Strangers(Mutex<HashMap<Source, Counts>>);
+
+/// Where a connection comes from. A port says nothing: it is another one each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    Address(IpAddr),
+    Socket,
+    Others,
+}
+
+/// Counts a refusal of somebody who has shown no token.
+pub fn refused_stranger(gateway: &Gateway, peer: Option<SocketAddr>, code: Code) {
+    let source = peer.map_or(Source::Socket, |peer| {
+        Source::Address(peer.ip().to_canonical())
+    });
+    let mut sources = gateway.strangers.0.lock();
+    let source = if sources.len() < SOURCES || sources.contains_key(&source) {
+        source
+    } else {
+        Source::Others
+    };
+    *sources
+        .entry(source)
+        .or_default()
+        .entry(code.as_str())
+        .or_default() += 1;
+}
+
+/// Writes down what strangers were refused since the last time. To be called every minute, and at the end.
+pub async fn summarize_strangers(gateway: &Gateway) {
+    let sources = std::mem::take(&mut *gateway.strangers.0.lock());
+    for (source, counts) in sources {
+        let mut detail = Map::new();
+        detail.insert("refusals".into(), counts.values().sum::<u64>().into());
+        let codes = counts
+            .iter()
+            .map(|(code, count)| ((*code).to_owned(), Json::from(*count)));
+        detail.insert("codes".into(), codes.collect::<Map<_, _>>().into());
+        let change = Change {
+            operator: "",
+            what: "strangers.refused",
+            subject: source.name(),
+            agent: "",
+            action: "",
+            detail,
+        };
+        let event = change.event(&gateway.parts.clock);
+        if let Err(error) = gateway.parts.journal.append(event).await {
+            tracing::error!(%error, "a summary of refusals was not recorded");
+        }
+    }
+}
+
+impl Source {
+    fn name(self) -> String {
+        match self {
+            Self::Address(address) => address.to_string(),
+            Self::Socket => "a socket".to_owned(),
+            Self::Others => "others".to_owned(),
+        }
+    }
+}
