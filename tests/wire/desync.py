@@ -89,7 +89,6 @@ UNFRAMED = {
     "two spaces in the request line": f"GET  /x HTTP/1.1\r\n{H}\r\n",
     "a tab in the request line": f"GET\t/x\tHTTP/1.1\r\n{H}\r\n",
     "a fourth word in the request line": f"GET /x HTTP/1.1 x\r\n{H}\r\n",
-    "a NUL in the request line": f"GET /x\0y HTTP/1.1\r\n{H}\r\n",
     "a version of its own": f"GET /x HTTP/9.9\r\n{H}\r\n",
     "a version in lower case": f"GET /x http/1.1\r\n{H}\r\n",
     "a request without a version": "GET /x\r\n\r\n",
@@ -114,6 +113,7 @@ REFUSED = {
                        "*", "x", "wire.test:443", "?x", "/../x", "/a/%2e%2e/x", "/a%2fb", "/a;b", "/a\\b", "/%00", "/x#y", "https:///x", "/\xff"]
     },
     "a nominated host": f"GET /x HTTP/1.1\r\n{H}Connection: close, host\r\n\r\n",
+    "a NUL in the request line": f"GET /x\0y HTTP/1.1\r\n{H}\r\n",
     "an inner CONNECT": f"CONNECT {HOST}:443 HTTP/1.1\r\n{H}\r\n",
     "TRACE": f"TRACE /x HTTP/1.1\r\n{H}\r\n",
     "an override of the method": post("X-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n", ""),
