@@ -168,13 +168,17 @@ fn meet(operation: &Operation, known: &mut [Known]) -> Option<String> {
     first
 }
 
-/// Returns whether a pattern of the file is that of an operation: the same, or with a captured version where that has one.
+/// Returns whether a pattern of the file is that of an operation: the same, or with a captured version in front where that has one.
 fn fits(file: &str, operation: &str) -> bool {
     let (one, two): (Vec<&str>, Vec<&str>) =
         (file.split('/').collect(), operation.split('/').collect());
-    let alike =
-        |(one, two): (&&str, &&str)| one == two || (**one == *"{}" && names::is_version(two));
-    one.len() == two.len() && one.iter().zip(&two).all(alike)
+    let mut front = true;
+    let alike = |(at, (one, two)): (usize, (&&str, &&str))| {
+        // Before the first slash there is a host.
+        front &= at == 0 || names::is_noise(two, front);
+        one == two || (front && **one == *"{}")
+    };
+    one.len() == two.len() && one.iter().zip(&two).enumerate().all(alike)
 }
 
 /// Returns a target without the names in it.

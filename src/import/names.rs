@@ -17,7 +17,7 @@ use resource::Paths;
 use verbs::{Effect, Found, Verb};
 use words::words;
 
-pub(super) use resource::{ENDINGS, is_noise, is_version};
+pub(super) use resource::{ENDINGS, is_noise};
 
 /// What an operation is called.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -199,11 +199,6 @@ fn literals(path: &str) -> impl Iterator<Item = String> {
         })
 }
 
-/// Returns whether a segment only says which version this is.
-pub(in crate::import) fn is_version(text: &str) -> bool {
-    is_noise(text, false) || text == "latest"
-}
-
 /// Versions anywhere, and what says `api` at the start.
 pub(in crate::import) fn is_noise(text: &str, at_start: bool) -> bool {
     let digits = |text: &str| {

@@ -51,6 +51,24 @@ fallback: { risk: medium }   # lower than usual
 ";
 
 #[test]
+fn a_captured_segment_is_a_version_only_in_front_of_everything_else() {
+    let description = "openapi: 3.0.0
+servers: [{ url: https://t.example }]
+paths: { /v1/a/latest: { get: {} }, /v1/b: { get: {} } }
+";
+    let file = "connector: t
+auth: none
+domains: [t.example]
+routes:
+  - { action: a.get, match: 'GET /{version}/a/{id}' }
+  - { action: b.list, match: 'GET /{version}/b' }
+";
+    let api = api(Format::OpenApi, &source("api.yaml", description));
+    let merged = import::update(&source("t.yaml", file), &api).unwrap();
+    assert_eq!(merged.added, ["a.latest.get"]);
+}
+
+#[test]
 fn new_routes_go_behind_their_group_and_every_old_byte_stays() {
     let merged = merged(FILE).unwrap();
     super::snapshot("import_update", &merged.text);
