@@ -33,6 +33,8 @@ release: setup ## Build the binary to deploy, optimised across crates: minutes m
 test: setup check deny ## Everything that CI runs
 	@if command -v cargo-nextest >/dev/null; then $(CARGO) nextest run --locked --no-fail-fast; else $(CARGO) test --locked; fi
 	$(CARGO) run --locked --quiet -- check --strict
+	bash tests/import/run
+	bash tests/editor/run
 	bash tests/clients/run
 	bash tests/wire/run
 
