@@ -19,6 +19,7 @@ mod explain;
 mod failure;
 mod gateway;
 mod handed;
+mod init;
 mod kill;
 mod output;
 mod permission;
@@ -123,6 +124,7 @@ fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Kill(command) => block_on(kill::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
         Command::Completions(args) => completions::run(context, &args),
+        Command::Init(args) => init::run(context, &args),
         Command::Schema(args) => schema::run(context, &args),
     }
 }

@@ -14,10 +14,13 @@ use crate::config::yaml::At;
 #[serde(deny_unknown_fields)]
 pub struct SchemeManifest {
     /// Unique in the connector.
+    #[schemars(example = &"token")]
     pub id: At<String>,
     /// What a credential of this scheme consists of.
+    #[schemars(example = ["token"])]
     pub fields: Vec<At<FieldManifest>>,
     /// What follows `Bearer ` in `Authorization`.
+    #[schemars(example = &"{token}")]
     pub bearer: Option<At<String>>,
     /// User name and password of `Authorization: Basic`.
     pub basic: Option<BasicManifest>,

@@ -81,6 +81,8 @@ pub(super) enum Command {
     Audit(AuditCommand),
     /// Print shell completions
     Completions(Completions),
+    /// Write a fresh configuration: tollgate.yaml, connectors.d, policies.d and schemas for editors
+    Init(Init),
     /// Print the JSON schemas of the files, or write them to schemas/
     Schema(Schema),
 }
@@ -188,7 +190,32 @@ pub(super) struct Completions {
 /// `schema`
 #[derive(Debug, Args)]
 pub(super) struct Schema {
+    /// Of which file; all without it
+    #[arg(value_enum)]
+    pub(super) of: Option<SchemaOf>,
+    /// Name the actions, parameters and connectors of this configuration in the policy schema, so that editors complete them
+    #[arg(long)]
+    pub(super) actions: bool,
     /// Write schemas/*.json below the working directory instead of printing
     #[arg(long)]
     pub(super) write: bool,
+}
+
+/// Which file a schema is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// `connectors.d/*.yaml`
+    Connector,
+    /// `policies.d/*.yaml`
+    Policy,
+    /// `tollgate.yaml`
+    Tollgate,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Where; made if it is not there
+    #[arg(default_value = ".")]
+    pub(super) dir: PathBuf,
 }

@@ -21,10 +21,13 @@ pub struct Manifest {
     /// Where metrics and health are read; `listen: []` opens no port.
     pub(super) metrics: ListenSection,
     /// Where the gateway keeps its state.
+    #[schemars(example = &"/var/lib/tollgate")]
     pub(super) data_dir: Option<At<String>>,
     /// Directories of connector files.
+    #[schemars(example = ["connectors.d"])]
     pub(super) connectors: Vec<At<String>>,
     /// Directories of policy files.
+    #[schemars(example = ["policies.d"])]
     pub(super) policies: Vec<At<String>>,
     /// The database.
     pub(super) store: StoreSection,
@@ -56,6 +59,7 @@ pub struct Manifest {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ProxySection {
     /// `host:port` or `unix:/path`.
+    #[schemars(example = ["127.0.0.1:7070"])]
     pub(super) listen: Option<At<Vec<At<String>>>>,
     /// What agents of other machines must speak around everything else; those of this machine may do without.
     pub(super) tls: Option<CertSection>,
@@ -126,6 +130,7 @@ pub(super) struct CredentialSection {
     #[serde(default)]
     pub(super) scheme: Option<At<String>>,
     /// The one `host` or `host:port` that it is bound to.
+    #[schemars(example = &"api.github.com")]
     pub(super) host: At<String>,
     /// Path prefix under which it is sent; `/` by default.
     #[serde(default)]
@@ -181,8 +186,10 @@ pub(super) struct CaSection {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EgressSection {
     /// `host:port` or `CIDR:port` that may be contacted although it is not globally reachable.
+    #[schemars(example = ["billing.corp:8443", "10.1.2.0/24:443"])]
     pub(super) allow: Vec<At<String>>,
     /// `host:port` to the `address:port` that is contacted instead, or a list of them to try in order.
+    #[schemars(example = BTreeMap::from([("api.github.com:443", "127.0.0.1:9443")]))]
     pub(super) resolve: Entries<OneOrMany<At<String>>>,
     /// PEM files, added to the system's roots.
     pub(super) ca_files: Vec<At<String>>,

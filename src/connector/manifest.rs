@@ -24,8 +24,10 @@ use crate::model::target::Oddity;
 #[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct Manifest {
     /// The id, first part of every action: `[a-z][a-z0-9_-]*`. The id of a built-in replaces it.
+    #[schemars(example = &"tickets")]
     pub connector: At<String>,
     /// The id of a connector that this file is laid over: keys of this file win, its routes are added.
+    #[schemars(example = &"github")]
     pub extends: Option<At<String>>,
     /// Actions of the extended connector whose routes are dropped, without its id.
     #[serde(default)]
@@ -35,8 +37,10 @@ pub struct Manifest {
     /// Of the file or of the API; a number or a text.
     pub version: Option<serde_json::Value>,
     /// Where the API is documented.
+    #[schemars(example = &"https://docs.github.com/rest")]
     pub docs: Option<At<String>>,
     /// Hosts that belong to it.
+    #[schemars(example = ["{site}.atlassian.net"])]
     #[serde(default)]
     pub domains: Vec<At<DomainEntry>>,
     /// Whether port 80 without TLS is covered too.
@@ -45,6 +49,7 @@ pub struct Manifest {
     /// no credential.
     pub tls: Option<At<Tls>>,
     /// What routes and health are relative to.
+    #[schemars(example = ["/rest"])]
     #[serde(default)]
     pub base_paths: Vec<At<String>>,
     /// Ways to put a credential on, the default first, or `none`.
@@ -63,6 +68,7 @@ pub struct Manifest {
     pub headers: BTreeMap<String, At<String>>,
     /// More places where the API takes a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`,
     /// `protocol:name.*` (an entry of `Sec-WebSocket-Protocol`). What an agent puts there never goes upstream.
+    #[schemars(example = ["query:key", "header:X-Api-Key"])]
     #[serde(default)]
     pub credentials_in: Vec<At<String>>,
     /// Method-override headers and parameters that the API does not obey.
@@ -96,8 +102,10 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct HealthEntry {
     /// `METHOD /path`, a low-risk route of this connector.
+    #[schemars(example = &"GET /user")]
     pub request: At<String>,
     /// `JSONPath` in the answer to who the credential belongs to.
+    #[schemars(example = &"$.login")]
     pub identity: Option<At<String>>,
 }
 

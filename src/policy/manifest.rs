@@ -27,6 +27,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct PermissionEntry {
     /// Names, `label=value`, or `*` for all.
+    #[schemars(example = ["default", "team=payments"])]
     pub agents: Vec<At<String>>,
     /// A connector's id, or `*`; with `access`.
     #[serde(default)]
@@ -35,6 +36,7 @@ pub struct PermissionEntry {
     #[serde(default)]
     pub access: Option<At<Access>>,
     /// Actions or globs that may go.
+    #[schemars(example = ["github.issue.*"])]
     #[serde(default)]
     pub allow: Vec<At<String>>,
     /// Actions or globs that a human must allow.
@@ -44,6 +46,7 @@ pub struct PermissionEntry {
     #[serde(default)]
     pub deny: Vec<At<String>>,
     /// An expression; where it is not true the permission is silent.
+    #[schemars(example = &"params.owner == \"acme\"")]
     #[serde(default, rename = "where")]
     pub condition: At<Option<String>>,
     /// The credential to inject.
@@ -86,18 +89,22 @@ pub enum Access {
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
     /// Unique; `[a-z0-9][a-z0-9._-]*`.
+    #[schemars(example = &"no-deletions")]
     pub id: At<String>,
     /// Names, `label=value`, or `*`; all where it is left out.
     #[serde(default)]
     pub agents: Option<Vec<At<String>>>,
     /// Actions or globs.
+    #[schemars(example = ["*.delete"])]
     pub actions: Vec<At<String>>,
     /// An expression; where it is not true the policy is silent.
+    #[schemars(example = &"action.risk >= risk(\"high\")")]
     #[serde(default)]
     pub when: At<Option<String>>,
     /// What it decides.
     pub decision: At<Decision>,
     /// Shown to the agent.
+    #[schemars(example = &"Only people delete.")]
     #[serde(default)]
     pub reason: Option<String>,
     /// Shown to the agent: what to do instead.
@@ -133,6 +140,7 @@ pub struct TestEntry {
     #[serde(default)]
     pub risk: Option<Risk>,
     /// `POST https://acme.atlassian.net/rest/api/3/issue`; or `action`.
+    #[schemars(example = &"POST https://api.github.com/repos/acme/site/issues")]
     #[serde(default)]
     pub request: Option<At<String>>,
     /// The request's body.

@@ -11,6 +11,7 @@ mod credential;
 mod env;
 mod explain;
 mod import;
+mod init;
 mod kill;
 mod new;
 mod permission;

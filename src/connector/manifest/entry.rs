@@ -47,6 +47,7 @@ pub enum Tls {
 #[serde(deny_unknown_fields)]
 pub struct DomainMap {
     /// `host`, `*.host`, `**.host`, `{name}.host`, each with an optional port.
+    #[schemars(example = &"{site}.atlassian.net")]
     pub host: String,
     /// Instead of the connector's.
     pub base_paths: Option<Vec<At<String>>>,
@@ -70,6 +71,7 @@ pub struct Params(pub Vec<(String, At<ParamEntry>)>);
 pub struct ParamMap {
     /// Where it is read, of several places the one that the request has: `$.key`, `query:key`, `form:key`, `header:X-Key`,
     /// `path:name`, `arg:name`. Absent for a captured label.
+    #[schemars(example = &"$.fields.project.key")]
     pub from: Option<OneOrMany>,
     /// An expression that computes it: `body.owner + "/" + body.repo`. Instead of `from`.
     pub cel: Option<String>,
@@ -80,6 +82,7 @@ pub struct ParamMap {
     #[serde(default)]
     pub required: bool,
     /// Anchored regular expression; a value that does not match refuses the request.
+    #[schemars(example = &"[A-Z][A-Z0-9_]+")]
     pub pattern: Option<String>,
     /// The one spelling it is brought into.
     pub fold: Option<Fold>,

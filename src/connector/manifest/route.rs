@@ -12,8 +12,10 @@ use crate::config::yaml::At;
 #[serde(deny_unknown_fields)]
 pub struct RouteEntry {
     /// Name without the connector's id: `issue.create`, or one made of what the request says: `tool.{rpc.params.name}`.
+    #[schemars(example = &"issue.create")]
     pub action: At<String>,
     /// `METHOD[|METHOD] [host]/path[?key=value]`
+    #[schemars(example = &"POST /repos/{owner}/{repo}/issues")]
     #[serde(rename = "match")]
     pub matches: At<String>,
     /// In a file that extends another: replaces that one's routes of this action.
@@ -27,14 +29,18 @@ pub struct RouteEntry {
     #[serde(default)]
     pub params: Params,
     /// A sentence with `{parameter}` in it.
+    #[schemars(example = &"create issue in {owner}/{repo}")]
     pub summary: Option<At<String>>,
     /// Condition over `body`, `form`, `query`, `headers`, `path`, `method`, `graphql` and `rpc`.
+    #[schemars(example = &"body.state == \"closed\"")]
     pub when: Option<At<String>>,
     /// The body keys that a `when` route stands for; any other key adds the plain route's action.
+    #[schemars(example = ["state"])]
     pub only: Option<At<Vec<String>>>,
     /// Stated risk, or by what a dynamic name is made of: `[{ match: '*delete*', risk: high }, { risk: medium }]`.
     pub risk: Option<At<RiskEntry>>,
     /// How bodies are read, the default first: `json`, `form`, `multipart`, `none`, or a media type that is read as JSON.
+    #[schemars(example = &"form")]
     pub body: Option<At<OneOrMany>>,
     /// Where else a parameter that is read in the body may stand: `query`, `form`.
     #[serde(default)]
@@ -58,6 +64,7 @@ pub struct RouteEntry {
     /// Whether cookies go upstream and come back.
     pub cookies: Option<Cookies>,
     /// Where the answer holds a credential: `$.access_token`, `header:X-Key`. The action is critical and must be named.
+    #[schemars(example = ["$.access_token"])]
     #[serde(default)]
     pub issues: Vec<At<String>>,
     /// What is taken out of the answer for the record: name to `$.key` or `header:X-Id`.
@@ -68,6 +75,7 @@ pub struct RouteEntry {
     /// Whether requests go out without the gateway's credential, as presigned URLs do.
     pub no_credential: Option<bool>,
     /// Former names of the action; policies that name one still match, with a warning.
+    #[schemars(example = ["issue.open"])]
     #[serde(default)]
     pub was: Vec<At<String>>,
     /// What requests must be read as.
@@ -80,8 +88,10 @@ pub struct RouteEntry {
 #[serde(deny_unknown_fields)]
 pub struct LimitsEntry {
     /// Bytes of a body after decoding: `256KiB`, `32MiB`.
+    #[schemars(example = &"32MiB")]
     pub body: Option<Size>,
     /// How long the answer may be awaited: `10m`.
+    #[schemars(example = &"10m")]
     pub first_byte: Option<Period>,
 }
 

@@ -13,6 +13,7 @@ use crate::model::action::Risk;
 #[serde(deny_unknown_fields)]
 pub struct TestEntry {
     /// `METHOD URL`
+    #[schemars(example = &"POST https://api.github.com/repos/acme/site/issues")]
     pub request: At<String>,
     /// Request headers.
     #[serde(default)]

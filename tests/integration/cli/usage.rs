@@ -43,6 +43,7 @@ async fn every_command_explains_itself() {
         "audit query",
         "completions",
         "schema",
+        "init",
     ] {
         shown.push_str(&shell.play(&format!("tollgate {command} --help")).await);
     }

@@ -1,0 +1,102 @@
+//! `init`: an empty directory in, a configuration that works and that an editor completes out. What is there is never replaced.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::Context;
+use super::args::Init as Args;
+use super::failure::{Exit, Failure, Outcome};
+use super::schema;
+use super::workspace::Workspace;
+
+/// Every file that is written, beside the schemas.
+const FILES: [(&str, &str); 3] = [
+    ("tollgate.yaml", include_str!("init/tollgate.yaml")),
+    (
+        "connectors.d/tickets.yaml",
+        include_str!("init/tickets.yaml"),
+    ),
+    ("policies.d/starter.yaml", include_str!("init/starter.yaml")),
+];
+
+pub(super) fn run(context: &Context, args: &Args) -> Outcome {
+    let directory = context.world.directory.join(&args.dir);
+    let mut written = Vec::new();
+    let mut kept = Vec::new();
+    for (name, text) in FILES {
+        if create(&directory.join(name), text)? {
+            written.push(name.to_owned());
+        } else {
+            kept.push(name.to_owned());
+        }
+    }
+    // What a broken file of somebody's own keeps from being named, `schema --write --actions` names later.
+    let workspace = Workspace::load_file(context, Some(directory.join("tollgate.yaml")));
+    let vocabulary = workspace
+        .ok()
+        .and_then(|workspace| schema::vocabulary(&workspace).ok());
+    let mut schemas = schema::schemas();
+    if let Some(vocabulary) = vocabulary {
+        schema::name_actions(&mut schemas, &vocabulary);
+    }
+    written.extend(schema::write(&directory, &schemas)?);
+    if context.output.is_json() {
+        context
+            .output
+            .document(&json!({ "written": written, "kept": kept }))?;
+        return Ok(Exit::Done);
+    }
+    for name in &written {
+        context
+            .output
+            .line(&format!("wrote {}", shown(&args.dir, name)))?;
+    }
+    for name in &kept {
+        context.output.line(&format!(
+            "kept  {}, which was there",
+            shown(&args.dir, name)
+        ))?;
+    }
+    let into = if args.dir == Path::new(".") {
+        String::new()
+    } else {
+        format!("cd {} && ", args.dir.display())
+    };
+    context.output.note(&format!(
+        "next: {into}tollgate check --strict && tollgate serve"
+    ));
+    Ok(Exit::Done)
+}
+
+fn shown(directory: &Path, name: &str) -> String {
+    if directory == Path::new(".") {
+        name.to_owned()
+    } else {
+        directory.join(name).display().to_string()
+    }
+}
+
+/// Writes a file that is not there; `false` where one is.
+fn create(path: &PathBuf, text: &str) -> Result<bool, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::failed(
+            "output",
+            format!("`{}` cannot be written: {error}", path.display()),
+        )
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
+    match file {
+        Ok(mut file) => std::io::Write::write_all(&mut file, text.as_bytes())
+            .map(|()| true)
+            .map_err(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}

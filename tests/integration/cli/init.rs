@@ -1,0 +1,129 @@
+//! `init`: a configuration that is clean from the start, and whose editor knows what it may name.
+
+use serde_json::{Value, json};
+
+use super::assert_shown;
+use crate::support::tollgate::Shell;
+
+#[tokio::test]
+async fn a_fresh_configuration_is_clean_and_nothing_is_replaced() {
+    let shell = Shell::new();
+    let shown = shell
+        .play(
+            "tollgate init
+             tollgate check --strict
+             tollgate init
+             tollgate init elsewhere
+             tollgate --json init elsewhere/below
+             tollgate init tollgate.yaml",
+        )
+        .await;
+    assert_shown("init", &shown);
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_init_writes() {
+    let shell = Shell::new();
+    shell.play("tollgate init").await;
+    let example = std::fs::read_to_string(shell.path("connectors.d/tickets.yaml")).unwrap();
+    let shown: Vec<&str> = example
+        .lines()
+        .filter(|line| !line.starts_with("# An API"))
+        .collect();
+    let readme = include_str!("../../../README.md");
+    assert!(
+        readme.contains(&shown.join("\n")),
+        "README.md shows another file"
+    );
+}
+
+#[tokio::test]
+async fn the_policy_schema_names_what_policies_may_name() {
+    let shell = Shell::new().file(
+        "tools.yaml",
+        "connector: tools
+auth: none
+domains: [tools.example]
+routes:
+  - { action: 'tool.{rpc.params.name}', match: POST /, rpc: tools/call, risk: medium }
+  - { action: item.list, match: GET /items, params: { page: { from: 'query:page', type: int }, tags: '$.tags[*]' } }
+",
+    );
+    shell.play("tollgate init").await;
+    std::fs::rename(
+        shell.path("tools.yaml"),
+        shell.path("connectors.d/tools.yaml"),
+    )
+    .unwrap();
+    let shown = shell
+        .play(
+            "tollgate schema connector --write
+             tollgate schema policy --write --actions
+             tollgate schema gateway",
+        )
+        .await;
+    assert_shown("schema_actions", &shown);
+    let schema = shell.json("schema policy --actions").await;
+    let written = std::fs::read_to_string(shell.path("schemas/policy.schema.json")).unwrap();
+    assert_eq!(written, format!("{schema:#}\n"));
+    for place in [
+        "/$defs/PolicyEntry/properties/actions/items",
+        "/$defs/PermissionEntry/properties/allow/items",
+        "/$defs/PermissionEntry/properties/ask/items",
+        "/$defs/PermissionEntry/properties/deny/items",
+    ] {
+        assert_eq!(
+            schema.pointer(place).unwrap()["$ref"],
+            "#/$defs/ActionPattern",
+            "{place}"
+        );
+    }
+    for (place, definition) in [
+        ("/$defs/TestEntry/properties/action", "Action"),
+        ("/$defs/Expectation/properties/action", "Action"),
+        ("/$defs/PermissionEntry/properties/connector", "Connector"),
+        ("/$defs/PermissionEntry/properties/agents/items", "Agent"),
+        ("/$defs/PolicyEntry/properties/agents/items", "Agent"),
+        ("/$defs/TestEntry/properties/agent", "Agent"),
+    ] {
+        assert_eq!(
+            schema.pointer(place).unwrap()["$ref"],
+            format!("#/$defs/{definition}"),
+            "{place}"
+        );
+    }
+    let names = schema
+        .pointer("/$defs/Action/anyOf/0/enum")
+        .unwrap()
+        .as_array()
+        .unwrap();
+    for name in [
+        "github.issue.create",
+        "tickets.ticket.delete",
+        "tools.item.list",
+        "tools.unknown",
+    ] {
+        assert!(names.contains(&json!(name)), "{name}");
+    }
+    assert_eq!(
+        schema.pointer("/$defs/Action/anyOf/1").unwrap(),
+        &json!({ "pattern": r"^tools\.tool\.[a-z0-9_-]+$" })
+    );
+    assert_eq!(
+        params(&schema["$defs"]["TestEntry"], "tools.item.list").unwrap(),
+        &json!({ "additionalProperties": false, "properties": { "page": { "type": "integer" }, "tags": { "type": "array", "items": {} } } }),
+    );
+    assert_eq!(params(&schema["$defs"]["TestEntry"], "tools.item"), None);
+}
+
+/// Follows the conditions that hold for an action to what they say of its parameters.
+fn params<'a>(schema: &'a Value, action: &str) -> Option<&'a Value> {
+    let holds = |entry: &&Value| {
+        let name = &entry["if"]["properties"]["action"];
+        let pattern = |text: &str| regex::Regex::new(text).unwrap().is_match(action);
+        name["const"] == action || name["pattern"].as_str().is_some_and(pattern)
+    };
+    let then = &schema["allOf"].as_array()?.iter().find(holds)?["then"];
+    then.pointer("/properties/params")
+        .or_else(|| params(then, action))
+}
