@@ -118,8 +118,16 @@ pub(super) fn by_pattern(pattern: &str) -> Option<String> {
         .ok()?;
     let mut text = String::new();
     write(&hir, &mut text)?;
-    let anchored = regex::Regex::new(&format!(r"\A(?:{pattern})\z")).ok()?;
-    (!text.is_empty() && anchored.is_match(&text)).then_some(text)
+    let anchored = format!(r"\A(?:{pattern})\z");
+    // Sets of all scripts are dear, and a description has its patterns a thousand times; what was made is ASCII as a rule.
+    let ascii = regex::bytes::RegexBuilder::new(&anchored)
+        .unicode(false)
+        .build();
+    let matches = match ascii {
+        Ok(regex) if text.is_ascii() => regex.is_match(text.as_bytes()),
+        Ok(_) | Err(_) => regex::Regex::new(&anchored).ok()?.is_match(&text),
+    };
+    (!text.is_empty() && matches).then_some(text)
 }
 
 fn write(hir: &Hir, text: &mut String) -> Option<()> {
