@@ -104,6 +104,9 @@ pub(crate) enum Sign {
     Header(String, String),
 }
 
+/// What Google's paths end with where the body is the content of a thing.
+pub(crate) const UPLOAD: &str = "?uploadType";
+
 /// How a body is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Body {

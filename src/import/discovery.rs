@@ -1,6 +1,8 @@
 //! Google discovery: a document in, the API that it describes out. Names come from method ids, which are chosen with care.
 
-use super::api::{Answer, Api, Body, Field, Kind, Mark, Operation, Place, Server, Shape, Way};
+use super::api::{
+    Answer, Api, Body, Field, Kind, Mark, Operation, Place, Server, Shape, UPLOAD, Way,
+};
 use super::document::{Document, Spot};
 use super::secrets;
 
@@ -190,7 +192,8 @@ fn properties(schema: &Spot<'_>) -> Vec<Field> {
     .collect()
 }
 
-/// Uploads take the same path below another base, with a query key that says how: the body is then not the thing's JSON.
+/// Uploads take the same path below another base, with a query key that says how: the body is then not the thing's JSON. It is
+/// the same method, and so the same action: mail that is sent as an upload is sent.
 fn upload(method: &Spot<'_>, operation: &Operation, api: &mut Api) -> Option<Operation> {
     let path = method
         .get("mediaUpload")?
@@ -208,20 +211,8 @@ fn upload(method: &Spot<'_>, operation: &Operation, api: &mut Api) -> Option<Ope
     if !api.servers.contains(&server) {
         api.servers.push(server);
     }
-    let front = operation
-        .id
-        .as_deref()
-        .and_then(|id| id.rsplit_once('.'))
-        .map_or("", |(front, _)| front);
-    // What is new is uploaded; what is there gets new content.
-    let verb = if operation.method == "POST" {
-        "upload"
-    } else {
-        "uploadContent"
-    };
     Some(Operation {
-        path: format!("{}?uploadType", operation.path),
-        id: Some(format!("{front}.{verb}")),
+        path: format!("{}{UPLOAD}", operation.path),
         fields: operation
             .fields
             .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::api::Operation;
+use super::super::api::{Operation, UPLOAD};
 use super::resource::versionless;
 use super::words::{segment, words};
 use super::{Existing, Name, parameter};
@@ -10,7 +10,8 @@ use super::{Existing, Name, parameter};
 /// Words kept of what tells two operations apart.
 const MAX_WORDS: usize = 4;
 
-/// Gives every operation a name of its own, but for one thing at several versions of the API, which is one action. The one
+/// Gives every operation a name of its own, but for one thing at several versions of the API, or sent in several ways, which is one
+/// action. The one
 /// that says least beyond its name keeps the short one.
 pub(super) fn tell_apart(
     operations: &[Operation],
@@ -77,7 +78,7 @@ pub(super) fn tell_apart(
 /// Operations that are one thing at several versions of an API.
 #[derive(Debug)]
 struct Thing {
-    /// Method, path without versions, GraphQL field.
+    /// Method, path without versions and without what says that it is an upload, GraphQL field.
     key: (String, String, Option<String>),
     members: Vec<usize>,
 }
@@ -88,9 +89,13 @@ fn thing(operation: &Operation) -> (String, String, Option<String>) {
         .as_ref()
         .map(|server| server.host.as_str())
         .unwrap_or_default();
+    let path = operation
+        .path
+        .strip_suffix(UPLOAD)
+        .unwrap_or(&operation.path);
     (
         operation.method.clone(),
-        format!("{host}{}", versionless(&operation.path)),
+        format!("{host}{}", versionless(path)),
         operation.graphql.clone(),
     )
 }

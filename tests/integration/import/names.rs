@@ -306,3 +306,18 @@ fn the_documented_verbs_are_those_that_names_end_in() {
     known.sort();
     assert_eq!(documented, known);
 }
+
+#[test]
+fn what_is_sent_as_an_upload_is_the_same_action() {
+    let text = super::written(tollgate::import::Format::Discovery, "library.json");
+    let wanted = |(_, matches): &(String, String)| {
+        matches.starts_with("POST /shelves/{shelf}/books?")
+            || matches.ends_with("/books") && matches.starts_with("POST")
+    };
+    let found: Vec<String> = routes(&text)
+        .into_iter()
+        .filter(wanted)
+        .map(|(action, _)| action)
+        .collect();
+    assert_eq!(found, ["shelf.book.create", "shelf.book.create"]);
+}
