@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: a halt that could not be kept stays in force here, whatever the store says, until it is lifted.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +15,11 @@ use crate::model::halt::{Halt, Scope};
 pub struct KillSwitch(ArcSwap<Halts>);
 
 #[derive(Debug, Clone, Default)]
-struct Halts(BTreeMap<Scope, Entry>);
+struct Halts {
+    entries: BTreeMap<Scope, Entry>,
+    /// Grows with every change that is made here.
+    generation: u64,
+}
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -36,13 +41,13 @@ impl KillSwitch {
             halt: Arc::new(halt.clone()),
             kept: Kept::Here,
         };
-        self.change(|halts| drop(halts.0.insert(halt.scope.clone(), entry.clone())));
+        self.change(|halts| drop(halts.entries.insert(halt.scope.clone(), entry.clone())));
     }
 
     /// Notes that the store has the halt of a scope.
     pub fn note_kept(&self, scope: &Scope) {
         self.change(|halts| {
-            if let Some(entry) = halts.0.get_mut(scope) {
+            if let Some(entry) = halts.entries.get_mut(scope) {
                 entry.kept = Kept::InStore;
             }
         });
@@ -50,32 +55,48 @@ impl KillSwitch {
 
     /// Ends the halt of a scope. Take it out of the store first, or the next `replace` brings it back.
     pub fn lift(&self, scope: &Scope) {
-        self.change(|halts| drop(halts.0.remove(scope)));
+        self.change(|halts| drop(halts.entries.remove(scope)));
     }
 
-    /// Takes over what the store holds.
-    pub fn replace(&self, stored: &[Halt]) {
-        self.change(|halts| {
-            halts.0.retain(|_, entry| entry.kept == Kept::Here);
+    /// Returns how many changes were made here so far; for [`KillSwitch::replace`].
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.load().generation
+    }
+
+    /// Takes over what the store held, unless something was changed here since `generation`, which is read before the store is:
+    /// what was read before a change must not undo it. Returns whether it was taken over; else the store must be read again.
+    #[must_use]
+    pub fn replace(&self, stored: &[Halt], generation: u64) -> bool {
+        let taken = Cell::new(false);
+        self.0.rcu(|halts| {
+            let mut halts = Halts::clone(halts);
+            taken.set(halts.generation == generation);
+            if !taken.get() {
+                return halts;
+            }
+            halts.entries.retain(|_, entry| entry.kept == Kept::Here);
             for halt in stored {
                 let entry = Entry {
                     halt: Arc::new(halt.clone()),
                     kept: Kept::InStore,
                 };
-                halts.0.insert(halt.scope.clone(), entry);
+                halts.entries.insert(halt.scope.clone(), entry);
             }
+            halts
         });
+        taken.get()
     }
 
     /// Returns what holds an agent back whatever it asks for.
     #[must_use]
     pub fn holds_agent(&self, agent: &str) -> Option<Arc<Halt>> {
         let halts = self.0.load();
-        if halts.0.is_empty() {
+        if halts.entries.is_empty() {
             return None;
         }
-        let named = || halts.0.get(&Scope::Agent(agent.to_owned()));
-        let entry = halts.0.get(&Scope::All).or_else(named)?;
+        let named = || halts.entries.get(&Scope::Agent(agent.to_owned()));
+        let entry = halts.entries.get(&Scope::All).or_else(named)?;
         Some(Arc::clone(&entry.halt))
     }
 
@@ -83,17 +104,17 @@ impl KillSwitch {
     #[must_use]
     pub fn holds_connector(&self, connector: &str) -> Option<Arc<Halt>> {
         let halts = self.0.load();
-        if halts.0.is_empty() {
+        if halts.entries.is_empty() {
             return None;
         }
-        let entry = halts.0.get(&Scope::Connector(connector.to_owned()))?;
+        let entry = halts.entries.get(&Scope::Connector(connector.to_owned()))?;
         Some(Arc::clone(&entry.halt))
     }
 
     /// Returns the halt of exactly this scope.
     #[must_use]
     pub fn get(&self, scope: &Scope) -> Option<Arc<Halt>> {
-        Some(Arc::clone(&self.0.load().0.get(scope)?.halt))
+        Some(Arc::clone(&self.0.load().entries.get(scope)?.halt))
     }
 
     /// Returns everything that is halted: all first, then connectors, then agents, by name.
@@ -101,7 +122,7 @@ impl KillSwitch {
     pub fn list(&self) -> Vec<Arc<Halt>> {
         let halts = self.0.load();
         halts
-            .0
+            .entries
             .values()
             .map(|entry| Arc::clone(&entry.halt))
             .collect()
@@ -112,6 +133,7 @@ impl KillSwitch {
         self.0.rcu(|halts| {
             let mut halts = Halts::clone(halts);
             change(&mut halts);
+            halts.generation += 1;
             halts
         });
     }

@@ -43,16 +43,34 @@ fn holds_what_is_named_and_nothing_else() {
 #[test]
 fn a_halt_that_is_not_kept_yet_outlives_an_older_view_of_the_store() {
     let switch = KillSwitch::default();
-    switch.replace(&[halt(agent("stored"))]);
+    let replace = |stored: &[Halt]| assert!(switch.replace(stored, switch.generation()));
+    replace(&[halt(agent("stored"))]);
     switch.halt(&halt(agent("fresh")));
     // Read before the fresh one was written.
-    switch.replace(&[halt(agent("stored"))]);
+    replace(&[halt(agent("stored"))]);
     assert!(switch.holds_agent("fresh").is_some() && switch.holds_agent("stored").is_some());
     switch.note_kept(&agent("fresh"));
-    switch.replace(&[halt(agent("fresh"))]);
+    replace(&[halt(agent("fresh"))]);
     assert!(switch.holds_agent("fresh").is_some() && switch.holds_agent("stored").is_none());
-    switch.replace(&[]);
+    replace(&[]);
     assert!(switch.holds_agent("fresh").is_none());
+}
+
+#[test]
+fn what_was_read_before_a_change_does_not_undo_it() {
+    let switch = KillSwitch::default();
+    let read_at = switch.generation();
+    switch.halt(&halt(agent("ci")));
+    switch.note_kept(&agent("ci"));
+    // The store was read before it had the halt, and is heard of after.
+    assert!(!switch.replace(&[], read_at));
+    assert!(switch.holds_agent("ci").is_some());
+    let read_at = switch.generation();
+    switch.lift(&agent("ci"));
+    assert!(!switch.replace(&[halt(agent("ci"))], read_at));
+    assert!(switch.holds_agent("ci").is_none());
+    assert!(switch.replace(&[halt(agent("ci"))], switch.generation()));
+    assert!(switch.holds_agent("ci").is_some());
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Live {
     /// Takes the store over where its revision has changed.
     pub(super) async fn follow_store(self: &Arc<Self>) {
         let known = self.revision.load(Ordering::SeqCst);
+        let generation = self.kill_switch.generation();
         let view = match self.store.revision().await {
             Ok(revision) if revision == known => return self.note_trouble(None),
             Ok(_) => StoreView::read(&self.store).await,
@@ -107,10 +108,13 @@ impl Live {
         match view {
             Ok(view) => {
                 self.note_trouble(None);
-                self.apply(view);
+                let is_whole = self.apply(view, generation);
                 self.reload_files().await;
-                let revision = self.view.load().revision;
-                self.revision.store(revision, Ordering::SeqCst);
+                // Else it is read again with the next look.
+                if is_whole {
+                    let revision = self.view.load().revision;
+                    self.revision.store(revision, Ordering::SeqCst);
+                }
             }
             // What is in force stays; requests are refused by the journal if it is that bad.
             Err(error) => self.note_trouble(Some(error.to_string())),
@@ -118,7 +122,9 @@ impl Live {
     }
 
     /// Puts agents, credentials, operators and halts in force; permissions come with the next snapshot.
-    pub(super) fn apply(&self, view: StoreView) {
+    ///
+    /// Halts stay as they are where one was changed here since `generation`; returns whether they were taken over.
+    pub(super) fn apply(&self, view: StoreView, generation: u64) -> bool {
         let mut entries = self.declared.entries.clone();
         entries.extend(self.stored_entries(&view));
         self.roster.replace(entries);
@@ -144,9 +150,10 @@ impl Live {
                 .map(|operator| (known(operator), TokenHash(operator.token_hash))),
         );
         self.operators.store(Arc::new(operators));
-        self.kill_switch.replace(&view.halts);
+        let is_whole = self.kill_switch.replace(&view.halts, generation);
         self.view.store(Arc::new(view));
         self.changes.tell();
+        is_whole
     }
 
     /// Reads the files again and puts them with the store's permissions in force, or keeps what is.

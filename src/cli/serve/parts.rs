@@ -171,7 +171,8 @@ async fn live(
         unhealthy: Mutex::default(),
         trouble: Mutex::new(None),
     });
-    live.apply(view);
+    // Nobody reaches the switch yet, so nothing can have changed.
+    live.apply(view, live.kill_switch.generation());
     Ok((live, current))
 }
 
