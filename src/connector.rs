@@ -8,17 +8,21 @@ mod candidates;
 mod case;
 mod catalog;
 mod compile;
+mod computed;
 mod condition;
 mod describe;
 mod dialect;
 mod domain;
+mod each;
 mod errors;
 mod foreign;
+mod git;
 mod graphql;
 mod lint;
 mod manifest;
 mod matches;
 mod naming;
+mod native;
 mod parameter;
 mod part;
 mod pattern;
@@ -26,6 +30,7 @@ mod request;
 mod route;
 mod rpc;
 mod summary;
+mod switches;
 mod terms;
 mod trie;
 mod understand;
@@ -45,6 +50,7 @@ pub use dialect::Dialect;
 pub use errors::{ErrorFacts, ErrorShape};
 pub use manifest::Manifest;
 pub use route::RouteView;
+pub use switches::{IDENTITY_HEADER, METHOD_OVERRIDE};
 pub use terms::{Passes, Terms};
 
 /// Parts of one request, unless the configuration says otherwise.
@@ -76,7 +82,9 @@ pub struct Connector {
     headers: HeaderMap,
     /// The shapes in which the API tells errors.
     errors: Arc<[ErrorShape]>,
+    /// Switches of the method that the API does not obey.
     method_overrides: Vec<String>,
+    /// Lower-case names of headers that some route reads; sorted.
     listed_headers: Vec<String>,
     sites: Vec<Site>,
     routes: Vec<Route>,
@@ -89,6 +97,8 @@ pub struct Connector {
     rpc: Option<rpc::Envelope>,
     /// What a JSON-RPC reply of the agent is.
     reply: ActionName,
+    /// What a push that changes nothing is.
+    probe: ActionName,
     /// What opening a tunnel that is passed through is.
     tunnel: ActionName,
     fallback: ActionName,
@@ -218,23 +228,15 @@ impl Connector {
     }
 
     /// Returns whether a header or parameter that overrides the method may pass (`method_override`); case does not count.
-    #[must_use]
-    pub fn lets_override(&self, name: &str) -> bool {
+    fn lets_override(&self, name: &str) -> bool {
         let mut listed = self.method_overrides.iter();
         listed.any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// Returns whether servers may take another method than the one sent from this key of a query, and the connector does not
     /// let it pass.
-    #[must_use]
-    pub fn refuses_key(&self, key: &str) -> bool {
+    fn refuses_key(&self, key: &str) -> bool {
         body::overrides_method(key) && !self.lets_override(body::METHOD_KEY)
-    }
-
-    /// Returns the lower-case names of headers that some route reads; sorted.
-    #[must_use]
-    pub fn listed_headers(&self) -> &[String] {
-        &self.listed_headers
     }
 
     /// Returns the domains as written, with their base paths: `{site}.atlassian.net/rest`.

@@ -13,6 +13,7 @@ mod reader;
 mod tree;
 
 pub(super) use form::Form;
+pub(super) use multipart::parts as multipart_parts;
 pub(super) use names::{Held, METHOD_KEY, NamePath, Named, may_be, overrides_method};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};

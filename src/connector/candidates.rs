@@ -80,7 +80,7 @@ impl Candidates {
         let shapes = match kind {
             Some(PartKind::Graphql) => ErrorShape::named("graphql")?,
             Some(PartKind::Rpc) => ErrorShape::named("json_rpc")?,
-            Some(PartKind::Whole) | None => Arc::clone(own),
+            Some(PartKind::Whole | PartKind::Git | PartKind::Batch) | None => Arc::clone(own),
         };
         let content_type = headers.get(CONTENT_TYPE);
         let content_type = content_type

@@ -169,27 +169,7 @@ impl Catalog {
             .find(&authority.host)
             .into_iter()
             .find_map(|(connector, number)| {
-                let site = connector.sites.get(*number)?;
-                let host = if site.domain.has_port(authority.port, site.plain) {
-                    site.domain.capture(&authority.host)?
-                } else {
-                    return None;
-                };
-                let (base, below) = site.base.capture_front(path.matching())?;
-                let host = host
-                    .into_iter()
-                    .map(|(name, value)| (name, value.to_owned()));
-                let base = base
-                    .into_iter()
-                    .map(|(name, value)| (name, decode(value).into_owned()));
-                Some(Place {
-                    connector: Arc::clone(connector),
-                    host: authority.host.clone(),
-                    captures: host.chain(base).collect(),
-                    path: path.as_str().into(),
-                    below: below.into(),
-                    passage: site.passage,
-                })
+                Place::of(connector, connector.sites.get(*number)?, authority, path)
             })
     }
 
@@ -263,6 +243,40 @@ impl Site {
 }
 
 impl Place {
+    /// `None` where the target is not in the site.
+    fn of(
+        connector: &Arc<Connector>,
+        site: &Site,
+        authority: &Authority,
+        path: &Path,
+    ) -> Option<Self> {
+        if !site.domain.has_port(authority.port, site.plain) {
+            return None;
+        }
+        let host = site.domain.capture(&authority.host)?;
+        let (base, below) = site.base.capture_front(path.matching())?;
+        let host = host
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()));
+        let base = base
+            .into_iter()
+            .map(|(name, value)| (name, decode(value).into_owned()));
+        Some(Self {
+            connector: Arc::clone(connector),
+            host: authority.host.clone(),
+            captures: host.chain(base).collect(),
+            path: path.as_str().into(),
+            below: below.into(),
+            passage: site.passage,
+        })
+    }
+
+    /// Returns where another target lies in the same connector; `None` where it does not.
+    pub(super) fn beside(&self, authority: &Authority, path: &Path) -> Option<Self> {
+        let site = self.connector.nearest(authority, path)?;
+        Self::of(&self.connector, site, authority, path)
+    }
+
     /// Returns whether TLS is not ended there (`tls: passthrough`), so that requests cannot be read.
     #[must_use]
     pub fn is_passed_through(&self) -> bool {
@@ -310,13 +324,17 @@ impl Connector {
         if self.sites.iter().all(|site| site.takes == Takes::All) {
             return &Takes::All;
         }
+        let nearest = self.nearest(authority, path);
+        nearest.map_or(NOTHING, |site| &site.takes)
+    }
+
+    /// As requests are looked up: the exact host, then the longest base path.
+    fn nearest(&self, authority: &Authority, path: &Path) -> Option<&Site> {
         let holding = self.sites.iter().filter(|site| site.holds(authority, path));
-        // As requests are looked up: the exact host, then the longest base path.
-        let nearest = holding.max_by(|one, two| {
+        holding.max_by(|one, two| {
             let hosts = one.domain.literalness(&two.domain);
             let bases = one.base.segments().len().cmp(&two.base.segments().len());
             hosts.unwrap_or(Ordering::Equal).then(bases)
-        });
-        nearest.map_or(NOTHING, |site| &site.takes)
+        })
     }
 }

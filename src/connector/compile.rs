@@ -9,7 +9,6 @@ mod layers;
 mod names;
 mod params;
 mod parts;
-mod pending;
 mod risks;
 mod routes;
 mod sites;
@@ -19,6 +18,7 @@ use std::sync::Arc;
 use super::Connector;
 use super::foreign::BodyPlaces;
 use super::manifest::{Auth, Manifest};
+use super::native::Native;
 use super::parameter::Patterns;
 use super::rpc::Envelope;
 use super::{body::Paths, case, lint};
@@ -41,6 +41,8 @@ pub(super) struct Scope<'a> {
     pub(super) foreign: BodyPlaces,
     /// What is read of every JSON-RPC message, where some route is for them.
     pub(super) rpc: Option<Envelope>,
+    /// Reads what no data can say.
+    pub(super) native: Option<&'static dyn Native>,
 }
 
 impl Scope<'_> {
@@ -94,9 +96,10 @@ pub(super) fn connector<'a>(
         paths: Paths::default(),
         foreign: BodyPlaces::default(),
         rpc: None,
+        native: None,
     };
     check_id(id, &mut scope)?;
-    pending::check(&own.manifest, &mut scope);
+    scope.native = head::native(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);
     let sites = sites::compile(layers, &schemes, &mut scope);
     let places = head::places(layers, &schemes, &mut scope);
@@ -124,6 +127,7 @@ pub(super) fn connector<'a>(
         tries,
         fallback_risk: head::fallback_risk(layers, &mut scope),
         terms: defaults.unsaid(),
+        probe: ActionName::parse(&format!("{}.git.probe", id.value)).ok()?,
         tunnel: ActionName::parse(&format!("{}.tunnel.open", id.value)).ok()?,
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
         health: head::health(layers, &mut scope),

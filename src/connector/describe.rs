@@ -32,7 +32,7 @@ impl Connector {
         );
         let mut params: BTreeMap<_, _> = [method, path].into_iter().collect();
         let has = |kind| self.routes.iter().any(|route| route.kind == kind);
-        if has(PartKind::Graphql) || has(PartKind::Rpc) {
+        if has(PartKind::Graphql) || has(PartKind::Rpc) || has(PartKind::Git) {
             let part = ParamShape {
                 optional: true,
                 ..text()
@@ -46,13 +46,7 @@ impl Connector {
             params,
         };
         vocabulary.actions.insert(self.fallback.clone(), unknown);
-        if has(PartKind::Rpc) {
-            let reply = ActionShape {
-                risks: [Risk::Low].into(),
-                ..ActionShape::default()
-            };
-            vocabulary.actions.insert(self.reply.clone(), reply);
-        }
+        self.describe_side(vocabulary);
         self.describe_tunnel(vocabulary);
         for route in &self.routes {
             let shape = match &route.name {
@@ -74,6 +68,20 @@ impl Connector {
             vocabulary
                 .renamed
                 .extend(old.map(|old| (old.clone(), name.clone())));
+        }
+    }
+
+    /// What comes beside calls and pushes.
+    fn describe_side(&self, vocabulary: &mut Vocabulary) {
+        let low = || ActionShape {
+            risks: [Risk::Low].into(),
+            ..ActionShape::default()
+        };
+        let has = |kind| self.routes.iter().any(|route| route.kind == kind);
+        let rpc = has(PartKind::Rpc).then_some(&self.reply);
+        let git = has(PartKind::Git).then_some(&self.probe);
+        for name in rpc.into_iter().chain(git) {
+            vocabulary.actions.insert(name.clone(), low());
         }
     }
 
@@ -135,24 +143,32 @@ impl Param {
         let always = self.origins.iter().any(|origin| match origin {
             Origin::Captured(name) => own(name) || by_host(name),
             Origin::Part(field) => *field != Fact::GraphqlOperation,
-            Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
+            Origin::Query(_)
+            | Origin::Form(_)
+            | Origin::Header(_)
+            | Origin::Body(_)
+            | Origin::Native(_) => false,
         });
+        let computed = self.computed.is_some();
         let typed = !matches!(self.value_type, None | Some(ValueType::String));
         // Host labels are lower-cased before they are captured.
-        let host = self.origins.iter().all(|origin| match origin {
-            Origin::Captured(name) => sites
-                .iter()
-                .flat_map(|site| site.domain.names())
-                .any(|known| known == name),
-            // Names of fields and methods are what servers look up, letter by letter.
-            Origin::Part(_) => true,
-            Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
-        });
+        let host = !computed
+            && self.origins.iter().all(|origin| match origin {
+                Origin::Captured(name) => sites
+                    .iter()
+                    .flat_map(|site| site.domain.names())
+                    .any(|known| known == name),
+                // Names of fields and methods are what servers look up, letter by letter.
+                Origin::Part(_) => true,
+                // Operations are looked up letter by letter too.
+                Origin::Native(_) => true,
+                Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,
+            });
         ParamShape {
             value_type: self.value_type,
             list: self.list,
             one_spelling: typed || host || self.pattern.is_some() || self.fold.is_some(),
-            optional: !self.required && !always,
+            optional: !self.required && !always && !computed,
         }
     }
 }

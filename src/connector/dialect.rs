@@ -19,6 +19,10 @@ pub(super) enum Kind {
     Form,
     /// `multipart/form-data`, RFC 7578.
     Multipart,
+    /// Requests behind each other: `multipart/mixed` of `application/http`.
+    Batch,
+    /// What `git push` sends.
+    Git,
 }
 
 /// One entry of `body:`.
@@ -44,7 +48,7 @@ impl Kind {
     pub(super) fn has_names(self) -> bool {
         match self {
             Self::Form | Self::Multipart => true,
-            Self::Json => false,
+            Self::Json | Self::Batch | Self::Git => false,
         }
     }
 
@@ -53,13 +57,15 @@ impl Kind {
             Self::Json => "application/json",
             Self::Form => "application/x-www-form-urlencoded",
             Self::Multipart => "multipart/form-data",
+            Self::Batch => "multipart/mixed",
+            Self::Git => "application/x-git-receive-pack-request",
         }
     }
 
     fn has_parts(self) -> bool {
         match self {
-            Self::Multipart => true,
-            Self::Json | Self::Form => false,
+            Self::Multipart | Self::Batch => true,
+            Self::Json | Self::Form | Self::Git => false,
         }
     }
 }

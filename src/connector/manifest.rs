@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use entry::ErrorsEntry;
-pub(super) use entry::{Auth, DomainEntry, ErrorsMap, Fold, OneOrMany, ParamEntry, RiskRule, Tls};
+pub(super) use entry::{
+    Auth, DomainEntry, EachEntry, ErrorsMap, Fold, OneOrMany, ParamEntry, RiskRule, Tls,
+};
 pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
 pub(super) use test::{ExpectEntry, TestEntry};
 

@@ -12,8 +12,10 @@ use regex::Regex;
 use super::Unreadable;
 use super::body::{NamePath, Named, PathId};
 use super::manifest::Fold;
+use super::native::Source;
 use super::part::Fact;
 use super::request::{Request, ambiguous, form};
+use crate::expression::Program;
 use crate::model::value::{MAX_LIST, Value, ValueType};
 
 pub(super) use compile::{Patterns, Readable};
@@ -30,6 +32,8 @@ pub(super) struct Param {
     pub(super) pattern: Option<Regex>,
     pub(super) fold: Option<Fold>,
     pub(super) secret: bool,
+    /// Of the other parameters, instead of origins.
+    pub(super) computed: Option<Program>,
 }
 
 /// Where a value is read.
@@ -44,6 +48,8 @@ pub(super) enum Origin {
     Form(NamePath),
     /// What a part of a request says of itself.
     Part(Fact),
+    /// What an override reads in the head.
+    Native(Source),
 }
 
 /// What one origin says.
@@ -88,8 +94,13 @@ impl Param {
         request: &Request<'_>,
         misfit: &mut bool,
     ) -> Result<Option<Found>, Unreadable> {
+        let read;
         let text = match origin {
             Origin::Captured(name) => request.captured(name),
+            Origin::Native(source) => {
+                read = source.native.read(source.label, request)?;
+                read.as_deref()
+            }
             Origin::Header(name) => request.header(name)?,
             Origin::Query(name) => return self.named(&request.query(name)?, misfit),
             Origin::Form(name) => return self.named(&request.form(name)?, misfit),
@@ -178,7 +189,7 @@ impl Param {
         value.ok_or_else(|| self.wrong_type())
     }
 
-    fn typed(&self, value: &Value) -> Result<Value, Unreadable> {
+    pub(super) fn typed(&self, value: &Value) -> Result<Value, Unreadable> {
         match (self.value_type, value) {
             (None, value) => Ok(value.clone()),
             (Some(ValueType::String), Value::Text(text)) => self.spelled(value.clone(), Some(text)),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Unreadable;
 use super::body::too_many;
 use crate::model::glob::Glob;
-use crate::model::value::Value;
+use crate::model::value::{Value, ValueType};
 
 /// What the parts of a request are. THE list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,10 @@ pub(super) enum PartKind {
     Graphql,
     /// JSON-RPC messages: `tools/call`.
     Rpc,
+    /// Refs that a push changes, by their names.
+    Git,
+    /// The request itself, and the requests that it carries.
+    Batch,
 }
 
 /// What a part says of itself, beside the body.
@@ -31,6 +35,12 @@ pub(super) enum Fact {
     GraphqlSelections,
     /// The method of a message.
     RpcMethod,
+    /// The name of a ref, as `refs/heads/main`.
+    GitRef,
+    /// Whether a push may drop commits of the ref.
+    GitForce,
+    /// Whether a push takes the ref away.
+    GitDelete,
 }
 
 /// One part of a request.
@@ -55,12 +65,15 @@ pub(super) struct Table {
 }
 
 impl Fact {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("graphql.type", Self::GraphqlType),
         ("graphql.field", Self::GraphqlField),
         ("graphql.operation", Self::GraphqlOperation),
         ("graphql.selections", Self::GraphqlSelections),
         ("rpc.method", Self::RpcMethod),
+        ("git.ref", Self::GitRef),
+        ("git.force", Self::GitForce),
+        ("git.delete", Self::GitDelete),
     ];
 
     /// Reads `graphql.field`.
@@ -79,12 +92,26 @@ impl Fact {
             | Self::GraphqlOperation
             | Self::GraphqlSelections => PartKind::Graphql,
             Self::RpcMethod => PartKind::Rpc,
+            Self::GitRef | Self::GitForce | Self::GitDelete => PartKind::Git,
         }
     }
 
     /// Returns whether its value is a list.
     pub(super) fn is_list(self) -> bool {
         self == Self::GraphqlSelections
+    }
+
+    /// Returns the type of its value, or of the values in it.
+    pub(super) fn value_type(self) -> ValueType {
+        match self {
+            Self::GitForce | Self::GitDelete => ValueType::Bool,
+            Self::GraphqlType
+            | Self::GraphqlField
+            | Self::GraphqlOperation
+            | Self::GraphqlSelections
+            | Self::RpcMethod
+            | Self::GitRef => ValueType::String,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::Unreadable;
 use super::body::{Fields, Form, Held, NamePath, Named};
 use super::part::Part;
-use crate::model::target::Query;
+use crate::model::target::{Host, Query};
 
 /// Code of a name that can be read in two ways.
 pub(super) const AMBIGUOUS: &str = "ambiguous_parameter";
@@ -23,6 +23,7 @@ pub(super) const FORM: &str = "parameter_form";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) method: &'a Method,
+    pub(super) host: &'a Host,
     pub(super) query: &'a Query,
     pub(super) headers: &'a HeaderMap,
     /// Decoded, in order: host, base path, path.

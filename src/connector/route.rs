@@ -7,6 +7,7 @@ use http::Method;
 use super::body::{NamePath, PathId, Paths, Plan};
 use super::condition::Condition;
 use super::dialect::{Dialect, Format, Kind};
+use super::each::Each;
 use super::matches::{ANY_METHOD, Matches, WEBSOCKET};
 use super::naming::{Name, RouteRisk};
 use super::parameter::{Origin, Param};
@@ -42,6 +43,8 @@ pub(super) struct Route {
     /// How bodies are read, the default first; empty for `none`: never.
     pub(super) formats: Vec<Format>,
     pub(super) terms: RouteTerms,
+    /// Where the requests are that it carries.
+    pub(super) each: Option<Each>,
     /// Former names, full.
     pub(super) was: Vec<String>,
     /// Of `match`.
@@ -76,7 +79,7 @@ impl Route {
             action: self.name.as_str(),
             matches: &self.text,
             parts: match self.kind {
-                PartKind::Whole => Vec::new(),
+                PartKind::Whole | PartKind::Git | PartKind::Batch => Vec::new(),
                 PartKind::Graphql | PartKind::Rpc => {
                     self.patterns.iter().map(|pattern| &**pattern).collect()
                 }
@@ -163,16 +166,20 @@ impl Origin {
             | Self::Query(_)
             | Self::Form(_)
             | Self::Header(_)
-            | Self::Part(_) => None,
+            | Self::Part(_)
+            | Self::Native(_) => None,
         }
     }
 
     pub(super) fn query_name(&self) -> Option<&NamePath> {
         match self {
             Self::Query(name) => Some(name),
-            Self::Body(_) | Self::Captured(_) | Self::Form(_) | Self::Header(_) | Self::Part(_) => {
-                None
-            }
+            Self::Body(_)
+            | Self::Captured(_)
+            | Self::Form(_)
+            | Self::Header(_)
+            | Self::Part(_)
+            | Self::Native(_) => None,
         }
     }
 
@@ -183,7 +190,8 @@ impl Origin {
             | Self::Captured(_)
             | Self::Query(_)
             | Self::Header(_)
-            | Self::Part(_) => None,
+            | Self::Part(_)
+            | Self::Native(_) => None,
         }
     }
 }
@@ -201,6 +209,8 @@ pub(super) struct Group {
     pub(super) plan: Option<Plan>,
     /// How bodies are read, the default first.
     pub(super) formats: Vec<Format>,
+    /// Where the requests are that such a request carries.
+    pub(super) each: Option<Each>,
     /// Bytes; `None` for the gateway's default.
     pub(super) limit: Option<usize>,
     /// Keys that tell routes of this path apart by the query.
@@ -219,6 +229,7 @@ impl Group {
             table: Table::new(route.kind),
             plan: None,
             formats: Vec::new(),
+            each: route.each.clone(),
             limit: None,
             match_keys: Vec::new(),
             body_keys: Vec::new(),

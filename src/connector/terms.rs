@@ -30,6 +30,8 @@ pub(super) struct RouteTerms {
     pub(super) no_credential: bool,
     /// Stands for opening a WebSocket.
     pub(super) websocket: bool,
+    /// Carries requests that are not read.
+    pub(super) undecoded: bool,
     pub(super) passes: Passes,
     /// Where the answer holds a credential.
     pub(super) issues: Vec<AnswerPlace>,
@@ -57,7 +59,7 @@ pub struct Terms {
 impl RouteTerms {
     /// Returns whether the action is never allowed by a glob or preset.
     pub(super) fn is_special(&self) -> bool {
-        self.websocket || !self.issues.is_empty()
+        self.websocket || self.undecoded || !self.issues.is_empty()
     }
 }
 

@@ -3,6 +3,7 @@
 //! INVARIANT: every part is at least one action; what no route is for is `<id>.unknown`.
 
 mod actions;
+mod batch;
 mod places;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use http::Method;
 use super::body::{Fields, Form, UNREADABLE_BODY};
 use super::candidates::Candidates;
 use super::dialect::{Dialect, Kind};
+use super::git;
 use super::graphql::{self, Carrier};
 use super::part::{PartKind, Quota};
 use super::request::{Body, Request};
@@ -111,6 +113,7 @@ impl Candidates {
                 reading,
                 request: Request {
                     method: &self.method,
+                    host: &self.place.host,
                     query: &reading.target.query,
                     headers: reading.headers,
                     captures: &captures,
@@ -125,6 +128,8 @@ impl Candidates {
                 PartKind::Whole => self.whole(&parting, sheet)?,
                 PartKind::Graphql => self.graphql(&parting, sheet)?,
                 PartKind::Rpc => self.rpc(&parting, sheet)?,
+                PartKind::Git => self.git(&parting, sheet)?,
+                PartKind::Batch => self.batch(&parting, sheet)?,
             }
         }
         Ok(())
@@ -155,7 +160,7 @@ impl Candidates {
         let carrier = match dialect.kind() {
             _ if by_url => Carrier::Query,
             Kind::Json => Carrier::Json(bytes),
-            Kind::Form | Kind::Multipart => {
+            Kind::Form | Kind::Multipart | Kind::Batch | Kind::Git => {
                 form = form_of(bytes, dialect, sheet.nodes_left)?;
                 Carrier::Form(&form)
             }
@@ -202,6 +207,22 @@ impl Candidates {
                     self.settle(parting, &request, sheet)?;
                 }
             }
+            sheet.part += 1;
+        }
+        Ok(())
+    }
+
+    fn git(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+        let parts = git::parts(parting.bytes()?, &mut sheet.parts)?;
+        if parts.is_empty() {
+            sheet.push(u32::MAX, self.place.connector.probe());
+        }
+        for part in parts {
+            let request = Request {
+                part: Some(&part),
+                ..parting.request
+            };
+            self.settle(parting, &request, sheet)?;
             sheet.part += 1;
         }
         Ok(())
@@ -303,6 +324,8 @@ impl<'a> Parting<'a> {
         match dialect.kind() {
             Kind::Json => Fields::read(bytes, plan, nodes_left).map(Parsed::Json),
             Kind::Form | Kind::Multipart => form_of(bytes, dialect, *nodes_left).map(Parsed::Form),
+            // Their members are not names and values.
+            Kind::Batch | Kind::Git => Ok(Parsed::Unread),
         }
     }
 }
@@ -311,7 +334,7 @@ fn form_of<'b>(bytes: &'b [u8], dialect: &Dialect, limit: usize) -> Result<Form<
     match dialect.kind() {
         _ if bytes.is_empty() => Ok(Form::default()),
         Kind::Multipart => Form::multipart(bytes, dialect.boundary()?),
-        Kind::Form | Kind::Json => Form::urlencoded(bytes, limit),
+        Kind::Form | Kind::Json | Kind::Batch | Kind::Git => Form::urlencoded(bytes, limit),
     }
 }
 

@@ -51,6 +51,20 @@ pub(super) fn check(
     linked: &Linked,
     environment: &Environment,
 ) -> Result<(), ExpressionError> {
+    match type_of(parsed, linked, environment)? {
+        Type::Bool | Type::Any => Ok(()),
+        other => Err(ExpressionError::new(format!(
+            "the expression is {other}, not a bool"
+        ))),
+    }
+}
+
+/// Checks that everything an expression names exists; returns the type of its value.
+pub(super) fn type_of(
+    parsed: &Parsed,
+    linked: &Linked,
+    environment: &Environment,
+) -> Result<Type, ExpressionError> {
     let mut checker = Checker {
         parsed,
         linked,
@@ -60,13 +74,7 @@ pub(super) fn check(
         cost: 0,
         times: 1,
     };
-    let known = checker.visit(&parsed.root)?;
-    match known.value_type {
-        Type::Bool | Type::Any => Ok(()),
-        other => Err(ExpressionError::new(format!(
-            "the expression is {other}, not a bool"
-        ))),
-    }
+    checker.visit(&parsed.root).map(|known| known.value_type)
 }
 
 struct Checker<'a> {

@@ -15,7 +15,8 @@ use super::grammar::{self, LIBRARY, Parsed};
 use super::link::{self, Linked};
 use super::scope::{Scope, Variables};
 use super::tree;
-use super::types::Environment;
+use super::types::{Environment, Type};
+use crate::model::value::Value;
 
 /// A condition that parses, but may name what does not exist.
 #[derive(Debug)]
@@ -61,6 +62,14 @@ impl Draft {
         check::check(&self.parsed, &self.linked, environment)
     }
 
+    /// Checks names, types and cost of an expression whose value is anything, and returns the type of its value.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn check_value(&self, environment: &Environment) -> Result<Type, ExpressionError> {
+        check::type_of(&self.parsed, &self.linked, environment)
+    }
+
     /// Returns the fields of a name that are read or tested anywhere, as `params` in `params.a == 1 && has(params.b)`.
     #[must_use]
     pub fn fields_of(&self, root: &str) -> BTreeSet<String> {
@@ -97,28 +106,54 @@ impl Program {
         outcome
     }
 
+    /// Evaluates over a request to a text, a number or a bool.
+    ///
+    /// # Errors
+    /// Says why it cannot be said, for the operator.
+    pub fn value(&self, scope: &dyn Scope) -> Result<Value, String> {
+        let mut variables = Variables {
+            scope,
+            constants: &self.linked.constants,
+            oversize: AtomicBool::new(false),
+        };
+        let value = catch_unwind(AssertUnwindSafe(|| self.resolve(&variables)))
+            .unwrap_or_else(|_| Err("the expression cannot be evaluated".to_owned()));
+        if *variables.oversize.get_mut() {
+            return Err("a value is too long to be judged".to_owned());
+        }
+        match value? {
+            cel::Value::Bool(truth) => Ok(Value::Bool(truth)),
+            cel::Value::Int(number) => Ok(Value::Int(number)),
+            cel::Value::Float(number) if number.is_finite() => Ok(Value::Number(number)),
+            cel::Value::String(text) => Ok(Value::text(&text)),
+            _ => Err("the value is no text, number or bool".to_owned()),
+        }
+    }
+
     fn outcome(&self, variables: &Variables<'_>) -> Outcome {
-        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
-        context.set_variable_resolver(variables);
-        // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
-        match cel::Value::resolve(&self.root, &context) {
+        match self.resolve(variables) {
             Ok(cel::Value::Bool(true)) => Outcome::True,
             Ok(cel::Value::Bool(false)) => Outcome::False,
             Ok(_) => Outcome::Failed("the value is not a bool".to_owned()),
-            Err(cel::ExecutionError::NoSuchKey(path)) => {
-                Outcome::Failed(format!("`{path}` is absent"))
-            }
-            Err(cel::ExecutionError::FunctionError { function, .. }) => {
-                Outcome::Failed(format!("`{function}` cannot be applied"))
+            Err(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    fn resolve(&self, variables: &Variables<'_>) -> Result<cel::Value, String> {
+        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        context.set_variable_resolver(variables);
+        // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
+        cel::Value::resolve(&self.root, &context).map_err(|error| match error {
+            cel::ExecutionError::NoSuchKey(path) => format!("`{path}` is absent"),
+            cel::ExecutionError::FunctionError { function, .. } => {
+                format!("`{function}` cannot be applied")
             }
             // Other messages hold values of the request.
-            Err(
-                cel::ExecutionError::NoSuchOverload(_) | cel::ExecutionError::UnexpectedType { .. },
-            ) => {
-                Outcome::Failed("a value is of another type than the expression expects".to_owned())
+            cel::ExecutionError::NoSuchOverload(_) | cel::ExecutionError::UnexpectedType { .. } => {
+                "a value is of another type than the expression expects".to_owned()
             }
-            Err(_) => Outcome::Failed("the expression cannot be evaluated".to_owned()),
-        }
+            _ => "the expression cannot be evaluated".to_owned(),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::Head;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::{Candidates, Connector, Place};
+use crate::connector::{Candidates, Connector, IDENTITY_HEADER, Place};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
 
@@ -87,7 +87,7 @@ pub(super) fn again(
         ));
     }
     check_spelling(connector, &target.path)?;
-    check_overrides(connector, &headers, &target.query)?;
+    check_switches(connector, &headers, &target.query)?;
     let candidates = match protocol {
         Protocol::Http => place.candidates(&target.method, &target.query),
         Protocol::WebSocket => place
@@ -114,17 +114,18 @@ fn check_spelling(connector: &Connector, path: &Path) -> Result<(), Refusal> {
 }
 
 /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
-fn check_overrides(
+fn check_switches(
     connector: &Connector,
     headers: &HeaderMap,
     query: &Query,
 ) -> Result<(), Refusal> {
-    headers::check(headers, connector)?;
-    if query.pairs().any(|(name, _)| connector.refuses_key(name)) {
-        let detail = "The query key `_method` overrides the method that is judged; leave it out.";
-        return Err(Refusal::because(Code::MethodOverride, detail));
-    }
-    Ok(())
+    connector.check_switches(headers, query).map_err(|error| {
+        let code = match error.code {
+            IDENTITY_HEADER => Code::IdentityHeader,
+            _ => Code::MethodOverride,
+        };
+        Refusal::because(code, sentence(&error))
+    })
 }
 
 fn no_websocket(connector: &Connector) -> Refusal {

@@ -1,4 +1,4 @@
-//! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, overrides and identity switches refused.
+//! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, loops refused.
 
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE,
@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use super::refuse::{Code, Refusal};
-use crate::connector::{Connector, Passes};
+use crate::connector::Passes;
 
 /// What concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -39,38 +39,6 @@ const DROPPED: [&str; 12] = [
     "x-real-ip",
 ];
 
-/// Headers by which frameworks take another method than the one sent.
-const METHOD_OVERRIDES: [&str; 3] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-];
-
-/// Headers by which servers take another URL than the one sent.
-const URL_OVERRIDES: [&str; 5] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-];
-
-/// Headers that switch identity or tenant: parameters of a connector, or refused. A trailing `*` is a prefix.
-const IDENTITY: [&str; 12] = [
-    "sudo",
-    "impersonate-*",
-    "x-impersonate-*",
-    "stripe-account",
-    "stripe-context",
-    "x-on-behalf-of",
-    "x-act-as",
-    "x-acting-as",
-    "x-tenant-id",
-    "xero-tenant-id",
-    "mscrmcallerid",
-    "callerobjectid",
-];
-
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
 
@@ -99,33 +67,6 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     for name in dropped {
         headers.remove(name);
     }
-}
-
-/// Refuses headers by which an upstream would do something other than what is judged, unless the connector lists them.
-pub(super) fn check(headers: &HeaderMap, connector: &Connector) -> Result<(), Refusal> {
-    for name in headers.keys().map(HeaderName::as_str) {
-        let overrides = METHOD_OVERRIDES.contains(&name) && !connector.lets_override(name);
-        if overrides || URL_OVERRIDES.contains(&name) {
-            let detail = format!(
-                "The header `{name}` overrides the method or URL that is judged; leave it out."
-            );
-            return Err(Refusal::because(Code::MethodOverride, detail));
-        }
-        let identity = IDENTITY
-            .iter()
-            .any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => *pattern == name,
-            });
-        let mut parameters = connector.listed_headers().iter();
-        if identity && !parameters.any(|known| known == name) {
-            let detail = format!(
-                "The header `{name}` switches identity, and the connector does not list it."
-            );
-            return Err(Refusal::because(Code::IdentityHeader, detail));
-        }
-    }
-    Ok(())
 }
 
 /// Asks for an answer that can be read whole: a part of it, or a coding that nobody here undoes, could carry the credential past

@@ -3,6 +3,7 @@
 mod attacks;
 mod catalog;
 mod features;
+mod git;
 mod hostile;
 mod load;
 mod matching;

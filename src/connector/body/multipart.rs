@@ -95,6 +95,20 @@ impl<'b> Part<'b> {
         Ok(part)
     }
 
+    /// Reads the content as a message of its own: the line that it begins with, and what follows as another part.
+    pub(in crate::connector) fn request_line(&self) -> Option<(&'b str, Self)> {
+        let end = memmem::find(self.content, b"\r\n").filter(|end| *end <= MAX_HEAD)?;
+        let (line, rest) = self.content.split_at_checked(end)?;
+        let line = std::str::from_utf8(line).ok()?;
+        Some((line, Self::parse(rest.get(2..)?).ok()?))
+    }
+
+    /// Iterates over the headers.
+    pub(in crate::connector) fn headers(&self) -> impl Iterator<Item = (&str, &'b str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (name.as_str(), *value))
+    }
+
     /// Returns a header's value.
     pub(in crate::connector) fn header(&self, name: &str) -> Option<&'b str> {
         self.headers

@@ -1,6 +1,7 @@
 //! How a route's bodies are read: `body` as written in, formats out, and whether what the route reads is found in them.
 
 use super::super::dialect::{Format, Kind};
+use super::super::each::Each;
 use super::super::manifest::{OneOrMany, RouteEntry};
 use super::super::part::PartKind;
 use super::super::route::Route;
@@ -11,6 +12,7 @@ use crate::config::yaml::At;
 /// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
 pub(super) fn formats(
     entry: &RouteEntry,
+    (kind, each): (PartKind, Option<&Each>),
     defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
 ) -> Vec<Format> {
@@ -19,6 +21,9 @@ pub(super) fn formats(
     }
     match &entry.body {
         Some(written) => listed(written, scope),
+        None if kind == PartKind::Git => vec![Format::of(Kind::Git)],
+        None if matches!(each, Some(Each::Multipart)) => vec![Format::of(Kind::Batch)],
+        None if kind == PartKind::Batch => vec![Format::json()],
         None => defaults.formats.clone(),
     }
 }

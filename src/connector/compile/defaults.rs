@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::dialect::Format;
+use super::super::each::Each;
 use super::super::manifest::{Cookies, LimitsEntry, RouteEntry};
 use super::super::terms::{Passes, RouteTerms};
 use super::layers::Layers;
@@ -63,11 +64,17 @@ impl<'a> Defaults<'a> {
     }
 
     /// Returns what holds for a route.
-    pub(super) fn terms(&self, entry: &RouteEntry, scope: &mut Scope<'_>) -> RouteTerms {
+    pub(super) fn terms(
+        &self,
+        entry: &RouteEntry,
+        each: Option<&Each>,
+        scope: &mut Scope<'_>,
+    ) -> RouteTerms {
         let own = &self.terms;
         let mut terms = RouteTerms {
             no_credential: entry.no_credential.unwrap_or(own.no_credential),
             websocket: entry.websocket,
+            undecoded: matches!(each, Some(Each::Undecoded)),
             passes: Passes {
                 range: entry.range.unwrap_or(own.passes.range),
                 cookies: entry

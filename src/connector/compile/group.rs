@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::body::{Keys, NamePath, Plan};
+use super::super::each::Each;
 use super::super::part::PartKind;
 use super::super::route::{Group, Route, exclusive_keys};
 use super::super::rpc::Envelope;
@@ -127,8 +128,16 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         let envelope = scope.rpc.filter(|_| group.table.kind == PartKind::Rpc);
         let envelope = envelope.into_iter().flat_map(Envelope::paths);
         let foreign = scope.foreign.json.iter().map(|(path, _)| *path);
-        let foreign = foreign.filter(|_| group.table.kind == PartKind::Whole);
-        let ids = ids.chain(envelope).chain(foreign);
+        let foreign =
+            foreign.filter(|_| matches!(group.table.kind, PartKind::Whole | PartKind::Batch));
+        let members = match &group.each {
+            Some(Each::Json(members)) => members.ids.as_slice(),
+            Some(Each::Multipart | Each::Undecoded) | None => &[],
+        };
+        let ids = ids
+            .chain(envelope)
+            .chain(foreign)
+            .chain(members.iter().copied());
         group.plan = Some(Plan::new(ids, &scope.paths, keys));
     }
 }

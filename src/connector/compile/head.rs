@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::super::body::NamePath;
 use super::super::errors::ErrorShape;
 use super::super::manifest::Manifest;
+use super::super::native::{self, Native};
 use super::super::{Connector, Health};
 use super::layers::Layers;
 use super::{Scope, listed};
@@ -93,6 +94,21 @@ pub(super) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[Err
         scope.error("errors", message, written, &help);
         Arc::default()
     })
+}
+
+/// Returns the override that the connector names.
+pub(super) fn native<'a>(
+    layers: &Layers<'a>,
+    scope: &mut Scope<'a>,
+) -> Option<&'static dyn Native> {
+    let written = layers.pick(scope, |manifest| manifest.native.as_ref())?;
+    let native = native::named(&written.value);
+    if native.is_none() {
+        let message = format!("there is no override `{}`", written.value.escape_debug());
+        let known = native::names().collect::<Vec<_>>().join(", ");
+        scope.error("native", message, written, &format!("one of {known}"));
+    }
+    native
 }
 
 /// Returns headers to put on when absent.

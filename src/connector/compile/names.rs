@@ -19,7 +19,7 @@ pub(super) fn name(written: &At<String>, scope: &mut Scope<'_>) -> Option<Name> 
         written,
         help,
     )?;
-    if ["unknown", "reply", "tunnel.open"].contains(&written.value.as_str()) {
+    if ["unknown", "reply", "git.probe", "tunnel.open"].contains(&written.value.as_str()) {
         let message = format!(
             "`{}` is the gateway's own and cannot be a route's action",
             written.value

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::super::catalog::Site;
+use super::super::computed;
+use super::super::dialect::Format;
 use super::super::manifest::RouteEntry;
 use super::super::matches::Matches;
 use super::super::naming::{Making, parameter_of};
+use super::super::native::{Reach, Source};
 use super::super::parameter::{Origin, Param, Readable};
-use super::super::part::PartKind;
+use super::super::part::{Fact, PartKind};
 use super::Scope;
 use super::defaults::Defaults;
 use crate::model::value::ValueType;
@@ -96,6 +99,90 @@ pub(super) fn params(
         }
     }
     params
+}
+
+/// Adds what the connector's override reads; in forms only for routes whose name has a hole for it.
+pub(super) fn native(
+    entry: &RouteEntry,
+    formats: &[Format],
+    params: &mut Vec<Param>,
+    scope: &mut Scope<'_>,
+) {
+    let Some(native) = scope.native else { return };
+    let has_form = formats.iter().any(|format| format.kind.has_names());
+    for label in native.labels() {
+        let source = Source {
+            native,
+            label: label.name,
+        };
+        let hole = format!("{{{}}}", label.name);
+        let also = match label.reach {
+            Reach::Head => None,
+            Reach::Form(_) if !entry.action.value.contains(&hole) => continue,
+            Reach::Form(name) => Some(name).filter(|_| has_form),
+        };
+        if params.iter().any(|param| *param.name == *label.name) {
+            let message = format!("`{}` is read by `native`, and elsewhere too", label.name);
+            scope.error("params", message, &entry.action, "rename the other one");
+        }
+        params.push(Param::native(source, also));
+    }
+}
+
+/// Compiles the parameters that are computed of the others, and puts them behind those.
+pub(super) fn computed(entry: &RouteEntry, params: &mut [Param], scope: &mut Scope<'_>) {
+    for (name, written) in &entry.params.0 {
+        let Some(cel) = &written.value.0.cel else {
+            continue;
+        };
+        let computed = |param: &Param| entry.computes(&param.name);
+        params.sort_by_key(computed);
+        let others = params.iter().take_while(|param| !computed(param)).count();
+        let (others, own) = params.split_at_mut(others);
+        match computed::compile(cel, others) {
+            Ok((program, value_type)) => {
+                let param = own.iter_mut().find(|param| *param.name == **name);
+                let Some(param) = param else { continue };
+                let stated = written.value.0.value_type;
+                let spelled = param.pattern.is_some() || param.fold.is_some();
+                let differs = value_type.is_some_and(|computed| {
+                    stated.is_some_and(|stated| stated != computed)
+                        || (spelled && computed != ValueType::String)
+                });
+                if differs {
+                    let message = format!("`{name}` is computed as another type than it says");
+                    scope.error("params", message, written, "leave `type` out");
+                }
+                param.value_type = param.value_type.or(value_type);
+                param.computed = Some(program);
+            }
+            Err((message, help)) => scope.error("params", message, written, &help),
+        }
+    }
+}
+
+impl RouteEntry {
+    fn computes(&self, name: &str) -> bool {
+        let mut stated = self.params.0.iter();
+        stated.any(|(stated, param)| stated == name && param.value.0.cel.is_some())
+    }
+}
+
+/// Adds what every command of a push says, as parameters by themselves.
+pub(super) fn refs(entry: &RouteEntry, params: &mut Vec<Param>, scope: &mut Scope<'_>) {
+    let own = [
+        ("ref", Fact::GitRef),
+        ("force", Fact::GitForce),
+        ("delete", Fact::GitDelete),
+    ];
+    for (name, fact) in own {
+        if params.iter().any(|param| *param.name == *name) {
+            let message =
+                format!("`{name}` is what a push says by itself, and is read elsewhere too");
+            scope.error("params", message, &entry.action, "rename the other one");
+        }
+        params.push(Param::of_fact(name, fact));
+    }
 }
 
 /// Makes sure that every hole of a made name is filled by a parameter: one of the route's own, or one that the hole reads.

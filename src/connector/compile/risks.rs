@@ -30,7 +30,20 @@ pub(super) fn risk(
     defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
 ) -> Option<RouteRisk> {
-    if !entry.issues.is_empty() {
+    let undecoded = matches!(
+        entry.each.as_ref().map(|each| &each.value),
+        Some(ShortOr::Short(word)) if word == "undecoded"
+    );
+    if let (true, Some(stated)) = (undecoded, &entry.risk) {
+        let message = "a request whose members are not read is critical";
+        scope.error(
+            "risk",
+            message,
+            stated,
+            "leave `risk` out beside `each: undecoded`",
+        );
+    }
+    if undecoded || !entry.issues.is_empty() {
         return Some(RouteRisk::Fixed(Risk::Critical));
     }
     let made = entry.action.value.contains('{');

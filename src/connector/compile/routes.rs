@@ -6,6 +6,7 @@ use super::super::manifest::RouteEntry;
 use super::super::matches::Matches;
 use super::super::naming::Name;
 use super::super::parameter::{Origin, Param};
+use super::super::part::PartKind;
 use super::super::route::Route;
 use super::super::summary::Summary;
 use super::defaults::Defaults;
@@ -35,7 +36,8 @@ fn route(
     scope: &mut Scope<'_>,
 ) -> Option<Route> {
     let name = names::name(&entry.action, scope);
-    let (kind, patterns) = parts::compile(entry, scope);
+    let each = parts::each(entry, scope);
+    let (kind, patterns) = parts::compile(entry, each.as_ref(), scope);
     let form = "as in `POST /api/{version}/issue`";
     let matches = scope.good(
         Matches::parse(&entry.matches.value),
@@ -46,10 +48,16 @@ fn route(
     let captured = params::captured(&matches, sites);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
     params::check_captures(&matches, sites, entry, scope);
+    let formats = bodies::formats(entry, (kind, each.as_ref()), defaults, scope);
     let mut params = params::params(entry, defaults, (&captured, kind), scope);
+    params::native(entry, &formats, &mut params, scope);
+    if kind == PartKind::Git {
+        params::refs(entry, &mut params, scope);
+    }
     if let Some(Name::Made(making)) = &name {
         params::holes(making, entry, (&mut params, kind), scope);
     }
+    params::computed(entry, &mut params, scope);
     let when = entry.when.as_ref().and_then(|when| {
         let compiled = Condition::compile(&when.value, (&names, kind), &mut scope.paths);
         compiled
@@ -73,8 +81,9 @@ fn route(
         params,
         summary_text: text(entry.summary.as_ref()),
         summary,
-        formats: bodies::formats(entry, defaults, scope),
-        terms: defaults.terms(entry, scope),
+        formats,
+        terms: defaults.terms(entry, each.as_ref(), scope),
+        each,
         was: names::was(entry, scope),
         place: entry
             .matches
@@ -115,7 +124,8 @@ pub(super) fn listed_headers(routes: &[Route]) -> Vec<String> {
                 | Origin::Query(_)
                 | Origin::Form(_)
                 | Origin::Body(_)
-                | Origin::Part(_) => {}
+                | Origin::Part(_)
+                | Origin::Native(_) => {}
             }
         }
     }

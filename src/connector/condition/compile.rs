@@ -6,7 +6,7 @@ use super::super::body::{Access, Key, NamePath, Paths};
 use super::super::part::{Fact, PartKind};
 use super::{Condition, Kinds, Operator, Read, Subject, Test};
 use crate::expression::{self, Literal, Node};
-use crate::model::value::Value;
+use crate::model::value::{Value, ValueType};
 
 /// What a problem in `when` says, and what to do.
 type Problem = (String, &'static str);
@@ -159,7 +159,14 @@ impl Compiler<'_> {
         }
         let text = words(subject);
         let subject = self.subject(subject, Access::Value)?;
-        let only_text = !matches!(subject, Subject::Body(_));
+        let truth = matches!(&subject, Subject::Part(fact) if fact.value_type() == ValueType::Bool);
+        if truth && (kinds.int || kinds.number || kinds.text) {
+            return Err((
+                format!("`{text}` is `true` or `false`, and is compared with something else"),
+                FORMS,
+            ));
+        }
+        let only_text = !truth && !matches!(subject, Subject::Body(_));
         if only_text && (kinds.int || kinds.number || kinds.truth) {
             return Err((
                 format!("`{text}` is always a text, and is compared with something else"),
@@ -241,10 +248,10 @@ impl Compiler<'_> {
                 "use a name that `match` or the domain has in braces",
             )),
             ("method", None) if keys.is_empty() => Ok(Subject::Method),
-            ("graphql" | "rpc", _) => self.part(node, root, &keys, access),
+            ("graphql" | "rpc" | "git", _) => self.part(node, root, &keys, access),
             (root, _) => Err((
                 format!("`when` cannot read `{}`", root.escape_debug()),
-                "it reads `body.…`, `form.name`, `query.name`, `headers.name`, `path.name`, `method`, `graphql.…` and `rpc.…`",
+                "it reads `body.…`, `form.name`, `query.name`, `headers.name`, `path.name`, `method`, `graphql.…`, `rpc.…` and `git.…`",
             )),
         }
     }
@@ -274,7 +281,7 @@ impl Compiler<'_> {
         if keys.is_empty() {
             return Err((
                 format!("`when` cannot read `{}` here", words(node)),
-                "a route with `graphql` has `graphql.type`, `.field`, `.operation`, `.args.…` and `.selections`; one with `rpc` has `rpc.method` and `.params.…`",
+                "a route with `graphql` has `graphql.type`, `.field`, `.operation`, `.args.…` and `.selections`; one with `rpc` has `rpc.method` and `.params.…`; one with `git` has `git.ref`, `.force` and `.delete`",
             ));
         }
         let id = self.paths.intern_keys(keys, access);

@@ -73,7 +73,7 @@ pub struct ParamMap {
     /// `path:name`, `arg:name`. Absent for a captured label.
     #[schemars(example = &"$.fields.project.key")]
     pub from: Option<OneOrMany>,
-    /// An expression that computes it: `body.owner + "/" + body.repo`. Instead of `from`.
+    /// An expression over the route's other parameters that computes it: `params.owner + "/" + params.repo`. Instead of `from`.
     pub cel: Option<String>,
     /// What it must be.
     #[serde(rename = "type")]

@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use super::super::body::{NamePath, PathId, Paths};
 use super::super::manifest::{OneOrMany, ParamEntry};
 use super::super::naming::parameter_of;
+use super::super::native::Source;
 use super::super::part::{Fact, PartKind};
 use super::super::pattern::parameter_name;
 use super::{Origin, Param};
@@ -76,12 +77,21 @@ impl Param {
     ) -> Result<Self, Problem> {
         let entry = &entry.0;
         let name = parameter_name(name).map_err(|message| (message, "rename it"))?;
-        let mut origins = readable.origins(&name, entry.from.as_ref())?;
-        readable.merge(&mut origins, entry.merge.as_deref())?;
+        let mut origins = Vec::new();
+        if entry.cel.is_none() {
+            origins = readable.origins(&name, entry.from.as_ref())?;
+            readable.merge(&mut origins, entry.merge.as_deref())?;
+        } else if entry.from.is_some() || entry.merge.is_some() || entry.required {
+            return Err((
+                format!("parameter `{name}` is computed, and says where it is read too"),
+                "drop `cel`, or `from`, `merge` and `required`",
+            ));
+        }
         let paths = &*readable.paths;
         let list = origins.iter().any(|origin| origin.is_list(paths));
         let spelled = entry.pattern.is_some() || entry.fold.is_some();
-        let text_only = spelled || origins.iter().all(|origin| origin.body_path().is_none());
+        let text_only = spelled
+            || (entry.cel.is_none() && origins.iter().all(|origin| origin.body_path().is_none()));
         let value_type = entry.value_type.or(text_only.then_some(ValueType::String));
         if spelled && value_type != Some(ValueType::String) {
             return Err((
@@ -104,7 +114,30 @@ impl Param {
             pattern,
             fold,
             secret,
+            computed: None,
         })
+    }
+
+    /// Makes the parameter that an override reads, and that a form holds under a name besides.
+    pub(in crate::connector) fn native(source: Source, also: Option<&str>) -> Self {
+        let mut origins = vec![Origin::Native(source)];
+        if let Some(name) = also {
+            let name = NamePath::plain(name);
+            origins.extend([Origin::Form(name.clone()), Origin::Query(name)]);
+        }
+        Self {
+            origins,
+            ..Self::captured(&source.label.into())
+        }
+    }
+
+    /// Makes the parameter that what a part says of itself is by itself.
+    pub(in crate::connector) fn of_fact(name: &str, fact: Fact) -> Self {
+        Self {
+            origins: vec![Origin::Part(fact)],
+            value_type: Some(fact.value_type()),
+            ..Self::captured(&name.into())
+        }
     }
 
     /// Makes the parameter that a captured label is by itself.
@@ -118,6 +151,7 @@ impl Param {
             pattern: None,
             fold: None,
             secret: false,
+            computed: None,
         }
     }
 }
@@ -195,7 +229,7 @@ impl Readable<'_> {
         let root = match self.kind {
             PartKind::Graphql => "$",
             PartKind::Rpc => "$.params",
-            PartKind::Whole => {
+            PartKind::Whole | PartKind::Git | PartKind::Batch => {
                 return Err((
                     format!("`arg:{path}` is for routes with `graphql` or `rpc`"),
                     "read the body with `$.key` or `form:key`",
@@ -218,7 +252,13 @@ impl Readable<'_> {
     /// Makes the parameter that a hole in a route's name reads by itself; `None` where it names none.
     pub(in crate::connector) fn hole(&mut self, hole: &str) -> Result<Option<Param>, Problem> {
         let origin = match (Fact::parse(hole), self.kind) {
-            (Some(field), kind) if field.kind() == kind && !field.is_list() => Origin::Part(field),
+            (Some(field), kind)
+                if field.kind() == kind
+                    && !field.is_list()
+                    && field.value_type() == ValueType::String =>
+            {
+                Origin::Part(field)
+            }
             (Some(_), _) => return Ok(None),
             (None, PartKind::Rpc) => match hole.strip_prefix("rpc.params.") {
                 Some(path) => Origin::Body(self.argument(path)?),
@@ -228,7 +268,7 @@ impl Readable<'_> {
                 Some(path) => Origin::Body(self.argument(path)?),
                 None => return Ok(None),
             },
-            (None, PartKind::Whole) => return Ok(None),
+            (None, PartKind::Whole | PartKind::Git | PartKind::Batch) => return Ok(None),
         };
         let name = parameter_name(parameter_of(hole));
         Ok(Some(Param {
@@ -240,6 +280,7 @@ impl Readable<'_> {
             pattern: None,
             fold: None,
             secret: false,
+            computed: None,
         }))
     }
 
@@ -248,7 +289,11 @@ impl Readable<'_> {
         let key = origins.iter().find_map(|origin| match origin {
             Origin::Body(path) => self.paths.get(*path)?.last_key.clone(),
             Origin::Form(name) => Some(name.to_string().trim_end_matches("[*]").into()),
-            Origin::Captured(_) | Origin::Query(_) | Origin::Header(_) | Origin::Part(_) => None,
+            Origin::Captured(_)
+            | Origin::Query(_)
+            | Origin::Header(_)
+            | Origin::Part(_)
+            | Origin::Native(_) => None,
         });
         let places: Vec<&str> = match own {
             Some(own) => own.iter().map(String::as_str).collect(),
@@ -299,7 +344,7 @@ impl Origin {
             Self::Body(path) => paths.get(*path).is_some_and(|path| path.list),
             Self::Query(name) | Self::Form(name) => name.is_list(),
             Self::Part(field) => field.is_list(),
-            Self::Captured(_) | Self::Header(_) => false,
+            Self::Captured(_) | Self::Header(_) | Self::Native(_) => false,
         }
     }
 }

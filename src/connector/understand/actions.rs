@@ -48,7 +48,11 @@ impl Connector {
     ) -> Result<Action, Unreadable> {
         let mut params = Parameters::new();
         for param in &route.params {
-            if let Some(value) = param.read(request)? {
+            let value = match &param.computed {
+                Some(program) => Some(param.compute(program, &params)?),
+                None => param.read(request)?,
+            };
+            if let Some(value) = value {
                 params.set(Parameter {
                     name: Arc::clone(&param.name),
                     value,
@@ -60,7 +64,7 @@ impl Connector {
             Name::Fixed(name) => (name.clone(), String::new(), None),
             Name::Made(making) => {
                 let own = |name: &str| self.fixed.iter().any(|known| known.as_str() == name);
-                let gateway = [&self.fallback, &self.reply, &self.tunnel];
+                let gateway = [&self.fallback, &self.reply, &self.probe, &self.tunnel];
                 let taken =
                     |name: &str| own(name) || gateway.iter().any(|known| known.as_str() == name);
                 let made = making.make(&params, taken)?;
@@ -118,6 +122,14 @@ impl Connector {
             params: Parameters::new(),
             summary: None,
             template: None,
+        }
+    }
+
+    /// What a push is that asks whether it may push at all.
+    pub(super) fn probe(&self) -> Action {
+        Action {
+            name: self.probe.clone(),
+            ..self.reply()
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Native overrides: what of a request no data can say, read by code; a request in, named labels out.
+//!
+//! An override only tells what is there. Which action it is and how risky stays with the connector file.
+
+mod aws;
+
+use std::fmt;
+
+use super::Unreadable;
+use super::request::Request;
+
+/// Every override that `native:` can name. THE list.
+const ALL: [&dyn Native; 1] = [&aws::Aws];
+
+/// What an override reads.
+pub(super) trait Native: fmt::Debug + Sync {
+    /// What `native:` says.
+    fn name(&self) -> &'static str;
+
+    /// Its labels: each is a parameter of routes, and fills holes in names.
+    fn labels(&self) -> &'static [Label];
+
+    /// Reads a label in the host and the headers; `None` where they do not say.
+    fn read(&self, label: &str, request: &Request<'_>) -> Result<Option<String>, Unreadable>;
+}
+
+/// Something that an override tells.
+#[derive(Debug)]
+pub(super) struct Label {
+    pub(super) name: &'static str,
+    pub(super) reach: Reach,
+}
+
+/// Where else a label stands, beside what the override reads itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nowhere: it is a parameter of every route.
+    Head,
+    /// In forms, in the body or the query, under this name; read by routes whose name has a hole for it.
+    Form(&'static str),
+}
+
+/// One label of one override.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    pub(super) native: &'static dyn Native,
+    pub(super) label: &'static str,
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (self.native.name(), self.label) == (other.native.name(), other.label)
+    }
+}
+
+impl Eq for Source {}
+
+/// Returns the override of a name.
+pub(super) fn named(name: &str) -> Option<&'static dyn Native> {
+    ALL.into_iter().find(|native| native.name() == name)
+}
+
+/// Iterates over the known names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|native| native.name())
+}
