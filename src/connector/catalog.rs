@@ -12,7 +12,7 @@ use super::compile::{self, File, Files};
 use super::domain::{Domain, DomainIndex, Plain};
 use super::parameter::Patterns;
 use super::pattern::Pattern;
-use super::{Candidates, Connector};
+use super::{Candidates, Connector, lint};
 use crate::config::diagnostic::{self, Diagnostic, Report, Source};
 use crate::config::yaml;
 use crate::model::action::Action;
@@ -93,6 +93,13 @@ impl Catalog {
         for (id, file) in &files.winners {
             let layers = files.layers(file, report);
             let connector = compile::connector(&layers, &mut patterns, report);
+            if let Some((new, old)) = connector.as_ref().zip(files.replaced(id)) {
+                let below = files.layers(old, &mut Report::default());
+                let old = compile::connector(&below, &mut patterns, &mut Report::default());
+                if let Some(old) = old {
+                    lint::check_replaced(new, &old, &file.place(), report);
+                }
+            }
             let connector = connector.map(|connector| (Arc::clone(id), Arc::new(connector)));
             catalog.connectors.extend(connector);
         }

@@ -1,5 +1,11 @@
 //! Warnings about a connector that loads: what is probably not meant, and what policies cannot hold on to.
 
+mod reach;
+mod replaced;
+mod wording;
+
+pub(super) use replaced::check as check_replaced;
+
 use super::compile::Scope;
 use super::parameter::Origin;
 use super::route::Route;
@@ -127,6 +133,8 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
         );
     }
     check_identifiers(route, scope);
+    check_wording(route, scope);
+    check_reach(connector, route, scope);
 }
 
 fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
@@ -153,6 +161,52 @@ fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
                 message,
                 route,
                 "without one, another spelling may pass a policy on it",
+            );
+        }
+    }
+}
+
+fn check_wording(route: &Route, scope: &mut Scope<'_>) {
+    let name = route.name.as_str();
+    let low = route.risk.highest() == Risk::Low;
+    if let Some(word) = wording::writes_by_get(route).filter(|_| low) {
+        let message = format!("`{name}` says `{word}`, and `{}` only reads", route.text);
+        let help =
+            "name what it does; one that does write by GET needs `risk` and no name of a read";
+        warn(scope, "get-that-writes", message, route, help);
+    }
+    if let Some(word) = wording::hands_out(route) {
+        let message = format!("`{name}` makes a {word}, and has no `issues`");
+        let help = "say where the answer holds it, as in `issues: [$.token]`";
+        warn(scope, "missing-issues", message, route, help);
+    }
+}
+
+fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
+    if let Some(reason) = reach::unreachable_path(connector, route) {
+        let message = format!("no request reaches `{}`: {reason}", route.text);
+        let help =
+            "write the path as canonical ones are, or list what the API needs under `paths.allow`";
+        warn(scope, "unreachable-route", message, route, help);
+    }
+    // A connector whose domains the operator still has to list is meant for any API.
+    if !connector.sites.is_empty() && reach::catches_all(route) {
+        let message = format!("`{}` stands for whatever the API has", route.text);
+        let help = "name what is known; the rest is the fallback, which must be allowed by name";
+        warn(scope, "catch-all", message, route, help);
+    }
+    for param in &route.params {
+        let mut reasons = param.origins.iter();
+        let reason = reasons.find_map(|origin| reach::never_found(connector, route, origin));
+        if let Some(reason) = reason {
+            let name = route.name.as_str();
+            let message = format!("`{}` of `{name}` is never found: {reason}", param.name);
+            warn(
+                scope,
+                "parameter-never-found",
+                message,
+                route,
+                "read it elsewhere, or drop it",
             );
         }
     }

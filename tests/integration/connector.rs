@@ -5,6 +5,7 @@ mod catalog;
 mod features;
 mod git;
 mod hostile;
+mod lint;
 mod load;
 mod matching;
 mod reading;

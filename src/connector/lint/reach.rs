@@ -1,0 +1,97 @@
+//! Routes and parameters that no request reaches, and routes that every request reaches.
+
+use super::super::Connector;
+use super::super::matches::ANY_METHOD;
+use super::super::parameter::Origin;
+use super::super::pattern::Segment;
+use super::super::route::Route;
+use crate::model::target::Path;
+
+/// Headers that are gone before anything is judged.
+const DROPPED: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Returns why no path reaches a route: it is spelled as the gateway refuses paths, or as no canonical path is.
+pub(super) fn unreachable_path(connector: &Connector, route: &Route) -> Option<String> {
+    let segments = route.matches.path.segments().iter();
+    let sample = segments.fold(String::new(), |mut path, segment| {
+        path.push('/');
+        match segment {
+            Segment::Literal(text) => path.push_str(text),
+            Segment::Param { prefix, suffix, .. } => path.extend([prefix, "x", suffix]),
+            Segment::Rest(_) => path.push('x'),
+        }
+        path
+    });
+    let path = match Path::parse(&sample) {
+        Ok(path) => path,
+        Err(error) => return Some(error.to_string()),
+    };
+    let odd = path.oddities().without(connector.oddities);
+    if !odd.is_empty() {
+        return Some(format!("such paths are refused ({odd})"));
+    }
+    (path.matching() != sample).then(|| format!("it is compared with `{}`", path.matching()))
+}
+
+/// Returns whether a route stands for the whole API, or for whatever method.
+pub(super) fn catches_all(route: &Route) -> bool {
+    let any_path = matches!(route.matches.path.segments(), [Segment::Rest(_)]);
+    let any_method = route
+        .matches
+        .methods
+        .iter()
+        .any(|method| **method == *ANY_METHOD);
+    any_path || (any_method && route.matches.path.names().next().is_some())
+}
+
+/// Returns why a place that a parameter is read from never holds anything.
+pub(super) fn never_found(
+    connector: &Connector,
+    route: &Route,
+    origin: &Origin,
+) -> Option<&'static str> {
+    let places = &connector.places;
+    match origin {
+        Origin::Header(name) => {
+            let name = name.as_str();
+            let credential = name == "authorization"
+                || name == "cookie"
+                || places.headers.iter().any(|known| known == name);
+            let dropped = DROPPED.contains(&name) || name.contains('_');
+            let credential =
+                credential.then_some("what stands there is a credential, and is taken out");
+            credential.or(dropped.then_some("the header is taken out before anything is judged"))
+        }
+        Origin::Query(name) => {
+            let mut keys = places.query.iter();
+            let credential = keys.any(|key| key.eq_ignore_ascii_case(name.root()));
+            credential.then_some("what stands there is a credential, and is taken out")
+        }
+        Origin::Body(_) | Origin::Form(_) => {
+            let bodiless = |method: &str| ["GET", "HEAD", "OPTIONS"].contains(&method);
+            let mut methods = route.matches.methods.iter();
+            let none = methods.all(|method| bodiless(method));
+            // GraphQL arguments come in the URL of a GET too.
+            let whole = route.kind == super::super::part::PartKind::Whole;
+            let native = route.params.iter().any(|param| {
+                param.origins.contains(origin)
+                    && param
+                        .origins
+                        .iter()
+                        .any(|other| matches!(other, Origin::Query(_)))
+            });
+            (none && whole && !native).then_some("requests with this method have no body")
+        }
+        Origin::Captured(_) | Origin::Part(_) | Origin::Native(_) => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! What the words of a route's action say, against what the file says of it: reads that write, and answers that hold secrets.
+
+use super::super::naming::Name;
+use super::super::route::Route;
+
+/// Last words of actions that change something.
+const WRITES: [&str; 28] = [
+    "add", "approve", "archive", "cancel", "close", "create", "delete", "disable", "edit",
+    "enable", "insert", "invite", "merge", "move", "publish", "purge", "put", "remove", "rename",
+    "replace", "reset", "revoke", "rotate", "send", "set", "transfer", "update", "write",
+];
+
+/// Last words of actions that make something new, which only the answer tells.
+const MAKES: [&str; 9] = [
+    "create",
+    "exchange",
+    "generate",
+    "issue",
+    "mint",
+    "refresh",
+    "regenerate",
+    "reset",
+    "rotate",
+];
+
+/// Words for what lets somebody in.
+const SECRETS: [&str; 11] = [
+    "token",
+    "secret",
+    "key",
+    "credential",
+    "password",
+    "tokens",
+    "secrets",
+    "keys",
+    "credentials",
+    "passwords",
+    "passphrase",
+];
+
+/// Methods that change nothing (RFC 9110 section 9.2.1).
+const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+
+/// Returns the word by which a route says that it writes, although its method says that it does not.
+pub(super) fn writes_by_get(route: &Route) -> Option<&str> {
+    let methods = &route.matches.methods;
+    if route.terms.websocket || !methods.iter().all(|method| SAFE.contains(&&**method)) {
+        return None;
+    }
+    last_word(route).filter(|word| WRITES.contains(word))
+}
+
+/// Returns the word by which a route says that its answer holds a credential, although it has no `issues`.
+pub(super) fn hands_out(route: &Route) -> Option<&str> {
+    let writes = route.matches.methods.iter();
+    let writes = writes.filter(|method| ["POST", "PUT", "PATCH"].contains(&&***method));
+    if writes.count() == 0 || !route.terms.issues.is_empty() {
+        return None;
+    }
+    last_word(route).filter(|word| MAKES.contains(word))?;
+    let words = fixed(route)?.split(['.', '_', '-']);
+    // The connector's id is a name of its own.
+    words.skip(1).find(|word| SECRETS.contains(word))
+}
+
+fn last_word(route: &Route) -> Option<&str> {
+    fixed(route)?.rsplit(['.', '_', '-']).next()
+}
+
+fn fixed(route: &Route) -> Option<&str> {
+    match &route.name {
+        Name::Fixed(name) => Some(name.as_str()),
+        Name::Made(_) => None,
+    }
+}

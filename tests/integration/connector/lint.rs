@@ -1,0 +1,112 @@
+//! What the linter warns of: files that load, and probably say something else than is meant.
+
+use tollgate::config::diagnostic::{Report, Severity, Source};
+use tollgate::connector::Catalog;
+
+use super::{compile, told};
+
+/// Returns the warnings of one route of a connector that takes a key in `X-Key` and `?key=`.
+fn warnings(route: &str) -> Vec<&'static str> {
+    let text = format!(
+        "connector: x\nauth: [{{ id: k, fields: [key], header: {{ X-Key: '{{key}}' }} }}]\ncredentials_in: ['query:key']\ndomains: [api.test]\nroutes:\n  - {{ {route} }}\n"
+    );
+    let (_, report) = compile(&[&text]);
+    assert!(!report.has_errors(), "{}", told(&report, Severity::Error));
+    let codes = report.diagnostics.iter().map(|problem| problem.code);
+    codes.filter(|code| *code != "missing-test").collect()
+}
+
+#[test]
+fn each_doubt_is_told_by_its_name() {
+    for (route, expected) in [
+        ("action: item.get, match: GET /items", &[][..]),
+        (
+            "action: item.delete, match: GET /items/delete",
+            &["get-that-writes"],
+        ),
+        (
+            "action: item.delete, match: GET /items/delete, risk: medium",
+            &[],
+        ),
+        (
+            "action: item.delete, match: DELETE /items, risk: low",
+            &["low-risk-delete"],
+        ),
+        (
+            "action: token.create, match: POST /tokens",
+            &["missing-issues"],
+        ),
+        (
+            "action: user.password.reset, match: POST /reset",
+            &["missing-issues"],
+        ),
+        (
+            "action: token.create, match: POST /tokens, issues: [$.token]",
+            &[],
+        ),
+        ("action: token.revoke, match: POST /revoke", &[]),
+        ("action: secret.set, match: PUT /secret", &[]),
+        ("action: any, match: 'GET /{*path}'", &["catch-all"]),
+        ("action: any, match: '* /a/{b}', risk: high", &["catch-all"]),
+        ("action: ping, match: '* /ping', risk: low", &[]),
+        (
+            "action: a, match: GET /a;b, risk: low",
+            &["unreachable-route"],
+        ),
+        ("action: a, match: GET other.test/a", &["unreachable-route"]),
+        (
+            "action: a, match: GET /a, params: { b: $.b }",
+            &["parameter-never-found"],
+        ),
+        ("action: a, match: POST /a, params: { b: $.b }", &[]),
+        (
+            "action: a, match: GET /a, params: { b: 'header:X-Key' }",
+            &["parameter-never-found"],
+        ),
+        (
+            "action: a, match: GET /a, params: { b: 'header:Host' }",
+            &["parameter-never-found"],
+        ),
+        (
+            "action: a, match: GET /a, params: { b: 'header:X_Y' }",
+            &["parameter-never-found"],
+        ),
+        (
+            "action: a, match: GET /a, params: { b: 'query:key' }",
+            &["parameter-never-found"],
+        ),
+        (
+            "action: a, match: 'GET /a/{issue_key}'",
+            &["loose-identifier"],
+        ),
+        (
+            "action: a, match: POST /a, when: has(body.a)",
+            &["when-without-plain"],
+        ),
+    ] {
+        assert_eq!(warnings(route), expected, "{route}");
+    }
+}
+
+#[test]
+fn a_file_that_takes_a_built_in_s_place_is_compared_with_it() {
+    let source = |name: &str, built_in: bool, routes: &str| Source {
+        name: name.into(),
+        text: format!("connector: x\nauth: none\ndomains: [api.test]\nroutes:\n{routes}").into(),
+        built_in,
+    };
+    let old = "  - { action: a, match: DELETE /a }\n  - { action: b, match: GET /b }\n  - { action: c, match: GET /c }\n";
+    let new = "  - { action: a, match: DELETE /a, risk: medium }\n  - { action: d, match: GET /b, was: [b] }\n";
+    let sources = [
+        source("built-in.yaml", true, old),
+        source("own.yaml", false, new),
+    ];
+    let mut report = Report::default();
+    Catalog::compile(&sources, &mut report);
+    let about = |code: &str| code.starts_with("ri") || code.starts_with("routes");
+    report.diagnostics.retain(|problem| about(problem.code));
+    insta::assert_snapshot!(told(&report, Severity::Warning), @r"
+    routes-removed at own.yaml:1:12: the built-in `x` has actions that this file has not: c
+    risk-lowered at own.yaml:1:12: the built-in `x` holds these for riskier: a (high to medium)
+    ");
+}
