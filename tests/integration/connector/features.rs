@@ -51,3 +51,74 @@ fn every_feature_file_reads_as_it_says() {
 fn every_built_in_reads_as_it_says() {
     check_files("connectors.d", 50);
 }
+
+/// Returns the YAML blocks of a page that are connectors.
+fn examples(page: &str) -> Vec<String> {
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split_once("```"));
+    let is_connector = |block: &&str| block.lines().any(|line| line.starts_with("connector:"));
+    let found = blocks.map(|(block, _)| block).filter(is_connector);
+    found.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_example_of_the_pages_reads_as_it_says() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in ["README.md", "connectors.d/README.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let found = examples(&text);
+        assert!(!found.is_empty(), "{page} has no example");
+        for example in found {
+            let source = Source {
+                name: page.into(),
+                text: example.into(),
+                built_in: false,
+            };
+            let (snapshot, report) = Snapshot::compile(&Inputs {
+                connectors: vec![source],
+                ..Inputs::default()
+            });
+            let snapshot = snapshot.unwrap_or_else(|| panic!("{}", report.to_text()));
+            assert!(report.diagnostics.is_empty(), "{}", report.to_text());
+            let tried = case::connectors(&snapshot, None);
+            assert!(tried.total > 0, "{page}: an example without tests");
+            assert!(!tried.report.has_errors(), "{}", tried.report.to_text());
+        }
+    }
+}
+
+#[test]
+fn the_page_of_the_format_links_every_feature_file() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("connectors.d/README.md")).unwrap();
+    for entry in std::fs::read_dir(root.join("tests/connectors")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let link = format!("(../tests/connectors/{name})");
+        assert!(page.contains(&link), "{name} is not linked");
+    }
+    for link in page.split("](").skip(1) {
+        let link = link.split(')').next().unwrap_or_default();
+        let file = root.join("connectors.d").join(link);
+        assert!(file.exists(), "`{link}` leads nowhere");
+    }
+}
+
+#[test]
+fn the_page_of_the_format_names_every_key() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("connectors.d/README.md")).unwrap();
+    let schema = std::fs::read_to_string(root.join("schemas/connector.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let route = &schema["$defs"]["RouteEntry"]["properties"];
+    for keys in [&schema["properties"], route] {
+        let keys = keys.as_object().unwrap();
+        assert!(keys.len() > 15);
+        for key in keys.keys() {
+            let word = |text: &str| {
+                text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .any(|word| word == key)
+            };
+            assert!(word(&page), "`{key}` is not explained");
+        }
+    }
+}
