@@ -8,6 +8,8 @@ const ROUTES: &str = r#"
   - { action: upload, match: POST /upload, body: multipart, params: { a: form:a } }
   - { action: "call.{rpc.method}", match: POST /rpc, rpc: "*", risk: low, params: { x: arg:x } }
   - { action: "{graphql.field}", match: POST /graphql, graphql: "*", risk: low, params: { x: arg:x } }
+  - { action: batch, match: POST /batch, each: "$[*]", risk: low }
+  - { action: push, match: POST /push, git: true }
 "#;
 
 /// Reads a body on a stack as small as those of the gateway's threads; returns the code of the refusal, or how many actions.
@@ -87,6 +89,37 @@ fn bounds_batches() {
     let query = r#"{"query":"{a}"}"#;
     let batch = format!("[{}]", vec![query; 51].join(","));
     assert_eq!(read("graphql", batch), "too_many_actions");
+}
+
+#[test]
+fn bounds_members_and_refs() {
+    let member = r#"{"path":"/x"}"#;
+    let batch = |count: usize| format!("[{}]", vec![member; count].join(","));
+    assert_eq!(read("batch", batch(49)), "2");
+    assert_eq!(read("batch", batch(51)), "too_many_actions");
+    assert_eq!(read("batch", batch(20_000)), "too_many_actions");
+    assert_eq!(read("batch", batch(70_000)), "unreadable_body");
+    assert_eq!(read("batch", "[".repeat(1 << 20)), "unreadable_body");
+    let nested = |inner: &str| format!(r#"[{{"method":"POST","path":"/batch","body":{inner}}}]"#);
+    let deep = (0..100).fold(batch(1), |body, _| nested(&body));
+    assert_eq!(read("batch", deep), "unreadable_body");
+    // The nodes of a member count with those of the batch.
+    let wide = format!(
+        r#"[{{"method":"POST","path":"/json","body":{{"a":[{}1]}}}}]"#,
+        "1,".repeat(40_000)
+    );
+    assert_eq!(read("batch", wide), "unreadable_body");
+    let line = format!("0065{} {} refs/heads/main", "a".repeat(40), "b".repeat(40));
+    assert_eq!(read("push", format!("{}0000", line.repeat(50))), "1");
+    assert_eq!(
+        read("push", format!("{}0000", line.repeat(51))),
+        "too_many_actions"
+    );
+    assert_eq!(read("push", line.repeat(10_000)), "too_many_actions");
+    assert_eq!(
+        read("push", "0009shallow ".repeat(100_000)),
+        "unreadable_body"
+    );
 }
 
 #[test]
