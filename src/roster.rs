@@ -53,6 +53,12 @@ impl Roster {
         (same && living).then(|| Arc::clone(&entry.agent))
     }
 
+    /// Returns from which moment a token is void; `None` for one that does not run out, or is unknown.
+    #[must_use]
+    pub fn expiry(&self, hash: &TokenHash) -> Option<SystemTime> {
+        self.entries.load().get(hash)?.expires_at
+    }
+
     /// Returns every agent that has a token, expired or not, by name.
     #[must_use]
     pub fn agents(&self) -> Vec<Arc<Agent>> {

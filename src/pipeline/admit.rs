@@ -1,6 +1,7 @@
 //! Admit: a head in, the agent who asks out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,9 @@ use crate::model::agent::Agent;
 use crate::model::halt::Halt;
 use crate::roster::TokenHash;
 
+/// Shortest wait for a token to run out: timers and the clock differ by so much.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Longest `Proxy-Authorization` that is looked at, in bytes.
 const MAX_HEADER: usize = 1024;
 
@@ -26,13 +30,14 @@ pub struct Pass(TokenHash);
 /// # Errors
 /// 407 for no or an unknown token.
 pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>), Refusal> {
-    recognise(gateway, headers).ok_or_else(|| {
-        gateway
-            .parts
-            .metrics
-            .refused("", "", Code::ProxyAuthenticationRequired.as_str());
-        Refusal::new(Code::ProxyAuthenticationRequired, &gateway.request_id())
-    })
+    recognise(gateway, headers).ok_or_else(|| unknown(gateway, &gateway.request_id()))
+}
+
+/// Counts and refuses who cannot be told apart from a stranger.
+pub(super) fn unknown(gateway: &Gateway, request_id: &str) -> Refusal {
+    let code = Code::ProxyAuthenticationRequired;
+    gateway.parts.metrics.refused("", "", code.as_str());
+    Refusal::new(code, request_id)
 }
 
 /// Returns whose `Proxy-Authorization` this is, where it is anybody's; nothing is refused, or counted.
@@ -98,6 +103,18 @@ fn take(
         gateway.parts.metrics.limit_reached(reached.setting());
         Refusal::because(Code::Busy, reached.to_string())
     })
+}
+
+/// Waits until the token of a tunnel runs out, as far as is known now; for ever where it does not.
+pub(super) async fn expiry(gateway: &Gateway, pass: Pass) {
+    let end = gateway.parts.roster.expiry(&pass.0);
+    match end {
+        Some(end) => {
+            let left = end.duration_since(gateway.parts.clock.now());
+            tokio::time::sleep(left.unwrap_or_default().max(TICK)).await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Refuses an agent that the kill switch holds back, alone or with everybody.

@@ -40,7 +40,7 @@ pub async fn judge(
     let (pass, agent) = match head.pass {
         Some(pass) => admit::again(gateway, pass)
             .map(|agent| (pass, agent))
-            .ok_or_else(|| Refusal::new(Code::ProxyAuthenticationRequired, &head.request_id))?,
+            .ok_or_else(|| admit::unknown(gateway, &head.request_id))?,
         None => admit::admit(gateway, &head.headers)
             .inspect_err(|refusal| refused_stranger(gateway, head.peer, refusal.code))?,
     };

@@ -113,7 +113,16 @@ impl Standing {
                 return refusal;
             }
             let judged_at = self.judged_at.load(Ordering::Acquire);
-            gateway.parts.changes.after(judged_at).await;
+            tokio::select! {
+                () = gateway.parts.changes.after(judged_at) => {}
+                // That a token has run out is no change that anybody tells of.
+                () = admit::expiry(gateway, self.pass) => {
+                    if let Err(refusal) = self.admit_again(gateway) {
+                        let request_id = self.request_id.as_str().into();
+                        return Refusal { request_id, ..refusal };
+                    }
+                }
+            }
         }
     }
 

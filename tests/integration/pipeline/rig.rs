@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -166,6 +166,18 @@ impl Rig {
         };
         rig.agents(&["ci"]);
         rig
+    }
+
+    /// Says that one agent may ask, and until when.
+    pub(crate) fn agents_until(&self, name: &str, end: SystemTime) {
+        let entry = Entry {
+            hash: TokenHash::of(name),
+            agent: agent(name),
+            expires_at: Some(end),
+        };
+        let parts = self.gateway.parts();
+        parts.roster.replace(vec![entry]);
+        parts.changes.tell();
     }
 
     /// Says who may ask; the token of an agent is its name.

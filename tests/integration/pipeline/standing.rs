@@ -3,9 +3,11 @@
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
+use tollgate::pipeline::judge;
 
-use super::rig::{ALLOWING, CONNECTOR, Rig};
+use super::rig::{ALLOWING, CONNECTOR, Rig, Whole};
 
 const DENYING: &str = "permissions: [{ agents: [ci], deny: [api.item.get] }]";
 const OTHER: &str = "permissions: [{ agents: [ci], connector: api, access: full }, { agents: [ci], deny: [api.note.add] }]";
@@ -89,6 +91,22 @@ async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
 }
 
 #[tokio::test]
+async fn who_waits_is_told_when_the_token_runs_out_although_nothing_changes() {
+    let rig = Rig::new(ALLOWING).await;
+    let soon = rig.gateway.parts().clock.now() + Duration::from_millis(500);
+    rig.agents_until("ci", soon);
+    let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
+    let standing = std::sync::Arc::clone(permit.standing());
+    let mut void = std::pin::pin!(standing.void(&rig.gateway));
+    assert!(is_pending(&mut void).await);
+    let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
+    assert_eq!(refusal.code.as_str(), "proxy_authentication_required");
+    assert_eq!(&*refusal.request_id, ticket.request_id());
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
@@ -98,6 +116,26 @@ async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
         .await
         .unwrap();
     assert_eq!(refusal.code.as_str(), "denied");
+    drop(ticket);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_permit_that_is_printed_shows_nothing_of_what_the_request_carries() {
+    let rig = Rig::new(ALLOWING).await;
+    let mut head = rig.head("ci", Method::GET, "/items/1");
+    head.query = Some("key=hidden-in-the-query".to_owned());
+    let value = http::HeaderValue::from_static("hidden-in-a-header");
+    head.headers.insert("x-api-key", value);
+    let mut body = Whole(Bytes::new());
+    let (permit, ticket) = judge(&rig.gateway, head, &mut body).await.unwrap();
+    let outgoing = permit.outgoing();
+    assert_eq!(outgoing.headers["x-api-key"], "hidden-in-a-header");
+    let shown = format!("{outgoing:?}");
+    assert!(
+        shown.contains("/items/1") && !shown.contains("hidden"),
+        "{shown}"
+    );
     drop(ticket);
     rig.end().await;
 }
