@@ -11,6 +11,7 @@ mod query;
 mod text;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::{HeaderMap, HeaderName};
 
@@ -42,7 +43,6 @@ pub struct Field {
 pub type Fields = BTreeMap<String, Secret>;
 
 /// The part of an outgoing request that a scheme may write to.
-#[derive(Debug)]
 pub struct Outgoing<'a> {
     /// Headers as they will be sent.
     pub headers: &'a mut HeaderMap,
@@ -83,6 +83,14 @@ enum Template {
     Header(header::Header),
     /// Query pairs.
     Query(query::Query),
+}
+
+// === impl Outgoing ===
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outgoing(..)")
+    }
 }
 
 // === impl Scheme ===

@@ -1,5 +1,7 @@
 //! A judged request in, the request as it will be sent out: built from what was judged, never from what was received.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
@@ -11,8 +13,8 @@ use super::websocket::Protocol;
 use crate::connector::{Connector, Passes};
 use crate::model::target::{Authority, Target};
 
-/// A request as it will be sent.
-#[derive(Debug, Clone)]
+/// A request as it will be sent. `Debug` shows where it goes, and nothing of what it carries.
+#[derive(Clone)]
 pub struct Outgoing {
     /// Judged.
     pub method: Method,
@@ -33,6 +35,16 @@ pub struct Outgoing {
     pub passes: Passes,
     /// What was read and judged; `None` where the body is streamed or there is none.
     pub body: Option<Bytes>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("method", &self.method)
+            .field("authority", &self.authority)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Builds the outgoing request: every place where the API takes a credential is emptied, unless the agent's own stays.

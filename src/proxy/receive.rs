@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{HOST, UPGRADE};
-use http::{Method, Version};
+use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION, UPGRADE};
+use http::{HeaderMap, HeaderName, Method, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
@@ -15,6 +15,9 @@ use super::io::{Connection, Via};
 use crate::model::target::Authority;
 use crate::pipeline::Head;
 use crate::pipeline::refuse::{Code, Refusal};
+
+/// Where agents carry tokens, theirs for us among them.
+const TOKENS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// One problem, not yet a refusal.
 struct Fault(Code, String);
@@ -77,7 +80,7 @@ fn build(
         tls,
         path: path.to_owned(),
         query,
-        headers: request.headers.clone(),
+        headers: hide_tokens(request.headers.clone()),
         pass: match &connection.via {
             Via::Direct => None,
             Via::Tunnel(tunnel) => tunnel.pass,
@@ -86,6 +89,16 @@ fn build(
         request_id: request_id.to_owned(),
         peer: connection.peer,
     })
+}
+
+/// Keeps tokens out of whatever prints headers.
+fn hide_tokens(mut headers: HeaderMap) -> HeaderMap {
+    for (name, value) in &mut headers {
+        if TOKENS.contains(name) {
+            value.set_sensitive(true);
+        }
+    }
+    headers
 }
 
 fn check_method(request: &RequestHeader) -> Result<(), Fault> {

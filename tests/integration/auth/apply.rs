@@ -7,6 +7,24 @@ use tollgate::model::target::Query;
 use super::{compile, fields};
 
 /// Applies a scheme to a request with an agent's own headers; returns headers, one per line, and the query.
+#[test]
+fn nothing_that_is_printed_shows_what_was_put_on() {
+    let scheme = "{ id: t, fields: [k], header: { X-Key: '{k}' }, query: { key: '{k}' } }";
+    let scheme = compile(scheme).expect("the scheme is good");
+    let mut headers = HeaderMap::new();
+    let mut query = None;
+    let mut outgoing = Outgoing {
+        headers: &mut headers,
+        query: &mut query,
+    };
+    scheme
+        .apply(&fields(&[("k", "hidden-secret")]), &mut outgoing)
+        .expect("it can be put on");
+    assert!(!format!("{outgoing:?}").contains("hidden"));
+    assert_eq!(query.as_deref(), Some("key=hidden-secret"));
+    assert!(!format!("{headers:?}").contains("hidden"), "{headers:?}");
+}
+
 fn apply(
     scheme: &str,
     credential: &[(&str, &str)],
