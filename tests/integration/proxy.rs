@@ -9,6 +9,7 @@ mod drain;
 mod failure;
 mod hold;
 mod hostile;
+mod hostile_upstream;
 mod limit;
 mod listener;
 mod load;
