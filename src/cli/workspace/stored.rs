@@ -135,9 +135,17 @@ impl From<StoreError> for Failure {
         match &error {
             StoreError::Missing(_) => Self::unreached("no_store", error.to_string())
                 .help("only the gateway makes one; start `tollgate serve` first"),
-            StoreError::Locked(_) | StoreError::Unreachable { .. } => {
+            StoreError::Locked(_) => Self::unreached("store_unreached", error.to_string())
+                .help("a gateway, a backup or another command holds it; try again in a moment"),
+            StoreError::Unreachable { .. } => {
                 Self::unreached("store_unreached", error.to_string())
             }
+            StoreError::Corrupt { .. } | StoreError::Foreign(_) => {
+                Self::failed("store", error.to_string())
+                    .help("put a copy of it back, or move the file away to begin anew: agents, credentials and the journal go with it")
+            }
+            StoreError::Full(_) => Self::failed("store", error.to_string())
+                .help("free some space; nothing leaves the gateway that it cannot record"),
             StoreError::BadRow {
                 table: "credential",
                 key,
@@ -147,12 +155,9 @@ impl From<StoreError> for Failure {
             )),
             StoreError::Unsupported(_)
             | StoreError::BadUrl(_)
-            | StoreError::Foreign(_)
             | StoreError::Newer { .. }
             | StoreError::Older { .. }
-            | StoreError::Corrupt { .. }
             | StoreError::ReadOnly(_)
-            | StoreError::Full(_)
             | StoreError::Exists { .. }
             | StoreError::NotFound { .. }
             | StoreError::Unstorable { .. }
