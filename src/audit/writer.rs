@@ -54,13 +54,12 @@ impl Writer {
 
     pub(super) async fn run(mut self) {
         while self.fill().await {
-            self.note_oldest();
+            self.note_oldest(0);
             let outcome = self.write();
             match outcome {
                 Ok(()) => self.succeed(),
                 Err(error) => self.fail(&error),
             }
-            self.note_oldest();
             if self.closing && self.failures >= LAST_TRIES && !self.pending.is_empty() {
                 tracing::error!(
                     events = self.pending.len(),
@@ -149,6 +148,7 @@ impl Writer {
             tracing::info!(failures = self.failures, "the journal can be written again");
         }
         self.failures = 0;
+        self.note_oldest(written);
         for entry in self.pending.drain(..written) {
             if let Some(done) = entry.done {
                 // Whoever waited may have gone; the event is kept all the same.
@@ -157,7 +157,7 @@ impl Writer {
         }
     }
 
-    /// Answers everybody who waits, also those still queued: a store that was locked for seconds may be so for each.
+    /// Answers everybody who waits, once all gauges tell of it, also those still queued: a store that was locked for seconds may be so for each.
     fn fail(&mut self, error: &StoreError) {
         self.gauges.failing.send_replace(true);
         if self.failures == 0 {
@@ -173,6 +173,7 @@ impl Writer {
             .drain(..)
             .partition(|entry| entry.done.is_some());
         self.pending = kept;
+        self.note_oldest(0);
         let count = u64::try_from(refused.len()).unwrap_or(u64::MAX);
         self.gauges.waiting.fetch_sub(count, Ordering::Relaxed);
         for done in refused.into_iter().filter_map(|entry| entry.done) {
@@ -180,7 +181,8 @@ impl Writer {
         }
     }
 
-    fn note_oldest(&self) {
-        *self.gauges.oldest.lock() = self.pending.front().map(|entry| entry.queued);
+    /// Notes since when the first event waits that is not among the first `written`.
+    fn note_oldest(&self, written: usize) {
+        *self.gauges.oldest.lock() = self.pending.get(written).map(|entry| entry.queued);
     }
 }
