@@ -48,6 +48,7 @@ pub use catalog::{Catalog, Place};
 pub use compile::is_id;
 pub use dialect::Dialect;
 pub use errors::{ErrorFacts, ErrorShape};
+pub use lint::made_credential;
 pub use manifest::Manifest;
 pub use route::RouteView;
 pub use switches::{IDENTITY_HEADER, METHOD_OVERRIDE};

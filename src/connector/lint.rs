@@ -5,6 +5,7 @@ mod replaced;
 mod wording;
 
 pub(super) use replaced::check as check_replaced;
+pub use wording::made_credential;
 
 use super::compile::Scope;
 use super::parameter::Origin;
@@ -177,7 +178,7 @@ fn check_wording(route: &Route, scope: &mut Scope<'_>) {
     }
     if let Some(word) = wording::hands_out(route) {
         let message = format!("`{name}` makes a {word}, and has no `issues`");
-        let help = "say where the answer holds it, as in `issues: [$.token]`";
+        let help = "say where the answer holds it, as in `issues: [$.token]`, or `issues: []` if it does not";
         warn(scope, "missing-issues", message, route, help);
     }
 }

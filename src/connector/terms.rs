@@ -35,6 +35,8 @@ pub(super) struct RouteTerms {
     pub(super) passes: Passes,
     /// Where the answer holds a credential.
     pub(super) issues: Vec<AnswerPlace>,
+    /// The file says so, or that the answer holds none.
+    pub(super) issues_stated: bool,
     pub(super) answer: Arc<AnswerParams>,
 }
 

@@ -12,6 +12,7 @@ use super::api::{Api, Body, Operation, Place, Server};
 use super::names::{self, Name};
 use super::risk::{self, Judge};
 use super::sentence;
+use crate::connector::made_credential;
 use crate::model::action::Risk;
 use crate::model::value::ValueType;
 
@@ -53,7 +54,8 @@ pub(super) struct Route {
     pub(super) params: Vec<Param>,
     /// Where it is not the method's own.
     pub(super) risk: Option<Risk>,
-    pub(super) issues: Vec<String>,
+    /// Empty where the answer is said to hold none.
+    pub(super) issues: Option<Vec<String>>,
     /// Where it is not JSON.
     pub(super) body: Option<String>,
     pub(super) graphql: Option<String>,
@@ -191,6 +193,26 @@ fn order(route: &Route) -> (Vec<&str>, usize, &str) {
     )
 }
 
+/// Says that an answer holds no credential where only the action's name tells of one.
+fn issues(
+    action: &str,
+    method: &str,
+    found: Vec<String>,
+    judge: &mut Vec<String>,
+) -> Option<Vec<String>> {
+    if !found.is_empty() {
+        return Some(found);
+    }
+    if matches!(method, "GET" | "HEAD" | "OPTIONS" | "DELETE") {
+        return None;
+    }
+    let word = made_credential(action)?;
+    judge.push(format!(
+        "it makes a {word}, and the description shows none in the answer; if there is one, say where under `issues`"
+    ));
+    Some(Vec::new())
+}
+
 fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>) -> Route {
     let judged = known.judge.judge(operation, name);
     let (params, mut judge) = params::of(operation, target);
@@ -218,14 +240,16 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
     {
         judge.push("no test could be made up for it".to_owned());
     }
+    let action = name.text();
+    let issues = issues(&action, &operation.method, judged.issues, &mut judge);
     Route {
-        action: name.text(),
+        action,
         matches: target.text(),
         title: operation.title.as_deref().map(one_line),
         docs: operation.docs.clone(),
         params,
         risk: stated.then_some(judged.risk),
-        issues: judged.issues,
+        issues,
         body: body(operation),
         graphql: operation.graphql.clone(),
         summary: sentence::of(name, &target.path),

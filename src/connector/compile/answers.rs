@@ -14,11 +14,11 @@ const HELP: &str = "as in `$.access_token` or `header:X-Key`";
 /// Returns where the answer holds a credential.
 pub(super) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
     let mut places = Vec::new();
-    for written in &entry.issues {
+    for written in entry.issues.iter().flatten() {
         let place = AnswerPlace::parse(&written.value);
         places.extend(scope.good(place, "issues", written, HELP));
     }
-    let stated = entry.risk.as_ref().filter(|_| !entry.issues.is_empty());
+    let stated = entry.risk.as_ref().filter(|_| entry.hands_out());
     if let Some(stated) = stated
         && !matches!(stated.value, ShortOr::Short(Risk::Critical))
     {

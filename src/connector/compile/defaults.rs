@@ -82,6 +82,7 @@ impl<'a> Defaults<'a> {
                     .map_or(own.passes.cookies, |says| says == Cookies::Pass),
             },
             issues: answers::issues(entry, scope),
+            issues_stated: entry.issues.is_some(),
             answer: answers::params(entry, scope).into(),
             ..own.clone()
         };

@@ -43,7 +43,7 @@ pub(super) fn risk(
             "leave `risk` out beside `each: undecoded`",
         );
     }
-    if undecoded || !entry.issues.is_empty() {
+    if undecoded || entry.hands_out() {
         return Some(RouteRisk::Fixed(Risk::Critical));
     }
     let made = entry.action.value.contains('{');

@@ -50,17 +50,25 @@ pub(super) fn writes_by_get(route: &Route) -> Option<&str> {
     last_word(route).filter(|word| WRITES.contains(word))
 }
 
-/// Returns the word by which a route says that its answer holds a credential, although it has no `issues`.
+/// Returns the word by which a route says that its answer holds a credential, although nothing is said under `issues`.
 pub(super) fn hands_out(route: &Route) -> Option<&str> {
     let writes = route.matches.methods.iter();
     let writes = writes.filter(|method| ["POST", "PUT", "PATCH"].contains(&&***method));
-    if writes.count() == 0 || !route.terms.issues.is_empty() {
+    if writes.count() == 0 || route.terms.issues_stated {
         return None;
     }
-    last_word(route).filter(|word| MAKES.contains(word))?;
-    let words = fixed(route)?.split(['.', '_', '-']);
     // The connector's id is a name of its own.
-    words.skip(1).find(|word| SECRETS.contains(word))
+    let (_, action) = fixed(route)?.split_once('.')?;
+    made_credential(action)
+}
+
+/// Returns the word by which an action, its name without the connector, says that it makes a credential.
+#[must_use]
+pub fn made_credential(action: &str) -> Option<&str> {
+    let mut words = action.split(['.', '_', '-']);
+    let verb = action.rsplit(['.', '_', '-']).next()?;
+    MAKES.contains(&verb).then_some(())?;
+    words.find(|word| SECRETS.contains(word))
 }
 
 fn last_word(route: &Route) -> Option<&str> {

@@ -64,9 +64,9 @@ pub struct RouteEntry {
     /// Whether cookies go upstream and come back.
     pub cookies: Option<Cookies>,
     /// Where the answer holds a credential: `$.access_token`, `header:X-Key`. The action is critical and must be named.
+    /// `[]` says that somebody has looked, and that it holds none.
     #[schemars(example = ["$.access_token"])]
-    #[serde(default)]
-    pub issues: Vec<At<String>>,
+    pub issues: Option<Vec<At<String>>>,
     /// What is taken out of the answer for the record: name to `$.key` or `header:X-Id`.
     #[serde(default)]
     pub response_params: Params,
@@ -81,6 +81,15 @@ pub struct RouteEntry {
     /// What requests must be read as.
     #[serde(default)]
     pub tests: Vec<At<TestEntry>>,
+}
+
+impl RouteEntry {
+    /// Returns whether the answer holds a credential.
+    pub(in crate::connector) fn hands_out(&self) -> bool {
+        self.issues
+            .as_ref()
+            .is_some_and(|places| !places.is_empty())
+    }
 }
 
 /// `limits:`

@@ -32,8 +32,8 @@ pub(super) fn write(route: &Route, out: &mut String) {
     if let Some(risk) = route.risk {
         put(format!("    risk: {risk}"));
     }
-    if !route.issues.is_empty() {
-        let issues: Vec<String> = route.issues.iter().map(|path| scalar(path)).collect();
+    if let Some(issues) = &route.issues {
+        let issues: Vec<String> = issues.iter().map(|path| scalar(path)).collect();
         put(format!("    issues: [{}]", issues.join(", ")));
     }
     put(format!("    summary: {}", line(&route.summary)));

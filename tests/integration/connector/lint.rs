@@ -44,6 +44,7 @@ fn each_doubt_is_told_by_its_name() {
             "action: token.create, match: POST /tokens, issues: [$.token]",
             &[],
         ),
+        ("action: token.create, match: POST /tokens, issues: []", &[]),
         ("action: token.revoke, match: POST /revoke", &[]),
         ("action: secret.set, match: PUT /secret", &[]),
         ("action: any, match: 'GET /{*path}'", &["catch-all"]),
