@@ -193,7 +193,7 @@ fn order(route: &Route) -> (Vec<&str>, usize, &str) {
     )
 }
 
-/// Says that an answer holds no credential where only the action's name tells of one.
+/// Leaves it to a person whether an answer holds a credential of which only the action's name tells.
 fn issues(
     action: &str,
     method: &str,
@@ -208,7 +208,7 @@ fn issues(
     }
     let word = made_credential(action)?;
     judge.push(format!(
-        "it makes a {word}, and the description shows none in the answer; if there is one, say where under `issues`"
+        "it makes a {word}; if the answer holds it, say where under `issues`"
     ));
     Some(Vec::new())
 }
