@@ -17,6 +17,7 @@ mod judge;
 pub mod mask;
 pub mod matter;
 mod outgoing;
+pub mod passage;
 pub mod record;
 pub mod refuse;
 pub mod standing;

@@ -16,6 +16,7 @@ mod listener;
 mod open;
 mod opening;
 mod outer;
+mod passage;
 mod peer;
 mod receive;
 mod relay;

@@ -37,13 +37,7 @@ pub async fn judge(
     // Before anything is looked at, so that a change meanwhile is seen as one.
     let changes = gateway.parts.changes.count();
     let started = Instant::now();
-    let (pass, agent) = match head.pass {
-        Some(pass) => admit::again(gateway, pass)
-            .map(|agent| (pass, agent))
-            .ok_or_else(|| admit::unknown(gateway, &head.request_id))?,
-        None => admit::admit(gateway, &head.headers)
-            .inspect_err(|refusal| refused_stranger(gateway, head.peer, refusal.code))?,
-    };
+    let (pass, agent) = identify(gateway, &head)?;
     staged(gateway, Stage::Admit, started);
     let mut trail = Trail::new(gateway, &head, &agent);
     let judged = match admit::enter(gateway, &agent) {
@@ -58,17 +52,40 @@ pub async fn judge(
         }
         Err(refusal) => Err(refusal),
     };
+    conclude(trail, &head.request_id, judged).await
+}
+
+/// Finds out who asks: by the tunnel's token, or by the request's own.
+pub(super) fn identify(
+    gateway: &Gateway,
+    head: &Head,
+) -> Result<(admit::Pass, Arc<Agent>), Refusal> {
+    match head.pass {
+        Some(pass) => admit::again(gateway, pass)
+            .map(|agent| (pass, agent))
+            .ok_or_else(|| admit::unknown(gateway, &head.request_id)),
+        None => admit::admit(gateway, &head.headers)
+            .inspect_err(|refusal| refused_stranger(gateway, head.peer, refusal.code)),
+    }
+}
+
+/// Writes down what a request has come to. A permit counts only once its record is durable.
+pub(super) async fn conclude(
+    trail: Trail,
+    request_id: &str,
+    judged: Result<Permit, Refusal>,
+) -> Result<(Permit, Ticket), Refusal> {
     match judged {
         Ok(permit) => match trail.permitted().await {
             Ok(ticket) => Ok((permit, ticket)),
             Err(error) => {
-                tracing::error!(request.id = %head.request_id, %error, "refused: the journal cannot be written");
-                Err(Refusal::new(Code::JournalUnavailable, &head.request_id))
+                tracing::error!(request.id = %request_id, %error, "refused: the journal cannot be written");
+                Err(Refusal::new(Code::JournalUnavailable, request_id))
             }
         },
         Err(refusal) => {
             let refusal = Refusal {
-                request_id: head.request_id.into(),
+                request_id: request_id.into(),
                 native: trail.native(),
                 ..refusal
             };
@@ -199,7 +216,7 @@ pub(super) fn weigh(
 }
 
 impl Cleared {
-    fn permit(self, request_id: &str, native: Option<Arc<Native>>) -> Permit {
+    pub(super) fn permit(self, request_id: &str, native: Option<Arc<Native>>) -> Permit {
         let Self {
             asker,
             understood,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::classify::Classified;
 use super::collect::Collected;
@@ -83,6 +83,12 @@ impl Matter {
             .as_ref()
             .and_then(|value| value.to_str().ok())
             .unwrap_or("")
+    }
+
+    /// Returns whether this is a tunnel that is passed through; no CONNECT is understood as anything else.
+    #[must_use]
+    pub fn is_passage(&self) -> bool {
+        self.target.method == Method::CONNECT
     }
 
     /// Returns the first action's full name, which stands for the request where one name must do.

@@ -21,6 +21,8 @@ use super::refuse::{Native, Refusal};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
 use crate::audit::JournalError;
+use crate::connector::Connector;
+use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
 use crate::model::event::{Event, EventKind};
@@ -143,18 +145,28 @@ impl Trail {
         );
     }
 
+    /// Notes whose tunnel is to be passed through, which is all that is known of it.
+    pub(super) fn note_passage(&mut self, connector: &Connector, action: &Action) {
+        connector.id().clone_into(&mut self.connector);
+        self.body
+            .insert("connector".into(), self.connector.as_str().into());
+        self.note_actions(std::slice::from_ref(action));
+    }
+
     pub(super) fn note_collected(&mut self, collected: &Collected) {
         if let Some(native) = &mut self.native {
             native.rpc_ids.clone_from(&collected.terms.rpc_ids);
         }
-        let key = &self.gateway.parts.parameter_key;
-        self.body
-            .insert("actions".into(), actions(key, &collected.actions));
+        self.note_actions(&collected.actions);
         if let Some(body) = &collected.body {
             self.body.insert("body_bytes".into(), body.len().into());
         }
-        self.actions = collected
-            .actions
+    }
+
+    fn note_actions(&mut self, noted: &[Action]) {
+        let key = &self.gateway.parts.parameter_key;
+        self.body.insert("actions".into(), actions(key, noted));
+        self.actions = noted
             .iter()
             .map(|action| (action.name.to_string(), action.label().to_owned()))
             .collect();

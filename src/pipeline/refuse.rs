@@ -100,7 +100,7 @@ pub enum Code {
     Killed,
     /// Policy says no, or nothing says yes.
     Denied,
-    /// Policy wants a human's yes, where nobody can be asked: an open stream, `explain`.
+    /// Policy wants a human's yes, where nobody can be asked: an open stream, a tunnel that is passed through, `explain`.
     ApprovalRequired,
     /// An operator has said no.
     ApprovalRefused,

@@ -10,7 +10,7 @@ use super::decide::{Asking, Decided, Injection, decide};
 use super::matter::Matter;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
-use crate::connector::Connector;
+use crate::connector::{Catalog, Connector};
 use crate::model::agent::Agent;
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
@@ -174,14 +174,22 @@ impl Standing {
         Ok(agent)
     }
 
+    /// Returns whose the target is now, as what it was understood as: a tunnel that is passed through, or a request that is read.
+    fn covering(&self, catalog: &Catalog) -> Option<Arc<Connector>> {
+        let target = &self.matter.target;
+        if self.matter.is_passage() {
+            let (connector, _) = catalog.passage(&target.authority)?;
+            return Some(connector);
+        }
+        let place = catalog.locate(&target.authority, &target.path)?;
+        (!place.is_passed_through()).then_some(place.connector)
+    }
+
     fn judge(&self, gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {
         let parts = &gateway.parts;
         let snapshot = parts.current.snapshot();
-        let target = &self.matter.target;
-        let connector = snapshot
-            .catalog()
-            .locate(&target.authority, &target.path)
-            .map(|place| place.connector)
+        let connector = self
+            .covering(snapshot.catalog())
             .filter(|connector| connector.id() == self.connector.id())
             .ok_or_else(|| refuse(Code::NoConnector))?;
         let asking = Asking {

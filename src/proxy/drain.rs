@@ -98,7 +98,7 @@ impl Drain {
     }
 
     /// Waits until nothing is under way, at most for `deadline`; returns how many exchanges are left.
-    pub(super) async fn wait(&self, deadline: Duration) -> usize {
+    pub async fn wait(&self, deadline: Duration) -> usize {
         self.quiet(deadline, || {
             self.exchanges_active() == 0 && self.tunnels_active() == 0
         })

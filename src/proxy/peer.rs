@@ -14,6 +14,7 @@ use pingora::protocols::l4::socket::SocketAddr as PeerAddr;
 use pingora::protocols::l4::stream::Stream;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::upstream::{self, Carriage};
@@ -88,15 +89,25 @@ impl L4Connect for Through {
         let Some(address) = address.as_inet() else {
             return Error::e_explain(ErrorType::InternalError, "a peer is no address");
         };
-        match timeout(self.patience, self.chain.dial(*address)).await {
-            Ok(Ok(stream)) => Ok(Stream::from(stream)),
-            Ok(Err(error)) => {
-                // The operator's to mend, so it is told in full; agents read that the upstream is not reached.
-                let cause = error.source().map(ToString::to_string);
-                tracing::warn!(%error, cause, %address, "`egress.proxy` does not connect");
+        match timeout(self.patience, dial(&self.chain, *address)).await {
+            Ok(Some(stream)) => Ok(Stream::from(stream)),
+            Ok(None) => {
                 Error::e_explain(ErrorType::ConnectProxyFailure, "the proxy does not connect")
             }
             Err(_) => Error::e_explain(ErrorType::ConnectTimedout, "the proxy took too long"),
+        }
+    }
+}
+
+/// Connects through the operator's proxy. The caller bounds the time.
+pub(super) async fn dial(chain: &Chain, address: SocketAddr) -> Option<TcpStream> {
+    match chain.dial(address).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            // The operator's to mend, so it is told in full; agents read that the upstream is not reached.
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, %address, "`egress.proxy` does not connect");
+            None
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tunnel: an agent's connection in; a CONNECT answered and its inside handed to Pingora, or the connection itself handed on.
 //!
-//! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside.
+//! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside; but for what is passed through
+//! (`passage.rs`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -222,10 +223,16 @@ impl Edge {
         Ok(Admitted { authority, kept })
     }
 
-    /// Answers 200, then serves what is inside.
+    /// Answers 200, then serves what is inside; or passes it through, where a connector says so.
     async fn open(&self, mut opening: Opening, admitted: Admitted) {
-        if admitted.kept.is_some() {
+        let Admitted { authority, kept } = admitted;
+        if let Some(kept) = &kept {
             opening.place = None;
+            if let Some(found) = self.passage(&authority) {
+                return self
+                    .pass_through(opening, found, authority, kept.pass)
+                    .await;
+            }
         }
         let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
         let established = format!(
@@ -239,7 +246,7 @@ impl Edge {
             return;
         };
         let tls = first == TLS_HANDSHAKE;
-        if !tls && admitted.authority.port == 443 {
+        if !tls && authority.port == 443 {
             let refusal = self.refusal(
                 Code::BadRequest,
                 "port 443 must speak TLS inside the tunnel",
@@ -249,9 +256,9 @@ impl Edge {
                 .await;
             return opening.close().await;
         }
-        let host = admitted.authority.host.clone();
-        let pass = admitted.kept.as_ref().map(|kept| kept.pass);
-        let via = Via::Tunnel(Tunnel::new(admitted.authority, pass, tls));
+        let host = authority.host.clone();
+        let pass = kept.as_ref().map(|kept| kept.pass);
+        let via = Via::Tunnel(Tunnel::new(authority, pass, tls));
         let connection = Connection {
             via,
             peer: opening.peer,
@@ -326,7 +333,7 @@ impl Edge {
         self.http.process_new(stream, &watch).await;
     }
 
-    fn refusal(&self, code: Code, detail: &str) -> Refusal {
+    pub(super) fn refusal(&self, code: Code, detail: &str) -> Refusal {
         let mut refusal = Refusal::new(code, &request_id(&self.clock));
         detail.clone_into(&mut refusal.detail);
         refusal

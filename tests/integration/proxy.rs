@@ -14,6 +14,7 @@ mod limit;
 mod listener;
 mod load;
 mod names;
+mod passage;
 mod replay;
 mod restart;
 mod rig;

@@ -136,6 +136,8 @@ impl Serving {
             () = cut => proxy.drain_state().exchanges_active(),
         };
         self.proxies.shutdown().await;
+        // What was cut writes its last record when its task is dropped, which a shutdown does not wait for.
+        proxy.drain_state().wait(EDGE_PATIENCE).await;
         self.stop.send_replace(true);
         let _ = (&mut self.follower).await;
         let _ = (&mut self.summaries).await;

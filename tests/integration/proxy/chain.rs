@@ -21,7 +21,7 @@ fn describe(upstream: &Upstream, proxy: &Wire, more: &str) -> Builder {
 }
 
 /// Lets the next connection of the proxy through to an address; returns what it was asked.
-async fn pass(proxy: &Wire, to: SocketAddr) -> (String, JoinHandle<()>) {
+pub(super) async fn pass(proxy: &Wire, to: SocketAddr) -> (String, JoinHandle<()>) {
     let mut asked = proxy.accept().await;
     let head = asked.head().await;
     asked

@@ -1,0 +1,283 @@
+//! Passage: a CONNECT to where TLS is not ended here in; its bytes both ways, unread but for the first message, out, until both sides
+//! have ended, one is gone, nothing passes, or the permit is void.
+//!
+//! INVARIANT: no byte goes upstream before the agent has asked, in TLS, for the host that was judged.
+
+mod meter;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use http::{HeaderMap, Method};
+use rustls::server::{Accepted, Acceptor};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::opening::Opening;
+use super::respond::{After, Answer};
+use super::tunnel::Edge;
+use super::{internal, peer, request_id};
+use crate::model::target::{Authority, Host};
+use crate::pipeline::admit::Pass;
+use crate::pipeline::forward::{Chain, forward};
+use crate::pipeline::passage::{self, Passage};
+use crate::pipeline::record::Outcome;
+use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::{Head, Permit};
+use crate::telemetry::metrics::UpstreamError;
+use meter::{Meter, Tally};
+
+/// Longest first message of an agent, in bytes; with post-quantum key shares it takes about two thousand.
+const MAX_HELLO: usize = 16 * 1024;
+
+/// A fatal TLS alert, `unrecognized_name` (RFC 8446 section 6.2, RFC 6066 section 3): all of a refusal that an agent can read by then.
+const UNRECOGNIZED_NAME: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 112];
+
+/// Why a tunnel that was opened is not carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The agent is gone.
+    Left,
+    /// What came is no TLS, or did not come in time.
+    NotTls,
+    /// It asks for another host than CONNECT did, or for none.
+    OtherName,
+    /// The gateway ends, and the agent has not begun.
+    Draining,
+}
+
+impl Edge {
+    /// Returns what there is to judge where TLS is not ended here.
+    pub(super) fn passage(&self, authority: &Authority) -> Option<Passage> {
+        // The gateway's own host is nobody else's, whatever a connector says.
+        if internal::is_own(authority) {
+            return None;
+        }
+        passage::find(&self.gateway, authority)
+    }
+
+    /// Judges a tunnel, answers its CONNECT, and carries it to its end. A refusal is the answer: inside, an agent reads nothing
+    /// but what its upstream has encrypted.
+    pub(super) async fn pass_through(
+        &self,
+        mut opening: Opening,
+        found: Passage,
+        authority: Authority,
+        pass: Pass,
+    ) {
+        opening.fresh.end();
+        let tunnels = self.gateway.parts().metrics.tunnel();
+        let _counted = (self.drain.tunnel(), self.drain.exchange(), tunnels);
+        let head = Head {
+            method: Method::CONNECT,
+            authority,
+            tls: true,
+            path: String::new(),
+            query: None,
+            headers: HeaderMap::new(),
+            pass: Some(pass),
+            received: Instant::now(),
+            request_id: request_id(&self.clock),
+            peer: opening.peer,
+        };
+        let refusal = match passage::judge(&self.gateway, found, &head).await {
+            Ok((permit, ticket)) => {
+                let mut tally = Tally::new(ticket);
+                match self.reach(&permit, &mut tally).await {
+                    Ok(upstream) => return self.carry(opening, upstream, &permit, tally).await,
+                    Err(refusal) => refusal,
+                }
+            }
+            Err(refusal) => refusal,
+        };
+        let answer = Answer::refusal(&refusal).to_bytes(After::Close);
+        opening.write(&answer).await;
+        opening.close().await;
+    }
+
+    /// Connects to the upstream, unless the permit is void by then.
+    async fn reach(&self, permit: &Permit, tally: &mut Tally) -> Result<TcpStream, Refusal> {
+        tokio::select! {
+            biased;
+            refusal = permit.standing().void(&self.gateway) => {
+                tally.note_refusal(&refusal);
+                Err(refusal)
+            }
+            reached = self.connect(permit, tally) => reached,
+        }
+    }
+
+    /// Tries the upstream's addresses in order.
+    async fn connect(&self, permit: &Permit, tally: &mut Tally) -> Result<TcpStream, Refusal> {
+        let destination = forward(&self.gateway, permit)
+            .await
+            .inspect_err(|refusal| tally.note_refusal(refusal))?;
+        let authority = &permit.outgoing().authority;
+        let mut failed = (UpstreamError::Connect, Code::UpstreamUnreachable);
+        for address in destination.addresses {
+            let chain = destination.chain.as_deref();
+            let chain = chain.filter(|chain| chain.carries(authority, address));
+            match timeout(self.timeouts.connect, dial(chain, address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(kind)) => failed = (kind, Code::UpstreamUnreachable),
+                Err(_) => failed = (UpstreamError::Timeout, Code::UpstreamTimeout),
+            }
+        }
+        let (kind, code) = failed;
+        tally.note_outcome(Outcome::UpstreamFailed(kind));
+        Err(Refusal::new(code, permit.request_id()))
+    }
+
+    /// Answers 200, and carries what follows.
+    async fn carry(
+        &self,
+        mut opening: Opening,
+        upstream: TcpStream,
+        permit: &Permit,
+        mut tally: Tally,
+    ) {
+        let established = format!(
+            "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\ntollgate-decision: allow\r\n\r\n",
+            permit.request_id()
+        );
+        if !opening.write(established.as_bytes()).await {
+            return tally.note_outcome(Outcome::AgentLeft);
+        }
+        // Also where the drain's deadline drops this task.
+        tally.note_outcome(Outcome::Answered(200));
+        let standing = permit.standing();
+        let host = &permit.outgoing().authority.host;
+        let heard = tokio::select! {
+            biased;
+            refusal = standing.void(&self.gateway) => return tally.note_refusal(&refusal),
+            heard = self.hear(&mut opening, host) => heard,
+        };
+        if let Err(fault) = heard {
+            tally.note_outcome(fault.outcome());
+            return self.turn_away(opening, fault).await;
+        }
+        let idle = self.timeouts.idle;
+        let void = tokio::select! {
+            biased;
+            refusal = standing.void(&self.gateway) => Some(refusal),
+            // Either side may go as it likes; what it has said, it has said to the other one.
+            _ = exchange(opening, upstream, &tally.meter) => None,
+            () = tally.meter.silence(idle) => None,
+        };
+        if let Some(refusal) = void {
+            tally.note_refusal(&refusal);
+        }
+    }
+
+    /// Reads the agent's first TLS message. Nothing of it is taken away.
+    async fn hear(&self, opening: &mut Opening, host: &Host) -> Result<(), Fault> {
+        let hello = async {
+            let mut acceptor = Acceptor::default();
+            let mut looked_at = 0;
+            loop {
+                let (_, new) = opening.read.split_at(looked_at.min(opening.read.len()));
+                if let Some(hello) = understand(&mut acceptor, new)? {
+                    return if asks_for(&hello, host) {
+                        Ok(())
+                    } else {
+                        Err(Fault::OtherName)
+                    };
+                }
+                looked_at = opening.read.len();
+                if looked_at >= MAX_HELLO {
+                    return Err(Fault::NotTls);
+                }
+                match opening.socket.read_buf(&mut opening.read).await {
+                    Ok(0) | Err(_) => return Err(Fault::Left),
+                    Ok(_) => {}
+                }
+            }
+        };
+        tokio::select! {
+            heard = timeout(self.timeouts.request_head, hello) => heard.unwrap_or(Err(Fault::NotTls)),
+            () = self.drain.settled() => Err(Fault::Draining),
+        }
+    }
+
+    /// Says why in the language that the agent speaks.
+    async fn turn_away(&self, mut opening: Opening, fault: Fault) {
+        match fault {
+            Fault::Left | Fault::Draining => return,
+            Fault::OtherName => {
+                opening.write(&UNRECOGNIZED_NAME).await;
+            }
+            Fault::NotTls => {
+                let refusal =
+                    self.refusal(Code::BadRequest, "only TLS is passed through this tunnel");
+                let answer = Answer::refusal(&refusal).to_bytes(After::Close);
+                opening.write(&answer).await;
+            }
+        }
+        opening.close().await;
+    }
+}
+
+impl Fault {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Left => Outcome::AgentLeft,
+            Self::NotTls => Outcome::Refused(Code::BadRequest.as_str()),
+            Self::OtherName => Outcome::Refused(Code::NamesDisagree.as_str()),
+            Self::Draining => Outcome::Refused(Code::Draining.as_str()),
+        }
+    }
+}
+
+async fn dial(chain: Option<&Chain>, address: SocketAddr) -> Result<TcpStream, UpstreamError> {
+    let stream = match chain {
+        Some(chain) => peer::dial(chain, address).await.ok_or(UpstreamError::Proxy),
+        None => TcpStream::connect(address)
+            .await
+            .map_err(|_| UpstreamError::Connect),
+    }?;
+    // Both sides have gathered already what they want to be sent.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// Reads on; the `ClientHello` comes out once it is whole.
+fn understand(acceptor: &mut Acceptor, mut new: &[u8]) -> Result<Option<Accepted>, Fault> {
+    while !new.is_empty() {
+        match acceptor.read_tls(&mut new) {
+            // A close before anything was said.
+            Ok(0) | Err(_) => return Err(Fault::NotTls),
+            Ok(_) => {}
+        }
+        match acceptor.accept() {
+            Ok(None) => {}
+            Ok(hello) => return Ok(hello),
+            Err(_) => return Err(Fault::NotTls),
+        }
+    }
+    Ok(None)
+}
+
+/// A host that is shared serves whoever the `ClientHello` names, so it must name who was judged. Addresses are not
+/// named, RFC 6066 section 3.
+fn asks_for(hello: &Accepted, host: &Host) -> bool {
+    match hello.client_hello().server_name() {
+        Some(name) => Host::parse(name).as_ref() == Ok(host),
+        None => matches!(host, Host::Ip(_)),
+    }
+}
+
+/// Carries both directions until each has ended.
+async fn exchange(opening: Opening, upstream: TcpStream, meter: &Meter) -> io::Result<()> {
+    let Opening { socket, read, .. } = opening;
+    let read: &[u8] = &read;
+    let (from_agent, to_agent) = tokio::io::split(socket);
+    let (from_upstream, to_upstream) = upstream.into_split();
+    let from_agent = read.chain(from_agent);
+    tokio::try_join!(
+        meter.pump(&meter.sent, (from_agent, to_upstream)),
+        meter.pump(&meter.received, (from_upstream, to_agent)),
+    )?;
+    Ok(())
+}

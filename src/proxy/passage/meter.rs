@@ -1,0 +1,109 @@
+//! Meter: bytes of one side in, the same bytes to the other side, counted, out; and whether anything has passed lately.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::pipeline::record::{Outcome, Ticket};
+use crate::pipeline::refuse::Refusal;
+
+/// Bytes that are under way at once, each way.
+const CHUNK: usize = 8 * 1024;
+
+/// What has passed, and when last.
+#[derive(Debug)]
+pub(super) struct Meter {
+    started: Instant,
+    /// Milliseconds after the start.
+    last: AtomicU64,
+    pub(super) sent: AtomicU64,
+    pub(super) received: AtomicU64,
+}
+
+/// The open record of a tunnel. What has passed goes into it whatever ends the tunnel, be it that its task is dropped.
+#[derive(Debug)]
+pub(super) struct Tally {
+    ticket: Ticket,
+    pub(super) meter: Meter,
+}
+
+impl Meter {
+    fn note(&self, counter: &AtomicU64, bytes: usize) {
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has passed in either direction for so long.
+    pub(super) async fn silence(&self, patience: Duration) {
+        loop {
+            let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+            let left = (last + patience).saturating_sub(self.started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// Carries one direction until its source ends, and tells the other side of the end.
+    ///
+    /// # Errors
+    /// When either side is gone.
+    pub(super) async fn pump<F, T>(
+        &self,
+        counter: &AtomicU64,
+        (mut from, mut to): (F, T),
+    ) -> io::Result<()>
+    where
+        F: AsyncRead + Unpin,
+        T: AsyncWrite + Unpin,
+    {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let count = from.read(&mut chunk).await?;
+            let (bytes, _) = chunk.split_at(count);
+            if bytes.is_empty() {
+                return to.shutdown().await;
+            }
+            to.write_all(bytes).await?;
+            // TLS around the agent's connection gathers.
+            to.flush().await?;
+            self.note(counter, count);
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn new(ticket: Ticket) -> Self {
+        Self {
+            ticket,
+            meter: Meter {
+                started: Instant::now(),
+                last: AtomicU64::new(0),
+                sent: AtomicU64::new(0),
+                received: AtomicU64::new(0),
+            },
+        }
+    }
+
+    /// Says that a permitted tunnel is refused after all.
+    pub(super) fn note_refusal(&mut self, refusal: &Refusal) {
+        self.note_outcome(Outcome::Refused(refusal.code.as_str()));
+    }
+
+    /// Says how it ended; the last word counts.
+    pub(super) fn note_outcome(&mut self, outcome: Outcome) {
+        self.ticket.note_outcome(outcome);
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let Meter { sent, received, .. } = &self.meter;
+        self.ticket.note_sent(sent.load(Ordering::Relaxed));
+        self.ticket.note_received(received.load(Ordering::Relaxed));
+    }
+}
