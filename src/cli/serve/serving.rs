@@ -171,7 +171,8 @@ impl Drop for Serving {
 
 /// Sums up what strangers were refused, every minute and at the end.
 async fn summarize(proxy: Arc<Proxy>, mut stopped: watch::Receiver<bool>) {
-    let mut minute = tokio::time::interval(SUMMARY);
+    // The first tick of an `interval` is at once, and would part what strangers are refused in the first moment from the rest.
+    let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + SUMMARY, SUMMARY);
     loop {
         // The guard that `wait_for` returns must not outlive its branch.
         let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
