@@ -250,9 +250,9 @@ async fn a_name_that_leads_to_this_machine_is_refused_and_so_are_our_own_ports()
 
 #[tokio::test]
 async fn our_own_listeners_stay_closed_although_the_operator_opens_everything() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    drop(taken);
+    // Handed over open, so that nobody else takes the port that the connector has to name.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
     let names = [
         "127.0.0.1",
         "[::ffff:127.0.0.1]",
@@ -268,7 +268,7 @@ async fn our_own_listeners_stay_closed_although_the_operator_opens_everything() 
             "inner",
             "permissions: [{ agents: [ci], connector: inner, access: full }]",
         )
-        .listen(&format!("127.0.0.1:{port}"))
+        .handed(listener)
         .env(
             "TOLLGATE_EGRESS_ALLOW",
             &format!("localhost:{port},127.0.0.0/8:{port},[::1]:{port}"),
