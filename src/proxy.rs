@@ -17,6 +17,7 @@ mod open;
 mod opening;
 mod outer;
 mod passage;
+mod patience;
 mod peer;
 mod receive;
 mod relay;

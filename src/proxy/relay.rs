@@ -24,6 +24,7 @@ use pingora::{Error, ErrorType, Result};
 use super::answer;
 use super::drain::Drain;
 use super::exchange::Extent;
+use super::patience::{Patience, expire};
 use crate::pipeline::Gateway;
 use crate::pipeline::refuse::Refusal;
 use crate::pipeline::standing::Standing;
@@ -65,17 +66,6 @@ pub(super) enum Body {
     Replayed(Bytes),
     /// What the agent sends, as it comes.
     Streamed,
-}
-
-/// How long nothing may pass. Pingora asks anew after every event of either side, so a wait here is a silence of both.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// Before the answer begins, while the agent owes its body.
-    pub(super) body: Duration,
-    /// Before the answer begins, when only the upstream owes anything; `None` where Pingora watches the upstream itself.
-    pub(super) answer: Option<Duration>,
-    /// After it has begun, while the agent may still send.
-    pub(super) idle: Duration,
 }
 
 /// Stands in for a session until the exchange ends.
@@ -369,17 +359,6 @@ impl CustomSession for Relay {
 
     fn pseudo_raw_h1_request_header(&self) -> Bytes {
         self.agent.to_h1_raw()
-    }
-}
-
-/// Returns what it means that so much time is over.
-async fn expire(patience: Option<(Duration, &'static str)>) -> &'static str {
-    match patience {
-        Some((patience, name)) => {
-            tokio::time::sleep(patience).await;
-            name
-        }
-        None => std::future::pending().await,
     }
 }
 
