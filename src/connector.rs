@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-pub use answer::AnswerPlace;
+pub use answer::{AnswerPlace, read_answer};
 pub use body::DEFAULT_NODE_LIMIT;
 pub use candidates::Candidates;
 pub use case::{Case, Expectation, ExpectedAction};

@@ -152,8 +152,8 @@ pub struct Permit {
     standing: Arc<Standing>,
     agent: Arc<Agent>,
     native: Option<Arc<Native>>,
-    /// The memory that the outgoing body takes.
-    _memory: Option<Share>,
+    /// The memory that the outgoing body takes, and an answer that is held until it is whole.
+    _memory: [Option<Share>; 2],
     /// The request counts as one under way until it has ended.
     _stream: Share,
 }

@@ -8,6 +8,7 @@ mod body;
 mod drain;
 mod exchange;
 mod head;
+mod held;
 mod intercept;
 mod internal;
 mod io;

@@ -1,12 +1,14 @@
-//! Answers: where an upstream's answer holds something, as a route says it; an answer in, values for the record out.
+//! Answers: where an upstream's answer holds something, as a route says it; an answer in, what lies there out.
 //!
-//! INVARIANT: nothing here refuses: an answer that cannot be read has no values.
+//! INVARIANT: nothing here refuses: what is recorded of an answer that cannot be read is nothing.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
+use jsonpath_rust::query::js_path_vals;
+use serde_json::Value as Json;
 
-use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, PathId, Paths, Plan, Slot};
+use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, PathId, Paths, Plan, Slot, read_tree};
 use crate::model::action::{Parameter, Parameters};
 use crate::model::value::Value;
 
@@ -46,6 +48,22 @@ impl AnswerPlace {
         Paths::default().intern(text)?;
         Ok(Self::Body(text.into()))
     }
+
+    /// Returns what lies here in an answer's body, none where it is a place in the head; `None` where that cannot be said.
+    #[must_use]
+    pub fn find<'t>(&self, tree: &'t Json) -> Option<Vec<&'t Json>> {
+        match self {
+            Self::Body(text) => js_path_vals(text, tree).ok(),
+            Self::Header(_) => Some(Vec::new()),
+        }
+    }
+}
+
+/// Reads an answer's JSON with at most so many values, as strictly as a request's: what two parsers could read differently is
+/// `None`, as is what is no JSON.
+#[must_use]
+pub fn read_answer(body: &[u8], mut nodes: usize) -> Option<Json> {
+    read_tree(body, &mut nodes).ok()
 }
 
 impl AnswerParams {

@@ -51,6 +51,8 @@ pub struct Terms {
     pub first_byte: Option<Duration>,
     /// Where the answer holds credentials.
     pub issues: Vec<AnswerPlace>,
+    /// The request comes in parts, which are answered in an envelope: what lies where in it no route says.
+    pub in_parts: bool,
     /// Where the body holds a credential of the agent's own: `form:token`. Only agent-owned ones go out.
     pub foreign: Option<String>,
     /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.

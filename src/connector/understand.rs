@@ -31,6 +31,8 @@ pub(super) struct Sheet {
     nodes_left: usize,
     /// The part that is being read, counted over all groups.
     part: usize,
+    /// Some of it is looked up part by part.
+    in_parts: bool,
     /// Where the body holds a credential.
     foreign: Option<String>,
     /// Of the JSON-RPC calls that are answered.
@@ -61,6 +63,7 @@ impl Sheet {
             parts: Quota::new(parts),
             nodes_left: nodes,
             part: 0,
+            in_parts: false,
             foreign: None,
             rpc_ids: Vec::new(),
             found: Vec::new(),
@@ -79,6 +82,7 @@ impl Sheet {
         let mut terms = Terms::join(&routes.collect::<Vec<_>>());
         terms.rpc_ids = self.rpc_ids;
         terms.foreign = self.foreign;
+        terms.in_parts = self.in_parts;
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
         for (_, action) in self.found {
             if !actions.contains(&action) {
@@ -124,6 +128,7 @@ impl Candidates {
             for key in &group.match_keys {
                 parting.request.query(key)?;
             }
+            sheet.in_parts |= group.table.kind != PartKind::Whole;
             match group.table.kind {
                 PartKind::Whole => self.whole(&parting, sheet)?,
                 PartKind::Graphql => self.graphql(&parting, sheet)?,

@@ -158,7 +158,9 @@ fn choose(
     (keyring, fitting): (&Keyring, &[Arc<SealedCredential>]),
 ) -> Result<Injection, Refusal> {
     let authority = &matter.target.authority;
-    if !ruling.passes_issued {
+    let terms = &matter.terms;
+    // Replaced on the way back, if it is known where it lies.
+    if !ruling.passes_issued && (terms.in_parts || terms.issues.is_empty()) {
         return Err(Refusal::because(
             Code::CredentialIssued,
             Code::CredentialIssued.sentence(),

@@ -16,7 +16,7 @@ use super::judge::{Asker, Cleared, Understood, weigh};
 use super::matter::Matter;
 use super::record::Trail;
 use super::refuse::{Code, Refusal};
-use super::standing::Consent;
+use super::standing::{Consent, Issued};
 use super::{BodyReader, Gateway, admit, decode, staged};
 use crate::approval::{Approval, Card, Entry, Hold, Told};
 use crate::policy::Ruling;
@@ -250,6 +250,7 @@ impl Held {
             understood: self.understood,
             injection: self.injection,
             consent,
+            issued: Issued::of(&self.ruling),
         }
     }
 }

@@ -13,12 +13,12 @@ use super::escalate::{self, Held};
 use super::matter::{Matter, Rest};
 use super::record::{Ticket, Trail, refused_stranger};
 use super::refuse::{Code, Native, Refusal};
-use super::standing::{Consent, Origin, Standing};
+use super::standing::{Consent, Issued, Origin, Standing};
 use super::{
     BodyReader, Gateway, Head, Permit, admit, classify, collect, decide, foreign, headers,
     outgoing, staged,
 };
-use crate::connector::Connector;
+use crate::connector::{Connector, Passes};
 use crate::limit::Share;
 use crate::model::agent::Agent;
 use crate::policy::Ruling;
@@ -121,6 +121,7 @@ pub(super) struct Cleared {
     pub(super) understood: Understood,
     pub(super) injection: Injection,
     pub(super) consent: Consent,
+    pub(super) issued: Issued,
 }
 
 async fn stages(
@@ -171,6 +172,7 @@ async fn stages(
             understood,
             injection,
             consent: Consent::NotNeeded,
+            issued: Issued::of(&ruling),
         },
         Decided::Asked(injection) => {
             let held = Held {
@@ -184,7 +186,7 @@ async fn stages(
             escalate::escalate(gateway, held, body, trail).await?
         }
     };
-    Ok(cleared.permit(&head.request_id, trail.native()))
+    cleared.permit(gateway, &head.request_id, trail.native())
 }
 
 /// Decides, and looks at what only matters once it is known what would go out.
@@ -216,20 +218,36 @@ pub(super) fn weigh(
 }
 
 impl Cleared {
-    pub(super) fn permit(self, request_id: &str, native: Option<Arc<Native>>) -> Permit {
+    /// Makes the permit. An answer that will be masked is held in memory, which is there before anything is sent.
+    pub(super) fn permit(
+        self,
+        gateway: &Gateway,
+        request_id: &str,
+        native: Option<Arc<Native>>,
+    ) -> Result<Permit, Refusal> {
         let Self {
             asker,
             understood,
             injection,
             consent,
+            issued,
         } = self;
         let Understood {
             matter,
-            rest,
+            mut rest,
             connector,
             memory,
             ..
         } = understood;
+        let answer = match issued {
+            Issued::Passes => None,
+            Issued::Masked => {
+                headers::keep_answer_readable(&mut rest.headers, Passes::default());
+                // As it comes, and decoded.
+                let room = gateway.parts.bounds.body.saturating_mul(2);
+                Some(admit::reserve(gateway, &asker.agent, room)?)
+            }
+        };
         let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
         let origin = Origin {
             judged_at: asker.changes,
@@ -237,15 +255,16 @@ impl Cleared {
             connector,
             request_id: request_id.to_owned(),
             consent,
+            issued,
         };
-        Permit {
+        Ok(Permit {
             outgoing,
             standing: Arc::new(Standing::new(matter, injection, origin)),
             agent: asker.agent,
             native,
-            _memory: memory,
+            _memory: [memory, answer],
             _stream: asker.stream,
-        }
+        })
     }
 }
 

@@ -1,12 +1,17 @@
-//! Mask: an answer's head in, the head that the agent may see out.
+//! Mask: an answer in, what the agent may see of it out: every head, and whole the answers that hold a credential.
 
+pub mod issued;
+
+use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::Permit;
 use super::decide::Injection;
 use super::record::Ticket;
-use super::refuse::{CODE, DECISION, REQUEST_ID};
+use super::refuse::{CODE, Code, DECISION, REQUEST_ID, Refusal};
+use super::standing::Standing;
+use super::{Gateway, Permit};
+use issued::Rules;
 
 /// Removes what the agent must not see and adds `Tollgate-*`.
 ///
@@ -21,5 +26,47 @@ pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
     headers.insert(DECISION, HeaderValue::from_static("allow"));
     if let Ok(id) = HeaderValue::from_str(ticket.request_id()) {
         headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Replaces the credentials that an answer holds by placeholders, in its head and in its whole body; returns the body.
+///
+/// # Errors
+/// `unmaskable` where the answer cannot be searched: nothing of it may pass.
+pub fn mask_issued(
+    gateway: &Gateway,
+    standing: &Standing,
+    (status, headers): (StatusCode, &mut HeaderMap),
+    body: Bytes,
+) -> Result<Bytes, Refusal> {
+    let bounds = gateway.parts.bounds;
+    let rules = Rules {
+        places: standing.places(),
+        bytes: bounds.body,
+        nodes: bounds.json_nodes,
+    };
+    let masked = issued::mask(rules, status, headers, body)
+        .map_err(|unmaskable| refuse_issued(standing, unmaskable.0))?;
+    if masked.count > 0 {
+        gateway.parts.metrics.masked(standing.connector().id());
+    }
+    Ok(masked.body)
+}
+
+/// Refuses to pass an answer that may hold a credential. The detail says that the request was sent, since it may have taken effect.
+#[must_use]
+pub fn refuse_issued(standing: &Standing, reason: &str) -> Refusal {
+    tracing::warn!(
+        request.id = standing.request_id(),
+        reason,
+        "an answer was not passed"
+    );
+    Refusal {
+        action: standing.action(),
+        request_id: standing.request_id().into(),
+        ..Refusal::because(
+            Code::Unmaskable,
+            format!("The upstream has answered, but the answer may hold a credential: {reason}."),
+        )
     }
 }

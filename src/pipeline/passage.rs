@@ -13,7 +13,7 @@ use super::judge::{Asker, Cleared, Understood, conclude, identify, weigh};
 use super::matter::{Matter, Rest};
 use super::record::{Ticket, Trail};
 use super::refuse::{Code, Refusal};
-use super::standing::Consent;
+use super::standing::{Consent, Issued};
 use super::websocket::Protocol;
 use super::{Gateway, Head, Permit, admit, staged};
 use crate::connector::{Connector, Passes, Terms};
@@ -89,8 +89,9 @@ fn stages(
                 understood,
                 injection,
                 consent: Consent::NotNeeded,
+                issued: Issued::of(&ruling),
             };
-            Ok(cleared.permit(&head.request_id, None))
+            cleared.permit(gateway, &head.request_id, None)
         }
         // Clients give up on a CONNECT long before a person has answered, and there is nothing to show the person.
         Decided::Asked(_) => Err(Refusal {

@@ -116,8 +116,10 @@ pub enum Code {
     InstanceUnknown,
     /// Several credentials fit and nothing chooses.
     AmbiguousCredential,
-    /// The answer would hold a credential that this gateway cannot keep from the agent.
+    /// The answer would hold a credential in a place that no route names, so it could not be kept from the agent.
     CredentialIssued,
+    /// The answer may hold a credential, and cannot be searched for it.
+    Unmaskable,
     /// The credential cannot be used.
     CredentialUnhealthy,
     /// The host is, or resolves to, an address that agents may not reach.
@@ -169,6 +171,7 @@ impl Code {
             Self::InstanceUnknown => "instance_unknown",
             Self::AmbiguousCredential => "ambiguous_credential",
             Self::CredentialIssued => "credential_issued",
+            Self::Unmaskable => "unmaskable",
             Self::CredentialUnhealthy => "credential_unhealthy",
             Self::ForbiddenAddress => "forbidden_address",
             Self::Unresolvable => "unresolvable",
@@ -214,7 +217,9 @@ impl Code {
             | Self::CredentialUnhealthy
             | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unresolvable | Self::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Self::Unresolvable | Self::UpstreamUnreachable | Self::Unmaskable => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Draining | Self::JournalUnavailable | Self::Internal => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -256,8 +261,9 @@ impl Code {
             }
             Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
             Self::CredentialIssued => {
-                "The answer would hold a credential, and no permission lets the agent have it (`issue: pass`)."
+                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`issue: pass`)."
             }
+            Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",
             Self::CredentialUnhealthy => "The credential for this address cannot be used.",
             Self::ForbiddenAddress => "This address may not be reached.",
             Self::Unresolvable => "The host does not resolve.",

@@ -10,8 +10,9 @@ use super::decide::{Asking, Decided, Injection, decide};
 use super::matter::Matter;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
-use crate::connector::{Catalog, Connector};
+use crate::connector::{AnswerPlace, Catalog, Connector};
 use crate::model::agent::Agent;
+use crate::policy::Ruling;
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
 ///
@@ -31,6 +32,7 @@ pub struct Standing {
     pass: Pass,
     injection: Injection,
     consent: Consent,
+    issued: Issued,
     /// The one that understood it.
     connector: Arc<Connector>,
     request_id: String,
@@ -48,6 +50,27 @@ pub(super) struct Origin {
     pub(super) connector: Arc<Connector>,
     pub(super) request_id: String,
     pub(super) consent: Consent,
+    pub(super) issued: Issued,
+}
+
+/// What becomes of a credential that the answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issued {
+    /// No action issues one, or a permission lets the agent have it.
+    Passes,
+    /// The agent gets a placeholder.
+    Masked,
+}
+
+impl Issued {
+    /// Returns what a ruling says.
+    pub(super) fn of(ruling: &Ruling) -> Self {
+        if ruling.passes_issued {
+            Self::Passes
+        } else {
+            Self::Masked
+        }
+    }
 }
 
 /// Whether a human's yes is behind a permit.
@@ -69,12 +92,14 @@ impl Standing {
             connector,
             request_id,
             consent,
+            issued,
         } = origin;
         Self {
             matter,
             pass,
             injection,
             consent,
+            issued,
             connector,
             request_id,
             judged_at: AtomicU64::new(judged_at),
@@ -141,6 +166,17 @@ impl Standing {
         self.matter.action()
     }
 
+    /// Returns what becomes of a credential that the answer holds.
+    #[must_use]
+    pub fn issued(&self) -> Issued {
+        self.issued
+    }
+
+    /// Returns where the answer holds credentials.
+    pub(super) fn places(&self) -> &[AnswerPlace] {
+        &self.matter.terms.issues
+    }
+
     /// Returns the credential and how it goes out.
     pub(super) fn injection(&self) -> &Injection {
         &self.injection
@@ -197,16 +233,18 @@ impl Standing {
             keyring: &parts.keyring,
             now: parts.clock.now(),
         };
-        let injection = match (
-            decide(&snapshot, &connector, asking, &self.matter).1,
-            self.consent,
-        ) {
+        let (ruling, decided) = decide(&snapshot, &connector, asking, &self.matter);
+        let injection = match (decided, self.consent) {
             (Decided::Allowed(injection), _) | (Decided::Asked(injection), Consent::Given) => {
                 injection
             }
             (Decided::Asked(_), Consent::NotNeeded) => return Err(refuse(Code::ApprovalRequired)),
             (Decided::Refused(refusal), _) => return Err(refusal),
         };
+        // What passes as it comes cannot be masked any more.
+        if self.issued == Issued::Passes && Issued::of(&ruling) == Issued::Masked {
+            return Err(refuse(Code::CredentialIssued));
+        }
         // Another credential than the one that went out would be another request.
         if injection.is_as(&self.injection) {
             Ok(())

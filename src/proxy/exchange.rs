@@ -129,7 +129,10 @@ impl Exchange {
     /// Keeps why a permitted request is refused after all.
     pub(super) fn end(&mut self, refusal: Refusal) {
         self.note_outcome(Outcome::Refused(refusal.code.as_str()));
-        self.refusal = Some(refusal);
+        self.refusal = Some(match &self.state {
+            State::Permitted(permitted) => permitted.permit.dress(refusal),
+            State::Refused => refusal,
+        });
     }
 
     /// Says how a permitted request ended; nothing to say about a refused one.

@@ -7,6 +7,7 @@ use pingora::proxy::Session;
 use super::Timeouts;
 use super::body::{self, SessionBody, Unread};
 use super::exchange::{Exchange, Extent, Permitted, State};
+use super::held::Held;
 use super::intercept::Intercept;
 use super::io::{Connection, Via};
 use super::patience::Patience;
@@ -119,6 +120,7 @@ impl Intercept {
             standing: Arc::clone(permitted.permit.standing()),
             extent: permitted.extent,
             drain: Arc::clone(&self.drain),
+            held: Held::of(&permitted.permit),
         };
         // The relay knows what a silence of the agent means; Pingora would end a WebSocket after a minute of it.
         session.set_read_timeout(None);

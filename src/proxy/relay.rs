@@ -24,6 +24,7 @@ use pingora::{Error, ErrorType, Result};
 use super::answer;
 use super::drain::Drain;
 use super::exchange::Extent;
+use super::held::{Held, Stop};
 use super::patience::{Patience, expire};
 use crate::pipeline::Gateway;
 use crate::pipeline::refuse::Refusal;
@@ -58,6 +59,8 @@ pub(super) struct Watch {
     pub(super) extent: Extent,
     /// Whether this is the last answer of its connection.
     pub(super) drain: Arc<Drain>,
+    /// Of an answer that holds a credential: what has come of it.
+    pub(super) held: Option<Held>,
 }
 
 /// What goes upstream as the body.
@@ -128,6 +131,27 @@ impl Relay {
         if self.watch.drain.is_draining() {
             self.agent.set_keepalive(None);
         }
+    }
+
+    /// Returns what may be written of an answer now; `None` while it is held back.
+    fn release(&mut self, tasks: Vec<HttpTask>) -> Result<Option<Vec<HttpTask>>> {
+        let Watch {
+            gateway,
+            standing,
+            held: Some(held),
+            ..
+        } = &mut self.watch
+        else {
+            return Ok(Some(tasks));
+        };
+        held.take(gateway, standing, tasks)
+            .map_err(|stop| match stop {
+                Stop::Failed(error) => error,
+                Stop::Refused(refusal) => {
+                    self.slot.0.lock().void = Some(*refusal);
+                    Error::new(ErrorType::Custom(VOID))
+                }
+            })
     }
 
     /// Returns whether the exchange has an end of its own.
@@ -285,6 +309,9 @@ impl CustomSession for Relay {
     }
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        let Some(tasks) = self.release(tasks)? else {
+            return Ok(false);
+        };
         self.say_last();
         self.agent.response_duplex_vec(tasks).await
     }

@@ -37,6 +37,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     refusals: IntCounterVec,
     upstream_errors: IntCounterVec,
+    masked: IntCounterVec,
     request_duration: Histogram,
     overhead: Histogram,
     stages: [Histogram; Stage::ALL.len()],
@@ -108,7 +109,7 @@ impl Metrics {
             "Reloads of connectors and policies",
             &["result"],
         )?;
-        let [requests, refusals, upstream_errors] = request_counters(&registry)?;
+        let [requests, refusals, upstream_errors, masked] = request_counters(&registry)?;
         let (journal_lag, journal_events) = journal_metrics(&registry)?;
         let (approvals, approval_wait) = approval_metrics(&registry)?;
         let (openings, bodies, limits_reached) = limit_metrics(&registry)?;
@@ -117,6 +118,7 @@ impl Metrics {
             requests,
             refusals,
             upstream_errors,
+            masked,
             request_duration: histogram(
                 &registry,
                 "request_duration_seconds",
@@ -178,6 +180,11 @@ impl Metrics {
         self.upstream_errors
             .with_label_values(&[connector, kind.as_str()])
             .inc();
+    }
+
+    /// Counts an answer in which a secret was replaced.
+    pub fn masked(&self, connector: &str) {
+        self.masked.with_label_values(&[connector]).inc();
     }
 
     /// Records how long a request took, and what of it was the gateway's own.

@@ -5,6 +5,7 @@ mod credentials;
 mod egress;
 mod escalate;
 mod injected;
+mod issued;
 mod law;
 mod live;
 mod native;

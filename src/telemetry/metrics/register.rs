@@ -47,7 +47,7 @@ pub(super) fn histogram(
 
 pub(super) fn request_counters(
     registry: &Registry,
-) -> Result<[IntCounterVec; 3], prometheus::Error> {
+) -> Result<[IntCounterVec; 4], prometheus::Error> {
     let by_action = ["agent", "connector", "action", "decision"];
     let by_code = ["agent", "connector", "code"];
     let by_kind = ["connector", "kind"];
@@ -59,6 +59,12 @@ pub(super) fn request_counters(
             "upstream_errors_total",
             "Requests that an upstream did not answer",
             &by_kind,
+        )?,
+        counters(
+            registry,
+            "masked_total",
+            "Answers in which a secret was replaced",
+            &["connector"],
         )?,
     ])
 }

@@ -1,0 +1,125 @@
+//! Held: an answer that may hold a credential in, bit by bit; nothing out before it is whole and masked, or refused.
+
+use bytes::BytesMut;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
+use http::{Method, StatusCode};
+use pingora::Error;
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::HttpTask;
+
+use super::answer;
+use crate::pipeline::mask::issued::TOO_LARGE;
+use crate::pipeline::mask::{mask_issued, refuse_issued};
+use crate::pipeline::refuse::Refusal;
+use crate::pipeline::standing::{Issued, Standing};
+use crate::pipeline::{Gateway, Permit};
+
+/// What has come of an answer.
+pub(super) struct Held {
+    method: Method,
+    head: Option<Box<ResponseHeader>>,
+    body: BytesMut,
+    /// It has passed.
+    passed: bool,
+}
+
+/// Why nothing of an answer passes.
+pub(super) enum Stop {
+    Refused(Box<Refusal>),
+    /// It broke off.
+    Failed(Box<Error>),
+}
+
+impl Held {
+    /// Returns where an answer is held back, if a permit wants that.
+    pub(super) fn of(permit: &Permit) -> Option<Self> {
+        (permit.standing().issued() == Issued::Masked).then(|| Self {
+            method: permit.outgoing().method.clone(),
+            head: None,
+            body: BytesMut::new(),
+            passed: false,
+        })
+    }
+
+    /// Takes what has come; returns what may be written, `None` for nothing yet. Trailers and heads before the last one are not
+    /// passed: what they repeat of the answer is not known when they come.
+    pub(super) fn take(
+        &mut self,
+        gateway: &Gateway,
+        standing: &Standing,
+        tasks: Vec<HttpTask>,
+    ) -> Result<Option<Vec<HttpTask>>, Stop> {
+        if self.passed {
+            return Ok(Some(vec![HttpTask::Done]));
+        }
+        let mut ended = false;
+        for task in tasks {
+            ended |= match task {
+                HttpTask::Header(head, end) => {
+                    if answer::is_last(head.status) {
+                        self.head = Some(head);
+                    }
+                    end
+                }
+                HttpTask::Body(bytes, end) | HttpTask::UpgradedBody(bytes, end) => {
+                    let bytes = bytes.unwrap_or_default();
+                    if self.body.len().saturating_add(bytes.len()) > gateway.parts().bounds.body {
+                        return Err(refused(refuse_issued(standing, TOO_LARGE.0)));
+                    }
+                    self.body.extend_from_slice(&bytes);
+                    end
+                }
+                HttpTask::Trailer(_) | HttpTask::Done => true,
+                HttpTask::Failed(error) => return Err(Stop::Failed(error)),
+            };
+            // Pingora does not always tell an end of these; what switches protocols has none.
+            ended |= self.head.as_ref().is_some_and(|head| {
+                head.status.is_informational() || self.is_bodiless(head.status)
+            });
+        }
+        match self.head.take() {
+            Some(head) if ended => self.pass(gateway, standing, head).map(Some),
+            head => {
+                self.head = head;
+                Ok(None)
+            }
+        }
+    }
+
+    /// RFC 9110 section 6.4.1.
+    fn is_bodiless(&self, status: StatusCode) -> bool {
+        self.method == Method::HEAD
+            || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+    }
+
+    fn pass(
+        &mut self,
+        gateway: &Gateway,
+        standing: &Standing,
+        head: Box<ResponseHeader>,
+    ) -> Result<Vec<HttpTask>, Stop> {
+        let mut parts = Parts::from(*head);
+        let raw = self.body.split().freeze();
+        let place = (parts.status, &mut parts.headers);
+        let body = mask_issued(gateway, standing, place, raw).map_err(refused)?;
+        let bodiless = self.is_bodiless(parts.status);
+        parts.headers.remove(CONTENT_LENGTH);
+        if !bodiless {
+            parts.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        self.passed = true;
+        let head = Box::new(ResponseHeader::from(parts));
+        if bodiless || body.is_empty() {
+            return Ok(vec![HttpTask::Header(head, true)]);
+        }
+        Ok(vec![
+            HttpTask::Header(head, false),
+            HttpTask::Body(Some(body), true),
+        ])
+    }
+}
+
+fn refused(refusal: Refusal) -> Stop {
+    Stop::Refused(Box::new(refusal))
+}
