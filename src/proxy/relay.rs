@@ -76,6 +76,8 @@ struct Relay {
     /// `Some` until dropped.
     agent: Box<ServerSession>,
     body: Body,
+    /// Whether an attempt has begun whose first look at the body is still to come.
+    begins: bool,
     patience: Patience,
     watch: Watch,
     slot: Slot,
@@ -93,6 +95,7 @@ pub(super) fn install(
     let relay = Relay {
         agent: Box::new(agent),
         body,
+        begins: false,
         patience,
         watch,
         slot: slot.clone(),
@@ -196,6 +199,11 @@ impl CustomSession for Relay {
     }
 
     fn is_body_empty(&mut self) -> bool {
+        // Asked for the head, then, as an attempt begins, for what to send behind it. There an empty body would be ended, and
+        // Pingora takes that end, when it comes behind a 101 that was there already, for the end of what was switched to.
+        if mem::take(&mut self.begins) && self.agent.is_upgrade_req() {
+            return false;
+        }
         match &self.body {
             Body::Replayed(body) => body.is_empty(),
             Body::Streamed => self.agent.is_body_empty(),
@@ -217,6 +225,7 @@ impl CustomSession for Relay {
     }
 
     fn enable_retry_buffering(&mut self) {
+        self.begins = true;
         if matches!(self.body, Body::Streamed) {
             self.agent.enable_retry_buffering();
         }

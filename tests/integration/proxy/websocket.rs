@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, stream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -11,11 +11,13 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async, client_async};
 
 use super::rig::{self, HOST, PLAIN};
-use crate::support::agent::{exchange, is_closed, read_answer};
+use crate::support::agent::{exchange, is_closed, read_answer, read_interim};
 use crate::support::upstream::Upstream;
 use crate::support::wire::{Connection, Stream, Wire};
 
+/// The example of RFC 6455 section 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// A correct opening, without its last line.
 fn opening(host: &str, path: &str) -> String {
@@ -239,12 +241,57 @@ async fn passes_the_upstreams_no() {
     assert_eq!(rig::outcome(&gateway.finished(1).await[0]), "answered 426");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn stays_open_however_early_the_upstream_accepts() {
+    // An answer that is there before Pingora first looks for one is a matter of microseconds, hence so many.
+    const OPENINGS: usize = 300;
+    let upstream = Wire::plain().await;
+    let gateway = rig::wired(&upstream).await;
+    let serve = async {
+        loop {
+            let mut served = upstream.accept().await;
+            tokio::spawn(async move {
+                let answer = format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
+                );
+                served.write(answer).await;
+                let mut received = Vec::new();
+                while !received.ends_with(b"\r\n\r\nping") {
+                    let Ok(byte) = served.stream.read_u8().await else {
+                        return;
+                    };
+                    received.push(byte);
+                }
+                served.write(b"pong").await;
+            });
+        }
+    };
+    let open = async |_| {
+        let mut tunnel = gateway.agent.tunnel(&format!("{PLAIN}:80")).await;
+        let ask = format!("{}\r\n", opening(PLAIN, "/feed"));
+        tunnel.write_all(ask.as_bytes()).await.unwrap();
+        let switched = read_interim(&mut tunnel).await;
+        assert!(switched.starts_with("HTTP/1.1 101 "), "{switched}");
+        tunnel.write_all(b"ping").await.unwrap();
+        tunnel.read_exact(&mut [0; 4]).await.is_ok()
+    };
+    let openings = stream::iter(0..OPENINGS).map(open).buffer_unordered(32);
+    let stayed = openings
+        .filter(|stayed| std::future::ready(*stayed))
+        .count();
+    tokio::select! {
+        stayed = stayed => assert_eq!(stayed, OPENINGS),
+        () = serve => {}
+    }
+}
+
 #[tokio::test]
 async fn refuses_a_switch_that_was_not_agreed_on() {
     // What follows a 101 passes unread, so one that something behind the upstream made up must not open a way.
     let upstream = Wire::tls(&[HOST]).await;
     let gateway = rig::wired(&upstream).await;
-    let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    let accept = format!("Sec-WebSocket-Accept: {ACCEPT}");
     let asks = [
         (
             format!("{}\r\n", opening(HOST, "/feed")),
