@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: it starts as refused; only a permit makes it more, so whatever is skipped ends in a refusal.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
@@ -9,12 +10,14 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
-use super::drain::Counted;
+use super::drain::{Counted, Drain};
+use super::held::Held;
 use super::relay::{self, Slot};
 use super::upstream::Framing;
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
 use crate::pipeline::refuse::Refusal;
+use crate::pipeline::standing::Standing;
 use crate::pipeline::{Gateway, Permit};
 
 /// One request and its answer.
@@ -50,6 +53,18 @@ pub(super) struct Permitted {
     pub(super) is_answered: bool,
     /// Set while a relay stands in for the agent's session.
     pub(super) relay: Option<Slot>,
+}
+
+/// What an exchange rests on while it is open.
+pub(super) struct Watch {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) standing: Arc<Standing>,
+    /// As it is before the answer begins.
+    pub(super) extent: Extent,
+    /// Whether this is the last answer of its connection.
+    pub(super) drain: Arc<Drain>,
+    /// Of an answer that holds a credential: what has come of it.
+    pub(super) held: Option<Held>,
 }
 
 /// Whether an exchange has an end of its own.

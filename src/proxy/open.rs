@@ -6,12 +6,12 @@ use pingora::proxy::Session;
 
 use super::Timeouts;
 use super::body::{self, SessionBody, Unread};
-use super::exchange::{Exchange, Extent, Permitted, State};
+use super::exchange::{Exchange, Extent, Permitted, State, Watch};
 use super::held::Held;
 use super::intercept::Intercept;
 use super::io::{Connection, Via};
 use super::patience::Patience;
-use super::relay::{self, Body, Watch};
+use super::relay::{self, Body};
 use super::respond::Answer;
 use super::upstream::{self, Carriage, Framing};
 use super::{internal, io, receive};

@@ -22,13 +22,10 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::answer;
-use super::drain::Drain;
-use super::exchange::Extent;
-use super::held::{Held, Stop};
+use super::exchange::{Extent, Watch};
+use super::held::Stop;
 use super::patience::{Patience, expire};
-use crate::pipeline::Gateway;
 use crate::pipeline::refuse::Refusal;
-use crate::pipeline::standing::Standing;
 
 type MessageReader =
     Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
@@ -49,18 +46,6 @@ struct Returned {
     agent: Option<ServerSession>,
     /// Why the exchange was ended.
     void: Option<Refusal>,
-}
-
-/// What an exchange rests on while it is open.
-pub(super) struct Watch {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) standing: Arc<Standing>,
-    /// As it is before the answer begins.
-    pub(super) extent: Extent,
-    /// Whether this is the last answer of its connection.
-    pub(super) drain: Arc<Drain>,
-    /// Of an answer that holds a credential: what has come of it.
-    pub(super) held: Option<Held>,
 }
 
 /// What goes upstream as the body.
