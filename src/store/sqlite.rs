@@ -3,6 +3,7 @@
 //! INVARIANT: what changes decisions runs in `Change`, which takes the write lock first and raises `revision` on commit.
 
 mod agents;
+mod checkpoint;
 mod credentials;
 mod event_writer;
 mod events;

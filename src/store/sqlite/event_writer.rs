@@ -9,12 +9,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
+use super::checkpoint::Checkpoints;
 use super::{Database, fault};
 use crate::store::{Commit, EventLine, StoreError};
-
-/// Pages that the `-wal` file takes before they are moved into the file, which is synced then: 16 MiB. Most of them are
-/// the same few pages over and over, so moving them seldom is what saves.
-const CHECKPOINT_PAGES: u32 = 4_000;
 
 const INSERT: &str = "INSERT INTO event (id, kind, time, request_id, agent, action, decision, code, body) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -30,6 +27,7 @@ pub struct EventWriter {
     busy_timeout: Duration,
     commit: Commit,
     connection: Option<Connection>,
+    checkpoints: Checkpoints,
 }
 
 impl EventWriter {
@@ -75,6 +73,7 @@ impl EventWriter {
         let connection = connection
             .and_then(|connection| write(&connection).map(|()| connection))
             .map_err(|error| fault::of_writer(&self.path, &error))?;
+        self.checkpoints.after_write(&connection, &self.file);
         self.connection = Some(connection);
         Ok(())
     }
@@ -89,7 +88,7 @@ impl EventWriter {
             Commit::Synced => "FULL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        Checkpoints::take_over(&connection);
         Ok(connection)
     }
 }
@@ -118,6 +117,7 @@ impl Database {
             busy_timeout: self.busy_timeout,
             commit,
             connection: None,
+            checkpoints: Checkpoints::default(),
         }
     }
 }
