@@ -17,6 +17,7 @@ mod listener;
 mod open;
 mod opening;
 mod outer;
+mod pace;
 mod passage;
 mod patience;
 mod peer;

@@ -12,6 +12,7 @@ use pingora::{Error, ErrorType, Result};
 
 use super::drain::{Counted, Drain};
 use super::held::Held;
+use super::pace::Taken;
 use super::relay::{self, Slot};
 use super::upstream::Framing;
 use crate::pipeline::forward::Destination;
@@ -29,6 +30,8 @@ pub(super) struct Exchange {
     pub(super) state: State,
     /// What the agent reads if the exchange fails now.
     pub(super) refusal: Option<Refusal>,
+    /// Until then the connection waits for no other request.
+    pub(super) taken: Option<Taken>,
     _counted: Counted,
 }
 
@@ -94,6 +97,7 @@ impl Exchange {
             received: Instant::now(),
             state: State::Refused,
             refusal: None,
+            taken: None,
             _counted: counted,
         }
     }

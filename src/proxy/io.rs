@@ -24,6 +24,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::drain::Fresh;
+use super::pace::{Arriving, Pace};
 use crate::model::target::Authority;
 use crate::pipeline::admit::Pass;
 
@@ -47,6 +48,7 @@ pub(super) struct Connection {
     pub(super) peer: Option<SocketAddr>,
     /// Until its first request.
     pub(super) fresh: Fresh,
+    pub(super) pace: Pace,
 }
 
 /// How requests reach us.
@@ -75,6 +77,8 @@ pub(super) struct TunnelIo {
     socket: BufWriter<Socket>,
     ahead: Bytes,
     digest: Arc<ProxyDigest>,
+    connection: Arc<Connection>,
+    arriving: Arriving,
 }
 
 impl Tunnel {
@@ -106,11 +110,14 @@ impl TunnelIo {
         connection: Arc<Connection>,
     ) -> pingora::Result<Self> {
         let response = Box::new(ResponseHeader::build(StatusCode::OK, Some(0))?);
-        let digest = Arc::new(ProxyDigest::new(response, Some(Box::new(connection))));
+        let known = Box::new(Arc::clone(&connection));
+        let digest = Arc::new(ProxyDigest::new(response, Some(known)));
         Ok(Self {
             socket: BufWriter::with_capacity(WRITE_BUFFER, socket),
             ahead,
             digest,
+            connection,
+            arriving: Arriving::default(),
         })
     }
 }
@@ -128,9 +135,18 @@ impl AsyncRead for TunnelIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let pace = &this.connection.pace;
         if this.ahead.is_empty() {
-            return Pin::new(&mut this.socket).poll_read(cx, buf);
+            let before = buf.filled().len();
+            return match Pin::new(&mut this.socket).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) if buf.filled().len() > before => {
+                    Poll::Ready(this.arriving.note(pace))
+                }
+                Poll::Pending => this.arriving.poll_late(pace, cx).map(Err),
+                ended @ Poll::Ready(_) => ended,
+            };
         }
+        this.arriving.note(pace)?;
         let take = this.ahead.len().min(buf.remaining());
         let (now, _) = this.ahead.split_at(take);
         buf.put_slice(now);

@@ -10,6 +10,7 @@ use super::exchange::{Exchange, Extent, Permitted, State, Watch};
 use super::held::Held;
 use super::intercept::Intercept;
 use super::io::{Connection, Via};
+use super::pace::Pace;
 use super::patience::Patience;
 use super::relay::{self, Body};
 use super::respond::Answer;
@@ -48,6 +49,7 @@ impl Intercept {
         let connection = io::connection(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
+        exchange.taken = Pace::take(&connection);
         let request_id = &exchange.request_id;
         let head = match receive::receive(session, &connection, request_id, exchange.received) {
             Ok(head) => head,

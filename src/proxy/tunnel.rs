@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use pingora::apps::ServerApp as _;
-use pingora::protocols::{Ssl as _, Stream};
+use pingora::protocols::{ALPN, Ssl as _, Stream};
 use pingora::proxy::HttpProxy;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -21,6 +21,7 @@ use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
 use super::leaf::Leaves;
 use super::opening::{Arrival, HeadFault, Line, Opening};
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
+use super::pace::Pace;
 use super::respond::{After, Answer};
 use super::{Timeouts, internal, request_id};
 use crate::model::agent::Agent;
@@ -175,6 +176,7 @@ impl Edge {
             via: Via::Direct,
             peer: opening.peer,
             fresh: opening.fresh,
+            pace: Pace::new(self.timeouts.request_head),
         };
         self.hand_over(opening.socket, ahead, connection).await;
     }
@@ -263,6 +265,7 @@ impl Edge {
             via,
             peer: opening.peer,
             fresh: opening.fresh,
+            pace: Pace::new(self.timeouts.request_head),
         };
         let ahead = opening.read.freeze();
         if tls {
@@ -315,10 +318,14 @@ impl Edge {
         {
             tunnel.note_other_sni();
         }
+        if tls.selected_alpn_proto() != Some(ALPN::H2) {
+            connection.pace.begin();
+        }
         self.run(Box::new(tls)).await;
     }
 
     async fn hand_over(&self, socket: Socket, ahead: Bytes, connection: Connection) {
+        connection.pace.begin();
         if let Ok(stream) = TunnelIo::new(socket, ahead, Arc::new(connection)) {
             self.run(Box::new(stream)).await;
         }

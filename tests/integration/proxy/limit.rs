@@ -270,6 +270,41 @@ async fn a_head_that_does_not_come_in_time_is_told_so_and_silence_ends() {
 }
 
 #[tokio::test]
+async fn a_head_inside_a_tunnel_has_as_long_from_its_first_byte() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream, "  request_head: 400ms").await;
+    let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let mut tick = tokio::time::interval(Duration::from_millis(150));
+    tick.tick().await;
+    // Silence between requests is no head, however long it is, and each head has its own time.
+    for _ in 0..3 {
+        for _ in 0..3 {
+            tick.tick().await;
+        }
+        for piece in ["GET /old HTT", &format!("P/1.1\r\nHost: {HOST}\r\n\r\n")] {
+            tunnel.write_all(piece.as_bytes()).await.unwrap();
+            tunnel.flush().await.unwrap();
+            tick.tick().await;
+        }
+        assert_eq!(read_answer(&mut tunnel).await.status, 200);
+    }
+    // Neither is a body.
+    let request = format!("POST /old HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 8\r\n\r\n");
+    tunnel.write_all(request.as_bytes()).await.unwrap();
+    for _ in 0..8 {
+        tunnel.write_all(b"x").await.unwrap();
+        tunnel.flush().await.unwrap();
+        tick.tick().await;
+    }
+    assert_eq!(read_answer(&mut tunnel).await.status, 200);
+    let begun = std::time::Instant::now();
+    while tunnel.write_all(b"G").await.is_ok() && tunnel.flush().await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "it may go on");
+        tick.tick().await;
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_comes_byte_by_byte_ends_with_the_idle_time() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = start(&upstream, "  idle: 300ms").await;

@@ -1,0 +1,115 @@
+//! Pace: what an agent sends of a request's head in; an error once it has been at it for too long out. Pingora bounds each read
+//! and not their sum, so a byte now and then would keep a connection for ever.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use super::io::Connection;
+
+/// Whether a connection is between two requests.
+#[derive(Debug)]
+pub(super) struct Pace {
+    patience: Duration,
+    /// Odd while a head is expected; 0 until the first, and for ever on HTTP/2, where what comes between requests is none.
+    turn: AtomicU64,
+}
+
+/// While it lives, what comes is no head: one request and its answer.
+#[derive(Debug)]
+pub(super) struct Taken(Arc<Connection>);
+
+/// The head that is arriving.
+#[derive(Debug, Default)]
+pub(super) struct Arriving {
+    turn: u64,
+    /// When it has to be there; `None` until its first byte.
+    until: Option<Instant>,
+    /// Made for those only that come in pieces.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pace {
+    /// Heads may take this long, from their first byte.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            turn: AtomicU64::new(0),
+        }
+    }
+
+    /// Expects the first head of an HTTP/1.1 connection.
+    pub(super) fn begin(&self) {
+        self.turn.store(1, Ordering::Release);
+    }
+
+    /// Notes that a head is there; the next one is expected when what comes back is dropped.
+    pub(super) fn take(connection: &Arc<Connection>) -> Option<Taken> {
+        let turn = &connection.pace.turn;
+        if turn.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        turn.fetch_add(1, Ordering::AcqRel);
+        Some(Taken(Arc::clone(connection)))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.pace.turn.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Arriving {
+    /// Notes that bytes have come.
+    ///
+    /// # Errors
+    /// When they came too late.
+    pub(super) fn note(&mut self, pace: &Pace) -> io::Result<()> {
+        if !self.is_expected(pace) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + pace.patience);
+        if now > until { Err(late()) } else { Ok(()) }
+    }
+
+    /// Waits until what has begun to come is too late; for ever when nothing has.
+    pub(super) fn poll_late(&mut self, pace: &Pace, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.is_expected(pace) {
+            return Poll::Pending;
+        }
+        let Some(until) = self.until else {
+            return Poll::Pending;
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(late())
+    }
+
+    /// Forgets what came of an earlier head.
+    fn is_expected(&mut self, pace: &Pace) -> bool {
+        let turn = pace.turn.load(Ordering::Acquire);
+        if turn != self.turn {
+            *self = Self {
+                turn,
+                ..Self::default()
+            };
+        }
+        turn % 2 == 1
+    }
+}
+
+fn late() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the request head did not arrive in time",
+    )
+}
