@@ -162,6 +162,37 @@ async fn passes_what_comes_before_the_answer() {
 }
 
 #[tokio::test]
+async fn an_agent_of_http2_gets_the_answer_after_what_comes_before_it() {
+    // Hints may be dropped, RFC 8297 section 2, but must not be taken for the answer.
+    let upstream = Wire::tls(&[HOST]).await;
+    let gateway = rig::wired(&upstream).await;
+    let ask = gateway
+        .agent
+        .http2()
+        .get(format!("https://{HOST}/page"))
+        .send();
+    let serve = async {
+        let mut served = upstream.accept().await;
+        served.head().await;
+        let hint = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+        served.write(hint).await;
+        let processing = "HTTP/1.1 102 Processing\r\n\r\n";
+        served.write(processing).await;
+        served
+            .write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .await;
+    };
+    let (answer, ()) = tokio::join!(ask, serve);
+    let answer = answer.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, Version::HTTP_2)
+    );
+    assert_eq!(answer.text().await.unwrap(), "ok");
+    assert_eq!(rig::outcome(&gateway.finished(1).await[0]), "answered 200");
+}
+
+#[tokio::test]
 async fn passes_answers_without_a_body() {
     for speaks in [Speaks::Http1, Speaks::Http2] {
         let upstream = Upstream::speaking(&[HOST], speaks).await;
