@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use brotli_decompressor::{BrotliDecoderParameter as Parameter, Decompressor};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -39,7 +40,10 @@ pub(super) fn decode(headers: &HeaderMap, raw: Bytes, limit: usize) -> Result<By
         }
         "br" => {
             // It reads ahead, so what follows the stream is not seen here; it is not sent either.
-            read(&mut brotli::Decompressor::new(raw.as_ref(), 4096), limit)
+            let mut decoder = Decompressor::new(raw.as_ref(), 4096);
+            // Windows of up to 1 GiB, which RFC 7932 does not know. Never refused before the first read.
+            decoder.set_parameter(Parameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
+            read(&mut decoder, limit)
         }
         "zstd" => {
             let decoder =

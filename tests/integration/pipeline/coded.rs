@@ -74,6 +74,18 @@ fn brotli(plain: &[u8]) -> Vec<u8> {
     coded
 }
 
+/// With a window that RFC 7932 does not know: a decoder that takes it must keep up to 1 GiB.
+fn large_window_brotli(plain: &[u8]) -> Vec<u8> {
+    let mut coded = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams {
+        large_window: true,
+        lgwin: 30,
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &plain[..], &mut coded, &params).unwrap();
+    coded
+}
+
 /// `window` is a power of two: what a decoder must keep.
 fn zstd(plain: &[u8], window: u32) -> Vec<u8> {
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
@@ -134,6 +146,7 @@ async fn what_decoders_read_in_two_ways_or_cannot_bound_is_refused() {
         ("deflate", deflate(&zeros), &large),
         ("br", cut(brotli(plain)), &unreadable),
         ("br", brotli(&zeros), &large),
+        ("br", large_window_brotli(plain), &unreadable),
         ("zstd", two(zstd(plain, 20)), &unreadable),
         ("zstd", cut(zstd(plain, 20)), &unreadable),
         ("zstd", zstd(&zeros, 20), &large),
