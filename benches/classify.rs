@@ -4,9 +4,14 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
+use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::{Report, Source};
 use tollgate::connector::{Catalog, Reading};
 use tollgate::model::target::{Authority, Path, Query, Target};
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn source(number: usize, routes: usize) -> Source {
     let routes: String = (0..routes)

@@ -3,9 +3,14 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
+use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::{Report, Source};
 use tollgate::connector::{Catalog, Reading};
 use tollgate::model::target::{Authority, Path, Query, Target};
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const FILE: &str = r#"
 connector: jira

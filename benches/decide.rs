@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::{Report, Source};
 use tollgate::model::action::{Action, ActionName, Parameter, Parameters, Risk};
 use tollgate::model::agent::{Agent, AgentName};
@@ -12,6 +13,10 @@ use tollgate::model::target::{Authority, Path, Query, Target};
 use tollgate::model::value::ValueType;
 use tollgate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
 use tollgate::policy::{Facts, PolicySet};
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn vocabulary(actions: usize) -> Vocabulary {
     let param = ParamShape {

@@ -4,10 +4,15 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue};
+use mimalloc::MiMalloc;
 use tollgate::auth::{Fields, Outgoing, Scheme, SchemeManifest};
 use tollgate::config::diagnostic::{Report, Source};
 use tollgate::config::yaml;
 use tollgate::model::secret::Secret;
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const WAYS: [(&str, &str); 4] = [
     ("bearer", "bearer: '{token}'"),

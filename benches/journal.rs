@@ -7,10 +7,15 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
 use serde_json::json;
 use tollgate::audit::{Durability, Journal};
 use tollgate::model::event::{Event, EventKind};
 use tollgate::store::Store;
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Callers that wait at once, as exchanges of a busy gateway do.
 const CALLERS: u64 = 128;

@@ -13,6 +13,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::Source;
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::credential::{Binding, CredentialId, SealedCredential};
@@ -24,6 +25,10 @@ use tollgate::pipeline::decide::{Asking, Decided, Injection, decide};
 use tollgate::pipeline::matter::Matter;
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use tollgate::vault::Keyring;
+
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const HOST: &str = "acme.atlassian.net";
 
