@@ -6,6 +6,7 @@ mod functions;
 mod grammar;
 mod guards;
 mod link;
+mod names;
 mod program;
 mod scope;
 mod tree;

@@ -13,6 +13,7 @@ use super::ExpressionError;
 use super::check;
 use super::grammar::{self, LIBRARY, Parsed};
 use super::link::{self, Linked};
+use super::names;
 use super::scope::{Scope, Variables};
 use super::tree;
 use super::types::{Environment, Type};
@@ -80,7 +81,8 @@ impl Draft {
 
     /// Goes on to evaluation; only a draft that was checked in every environment it is for should.
     #[must_use]
-    pub fn finish(self) -> Program {
+    pub fn finish(mut self) -> Program {
+        names::join(&mut self.parsed.root);
         Program {
             root: self.parsed.root,
             linked: self.linked,
@@ -145,6 +147,10 @@ impl Program {
         // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
         cel::Value::resolve(&self.root, &context).map_err(|error| match error {
             cel::ExecutionError::NoSuchKey(path) => format!("`{path}` is absent"),
+            // A function without a dot would be one that is not there.
+            cel::ExecutionError::UndeclaredReference(path) if path.contains('.') => {
+                format!("`{path}` is absent")
+            }
             cel::ExecutionError::FunctionError { function, .. } => {
                 format!("`{function}` cannot be applied")
             }
