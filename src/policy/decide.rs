@@ -75,6 +75,7 @@ impl PolicySet {
         let mut by: Vec<_> = spoken.iter().map(|(_, rule)| rule.id.clone()).collect();
         by.extend(permitted.labels(decision).map(str::to_owned));
         by.sort();
+        by.dedup();
         let mut ruling = Ruling {
             decision,
             by,
@@ -89,6 +90,7 @@ impl PolicySet {
         };
         permitted.inject(&mut ruling, &mut failures);
         failures.sort();
+        failures.dedup();
         ruling.failures = failures;
         ruling
     }
@@ -237,11 +239,11 @@ impl Ruling {
 
 /// Makes one ruling of those on a request's actions: the strictest decides, and a credential goes only with what all agree on.
 #[must_use]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "what was decided of the parts is of no use any more"
-)]
 pub fn combine(rulings: Vec<Ruling>) -> Ruling {
+    let rulings = match <[Ruling; 1]>::try_from(rulings) {
+        Ok([only]) => return only,
+        Err(rulings) => rulings,
+    };
     let Some(decision) = rulings.iter().map(|ruling| ruling.decision).max() else {
         return Ruling::silent();
     };
