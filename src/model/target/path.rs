@@ -131,8 +131,10 @@ impl Path {
         if !raw.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let mut reader = Reader::with_capacity(raw.len());
-        let mut rest = raw.as_bytes();
+        let plain = raw.bytes().take_while(|byte| reads_as_itself(*byte));
+        let (plain, rest) = raw.split_at_checked(plain.count()).unwrap_or((raw, ""));
+        let mut reader = Reader::new(plain, rest.len());
+        let mut rest = rest.as_bytes();
         while let [byte, tail @ ..] = rest {
             rest = tail;
             if *byte == b'%' {
@@ -192,12 +194,17 @@ struct Reader {
 }
 
 impl Reader {
-    /// A reading is mostly as long as what is read.
-    fn with_capacity(bytes: usize) -> Self {
+    /// Begins with what reads as itself, mostly the whole path; `rest` bytes are still to come.
+    fn new(plain: &str, rest: usize) -> Self {
+        let begun = || {
+            let mut text = String::with_capacity(plain.len() + rest);
+            text.push_str(plain);
+            text
+        };
         Self {
-            text: String::with_capacity(bytes),
-            matching: String::with_capacity(bytes),
-            decoded: Vec::with_capacity(bytes),
+            text: begun(),
+            matching: begun(),
+            decoded: begun().into_bytes(),
             oddities: Oddities::default(),
         }
     }
@@ -248,17 +255,18 @@ impl Reader {
 
     fn finish(mut self) -> Result<Path, PathError> {
         let decoded = std::str::from_utf8(&self.decoded).map_err(|_| PathError::NotUtf8)?;
-        // C1 controls and the like are as invisible as C0 ones.
-        if decoded.chars().any(char::is_control) {
+        // C1 controls and the like are as invisible as C0 ones, which no reading has by now.
+        if !decoded.is_ascii() && decoded.chars().any(char::is_control) {
             return Err(PathError::Control);
         }
-        let mut segments = decoded.split(['/', '\\']).skip(1).peekable();
+        let slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+        let mut segments = self.decoded.split(slash).skip(1).peekable();
         while let Some(segment) = segments.next() {
-            if segment == "." || segment == ".." {
+            if matches!(segment, b"." | b"..") {
                 self.oddities.insert(Oddity::DotSegments);
-            } else if segment.ends_with('.') {
+            } else if segment.ends_with(b".") {
                 self.oddities.insert(Oddity::TrailingDot);
-            } else if segment.ends_with(' ') {
+            } else if segment.ends_with(b" ") {
                 self.oddities.insert(Oddity::TrailingSpace);
             } else if segment.is_empty() && segments.peek().is_some() {
                 self.oddities.insert(Oddity::DoubleSlash);
@@ -299,12 +307,21 @@ fn push_hex(out: &mut String, byte: u8) {
     out.extend(DIGITS.get(usize::from(byte & 15)));
 }
 
+/// Slashes and what may stand between them, but for `;`, which is noted.
+fn reads_as_itself(byte: u8) -> bool {
+    byte == b'/' || (is_pchar(byte) && byte != b';')
+}
+
 /// RFC 3986 section 2.3.
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// RFC 3986 section 3.3, without escapes.
 fn is_pchar(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
+    let sub_delimiter = matches!(
+        byte,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+    );
+    is_unreserved(byte) || sub_delimiter || matches!(byte, b':' | b'@')
 }
