@@ -279,24 +279,20 @@ impl Connector {
     ) -> Vec<u32> {
         let Place { host, below, .. } = place;
         let mut found = Vec::new();
-        for key in keys {
-            let from = found.len();
-            if let Some(trie) = self.tries.get(key) {
-                trie.collect(below, &mut found);
-            }
-            let tail = found.split_off(from);
-            found.extend(tail.into_iter().filter(|number| {
-                self.group(*number)
-                    .is_some_and(|group| group.accepts(host, query))
-            }));
+        for trie in keys.filter_map(|key| self.tries.get(key)) {
+            trie.collect(below, &mut found);
+        }
+        found.retain(|number| {
+            self.group(*number)
+                .is_some_and(|group| group.accepts(host, query))
+        });
+        if found.len() < 2 {
+            return found;
         }
         let groups: Vec<&Group> = found
             .iter()
             .filter_map(|number| self.group(*number))
             .collect();
-        if groups.len() < 2 {
-            return found;
-        }
         let beaten = |group: &Group| {
             groups
                 .iter()

@@ -260,14 +260,15 @@ impl Place {
         if !site.domain.has_port(authority.port, site.plain) {
             return None;
         }
-        let host = site.domain.capture(&authority.host)?;
+        // First what tells the connectors of one host apart.
         let (base, below) = site.base.capture_front(path.matching())?;
+        let host = site.domain.capture(&authority.host)?;
         let host = host
             .into_iter()
-            .map(|(name, value)| (name, value.to_owned()));
+            .map(|(name, value)| (Arc::clone(name), value.to_owned()));
         let base = base
             .into_iter()
-            .map(|(name, value)| (name, decode(value).into_owned()));
+            .map(|(name, value)| (Arc::clone(name), decode(value).into_owned()));
         Some(Self {
             connector: Arc::clone(connector),
             host: authority.host.clone(),

@@ -3,6 +3,7 @@
 //! INVARIANT: a body is read as one dialect, and `Content-Type` is set to that dialect, whatever the agent wrote there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
@@ -29,8 +30,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Format {
     pub(super) kind: Kind,
-    /// The media type that is sent, without parameters.
-    pub(super) media: Box<str>,
+    /// The media type that is sent, in lower case and without parameters.
+    pub(super) media: Arc<str>,
 }
 
 /// How the body of one request is parsed.
@@ -128,17 +129,18 @@ pub(super) fn choose<'f>(
     formats: &(impl Iterator<Item = &'f Format> + Clone),
     headers: &HeaderMap,
 ) -> Result<Option<Dialect>, Unreadable> {
-    let given = Given::of(headers)?;
-    let exact = formats.clone().find(|format| *format.media == *given.media);
+    let text = content_type(headers)?;
+    let given = Given::of(&text)?;
+    let exact = formats.clone().find(|format| given.is(&format.media));
     let json = || {
         let any = formats.clone().find(|format| format.kind == Kind::Json);
-        any.filter(|_| is_json(&given.media))
+        any.filter(|_| is_json(&given.media.to_ascii_lowercase()))
     };
     let chosen = exact.or_else(json).or_else(|| formats.clone().next());
     let Some(format) = chosen.cloned() else {
         return Ok(None);
     };
-    let same = *format.media == *given.media;
+    let same = given.is(&format.media);
     let boundary = given.boundary.filter(|_| format.kind.has_parts() && same);
     let content_type = match &boundary {
         Some(boundary) => {
@@ -185,29 +187,29 @@ impl Dialect {
     }
 }
 
-/// What the agent says that its body is.
-struct Given {
-    /// Lower-case, without parameters; empty where there is none.
-    media: String,
-    boundary: Option<String>,
+/// Returns the one `Content-Type`; empty where there is none.
+fn content_type(headers: &HeaderMap) -> Result<Cow<'_, str>, Unreadable> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(unreadable("there are two `Content-Type` headers"));
+    }
+    Ok(first.map_or(Cow::Borrowed(""), |value| {
+        String::from_utf8_lossy(value.as_bytes())
+    }))
 }
 
-impl Given {
-    fn of(headers: &HeaderMap) -> Result<Self, Unreadable> {
-        let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(unreadable("there are two `Content-Type` headers"));
-        }
-        let text = first.map_or(Cow::Borrowed(""), |value| {
-            String::from_utf8_lossy(value.as_bytes())
-        });
+/// What the agent says that its body is.
+struct Given<'t> {
+    /// Without parameters, as it was written; empty where there is none.
+    media: &'t str,
+    boundary: Option<&'t str>,
+}
+
+impl<'t> Given<'t> {
+    fn of(text: &'t str) -> Result<Self, Unreadable> {
         let mut pieces = text.split(';');
-        let media = pieces
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let media = pieces.next().unwrap_or_default().trim();
         let mut boundaries = pieces.filter_map(|piece| {
             let (name, value) = piece.split_once('=')?;
             name.trim()
@@ -223,15 +225,19 @@ impl Given {
             boundary: boundary.and_then(boundary_text),
         })
     }
+
+    fn is(&self, media: &str) -> bool {
+        self.media.eq_ignore_ascii_case(media)
+    }
 }
 
 /// RFC 2046 section 5.1.1, without what needs quoting inside quotes and without the space, which parsers trim differently.
-fn boundary_text(value: &str) -> Option<String> {
+fn boundary_text(value: &str) -> Option<&str> {
     let inner = value
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
         .unwrap_or(value);
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
     let fits = (1..=70).contains(&inner.len()) && inner.bytes().all(good);
-    fits.then(|| inner.to_owned())
+    fits.then_some(inner)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(super) use index::DomainIndex;
 
-use super::pattern::{both, parameter_name};
+use super::pattern::{Captures, both, parameter_name};
 use crate::model::target::{Authority, Host};
 
 /// A compiled domain.
@@ -90,7 +90,7 @@ impl Domain {
     }
 
     /// Returns the captured labels of a host that it accepts; ports are not compared.
-    pub(super) fn capture<'h>(&self, host: &'h Host) -> Option<Vec<(Arc<str>, &'h str)>> {
+    pub(super) fn capture<'h>(&'h self, host: &'h Host) -> Option<Captures<'h>> {
         let labels = match &self.host {
             HostPattern::Exact(exact) => return (exact == host).then(Vec::new),
             HostPattern::Labels(labels) => labels,
@@ -103,7 +103,7 @@ impl Domain {
                 Label::Literal(literal) if **literal == *text => {}
                 Label::Literal(_) => return None,
                 Label::One => {}
-                Label::Capture(name) => captures.push((Arc::clone(name), text)),
+                Label::Capture(name) => captures.push((name, text)),
                 Label::Many => return Some(captures),
             }
         }

@@ -63,6 +63,12 @@ struct Found {
 impl Param {
     /// Returns the value, or `None` where the request does not have it.
     pub(super) fn read(&self, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
+        // What every path is made of is one value in one place.
+        if let ([Origin::Captured(name)], false) = (self.origins.as_slice(), self.list)
+            && let Some(text) = request.captured(name)
+        {
+            return self.typed_text(text).map(Some);
+        }
         let mut found: Option<Found> = None;
         let mut misfit = false;
         for origin in &self.origins {

@@ -11,7 +11,7 @@ use crate::model::target::Path;
 const MAX_PATTERN: usize = 2048;
 
 /// What a pattern took out of a path: name and text, still escaped.
-pub(super) type Captures<'p> = Vec<(Arc<str>, &'p str)>;
+pub(super) type Captures<'p> = Vec<(&'p Arc<str>, &'p str)>;
 
 /// A compiled path pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -100,13 +100,13 @@ impl Pattern {
     }
 
     /// Returns what it captures from a path that it accepts as a whole.
-    pub(super) fn capture<'p>(&self, path: &'p str) -> Option<Captures<'p>> {
+    pub(super) fn capture<'p>(&'p self, path: &'p str) -> Option<Captures<'p>> {
         let (captures, rest) = self.capture_front(path)?;
         rest.is_empty().then_some(captures)
     }
 
     /// Returns what it captures from the front of a path, and what is left: empty, or starting with `/`.
-    pub(super) fn capture_front<'p>(&self, path: &'p str) -> Option<(Captures<'p>, &'p str)> {
+    pub(super) fn capture_front<'p>(&'p self, path: &'p str) -> Option<(Captures<'p>, &'p str)> {
         let mut captures = Vec::new();
         let mut left = path;
         for segment in &self.segments {
@@ -115,7 +115,7 @@ impl Pattern {
                 if tail.is_empty() {
                     return None;
                 }
-                captures.push((Arc::clone(name), tail));
+                captures.push((name, tail));
                 return Some((captures, ""));
             }
             let (text, rest) = tail
@@ -180,7 +180,7 @@ impl Segment {
     }
 
     /// Returns `None` where the text does not fit, and else what is captured, if anything.
-    fn accept<'p>(&self, text: &'p str) -> Option<Option<(Arc<str>, &'p str)>> {
+    fn accept<'p>(&'p self, text: &'p str) -> Option<Option<(&'p Arc<str>, &'p str)>> {
         match self {
             Self::Literal(literal) => (**literal == *text).then_some(None),
             Self::Param {
@@ -189,7 +189,7 @@ impl Segment {
                 suffix,
             } => {
                 let value = text.strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
-                (!value.is_empty()).then(|| Some((Arc::clone(name), value)))
+                (!value.is_empty()).then_some(Some((name, value)))
             }
             Self::Rest(_) => None,
         }

@@ -3,7 +3,6 @@
 //! INVARIANT: a name that is read and present twice in one place refuses the request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method};
 
@@ -27,7 +26,7 @@ pub(super) struct Request<'a> {
     pub(super) query: &'a Query,
     pub(super) headers: &'a HeaderMap,
     /// Decoded, in order: host, base path, path.
-    pub(super) captures: &'a [(Arc<str>, Cow<'a, str>)],
+    pub(super) captures: &'a [(&'a str, Cow<'a, str>)],
     pub(super) body: Body<'a>,
     /// Which part of the request this is; `None` where it is one part.
     pub(super) part: Option<&'a Part>,
@@ -49,7 +48,7 @@ impl<'a> Request<'a> {
     pub(super) fn captured(&self, name: &str) -> Option<&'a str> {
         self.captures
             .iter()
-            .find(|(known, _)| **known == *name)
+            .find(|(known, _)| *known == name)
             .map(|(_, value)| &**value)
     }
 

@@ -58,9 +58,10 @@ impl Summary {
 fn show(value: &Value, text: &mut String) {
     match value {
         Value::Text(value) => {
-            text.extend(value.chars().take(SHOWN));
-            if value.chars().nth(SHOWN).is_some() {
-                text.push('…');
+            let cut = value.char_indices().nth(SHOWN);
+            match cut.and_then(|(at, _)| value.get(..at)) {
+                Some(shown) => text.extend([shown, "…"]),
+                None => text.push_str(value),
             }
         }
         Value::List(items) => {

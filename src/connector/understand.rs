@@ -7,7 +7,6 @@ mod batch;
 mod places;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::Method;
 
@@ -288,31 +287,17 @@ impl Candidates {
     }
 
     /// Returns every captured label, decoded: host, base path, path.
-    pub(super) fn captures(&self, group: &Group) -> Vec<(Arc<str>, Cow<'_, str>)> {
-        let place = self
-            .place
-            .captures
-            .iter()
-            .map(|(name, value)| (Arc::clone(name), Cow::Borrowed(value.as_str())));
-        let mut captures: Vec<_> = place.collect();
-        if let Some(host) = group
-            .matches
-            .host
-            .as_ref()
-            .and_then(|domain| domain.capture(&self.place.host))
-        {
-            captures.extend(
-                host.into_iter()
-                    .map(|(name, value)| (name, Cow::Borrowed(value))),
-            );
-        }
-        let path = group
-            .matches
-            .path
-            .capture(&self.place.below)
-            .unwrap_or_default();
-        captures.extend(path.into_iter().map(|(name, value)| (name, decode(value))));
-        captures
+    pub(super) fn captures<'a>(&'a self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
+        let place = self.place.captures.iter();
+        let place = place.map(|(name, value)| (&**name, Cow::Borrowed(value.as_str())));
+        let host = group.matches.host.as_ref();
+        let host = host.and_then(|domain| domain.capture(&self.place.host));
+        let host = host.unwrap_or_default().into_iter();
+        let host = host.map(|(name, value)| (&**name, Cow::Borrowed(value)));
+        let path = group.matches.path.capture(&self.place.below);
+        let path = path.unwrap_or_default().into_iter();
+        let path = path.map(|(name, value)| (&**name, decode(value)));
+        place.chain(host).chain(path).collect()
     }
 }
 

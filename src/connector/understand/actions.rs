@@ -87,7 +87,7 @@ impl Connector {
     pub(in crate::connector) fn opening(
         &self,
         authority: &Authority,
-        captures: &[(Arc<str>, &str)],
+        captures: &[(&Arc<str>, &str)],
     ) -> Action {
         let mut params = Parameters::new();
         let host = [("host".into(), authority.to_string())];
