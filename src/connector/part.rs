@@ -59,6 +59,8 @@ pub(super) struct Quota(usize);
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) kind: PartKind,
+    /// For whole requests, which have no parts.
+    whole: Vec<u32>,
     exact: HashMap<Box<str>, Vec<u32>>,
     /// The longest literal start first.
     globs: Vec<(Glob, Vec<u32>)>,
@@ -145,6 +147,7 @@ impl Table {
     pub(super) fn new(kind: PartKind) -> Self {
         Self {
             kind,
+            whole: Vec::new(),
             exact: HashMap::new(),
             globs: Vec::new(),
         }
@@ -152,6 +155,10 @@ impl Table {
 
     /// Adds a route for the parts that a pattern means; routes of whole requests have the empty one.
     pub(super) fn insert(&mut self, pattern: &str, route: u32) {
+        if pattern.is_empty() {
+            self.whole.push(route);
+            return;
+        }
         if !pattern.contains('*') {
             self.exact.entry(pattern.into()).or_default().push(route);
             return;
@@ -167,8 +174,10 @@ impl Table {
 
     /// Iterates over the sets of routes that share one pattern: siblings, told apart by `when` and dialect.
     pub(super) fn siblings(&self) -> impl Iterator<Item = &[u32]> {
+        let whole = Some(&self.whole).filter(|routes| !routes.is_empty());
         let globs = self.globs.iter().map(|(_, routes)| routes);
-        self.exact.values().chain(globs).map(Vec::as_slice)
+        let sets = whole.into_iter().chain(self.exact.values()).chain(globs);
+        sets.map(Vec::as_slice)
     }
 
     /// Returns every route, each once, in file order.
@@ -182,6 +191,9 @@ impl Table {
     /// Returns the sets that are for a part: the exact one, else those of the globs with the longest literal start, of which
     /// none is more literal than the others.
     pub(super) fn find(&self, part: &str) -> Vec<&[u32]> {
+        if part.is_empty() && !self.whole.is_empty() {
+            return vec![&self.whole];
+        }
         if let Some(routes) = self.exact.get(part) {
             return vec![routes];
         }
