@@ -26,11 +26,9 @@ const URLS: [&str; 5] = [
     "x-forwarded-path",
 ];
 
-/// Headers that switch identity or tenant: parameters of a connector, or refused. A trailing `*` is a prefix.
-const IDENTITIES: [&str; 12] = [
+/// Headers that switch identity or tenant: parameters of a connector, or refused.
+const IDENTITIES: [&str; 10] = [
     "sudo",
-    "impersonate-*",
-    "x-impersonate-*",
     "stripe-account",
     "stripe-context",
     "x-on-behalf-of",
@@ -41,6 +39,9 @@ const IDENTITIES: [&str; 12] = [
     "mscrmcallerid",
     "callerobjectid",
 ];
+
+/// How others of them begin.
+const IDENTITY_PREFIXES: [&str; 2] = ["impersonate-", "x-impersonate-"];
 
 impl Connector {
     /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
@@ -58,11 +59,9 @@ impl Connector {
                     ),
                 });
             }
-            let mut identities = IDENTITIES.iter();
-            let identity = identities.any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => *pattern == name,
-            });
+            let mut prefixes = IDENTITY_PREFIXES.iter();
+            let identity =
+                IDENTITIES.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix));
             if identity && !self.listed_headers.iter().any(|listed| listed == name) {
                 return Err(Unreadable {
                     code: IDENTITY_HEADER,
