@@ -6,28 +6,28 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
-/// Objects with more keys are checked for duplicates by hashing.
+/// Further keys of an object are checked for duplicates by hashing.
 const FEW_KEYS: usize = 12;
 
 /// The keys of one object so far.
 #[derive(Default)]
 pub(super) struct Seen<'de> {
-    few: Vec<Cow<'de, str>>,
+    few: [Option<Cow<'de, str>>; FEW_KEYS],
     many: HashSet<Cow<'de, str>>,
 }
 
 impl<'de> Seen<'de> {
     /// Returns whether the key is new.
     pub(super) fn insert(&mut self, key: Cow<'de, str>) -> bool {
-        if self.many.is_empty() {
-            if self.few.contains(&key) {
-                return false;
+        for slot in &mut self.few {
+            match slot {
+                Some(known) if *known == key => return false,
+                Some(_) => {}
+                None => {
+                    *slot = Some(key);
+                    return true;
+                }
             }
-            self.few.push(key);
-            if self.few.len() > FEW_KEYS {
-                self.many.extend(self.few.drain(..));
-            }
-            return true;
         }
         self.many.insert(key)
     }

@@ -17,12 +17,20 @@ pub(super) fn read(
     nodes_left: &mut usize,
 ) -> Result<Fields, Unreadable> {
     let mut state = State::new(plan, nodes_left);
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let outcome = state
-        .root()
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
+    let outcome = match std::str::from_utf8(bytes) {
+        // The parser need not check each text and key again.
+        Ok(text) => read_whole(&mut state, serde_json::Deserializer::from_str(text)),
+        Err(_) => read_whole(&mut state, serde_json::Deserializer::from_slice(bytes)),
+    };
     state.finish(outcome)
+}
+
+fn read_whole<'de>(
+    state: &mut State<'_, '_>,
+    mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+) -> Result<(), serde_json::Error> {
+    state.root().deserialize(&mut deserializer)?;
+    deserializer.end()
 }
 
 /// Reads a tree as if it were a body.
