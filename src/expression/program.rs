@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{Expr, IdedExpr};
 
@@ -18,6 +18,10 @@ use super::scope::{Scope, Variables};
 use super::tree;
 use super::types::{Environment, Type};
 use crate::model::value::Value;
+
+/// What all evaluations share. One that held the library itself would count its holders, all threads at one place.
+static FUNCTIONS: LazyLock<cel::Context<'_, '_>> =
+    LazyLock::new(|| cel::Context::with_env(Arc::clone(&LIBRARY)));
 
 /// A condition that parses, but may name what does not exist.
 #[derive(Debug)]
@@ -142,7 +146,7 @@ impl Program {
     }
 
     fn resolve(&self, variables: &Variables<'_>) -> Result<cel::Value, String> {
-        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        let mut context = FUNCTIONS.new_inner_scope();
         context.set_variable_resolver(variables);
         // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
         cel::Value::resolve(&self.root, &context).map_err(|error| match error {
