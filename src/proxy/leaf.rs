@@ -4,9 +4,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use governor::clock::DefaultClock;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
 use rcgen::{
@@ -18,6 +22,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::ProxyError;
 use super::authority::CertificateAuthority;
+use crate::model::agent::AgentName;
 use crate::model::clock::Clock;
 use crate::model::target::Host;
 
@@ -26,6 +31,14 @@ const CAPACITY: usize = 1024;
 
 /// How long a leaf is used, well below its validity.
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Hosts of which an agent may ask for a leaf that is not kept, at once and each second: far more than programs do, far less
+/// than what keeps a core busy.
+const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
+
+/// Agents that are told apart before those are forgotten that have asked for nothing lately.
+const AGENTS: usize = 1024;
 
 const BEFORE: Duration = Duration::from_secs(60 * 60);
 const AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -39,6 +52,7 @@ pub(super) struct Leaves {
     /// One key for all leaves: it never leaves this process, and making keys is the dear part.
     key: KeyPair,
     kept: Mutex<HashMap<Host, Kept>>,
+    rates: RateLimiter<AgentName, HashMapStateStore<AgentName>, DefaultClock>,
     clock: Clock,
 }
 
@@ -66,8 +80,26 @@ impl Leaves {
             authority,
             key,
             kept: Mutex::default(),
+            rates: RateLimiter::hashmap(Quota::per_second(PER_SECOND).allow_burst(BURST)),
             clock,
         })
+    }
+
+    /// Returns whether an agent may have a leaf for a host now. One that is kept costs nothing.
+    pub(super) fn allows(&self, agent: &AgentName, host: &Host) -> bool {
+        let now = self.clock.now();
+        let kept = self
+            .kept
+            .lock()
+            .get(host)
+            .is_some_and(|kept| kept.until > now);
+        if kept {
+            return true;
+        }
+        if self.rates.len() > AGENTS {
+            self.rates.retain_recent();
+        }
+        self.rates.check_key(agent).is_ok()
     }
 
     /// Returns the acceptor for a host.

@@ -24,7 +24,7 @@ use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::pace::Pace;
 use super::respond::{After, Answer};
 use super::{Timeouts, internal, request_id};
-use crate::model::agent::Agent;
+use crate::model::agent::{Agent, AgentName};
 use crate::model::clock::Clock;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::{Pass, admit, keep, recognise};
@@ -56,6 +56,7 @@ struct Admitted {
 /// A connection that an agent may keep.
 struct Kept {
     pass: Pass,
+    agent: AgentName,
     _share: Share,
 }
 
@@ -202,6 +203,7 @@ impl Edge {
         match keep(&self.gateway, agent) {
             Ok(share) => Ok(Kept {
                 pass,
+                agent: agent.name.clone(),
                 _share: share,
             }),
             Err(refusal) => {
@@ -234,6 +236,9 @@ impl Edge {
                 return self
                     .pass_through(opening, found, authority, kept.pass)
                     .await;
+            }
+            if authority.port != 80 && !self.leaves.allows(&kept.agent, &authority.host) {
+                return self.refuse_leaf(opening, &authority, kept.pass).await;
             }
         }
         let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
@@ -274,6 +279,18 @@ impl Edge {
         } else {
             self.hand_over(opening.socket, ahead, connection).await;
         }
+    }
+
+    /// Refuses an agent that makes the gateway sign too much.
+    async fn refuse_leaf(&self, mut opening: Opening, authority: &Authority, pass: Pass) {
+        self.gateway.parts().metrics.limit_reached("leaves");
+        let detail = "This agent opens tunnels to new hosts too quickly.";
+        let refusal = self.refusal(Code::Busy, detail);
+        let host = authority.to_string();
+        refused_early(&self.gateway, (Some(pass), None), &host, &refusal).await;
+        let answer = Answer::refusal(&refusal).to_bytes(After::Close);
+        opening.write(&answer).await;
+        opening.close().await;
     }
 
     /// Waits for the first byte inside a tunnel.

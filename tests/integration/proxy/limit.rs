@@ -270,15 +270,66 @@ async fn a_head_that_does_not_come_in_time_is_told_so_and_silence_ends() {
 }
 
 #[tokio::test]
+async fn certificates_are_made_for_so_many_new_hosts_of_an_agent() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream, "  idle: 30s").await;
+    // Known from here on, so it stays open to whoever asks for too many others.
+    let request = format!("GET /old HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    assert_eq!(exchange(&mut tunnel, &request).await.status, 200);
+    let ask = async |agent: &Agent, host: &str| {
+        let mut socket = agent.connect().await;
+        let authorization = agent.authorization();
+        let head =
+            format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n{authorization}\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        // Whether it opens or not, nothing else is to come.
+        socket.shutdown().await.unwrap();
+        read_answer(&mut socket).await
+    };
+    let mut refused = None;
+    for at in 0..2_000 {
+        let answer = ask(&gateway.agent, &format!("new-{at}.test")).await;
+        if answer.status != 200 {
+            refused = Some((at, answer));
+            break;
+        }
+    }
+    let (opened, answer) = refused.expect("certificates without end");
+    assert!(opened >= 199, "{opened}");
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (429, Some("1"))
+    );
+    let problem = answer.json();
+    assert_eq!(
+        (&problem["code"], &problem["detail"]),
+        (
+            &json!("busy"),
+            &json!("This agent opens tunnels to new hosts too quickly.")
+        )
+    );
+    counts(
+        &gateway,
+        r#"tollgate_limit_reached_total{limit="leaves"} 1"#,
+    )
+    .await;
+    let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    assert_eq!(exchange(&mut tunnel, &request).await.status, 200);
+    let other = gateway.other("other", OTHER);
+    assert_eq!(ask(&other, "new-of-other.test").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_head_inside_a_tunnel_has_as_long_from_its_first_byte() {
     let upstream = Upstream::start(&[HOST]).await;
-    let gateway = start(&upstream, "  request_head: 400ms").await;
+    let gateway = start(&upstream, "  request_head: 1s").await;
     let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
     let mut tick = tokio::time::interval(Duration::from_millis(150));
     tick.tick().await;
     // Silence between requests is no head, however long it is, and each head has its own time.
-    for _ in 0..3 {
-        for _ in 0..3 {
+    for _ in 0..2 {
+        for _ in 0..8 {
             tick.tick().await;
         }
         for piece in ["GET /old HTT", &format!("P/1.1\r\nHost: {HOST}\r\n\r\n")] {
