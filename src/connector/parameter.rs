@@ -29,7 +29,7 @@ pub(super) struct Param {
     /// Some origin can hold several values, so it always reads as a list.
     pub(super) list: bool,
     pub(super) required: bool,
-    pub(super) pattern: Option<Regex>,
+    pub(super) pattern: Option<Arc<Regex>>,
     pub(super) fold: Option<Fold>,
     pub(super) secret: bool,
     /// Of the other parameters, instead of origins.

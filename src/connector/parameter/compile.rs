@@ -21,14 +21,14 @@ const PATTERN_SIZE: usize = 1 << 20;
 /// What a problem in a parameter says, and what to do.
 type Problem = (String, &'static str);
 
-/// Compiled patterns of all connectors, each once.
+/// Compiled patterns of all connectors, each once: a copy of one would have its own scratch memory.
 #[derive(Debug, Default)]
-pub(in crate::connector) struct Patterns(HashMap<String, Regex>);
+pub(in crate::connector) struct Patterns(HashMap<String, Arc<Regex>>);
 
 impl Patterns {
-    fn compile(&mut self, text: &str) -> Result<Regex, Problem> {
+    fn compile(&mut self, text: &str) -> Result<Arc<Regex>, Problem> {
         if let Some(known) = self.0.get(text) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         let anchored = format!(r"\A(?:{text})\z");
         // The text alone must be an expression too: `a)|(b` would escape the anchors.
@@ -51,7 +51,8 @@ impl Patterns {
                 "patterns are regular expressions of the `regex` crate, anchored by themselves",
             )
         })?;
-        self.0.insert(text.to_owned(), regex.clone());
+        let regex = Arc::new(regex);
+        self.0.insert(text.to_owned(), Arc::clone(&regex));
         Ok(regex)
     }
 }
