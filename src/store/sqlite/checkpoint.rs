@@ -17,8 +17,8 @@ use rusqlite::{Connection, OpenFlags};
 /// moving them seldom is what saves.
 const PASS: u32 = 4_000;
 
-/// Pages from which writing pauses to move the last few, so that the file starts over: 64 MiB, and what comes during a pass. Under less than a constant
-/// load a pass meets a moment without writes long before.
+/// Pages from which writing pauses to move the last few, so that the file starts over: 64 MiB, and what comes during a pass.
+/// Under less than a constant load a pass meets a moment without writes long before.
 const LIMIT: u32 = 16_000;
 
 thread_local! {
