@@ -7,6 +7,7 @@ mod grammar;
 mod guards;
 mod link;
 mod names;
+mod plain;
 mod program;
 mod scope;
 mod tree;

@@ -14,6 +14,7 @@ use super::check;
 use super::grammar::{self, LIBRARY, Parsed};
 use super::link::{self, Linked};
 use super::names;
+use super::plain::Plain;
 use super::scope::{Scope, Variables};
 use super::tree;
 use super::types::{Environment, Type};
@@ -35,6 +36,8 @@ pub struct Draft {
 pub struct Program {
     root: IdedExpr,
     linked: Linked,
+    /// The same, where it needs no CEL.
+    plain: Option<Plain>,
 }
 
 /// What a condition says of one request.
@@ -88,6 +91,7 @@ impl Draft {
     pub fn finish(mut self) -> Program {
         names::join(&mut self.parsed.root);
         Program {
+            plain: Plain::of(&self.parsed.root, &self.linked.constants),
             root: self.parsed.root,
             linked: self.linked,
         }
@@ -98,6 +102,12 @@ impl Program {
     /// Evaluates over a request.
     #[must_use]
     pub fn evaluate(&self, scope: &dyn Scope) -> Outcome {
+        let plain = self.plain.as_ref();
+        match plain.and_then(|plain| plain.evaluate(scope, &self.linked.constants)) {
+            Some(true) => return Outcome::True,
+            Some(false) => return Outcome::False,
+            None => {}
+        }
         let mut variables = Variables {
             scope,
             constants: &self.linked.constants,

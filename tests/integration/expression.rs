@@ -3,3 +3,4 @@
 mod conditions;
 mod limits;
 mod parsing;
+mod plain;

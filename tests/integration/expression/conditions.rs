@@ -9,7 +9,7 @@ use tollgate::model::value::Value;
 
 #[derive(Debug, Default)]
 pub(super) struct Request {
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
     pub(super) params: Parameters,
 }
 

@@ -1,0 +1,171 @@
+//! Conditions that are decided without CEL: they answer what CEL does, whatever the request says.
+
+use std::collections::BTreeMap;
+use std::mem::discriminant;
+
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, proptest};
+use proptest::prop_oneof;
+use tollgate::expression::{Draft, Outcome, Program};
+use tollgate::model::action::{Parameter, Parameters};
+use tollgate::model::value::Value;
+
+use super::conditions::Request;
+
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "params.a",
+        "params.b",
+        "params['c']",
+        "params.absent",
+        "agent.name",
+        "agent.labels.team",
+        "agent.labels['none']",
+        "agent.labels",
+        "action.risk",
+        "request.time",
+        "request.body_bytes",
+    ])
+}
+
+fn literal() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "'dev'",
+        "'devops'",
+        "''",
+        "'é'",
+        "1",
+        "7",
+        "-1",
+        "true",
+        "false",
+        "1.5",
+        "risk('high')",
+        "risk('low')",
+        "params.b",
+    ])
+}
+
+fn test() -> impl Strategy<Value = String> {
+    let order = prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+    let call = prop::sample::select(vec![
+        "startsWith",
+        "endsWith",
+        "contains",
+        "matches",
+        "glob",
+    ]);
+    let text = prop::sample::select(vec!["'dev'", "'ops'", "''", "'d*v'", "'^de'"]);
+    let key = prop::sample::select(vec!["a", "b", "c", "absent"]);
+    prop_oneof![
+        name().prop_map(str::to_owned),
+        (name(), order.clone(), literal()).prop_map(|(n, o, l)| format!("{n} {o} {l}")),
+        (literal(), order, name()).prop_map(|(l, o, n)| format!("{l} {o} {n}")),
+        (name(), call, text).prop_map(|(n, c, t)| format!("{n}.{c}({t})")),
+        key.clone().prop_map(|key| format!("has(params.{key})")),
+        Just("has(agent.labels.team)".to_owned()),
+        Just("has(agent.labels.none)".to_owned()),
+        (literal(), name()).prop_map(|(l, n)| format!("{l} in {n}")),
+        (name(), literal(), literal()).prop_map(|(n, l, m)| format!("{n} in [{l}, {m}]")),
+        name().prop_map(|n| format!("{n} in []")),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    test().prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+            inner.prop_map(|a| format!("!({a})")),
+        ]
+    })
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let text = prop::sample::select(vec!["dev", "devops", "ops", "", "é", "d\nv"]);
+    let one = prop_oneof![
+        text.prop_map(Value::from),
+        prop::sample::select(vec![-1, 0, 1, 7, i64::MAX]).prop_map(Value::Int),
+        any::<bool>().prop_map(Value::Bool),
+        prop::sample::select(vec![1.0, 1.5, f64::NAN]).prop_map(Value::Number),
+        Just(Value::Oversize(9_000)),
+    ];
+    let list = prop::collection::vec(one.clone(), 0..4).prop_map(Value::list);
+    prop_oneof![3 => one, 1 => list]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let params = prop::collection::vec((prop::sample::select(vec!["a", "b", "c"]), value()), 0..5);
+    params.prop_map(|pairs| {
+        let mut params = Parameters::new();
+        for (name, value) in pairs {
+            let name = name.into();
+            params.set(Parameter {
+                name,
+                value,
+                secret: false,
+            });
+        }
+        let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
+        Request { labels, params }
+    })
+}
+
+fn program(source: &str) -> Option<Program> {
+    Draft::parse(source).ok().map(Draft::finish)
+}
+
+proptest! {
+    #[test]
+    fn answers_what_cel_answers(source in condition(), requests in prop::collection::vec(request(), 8)) {
+        // A conditional is none of the forms, so this is CEL alone.
+        let (Some(it), Some(cel)) = (program(&source), program(&format!("({source}) ? true : false"))) else {
+            return Ok(());
+        };
+        for request in requests {
+            let (said, expected) = (it.evaluate(&request), cel.evaluate(&request));
+            // Why it fails is told of the conditional there.
+            let alike = discriminant(&said) == discriminant(&expected);
+            prop_assert!(alike, "{} over {:?}: {:?}, not {:?}", source, request, said, expected);
+        }
+    }
+}
+
+#[test]
+fn the_forms_are_all_met_with_both_answers() {
+    let holds = [
+        "params.a == 'devops'",
+        "'devops' == params.a",
+        "params.a != 'ops'",
+        "params.a.startsWith('dev') && params.a.endsWith('ops') && params.a.contains('vo')",
+        "params.a.matches('^dev') && params.a.glob('d*s')",
+        "params.a in ['ops', 'devops']",
+        "'devops' in params.b",
+        "has(params.a) && !has(params.absent)",
+        "agent.labels.team == 'devops' && 'team' in agent.labels",
+        "params.c == 7 && params.c < 8 && 6 < params.c && params.c >= 7 && params.c <= 7",
+        "action.risk >= risk('high') && risk('low') < action.risk",
+        "false == params.d || params.d",
+    ];
+    let mut params = Parameters::new();
+    let values: [(&str, Value); 4] = [
+        ("a", "devops".into()),
+        ("b", Value::list(vec!["dev".into(), "devops".into()])),
+        ("c", 7.into()),
+        ("d", true.into()),
+    ];
+    for (name, value) in values {
+        let name = name.into();
+        params.set(Parameter {
+            name,
+            value,
+            secret: false,
+        });
+    }
+    let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
+    let request = Request { labels, params };
+    for source in holds {
+        let answer = |source: &str| program(source).expect("it parses").evaluate(&request);
+        assert_eq!(answer(source), Outcome::True, "{source}");
+        assert_eq!(answer(&format!("!({source})")), Outcome::False, "{source}");
+    }
+}
