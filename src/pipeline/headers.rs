@@ -1,43 +1,10 @@
 //! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, loops refused.
 
-use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
-};
+use http::header::{ACCEPT_ENCODING, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
 use http::{HeaderMap, HeaderValue};
 
 use super::refuse::{Code, Refusal};
 use crate::connector::Passes;
-
-/// What concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway itself.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    HOST,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// The same, by names that the `http` crate has no constant for; forwarding headers would let an agent choose what an
-/// upstream behind proxies takes for host, scheme, path or client.
-const DROPPED: [&str; 12] = [
-    "keep-alive",
-    "proxy-connection",
-    "http2-settings",
-    "expect",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-forwarded-scheme",
-    "x-forwarded-prefix",
-    "x-real-ip",
-];
 
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
@@ -56,17 +23,45 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let dropped: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            HOP_BY_HOP.contains(name)
-                || DROPPED.contains(&name.as_str())
+            is_for_this_hop(name.as_str())
                 || nominated.contains(name)
                 // WSGI, CGI and others read `X_Y` as `X-Y`.
-                || name.as_str().contains('_')
+                || name.as_str().bytes().any(|byte| byte == b'_')
         })
         .cloned()
         .collect();
     for name in dropped {
         headers.remove(name);
     }
+}
+
+/// Returns whether a header concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway
+/// itself. Forwarding headers would let an agent choose what an upstream behind proxies takes for host, scheme, path or client.
+fn is_for_this_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "host"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+            | "expect"
+            | "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-proto"
+            | "x-forwarded-scheme"
+            | "x-forwarded-prefix"
+            | "x-real-ip"
+    )
 }
 
 /// Asks for an answer that can be read whole: a part of it, or a coding that nobody here undoes, could carry the credential past
