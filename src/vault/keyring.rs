@@ -79,10 +79,9 @@ impl Keyring {
         let Some(credentials) = ring.by_connector.get(connector) else {
             return Vec::new();
         };
-        let place = authority.to_string();
         credentials
             .iter()
-            .filter(|credential| fits(credential, &place, path, agent))
+            .filter(|credential| fits(credential, authority, path, agent))
             .cloned()
             .collect()
     }
@@ -96,10 +95,15 @@ pub fn binds(
     path: &str,
     agent: &AgentName,
 ) -> bool {
-    Path::parse(path).is_ok_and(|path| fits(credential, &authority.to_string(), &path, agent))
+    Path::parse(path).is_ok_and(|path| fits(credential, authority, &path, agent))
 }
 
-fn fits(credential: &SealedCredential, authority: &str, path: &Path, agent: &AgentName) -> bool {
+fn fits(
+    credential: &SealedCredential,
+    authority: &Authority,
+    path: &Path,
+    agent: &AgentName,
+) -> bool {
     // What the bytes are exchanged for elsewhere (`urls`) says nothing about where a request may go.
     let Binding {
         hosts,
@@ -109,7 +113,7 @@ fn fits(credential: &SealedCredential, authority: &str, path: &Path, agent: &Age
     } = &credential.binding;
     // An agent's own credential is sent by the agent; where no host is named, wherever the connector reaches.
     let anywhere = hosts.is_empty() && credential.agent_owned;
-    (anywhere || hosts.iter().any(|host| host == authority))
+    (anywhere || hosts.iter().any(|host| authority.is_written(host)))
         && (agents.is_empty() || agents.iter().any(|name| name == agent.as_str()))
         && is_below(path, prefix)
 }

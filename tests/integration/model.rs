@@ -77,6 +77,10 @@ proptest! {
     fn an_authority_has_one_spelling_whatever_the_default_port(text in odd(), port in 1..=u16::MAX) {
         let Ok(authority) = Authority::parse(&text, port) else { return Ok(()) };
         let spelled = authority.to_string();
+        prop_assert!(authority.is_written(&spelled));
+        for other in [format!("{spelled}0"), format!("x{spelled}"), spelled.replace(':', ":0"), spelled.replace(':', ":+"), authority.host.to_string()] {
+            prop_assert!(!authority.is_written(&other), "{other}");
+        }
         prop_assert_eq!(Authority::parse(&spelled, 1), Ok(authority), "{}", &spelled);
     }
 

@@ -142,6 +142,19 @@ impl Authority {
             port,
         })
     }
+
+    /// Returns whether a text is this in its canonical form, `host:port`, as compared for every request.
+    #[must_use]
+    pub fn is_written(&self, text: &str) -> bool {
+        match &self.host {
+            Host::Name(name) => text
+                .strip_prefix(&**name)
+                .and_then(|rest| rest.strip_prefix(':'))
+                .filter(|digits| !digits.starts_with(['0', '+']))
+                .is_some_and(|digits| digits.parse() == Ok(self.port)),
+            Host::Ip(_) => text == self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Authority {
