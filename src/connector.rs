@@ -277,14 +277,13 @@ impl Connector {
         place: &Place,
         (method, query): (&http::Method, &Query),
     ) -> Vec<u32> {
-        let Place { host, below, .. } = place;
         let mut found = Vec::new();
         for trie in keys.filter_map(|key| self.tries.get(key)) {
-            trie.collect(below, &mut found);
+            trie.collect(place.below(), &mut found);
         }
         found.retain(|number| {
             self.group(*number)
-                .is_some_and(|group| group.accepts(host, query))
+                .is_some_and(|group| group.accepts(&place.host, query))
         });
         if found.len() < 2 {
             return found;

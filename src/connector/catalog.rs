@@ -69,10 +69,10 @@ pub struct Place {
     pub(super) host: Host,
     /// Of domain and base path, decoded.
     pub(super) captures: Arc<[(Arc<str>, String)]>,
-    /// The whole canonical path.
-    pub(super) path: Arc<str>,
-    /// What follows the base path, in the form that routes are compared with.
-    pub(super) below: Arc<str>,
+    /// With the base path.
+    pub(super) path: Path,
+    /// How many bytes of it are the base path's, in the form that routes are compared with.
+    base: usize,
     passage: Passage,
 }
 
@@ -173,9 +173,7 @@ impl Catalog {
     #[must_use]
     pub fn locate(&self, authority: &Authority, path: &Path) -> Option<Place> {
         self.domains
-            .find(&authority.host)
-            .into_iter()
-            .find_map(|(connector, number)| {
+            .find_map(&authority.host, |(connector, number)| {
                 Place::of(connector, connector.sites.get(*number)?, authority, path)
             })
     }
@@ -184,12 +182,12 @@ impl Catalog {
     /// `None` where its TLS is ended here.
     #[must_use]
     pub fn passage(&self, authority: &Authority) -> Option<(Arc<Connector>, Action)> {
-        let found = self.domains.find(&authority.host);
-        let mut sites = found.into_iter().filter_map(|(connector, number)| {
-            let site = connector.sites.get(*number)?;
-            site.accepts(authority).then_some((connector, site))
-        });
-        let (connector, site) = sites.next()?;
+        let (connector, site) = self
+            .domains
+            .find_map(&authority.host, |(connector, number)| {
+                let site = connector.sites.get(*number)?;
+                site.accepts(authority).then_some((connector, site))
+            })?;
         let captures = site.domain.capture(&authority.host)?;
         (site.passage == Passage::Through).then(|| {
             (
@@ -202,13 +200,13 @@ impl Catalog {
     /// Returns whether any connector has this authority among its domains, whatever the path.
     #[must_use]
     pub fn knows(&self, authority: &Authority) -> bool {
-        let sites = self.domains.find(&authority.host);
-        sites.into_iter().any(|(connector, number)| {
-            connector
-                .sites
-                .get(*number)
-                .is_some_and(|site| site.accepts(authority))
-        })
+        let known = self
+            .domains
+            .find_map(&authority.host, |(connector, number)| {
+                let site = connector.sites.get(*number)?;
+                site.accepts(authority).then_some(())
+            });
+        known.is_some()
     }
 
     /// Adds the actions, parameters and connectors that policies may name.
@@ -273,8 +271,8 @@ impl Place {
             connector: Arc::clone(connector),
             host: authority.host.clone(),
             captures: host.chain(base).collect(),
-            path: path.as_str().into(),
-            below: below.into(),
+            base: path.matching().len() - below.len(),
+            path: path.clone(),
             passage: site.passage,
         })
     }
@@ -291,10 +289,10 @@ impl Place {
         self.passage == Passage::Through
     }
 
-    /// Returns the canonical path below the base path.
+    /// Returns the canonical path below the base path, in the form that routes are compared with.
     #[must_use]
     pub fn below(&self) -> &str {
-        &self.below
+        self.path.matching().get(self.base..).unwrap_or_default()
     }
 
     /// Returns the routes that the method, host and path (query keys in `match` too) can mean. Never empty: the fallback is one.

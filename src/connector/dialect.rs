@@ -130,6 +130,9 @@ pub(super) fn choose<'f>(
     headers: &HeaderMap,
 ) -> Result<Option<Dialect>, Unreadable> {
     let text = content_type(headers)?;
+    if formats.clone().next().is_none() {
+        return Ok(None);
+    }
     let given = Given::of(&text)?;
     let exact = formats.clone().find(|format| given.is(&format.media));
     let json = || {

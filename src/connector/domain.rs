@@ -95,7 +95,7 @@ impl Domain {
             HostPattern::Exact(exact) => return (exact == host).then(Vec::new),
             HostPattern::Labels(labels) => labels,
         };
-        let mut given = host.labels().rev();
+        let mut given = host.labels_from_right();
         let mut captures = Vec::new();
         for label in labels {
             let text = given.next()?;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::pattern::{Pattern, Segment};
+use super::pattern::{Pattern, Segment, first_segment};
 
 /// A set of patterns, each under a number.
 #[derive(Debug, Default)]
@@ -74,10 +74,7 @@ impl Trie {
         if !tail.is_empty() {
             found.extend(&self.rest);
         }
-        let (segment, rest) = tail
-            .find('/')
-            .and_then(|at| tail.split_at_checked(at))
-            .unwrap_or((tail, ""));
+        let (segment, rest) = first_segment(tail);
         if let Some(below) = self.literals.get(segment) {
             below.collect(rest, found);
         }

@@ -294,7 +294,7 @@ impl Candidates {
         let host = host.and_then(|domain| domain.capture(&self.place.host));
         let host = host.unwrap_or_default().into_iter();
         let host = host.map(|(name, value)| (&**name, Cow::Borrowed(value)));
-        let path = group.matches.path.capture(&self.place.below);
+        let path = group.matches.path.capture(self.place.below());
         let path = path.unwrap_or_default().into_iter();
         let path = path.map(|(name, value)| (&**name, decode(value)));
         place.chain(host).chain(path).collect()

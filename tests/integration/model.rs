@@ -74,6 +74,12 @@ proptest! {
     }
 
     #[test]
+    fn the_labels_of_a_host_read_the_same_from_both_sides(text in odd()) {
+        let Ok(host) = Host::parse(&text) else { return Ok(()) };
+        prop_assert!(host.labels().rev().eq(host.labels_from_right()), "{host}");
+    }
+
+    #[test]
     fn an_authority_has_one_spelling_whatever_the_default_port(text in odd(), port in 1..=u16::MAX) {
         let Ok(authority) = Authority::parse(&text, port) else { return Ok(()) };
         let spelled = authority.to_string();

@@ -49,14 +49,25 @@ impl<T> DomainIndex<T> {
         }
     }
 
-    /// Returns everything under domains that accept a host: exact first, then by longest suffix.
-    pub(in crate::connector) fn find<'i>(&'i self, host: &Host) -> Vec<&'i T> {
-        let mut found: Vec<&T> = self.exact.get(host).into_iter().flatten().collect();
-        let labels: Vec<&str> = host.labels().rev().collect();
-        if !labels.is_empty() {
-            self.suffixes.collect(&labels, &mut found);
+    /// Returns the first that is taken of everything under domains that accept a host: exact first, then by longest suffix.
+    pub(in crate::connector) fn find_map<'i, R>(
+        &'i self,
+        host: &Host,
+        mut take: impl FnMut(&'i T) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(found) = self
+            .exact
+            .get(host)
+            .into_iter()
+            .flatten()
+            .find_map(&mut take)
+        {
+            return Some(found);
         }
-        found
+        let labels = host.labels_from_right();
+        // An address has no labels, and is in no domain but its own.
+        labels.clone().next()?;
+        self.suffixes.find_map(labels, &mut take)
     }
 }
 
@@ -76,17 +87,20 @@ impl<T> Suffixes<T> {
         }
     }
 
-    fn collect<'i>(&'i self, labels: &[&str], found: &mut Vec<&'i T>) {
-        let Some((label, rest)) = labels.split_first() else {
-            found.extend(&self.ends);
-            return;
+    fn find_map<'i, 'h, R>(
+        &'i self,
+        mut labels: impl Iterator<Item = &'h str> + Clone,
+        take: &mut impl FnMut(&'i T) -> Option<R>,
+    ) -> Option<R> {
+        let Some(label) = labels.next() else {
+            return self.ends.iter().find_map(take);
         };
-        if let Some(below) = self.literals.get(*label) {
-            below.collect(rest, found);
+        let below = [self.literals.get(label), self.one.as_deref()];
+        for below in below.into_iter().flatten() {
+            if let Some(found) = below.find_map(labels.clone(), take) {
+                return Some(found);
+            }
         }
-        if let Some(below) = &self.one {
-            below.collect(rest, found);
-        }
-        found.extend(&self.many);
+        self.many.iter().find_map(take)
     }
 }

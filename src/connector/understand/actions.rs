@@ -17,7 +17,7 @@ impl Candidates {
         let mut params = Parameters::new();
         let told = [
             ("method", Some(self.method.as_str())),
-            ("path", Some(&*self.place.path)),
+            ("path", Some(self.place.path.as_str())),
             ("part", part),
         ];
         for (name, value) in told {

@@ -71,6 +71,25 @@ impl Host {
         };
         name.into_iter().flatten()
     }
+
+    /// Returns the labels from the right, as hosts are looked up; none for an address.
+    pub fn labels_from_right(&self) -> impl Iterator<Item = &str> + Clone {
+        let mut left = match self {
+            Self::Name(name) => Some(&**name),
+            Self::Ip(_) => None,
+        };
+        std::iter::from_fn(move || {
+            let text = left?;
+            // A label is a few bytes long: `rfind` would take longer to begin than to end.
+            let Some(dot) = text.bytes().rposition(|byte| byte == b'.') else {
+                left = None;
+                return Some(text);
+            };
+            let (rest, label) = text.split_at_checked(dot)?;
+            left = Some(rest);
+            label.strip_prefix('.')
+        })
+    }
 }
 
 /// As WHATWG URL's "ends in a number" checker: digits only, or `0x` and hexadecimal digits.

@@ -1,6 +1,7 @@
 //! Paths: unreserved escapes decoded, remaining escapes upper-cased, everything that servers read differently noted.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     /// What is sent.
-    text: String,
+    text: Arc<str>,
     /// What routes are compared with, where it differs from `text`.
-    matching: Option<String>,
+    matching: Option<Arc<str>>,
     oddities: Oddities,
 }
 
@@ -75,6 +76,21 @@ impl Oddities {
         self.0 |= 1 << oddity as u8;
     }
 
+    /// Adds those of the segments of a decoded path.
+    fn look_at_segments(&mut self, decoded: &[u8]) {
+        let slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+        let mut segments = decoded.split(slash).skip(1).peekable();
+        while let Some(segment) = segments.next() {
+            match segment {
+                b"." | b".." => self.insert(Oddity::DotSegments),
+                [.., b'.'] => self.insert(Oddity::TrailingDot),
+                [.., b' '] => self.insert(Oddity::TrailingSpace),
+                [] if segments.peek().is_some() => self.insert(Oddity::DoubleSlash),
+                _ => {}
+            }
+        }
+    }
+
     /// Returns those of `self` that are not in `allowed`.
     #[must_use]
     pub fn without(self, allowed: Self) -> Self {
@@ -133,6 +149,15 @@ impl Path {
         }
         let plain = raw.bytes().take_while(|byte| reads_as_itself(*byte));
         let (plain, rest) = raw.split_at_checked(plain.count()).unwrap_or((raw, ""));
+        if rest.is_empty() {
+            let mut oddities = Oddities::default();
+            oddities.look_at_segments(plain.as_bytes());
+            return Ok(Self {
+                text: plain.into(),
+                matching: None,
+                oddities,
+            });
+        }
         let mut reader = Reader::new(plain, rest.len());
         let mut rest = rest.as_bytes();
         while let [byte, tail @ ..] = rest {
@@ -194,7 +219,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Begins with what reads as itself, mostly the whole path; `rest` bytes are still to come.
+    /// Begins with what reads as itself; `rest` bytes are still to come.
     fn new(plain: &str, rest: usize) -> Self {
         let begun = || {
             let mut text = String::with_capacity(plain.len() + rest);
@@ -259,22 +284,10 @@ impl Reader {
         if !decoded.is_ascii() && decoded.chars().any(char::is_control) {
             return Err(PathError::Control);
         }
-        let slash = |byte: &u8| matches!(byte, b'/' | b'\\');
-        let mut segments = self.decoded.split(slash).skip(1).peekable();
-        while let Some(segment) = segments.next() {
-            if matches!(segment, b"." | b"..") {
-                self.oddities.insert(Oddity::DotSegments);
-            } else if segment.ends_with(b".") {
-                self.oddities.insert(Oddity::TrailingDot);
-            } else if segment.ends_with(b" ") {
-                self.oddities.insert(Oddity::TrailingSpace);
-            } else if segment.is_empty() && segments.peek().is_some() {
-                self.oddities.insert(Oddity::DoubleSlash);
-            }
-        }
-        let matching = (self.matching != self.text).then_some(self.matching);
+        self.oddities.look_at_segments(&self.decoded);
+        let matching = (self.matching != self.text).then(|| self.matching.into());
         Ok(Path {
-            text: self.text,
+            text: self.text.into(),
             matching,
             oddities: self.oddities,
         })
