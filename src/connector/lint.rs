@@ -32,7 +32,8 @@ const SECRET_MARKS: [&str; 14] = [
     "-----BEGIN",
 ];
 
-/// Adds the warnings.
+/// Adds the warnings. Of a route that stands in a file below (`extends`) only what the upper file can have changed is told: the
+/// rest is told of that file, and whoever extends it cannot mend it.
 pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     for siblings in connector
         .groups
@@ -41,8 +42,13 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     {
         check_siblings(connector, siblings, scope);
     }
+    let own = scope.source;
     for route in &connector.routes {
-        check_route(connector, route, scope);
+        check_risk(route, scope);
+        check_reach(connector, route, scope);
+        if route.place.source.name == own.name {
+            check_route(connector, route, scope);
+        }
     }
     for case in &connector.cases {
         let body = String::from_utf8_lossy(&case.body);
@@ -85,7 +91,7 @@ fn check_siblings(connector: &Connector, siblings: &[u32], scope: &mut Scope<'_>
     warn(scope, "when-without-plain", message, route, help);
 }
 
-fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
+fn check_risk(route: &Route, scope: &mut Scope<'_>) {
     if route.risk.highest() == Risk::Low
         && route
             .matches
@@ -102,26 +108,9 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
             "state a higher risk, if it deletes what somebody needs",
         );
     }
-    let own_host = route.matches.host.as_ref();
-    // A host in front of a path that no domain covers is never looked up.
-    if own_host.is_some_and(|host| {
-        !connector
-            .sites
-            .iter()
-            .any(|site| site.domain.overlaps(host))
-    }) {
-        let message = format!(
-            "`{}` is for a host that is not among the connector's domains",
-            route.text
-        );
-        warn(
-            scope,
-            "unreachable-route",
-            message,
-            route,
-            "add the host to `domains`",
-        );
-    }
+}
+
+fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
     // A connector whose domains the operator still has to list has no URL to test with.
     if !connector.sites.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
         let message = format!("no test names `{}`", route.name.as_str());
@@ -133,9 +122,14 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
             "add one under `tests:`",
         );
     }
+    // A connector whose domains the operator still has to list is meant for any API.
+    if !connector.sites.is_empty() && reach::catches_all(route) {
+        let message = format!("`{}` stands for whatever the API has", route.text);
+        let help = "name what is known; the rest is the fallback, which must be allowed by name";
+        warn(scope, "catch-all", message, route, help);
+    }
     check_identifiers(route, scope);
     check_wording(route, scope);
-    check_reach(connector, route, scope);
 }
 
 fn check_identifiers(route: &Route, scope: &mut Scope<'_>) {
@@ -184,17 +178,31 @@ fn check_wording(route: &Route, scope: &mut Scope<'_>) {
 }
 
 fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
+    let own_host = route.matches.host.as_ref();
+    // A host in front of a path that no domain covers is never looked up.
+    if own_host.is_some_and(|host| {
+        !connector
+            .sites
+            .iter()
+            .any(|site| site.domain.overlaps(host))
+    }) {
+        let message = format!(
+            "`{}` is for a host that is not among the connector's domains",
+            route.text
+        );
+        warn(
+            scope,
+            "unreachable-route",
+            message,
+            route,
+            "add the host to `domains`",
+        );
+    }
     if let Some(reason) = reach::unreachable_path(connector, route) {
         let message = format!("no request reaches `{}`: {reason}", route.text);
         let help =
             "write the path as canonical ones are, or list what the API needs under `paths.allow`";
         warn(scope, "unreachable-route", message, route, help);
-    }
-    // A connector whose domains the operator still has to list is meant for any API.
-    if !connector.sites.is_empty() && reach::catches_all(route) {
-        let message = format!("`{}` stands for whatever the API has", route.text);
-        let help = "name what is known; the rest is the fallback, which must be allowed by name";
-        warn(scope, "catch-all", message, route, help);
     }
     for param in &route.params {
         let mut reasons = param.origins.iter();

@@ -90,6 +90,23 @@ fn each_doubt_is_told_by_its_name() {
 }
 
 #[test]
+fn a_file_over_another_is_not_told_of_what_it_cannot_mend() {
+    let base = "connector: x\nauth: none\ndomains: [api.test]\nroutes:\n  - { action: any, match: 'GET /{*path}' }\n  - { action: token.create, match: 'POST /a/{a_key}' }\n  - { action: b, match: DELETE /b }\n  - { action: c, match: GET api.test/c, params: { d: 'header:X-D' } }\n";
+    let over = "connector: y\nextends: x\ndomains: [y.test]\ncredentials_in: ['header:X-D']\ndefaults: { risk: { DELETE: low } }\nroutes:\n  - { action: own, match: GET /own }\n";
+    let mut report = compile(&[base, over]).1;
+    let of_over = |place: &str| place.starts_with("y.") || place.is_empty();
+    report
+        .diagnostics
+        .retain(|problem| problem.places.iter().all(|place| of_over(&place.note)));
+    insta::assert_snapshot!(told(&report, Severity::Warning), @r"
+    low-risk-delete at 0.yaml:7:25: `y.b` deletes with risk low
+    unreachable-route at 0.yaml:8:25: `GET api.test/c` is for a host that is not among the connector's domains
+    parameter-never-found at 0.yaml:8:25: `d` of `y.c` is never found: what stands there is a credential, and is taken out
+    missing-test at 1.yaml:7:27: no test names `y.own`
+    ");
+}
+
+#[test]
 fn a_file_that_takes_a_built_in_s_place_is_compared_with_it() {
     let source = |name: &str, built_in: bool, routes: &str| Source {
         name: name.into(),
