@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// Bytes of a message before and behind what is left out of it.
+const HALF_MESSAGE: usize = 1000;
+
 /// A file, or a piece of the store, that an operator wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -57,6 +60,16 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Leaves the middle out of a message that repeats a value of megabytes; it stands in the file for whoever wants it.
+fn shortened(message: String) -> String {
+    if message.len() <= 2 * HALF_MESSAGE {
+        return message;
+    }
+    let (start, rest) = message.split_at(message.floor_char_boundary(HALF_MESSAGE));
+    let (_, end) = rest.split_at(rest.ceil_char_boundary(rest.len() - HALF_MESSAGE));
+    format!("{start}…{end}")
+}
+
 impl Report {
     /// Adds a problem.
     pub fn push(&mut self, diagnostic: Diagnostic) {
@@ -79,7 +92,7 @@ impl Diagnostic {
         Self {
             severity: Severity::Error,
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             places: Vec::new(),
             help: None,
         }
@@ -104,7 +117,7 @@ impl Diagnostic {
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into()).filter(|help| !help.is_empty());
         self
     }
 }

@@ -48,6 +48,14 @@ fn shows_text_with_both_places_of_a_conflict() {
 }
 
 #[test]
+fn a_message_that_repeats_a_huge_value_keeps_its_beginning_and_end() {
+    let message = format!("`{}` is not a host", "ä".repeat(1 << 20));
+    let shown = Diagnostic::error("domain", message).message;
+    assert!(shown.len() < 3000, "{} bytes", shown.len());
+    assert!(shown.starts_with("`ä") && shown.ends_with("ä` is not a host"));
+}
+
+#[test]
 fn shows_workflow_commands_on_one_line_each() {
     assert_snapshot!(report().to_github(), @r"
     ::error file=demo.yaml,line=2,col=3,title=route-conflict::two routes accept `GET /\u{1b}[2J`%0Ahelp: tell them apart with `when`
