@@ -39,8 +39,10 @@ pub(super) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Form
         scope.error("body", "`body` is an empty list", written, help);
     }
     let mut formats = Vec::new();
+    let mut is_good = !names.is_empty();
     for name in names {
         let format = scope.good(Format::parse(name), "body", written, help);
+        is_good &= format.is_some();
         if format
             .as_ref()
             .is_some_and(|format| formats.contains(format))
@@ -49,7 +51,12 @@ pub(super) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Form
         }
         formats.extend(format);
     }
-    formats
+    // Else whatever is read of a body would be told as a problem of its own.
+    if is_good {
+        formats
+    } else {
+        vec![Format::json()]
+    }
 }
 
 fn check_only(entry: &RouteEntry, scope: &mut Scope<'_>) {
@@ -75,7 +82,7 @@ fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
         return;
     }
     if reads_json && !route.has_kind(json) {
-        let message = "the route reads JSON, and its `body` is none";
+        let message = "the route reads JSON, and its bodies are not JSON";
         scope.error(
             "body",
             message,
@@ -84,7 +91,7 @@ fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
         );
     }
     if reads_form && !route.has_kind(Kind::has_names) {
-        let message = "the route reads a form, and its `body` is none";
+        let message = "the route reads a form, and its bodies are not forms";
         scope.error(
             "body",
             message,

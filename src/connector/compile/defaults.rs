@@ -7,7 +7,7 @@ use super::super::each::Each;
 use super::super::manifest::{Cookies, LimitsEntry, RouteEntry};
 use super::super::terms::{Passes, RouteTerms};
 use super::layers::Layers;
-use super::{Scope, answers, bodies, listed, risks};
+use super::{Scope, answers, bodies, listed, params, risks};
 use crate::config::yaml::At;
 use crate::model::action::Risk;
 
@@ -36,6 +36,7 @@ impl<'a> Defaults<'a> {
             None => vec![Format::json()],
         };
         let merge = layers.pick(scope, |manifest| listed(&manifest.merge));
+        params::check_merge(merge.unwrap_or_default(), scope);
         let limits = layers.pick(scope, |manifest| manifest.limits.as_ref());
         let pick = |says: fn(&super::Manifest) -> Option<bool>, scope: &mut Scope<'a>| {
             layers.pick(scope, says).unwrap_or(false)
@@ -49,7 +50,7 @@ impl<'a> Defaults<'a> {
             },
             ..RouteTerms::default()
         };
-        limit(&mut terms, limits);
+        limit(&mut terms, limits, scope);
         Self {
             risk,
             formats,
@@ -86,17 +87,24 @@ impl<'a> Defaults<'a> {
             answer: answers::params(entry, scope).into(),
             ..own.clone()
         };
-        limit(&mut terms, entry.limits.as_ref());
+        limit(&mut terms, entry.limits.as_ref(), scope);
         terms
     }
 }
 
-fn limit(terms: &mut RouteTerms, limits: Option<&LimitsEntry>) {
+fn limit(terms: &mut RouteTerms, limits: Option<&LimitsEntry>, scope: &mut Scope<'_>) {
     let Some(limits) = limits else { return };
-    if let Some(body) = limits.body {
-        terms.body_limit = Some(body.0);
+    if let Some(body) = &limits.body {
+        if body.value.0 == 0 {
+            scope.error("limits", "a limit is at least 1 byte", body, "as in `1MiB`");
+        }
+        terms.body_limit = Some(body.value.0);
     }
-    if let Some(first_byte) = limits.first_byte {
-        terms.first_byte = Some(first_byte.0);
+    if let Some(first_byte) = &limits.first_byte {
+        if first_byte.value.0.is_zero() {
+            let message = "this time is over before it begins";
+            scope.error("limits", message, first_byte, "as in `30s` or `10m`");
+        }
+        terms.first_byte = Some(first_byte.value.0);
     }
 }

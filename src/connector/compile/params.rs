@@ -13,6 +13,7 @@ use super::super::parameter::{Origin, Param, Readable};
 use super::super::part::{Fact, PartKind};
 use super::Scope;
 use super::defaults::Defaults;
+use crate::config::yaml::At;
 use crate::model::value::ValueType;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
@@ -57,12 +58,23 @@ pub(super) fn check_captures(
     }
 }
 
+/// Tells what cannot be merged, where it stands; [`Param::compile`] leaves it out.
+pub(super) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
+    for place in places {
+        if !["query", "form"].contains(&place.value.as_str()) {
+            let message = format!("`{}` cannot be merged", place.value.escape_debug());
+            scope.error("merge", message, place, "`merge` takes `query` and `form`");
+        }
+    }
+}
+
 pub(super) fn params(
     entry: &RouteEntry,
     defaults: &Defaults<'_>,
     (captured, kind): (&[Arc<str>], PartKind),
     scope: &mut Scope<'_>,
 ) -> Vec<Param> {
+    check_merge(&entry.merge, scope);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
     let merge = if entry.merge.is_empty() {
         defaults.merge

@@ -361,7 +361,13 @@ fn name_of(keys: &[Key]) -> NamePath {
 
 fn words(node: &Node) -> String {
     let Some((root, keys)) = path(node) else {
-        return "it".to_owned();
+        return match node {
+            Node::Call { function, .. } if function.starts_with(char::is_alphabetic) => {
+                format!("{}(…)", function.escape_debug())
+            }
+            Node::Has(..) => "has(…)".to_owned(),
+            _ => "it".to_owned(),
+        };
     };
     keys.iter().fold(root.to_owned(), |text, key| match key {
         Key::Name(name) => format!("{text}.{}", name.escape_debug()),

@@ -98,10 +98,10 @@ impl RouteEntry {
 pub struct LimitsEntry {
     /// Bytes of a body after decoding: `256KiB`, `32MiB`.
     #[schemars(example = &"32MiB")]
-    pub body: Option<Size>,
+    pub body: Option<At<Size>>,
     /// How long the answer may be awaited: `10m`.
     #[schemars(example = &"10m")]
-    pub first_byte: Option<Period>,
+    pub first_byte: Option<At<Period>>,
 }
 
 /// `cookies:`

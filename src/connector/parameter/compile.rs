@@ -302,6 +302,7 @@ impl Readable<'_> {
                 .merge
                 .iter()
                 .map(|place| place.value.as_str())
+                .filter(|place| ["query", "form"].contains(place))
                 .collect(),
         };
         let Some(key) = key else {

@@ -101,7 +101,10 @@ fn refuses_parameters_that_it_cannot_read() {
     for (params, expected) in [
         ("{ a: nowhere }", "is not a source"),
         ("{ a: { type: int } }", "has no `from`"),
-        ("{ a: 'form:x' }", "reads a form, and its `body` is none"),
+        (
+            "{ a: 'form:x' }",
+            "reads a form, and its bodies are not forms",
+        ),
         ("{ a: 'form:x[' }", "is not a name"),
         ("{ a: 'form:x[]' }", "is not a name"),
         ("{ a: 'path:x' }", "nothing captures `x`"),
@@ -285,6 +288,18 @@ fn tells_problems_of_files_that_lie_over_others() {
     let over = |rest: &str| format!("connector: y\nextends: x\ndomains: [y.test]\n{rest}");
     let told = |text: &str| told(&compile(&[&base, text]).1, Severity::Error);
     assert_eq!(told(&over("remove: [a.get]")), "");
+    let help = |text: &str| {
+        let problems = compile(&[&base, text]).1.diagnostics;
+        let removes = problems
+            .into_iter()
+            .find(|problem| problem.code == "remove");
+        removes.unwrap().help
+    };
+    assert_eq!(
+        help(&over("remove: [a.gte]")).as_deref(),
+        Some("did you mean `a.get`?")
+    );
+    assert_eq!(help(&over("remove: [quite.different]")), None);
     insta::assert_snapshot!(told(&over("remove: [a.gte]")), @"remove at 1.yaml:4:10: `remove`: the extended connector has no action `a.gte`");
     insta::assert_snapshot!(told(&over("routes: [{ action: c, match: GET /c, override: true }]")), @"override at 1.yaml:4:20: `override`: the extended connector has no action `c`");
     // What conflicts is told where each of the two stands.
@@ -299,6 +314,33 @@ fn tells_problems_of_files_that_lie_over_others() {
     extends at 1.yaml:2:10: `x` extends itself, or too many files do
     extends at 0.yaml:2:10: `y` extends itself, or too many files do
     ");
+}
+
+#[test]
+fn a_wrong_kind_of_body_is_one_problem() {
+    let (_, report) = compile(&[&format!(
+        "body: xml\n{}",
+        file(
+            "  - { action: a, match: POST /a, when: has(body.a), only: [a], params: { b: $.b } }\n  - { action: b, match: POST /a }"
+        )
+    )]);
+    insta::assert_snapshot!(told(&report, Severity::Error), @"body at 0.yaml:1:7: `xml` is not a way to read bodies");
+}
+
+#[test]
+fn refuses_what_cannot_be_merged_also_where_nothing_is_read() {
+    check("match: POST /x, merge: [path]", "`path` cannot be merged");
+    let (_, report) = compile(&["connector: x\nauth: none\nmerge: [header]"]);
+    insta::assert_snapshot!(told(&report, Severity::Error), @"merge at 0.yaml:3:9: `header` cannot be merged");
+}
+
+#[test]
+fn refuses_limits_that_nothing_keeps() {
+    check("match: POST /x, limits: { body: 0KiB }", "at least 1 byte");
+    check(
+        "match: POST /x, limits: { first_byte: 0s }",
+        "over before it begins",
+    );
 }
 
 #[test]
