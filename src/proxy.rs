@@ -102,6 +102,16 @@ pub struct Timeouts {
     pub idle: Duration,
 }
 
+impl Timeouts {
+    /// Returns these, but for how long the upstream of a request may take, where its connector says so.
+    fn awaiting(self, first_byte: Option<Duration>) -> Self {
+        Self {
+            first_byte: first_byte.unwrap_or(self.first_byte),
+            ..self
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         let minutes = |count: u64| Duration::from_secs(count * 60);

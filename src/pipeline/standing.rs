@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::admit::{self, Pass};
 use super::decide::{Asking, Decided, Injection, decide};
@@ -170,6 +171,12 @@ impl Standing {
     #[must_use]
     pub fn issued(&self) -> Issued {
         self.issued
+    }
+
+    /// Returns how long the answer may take to begin, where the connector says so.
+    #[must_use]
+    pub fn first_byte(&self) -> Option<Duration> {
+        self.matter.terms.first_byte
     }
 
     /// Returns where the answer holds credentials.

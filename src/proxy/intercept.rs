@@ -82,8 +82,14 @@ impl ProxyHttp for Intercept {
         let Some(address) = addresses.get(permitted.attempt).copied() else {
             return Error::e_explain(ErrorType::InternalError, "a destination has no address");
         };
-        let outgoing = permitted.permit.outgoing();
-        peer::peer(outgoing, &permitted.destination, address, &self.timeouts)
+        let permit = &permitted.permit;
+        let timeouts = self.timeouts.awaiting(permit.standing().first_byte());
+        peer::peer(
+            permit.outgoing(),
+            &permitted.destination,
+            address,
+            &timeouts,
+        )
     }
 
     async fn upstream_request_filter(

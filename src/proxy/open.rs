@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pingora::proxy::Session;
 
-use super::Timeouts;
 use super::body::{self, SessionBody, Unread};
 use super::exchange::{Exchange, Extent, Permitted, State, Watch};
 use super::held::Held;
@@ -128,35 +127,10 @@ impl Intercept {
         session.set_read_timeout(None);
         // An agent that does not read its answer is as idle as one that does not write.
         session.set_write_timeout(Some(self.timeouts.idle));
-        let held = (self.patience(carriage), watch);
+        let first_byte = permitted.permit.standing().first_byte();
+        let patience = Patience::of(carriage, self.timeouts.awaiting(first_byte));
+        let held = (patience, watch);
         permitted.relay = Some(relay::install(session, body, held));
-    }
-
-    fn patience(&self, carriage: Carriage) -> Patience {
-        let Timeouts {
-            request_head,
-            first_byte,
-            idle,
-            ..
-        } = self.timeouts;
-        match carriage {
-            Carriage::Any => Patience {
-                body: request_head,
-                answer: None,
-                idle,
-            },
-            // Both sides of a call may listen before they speak.
-            Carriage::Grpc => Patience {
-                body: idle,
-                answer: None,
-                idle,
-            },
-            Carriage::WebSocket => Patience {
-                body: first_byte,
-                answer: Some(first_byte),
-                idle,
-            },
-        }
     }
 
     fn own(&self, head: &Head, connection: &Connection) -> Result<Answer, Refusal> {

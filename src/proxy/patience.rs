@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::Timeouts;
+use super::upstream::Carriage;
+
 /// How long nothing may pass. Pingora asks anew after every event of either side, so a wait here is a silence of both.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -11,6 +14,36 @@ pub(super) struct Patience {
     pub(super) answer: Option<Duration>,
     /// After it has begun, while the agent may still send.
     pub(super) idle: Duration,
+}
+
+impl Patience {
+    /// Returns how long this kind of exchange may be silent.
+    pub(super) fn of(carriage: Carriage, timeouts: Timeouts) -> Self {
+        let Timeouts {
+            request_head,
+            first_byte,
+            idle,
+            ..
+        } = timeouts;
+        match carriage {
+            Carriage::Any => Self {
+                body: request_head,
+                answer: None,
+                idle,
+            },
+            // Both sides of a call may listen before they speak.
+            Carriage::Grpc => Self {
+                body: idle,
+                answer: None,
+                idle,
+            },
+            Carriage::WebSocket => Self {
+                body: first_byte,
+                answer: Some(first_byte),
+                idle,
+            },
+        }
+    }
 }
 
 /// Returns what it means that so much time is over.

@@ -1,5 +1,7 @@
 //! Upstreams that fail: what the agent reads, what is counted, what is recorded.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 
 use super::rig::{self, HOST};
@@ -7,6 +9,9 @@ use crate::support::agent::{exchange, is_closed, outbox};
 use crate::support::certificate::{Issued, Validity};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
+
+/// Far below the gateway's own patience of ten minutes.
+const SOON: Duration = Duration::from_secs(20);
 
 /// An address where nothing listens.
 async fn closed_port() -> std::net::SocketAddr {
@@ -122,6 +127,35 @@ async fn refuses_when_the_upstream_is_silent() {
         2,
         "a request that may have taken effect is not repeated"
     );
+}
+
+#[tokio::test]
+async fn a_route_says_how_long_its_upstream_may_be_silent() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let patient = rig::start(&upstream).await;
+    upstream.reply("/soon", Reply::silence());
+    let client = patient.agent.http1();
+    let post = |client: &reqwest::Client, path: &str| {
+        let url = format!("https://{HOST}{path}");
+        client.post(url).body("{}").timeout(SOON).send()
+    };
+    assert_eq!(post(&client, "/soon").await.unwrap().status(), 504);
+
+    let hasty = rig::describe()
+        .upstream(&format!("{HOST}:443"), &upstream)
+        .settings("  first_byte: 200ms")
+        .start()
+        .await;
+    let (reply, feed) = Reply::streamed(200);
+    upstream.reply("/late", reply);
+    upstream.reply("/read", Reply::silence());
+    let client = hasty.agent.http1();
+    let late = post(&client, "/late").await.unwrap();
+    // What may not be silent for so long has been given up in the meantime.
+    assert_eq!(post(&client, "/read").await.unwrap().status(), 504);
+    feed.send("at last").await;
+    drop(feed);
+    assert_eq!(late.text().await.unwrap(), "at last");
 }
 
 #[tokio::test]

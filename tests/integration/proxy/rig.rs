@@ -1,4 +1,4 @@
-//! A gateway for these tests: `/read…` is judged with its body, `/denied…` is refused unread, `/feed` opens a WebSocket,
+//! A gateway for these tests: `/read…` is judged with its body, `/soon` must be answered soon and `/late` need not, `/denied…` is refused unread, `/feed` opens a WebSocket,
 //! everything else streams.
 
 use std::net::SocketAddr;
@@ -25,6 +25,8 @@ defaults: { risk: { DELETE: low, POST: low } }
 routes:
   - { action: pad.read, match: POST /read, params: { pad: $.pad } }
   - { action: pad.read, match: 'POST /read/{number}', params: { pad: $.pad } }
+  - { action: soon.read, match: POST /soon, limits: { first_byte: 200ms } }
+  - { action: late.read, match: POST /late, limits: { first_byte: 10m } }
   - { action: thing.deny, match: 'POST /denied', risk: high }
   - { action: feed.open, match: GET /feed, websocket: true }
   - { action: closed.open, match: GET /closed, websocket: true }
