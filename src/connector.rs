@@ -222,6 +222,12 @@ impl Connector {
         self.oddities
     }
 
+    /// Returns how a client of the API reads errors, where nothing is known of the request but its head.
+    #[must_use]
+    pub fn error_shape(&self, headers: &HeaderMap) -> Option<ErrorShape> {
+        ErrorShape::of(&self.errors, headers)
+    }
+
     /// Returns headers to put on when absent.
     #[must_use]
     pub fn default_headers(&self) -> &HeaderMap {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 use super::body::DEFAULT_NODE_LIMIT;
@@ -82,14 +81,7 @@ impl Candidates {
             Some(PartKind::Rpc) => ErrorShape::named("json_rpc")?,
             Some(PartKind::Whole | PartKind::Git | PartKind::Batch) | None => Arc::clone(own),
         };
-        let content_type = headers.get(CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
-        shapes
-            .iter()
-            .find(|shape| shape.is_for(content_type))
-            .cloned()
+        ErrorShape::of(&shapes, headers)
     }
 
     /// Sets how many parts a request may have.

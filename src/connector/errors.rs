@@ -111,8 +111,18 @@ impl ErrorShape {
         KNOWN.keys().map(String::as_str)
     }
 
+    /// Returns the first that is for a request with these headers.
+    pub(super) fn of(shapes: &[Self], headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        let mut shapes = shapes.iter();
+        shapes.find(|shape| shape.is_for(content_type)).cloned()
+    }
+
     /// Returns whether it is for requests with this `Content-Type`.
-    pub(super) fn is_for(&self, content_type: &str) -> bool {
+    fn is_for(&self, content_type: &str) -> bool {
         let start = self.media.as_deref();
         start.is_none_or(|start| content_type.starts_with(start))
     }

@@ -1,10 +1,12 @@
 //! Classify: a head in, the canonical target and the routes that it can mean out. A plain function of values.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 
 use super::Head;
 use super::headers;
-use super::refuse::{Code, Refusal};
+use super::refuse::{Code, Native, Refusal};
 use super::websocket::{self, Protocol};
 use crate::connector::{Candidates, Connector, IDENTITY_HEADER, Place};
 use crate::model::target::{Authority, Path, Query, Target};
@@ -75,6 +77,36 @@ pub(super) fn again(
         .catalog()
         .locate(&target.authority, &target.path)
         .ok_or_else(|| no_connector(snapshot, &target.authority))?;
+    let candidates = match narrow(&place, &target, &headers, protocol) {
+        Ok(candidates) => candidates,
+        Err(refusal) => {
+            let shape = place.connector.error_shape(&headers);
+            let native = shape.map(|shape| Native {
+                shape,
+                rpc_ids: Vec::new(),
+            });
+            return Err(Refusal {
+                native: native.map(Arc::new),
+                ..refusal
+            });
+        }
+    };
+    Ok(Classified {
+        target,
+        headers,
+        place,
+        candidates,
+        protocol,
+    })
+}
+
+/// Finds the routes, once the connector's own rules let the target pass.
+fn narrow(
+    place: &Place,
+    target: &Target,
+    headers: &HeaderMap,
+    protocol: Protocol,
+) -> Result<Candidates, Refusal> {
     let connector = &place.connector;
     if place.is_passed_through() {
         let detail = format!("`{}` is only passed through as a tunnel.", target.authority);
@@ -87,20 +119,13 @@ pub(super) fn again(
         ));
     }
     check_spelling(connector, &target.path)?;
-    check_switches(connector, &headers, &target.query)?;
-    let candidates = match protocol {
-        Protocol::Http => place.candidates(&target.method, &target.query),
+    check_switches(connector, headers, &target.query)?;
+    match protocol {
+        Protocol::Http => Ok(place.candidates(&target.method, &target.query)),
         Protocol::WebSocket => place
             .opening(&target.query)
-            .ok_or_else(|| no_websocket(connector))?,
-    };
-    Ok(Classified {
-        target,
-        headers,
-        place,
-        candidates,
-        protocol,
-    })
+            .ok_or_else(|| no_websocket(connector)),
+    }
 }
 
 /// Refuses a path that servers read differently, unless the connector's API needs it.

@@ -86,7 +86,7 @@ pub(super) async fn conclude(
         Err(refusal) => {
             let refusal = Refusal {
                 request_id: request_id.into(),
-                native: trail.native(),
+                native: trail.native().or(refusal.native),
                 ..refusal
             };
             trail.refused(&refusal).await;

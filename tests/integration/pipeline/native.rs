@@ -104,6 +104,31 @@ async fn tells_a_denial_as_the_api_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tells_what_is_not_read_at_all_as_the_api_would() {
+    let gateway = gateway().await;
+    for (host, code) in [
+        (
+            "jira.test\r\nX-HTTP-Method-Override: DELETE",
+            "method_override",
+        ),
+        ("jira.test\r\nSudo: root", "identity_header"),
+    ] {
+        let mut stream = gateway.agent.tls_tunnel("jira.test:443", "jira.test").await;
+        let request = format!("GET /make HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let raw = exchange(&mut stream, &request).await;
+        assert_eq!((raw.status, raw.header("tollgate-code")), (400, Some(code)));
+        let body: Json = serde_json::from_str(&raw.text()).unwrap();
+        assert!(body["errorMessages"][0].is_string(), "{body}");
+    }
+    let odd = post(&gateway, "slack.test", "/make;a", "application/json", "{}").await;
+    assert_eq!(
+        (odd.status, odd.header("tollgate-code")),
+        (400, Some("not_canonical"))
+    );
+    assert!(odd.text().starts_with(r#"{"ok":false"#), "{}", odd.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_each_call_under_its_id() {
     let gateway = gateway().await;
     let batch = json!([
