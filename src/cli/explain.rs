@@ -11,7 +11,7 @@ use super::args::Explain;
 use super::failure::{Exit, Failure, Outcome};
 use super::workspace::{StoreView, Workspace};
 use crate::model::show::escape;
-use crate::study::explain::{Explanation, Question, explain};
+use crate::study::explain::{ExplainedAnswer, Explanation, Question, explain};
 use crate::vault::Keyring;
 
 /// The longest body read, in bytes.
@@ -86,7 +86,17 @@ fn print(context: &Context, explanation: &Explanation) -> Result<(), Failure> {
         add("failed", Some(failure));
     }
     add("sent", explanation.sent.as_deref());
+    add("answer", explanation.answer.as_ref().map(answer).as_deref());
     context.output.line(&lines.join("\n"))
+}
+
+fn answer(answer: &ExplainedAnswer) -> String {
+    let places = answer.issues.join(", ");
+    if answer.masked {
+        format!("with a placeholder in place of the credential at {places}")
+    } else {
+        format!("with the credential at {places}, which the agent may have (`issue: pass`)")
+    }
 }
 
 fn headers(written: &[String]) -> Result<Vec<(String, String)>, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: nothing here refuses: what is recorded of an answer that cannot be read is nothing.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
@@ -32,6 +33,15 @@ pub(super) struct AnswerParams {
 enum Source {
     Body(PathId),
     Header(HeaderName),
+}
+
+impl fmt::Display for AnswerPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(path) => f.write_str(path),
+            Self::Header(name) => write!(f, "header:{name}"),
+        }
+    }
 }
 
 impl AnswerPlace {

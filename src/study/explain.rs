@@ -20,6 +20,7 @@ use crate::pipeline::decide::{Asking, Decided, Injection, decide};
 use crate::pipeline::foreign;
 use crate::pipeline::matter::Matter;
 use crate::pipeline::refuse::{Code, Refusal};
+use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
@@ -74,6 +75,17 @@ pub struct Explanation {
     pub suggest: Option<String>,
     /// Method and URL in the spelling that is judged and sent.
     pub sent: Option<String>,
+    /// What becomes of the answer, where it is sent for one that holds a credential.
+    pub answer: Option<ExplainedAnswer>,
+}
+
+/// An answer that holds a credential.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedAnswer {
+    /// Where it lies, as in `issues:` of the connector.
+    pub issues: Vec<String>,
+    /// Whether the agent reads a placeholder in its place; not where a permission says `issue: pass`.
+    pub masked: bool,
 }
 
 /// One action, for people.
@@ -204,6 +216,7 @@ pub fn explain(
         detail: None,
         suggest: None,
         sent: None,
+        answer: None,
     };
     let (classified, collected) = match understand(snapshot, question) {
         Ok(understood) => understood,
@@ -237,11 +250,17 @@ pub fn explain(
         .and_then(|injection| foreign::check(&matter, &rest, &connector, injection).err());
     match (decided, foreign) {
         (Decided::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
-        (Decided::Allowed(_), None) => explanation.decision = "allow",
-        (Decided::Asked(_), None) => explanation.refuse(&Refusal {
-            suggest: ruling.suggest.map(Into::into),
-            ..Refusal::new(Code::ApprovalRequired, "")
-        }),
+        (Decided::Allowed(_), None) => {
+            explanation.decision = "allow";
+            explanation.answer = answer(&matter, &ruling);
+        }
+        (Decided::Asked(_), None) => {
+            explanation.answer = answer(&matter, &ruling);
+            explanation.refuse(&Refusal {
+                suggest: ruling.suggest.map(Into::into),
+                ..Refusal::new(Code::ApprovalRequired, "")
+            });
+        }
     }
     explanation
 }
@@ -253,6 +272,14 @@ impl Explanation {
         self.detail = Some(refusal.detail.clone());
         self.suggest = refusal.suggest.as_deref().map(str::to_owned);
     }
+}
+
+fn answer(matter: &Matter, ruling: &Ruling) -> Option<ExplainedAnswer> {
+    let places = &matter.terms.issues;
+    (!places.is_empty()).then(|| ExplainedAnswer {
+        issues: places.iter().map(ToString::to_string).collect(),
+        masked: !ruling.passes_issued,
+    })
 }
 
 fn injection_name(injection: &Injection) -> Option<String> {

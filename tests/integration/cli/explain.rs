@@ -39,6 +39,25 @@ async fn a_request_is_explained_as_it_would_be_decided() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_an_answer_with_a_credential_is_told() {
+    let gateway = Builder::new()
+        .connector("keys", "connector: keys\nauth: none\ndomains: [keys.test]\nroutes:\n  - { action: key.create, match: POST /keys, issues: [$.key, 'header:X-Secret'] }\n  - { action: key.rotate, match: POST /rotate, issues: [$.key] }\n  - { action: key.ask, match: POST /ask, issues: [$.key] }\n  - { action: key.never, match: POST /never, issues: [$.key] }\n")
+        .policy("keys", "permissions:\n  - { agents: [ci], allow: [keys.key.create], ask: [keys.key.ask] }\n  - { agents: [ci], allow: [keys.key.rotate], issue: pass }\n")
+        .start()
+        .await;
+    let shown = Shell::at(&gateway.path(""))
+        .play(
+            "tollgate explain POST https://keys.test/keys --agent ci
+             tollgate explain POST https://keys.test/rotate --agent ci
+             tollgate explain POST https://keys.test/ask --agent ci
+             tollgate explain POST https://keys.test/never --agent ci
+             tollgate --json explain POST https://keys.test/keys --agent ci",
+        )
+        .await;
+    assert_shown("explain_issued", &shown);
+}
+
+#[tokio::test]
 async fn a_question_that_is_none_is_refused() {
     let gateway = Builder::new().start().await;
     let shown = Shell::at(&gateway.path(""))
