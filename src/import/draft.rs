@@ -215,7 +215,7 @@ fn issues(
 
 fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>) -> Route {
     let judged = known.judge.judge(operation, name);
-    let (params, mut judge) = params::of(operation, target);
+    let (params, mut judge) = params::of(operation, target, &known.api.ways);
     judge.extend(judged.judge);
     judge.extend(operation.judge.iter().cloned());
     judge.extend(target.judge.iter().cloned());

@@ -122,11 +122,11 @@ fn one(operation: &Operation, paths: &Paths) -> Name {
     }
 }
 
-/// A resource that only repeats the verb says nothing: `repo.merge.merge`, `issue.lock.unlock`.
+/// A resource that only repeats the verb says nothing: `repo.merge.merge`, `issue.lock.unlock`. The lists of a board are a thing.
 fn drop_verb(segments: &mut Vec<String>, verb: &Found) {
     let Some(last) = segments.last() else { return };
     let repeats = *last == verb.verb.name || format!("un{last}") == verb.verb.name;
-    if repeats && (segments.len() > 1 || verb.verb.effect != Effect::Reads) {
+    if repeats && last != "list" && (segments.len() > 1 || verb.verb.effect != Effect::Reads) {
         segments.pop();
     }
 }

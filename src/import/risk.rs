@@ -10,7 +10,8 @@ use super::secrets;
 use crate::model::action::Risk;
 
 /// Things whose making or changing moves money.
-const MONEY: [&str; 12] = [
+const MONEY: [&str; 14] = [
+    "bank_transfer",
     "charge",
     "checkout",
     "disbursement",
@@ -22,6 +23,7 @@ const MONEY: [&str; 12] = [
     "refund",
     "topup",
     "top_up",
+    "transfer",
     "withdrawal",
 ];
 /// Things whose reading is not harmless.
@@ -199,7 +201,7 @@ fn by_wording(operation: &Operation, name: &Name, api: &Api) -> (Risk, Option<St
         Effect::Harms | Effect::Pays => (Risk::High, None),
         Effect::Undoes if safe => (Risk::Medium, odd(&format!("would {}", name.verb))),
         Effect::Undoes => (base.min(Risk::Medium), None),
-        Effect::Gets if safe => (Risk::Low, None),
+        Effect::Gets if safe && is_private(name, api) => (Risk::Medium, None),
         Effect::Gets => (base, None),
         Effect::Reads if method == "DELETE" => (base, odd(&format!("would only {}", name.verb))),
         Effect::Reads => (

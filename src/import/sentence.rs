@@ -81,12 +81,16 @@ fn things(name: &Name, path: &str) -> Vec<Thing> {
             {
                 things.push(Thing::default());
             }
-            if let Some(last) = things.last_mut() {
-                last.noun.push(if me {
-                    OWN.to_owned()
-                } else {
-                    noun.replace('_', " ")
-                });
+            let noun = if me {
+                OWN.to_owned()
+            } else {
+                noun.replace('_', " ")
+            };
+            // `/configs/config/secrets` says one thing twice.
+            if let Some(last) = things.last_mut()
+                && last.noun.last() != Some(&noun)
+            {
+                last.noun.push(noun);
             }
             continue;
         };

@@ -20,6 +20,12 @@ pub(super) fn run(context: &Context, args: &ImportConnector) -> Outcome {
     if let Some(url) = &args.server {
         api.at(url).map_err(Failure::usage)?;
     }
+    if api.operations() == 0 {
+        return Err(
+            Failure::failed("description", "the description has no operations")
+                .help("what an API calls by itself (webhooks, callbacks) is not asked of it"),
+        );
+    }
     match &args.update {
         Some(file) => update(context, &api, file),
         None => write(context, &api, args, &origin),

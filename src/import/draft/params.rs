@@ -1,6 +1,6 @@
 //! What of a request becomes a parameter, where it is read and how it must be written; forms that routes share get one anchor.
 
-use super::super::api::{Body, Field, Kind, Operation, Place};
+use super::super::api::{Body, Field, Kind, Mark, Operation, Place, Way};
 use super::super::names::parameter;
 use super::super::secrets;
 use super::forms;
@@ -60,7 +60,11 @@ const UNIMPORTANT_HEADERS: [&str; 12] = [
     "x-request",
 ];
 /// Returns the entries of `params:` and what a person must look at.
-pub(super) fn of(operation: &Operation, target: &Target) -> (Vec<Param>, Vec<String>) {
+pub(super) fn of(
+    operation: &Operation,
+    target: &Target,
+    ways: &[Way],
+) -> (Vec<Param>, Vec<String>) {
     let mut params: Vec<Param> = Vec::new();
     for (written, name) in &target.names {
         let field = operation
@@ -82,7 +86,7 @@ pub(super) fn of(operation: &Operation, target: &Target) -> (Vec<Param>, Vec<Str
     for field in operation
         .fields
         .iter()
-        .filter(|field| matters(field, operation))
+        .filter(|field| matters(field, operation) && !authenticates(field, ways))
     {
         let Some(from) = source(field, &operation.body) else {
             continue;
@@ -94,6 +98,7 @@ pub(super) fn of(operation: &Operation, target: &Target) -> (Vec<Param>, Vec<Str
             && field.shape.kind == Kind::Text
             && !field.shape.list
             && secrets::is_secret(&field.name)
+            && !authenticates(field, ways)
     });
     for field in secret.filter(|field| !UNIMPORTANT.contains(&parameter(&field.name).as_str())) {
         judge.push(format!("`{}` in the query looks like a credential; if it is one, list it under `credentials_in`", field.name.escape_debug()));
@@ -159,6 +164,17 @@ fn prefix(place: Place) -> &'static str {
     }
 }
 
+/// Returns whether a credential stands there, which is taken out before anything is judged.
+fn authenticates(field: &Field, ways: &[Way]) -> bool {
+    let mut marks = ways.iter().flat_map(|way| &way.marks);
+    marks.any(|mark| match (mark, field.place) {
+        (Mark::Header(name, _), Place::Header) | (Mark::Query(name), Place::Query) => {
+            name.eq_ignore_ascii_case(&field.name)
+        }
+        _ => false,
+    })
+}
+
 /// Returns whether a policy could decide by a field.
 fn matters(field: &Field, operation: &Operation) -> bool {
     let shape = &field.shape;
@@ -177,6 +193,8 @@ fn matters(field: &Field, operation: &Operation) -> bool {
                 .any(|known| name == *known || name.starts_with(&format!("{known}-")));
             comparable
                 && !boring
+                // Servers read it as another header; it never leaves.
+                && !name.contains('_')
                 && !name.ends_with("version")
                 && !name.contains("idempotency")
                 && !name.contains("trace")

@@ -29,7 +29,7 @@ pub(super) fn verb(
     }
     if let Some(last) = resource.literal.clone()
         && let Some(found) = verbs::leading(&last)
-        && is_done(&found, &last, operation, phrase, resource.segments.len())
+        && (resource.called || is_done(&found, &last, operation, phrase, resource.segments.len()))
     {
         resource.segments.pop();
         let rest = last.get(found.length..).unwrap_or_default();

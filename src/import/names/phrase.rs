@@ -28,7 +28,9 @@ pub(super) struct Phrase {
 impl Phrase {
     /// Reads the id; where that has no verb, the title's first word may be one.
     pub(super) fn of(operation: &Operation) -> Self {
-        let id = operation.id.as_deref().map(Self::of_id).unwrap_or_default();
+        let id = operation.id.as_deref();
+        let id = id.map(|id| Self::of_id(id, &operation.path));
+        let id = id.unwrap_or_default();
         if id.verb.is_some() {
             return id;
         }
@@ -52,7 +54,7 @@ impl Phrase {
         }
     }
 
-    fn of_id(id: &str) -> Self {
+    fn of_id(id: &str, path: &str) -> Self {
         let last = id.rsplit(['/', '.', ':']).next().unwrap_or(id);
         // `UsersController_findAll`: what stands before `_` is the class.
         let own = match last.rsplit_once('_') {
@@ -63,7 +65,9 @@ impl Phrase {
             }
             _ => last,
         };
-        Self::of_words(&words(own), id.contains(['/', '.']))
+        let said = words(own);
+        let behind = collection(&said, path).unwrap_or(&said);
+        Self::of_words(behind, id.contains(['/', '.']))
     }
 
     fn of_title(title: &str) -> Self {
@@ -140,6 +144,19 @@ impl Phrase {
                 }
             })
     }
+}
+
+/// `change-request-policies-get` about `/change_request_policies` changes nothing: returns what stands behind a collection of the path
+/// whose name begins like a verb.
+fn collection<'w>(said: &'w [String], path: &str) -> Option<&'w [String]> {
+    verbs::leading(said)?;
+    let names = path.split('/').map(words);
+    let mut collections =
+        names.filter(|name| name.len() > 1 && name.last().is_some_and(|last| is_plural(last)));
+    collections.find_map(|name| {
+        let rest = said.strip_prefix(name.as_slice())?;
+        (!rest.is_empty()).then_some(rest)
+    })
 }
 
 /// Returns whether a verb can be what a method does.

@@ -6,7 +6,7 @@ use super::super::api::{Api, Operation};
 use super::words::{is_plural, segment, words};
 
 /// First segments that only say that this is an API.
-const NOISE: [&str; 6] = ["api", "apis", "rest", "restapi", "xrpc", "services"];
+const NOISE: [&str; 5] = ["api", "apis", "rest", "restapi", "xrpc"];
 /// Endings of a whole path that only say how the answer is written.
 pub(in crate::import) const ENDINGS: [&str; 4] = [".json", ".xml", ".yaml", ".csv"];
 
@@ -31,6 +31,8 @@ pub(super) struct Resource {
     pub(super) plural: bool,
     /// Whether it is that of the one who asks.
     pub(super) mine: bool,
+    /// Whether the path ends like a call: `/chat.postMessage`.
+    pub(super) called: bool,
     /// The words behind a colon in the last segment: `…/keys/{key}:enable`.
     pub(super) custom: Option<Vec<String>>,
 }
@@ -97,6 +99,7 @@ impl Paths {
             segments: segments.collect(),
             plural: false,
             mine: false,
+            called: false,
             custom: None,
             // What is done is said by the description, not by the path.
             literal: by_path.literal.map(|_| Vec::new()),
@@ -132,7 +135,9 @@ impl Paths {
             if is_noise(text, resource.segments.is_empty()) {
                 continue;
             }
-            for piece in pieces(text, path.ends_with(text)) {
+            let pieces = pieces(text, path.ends_with(text));
+            resource.called = pieces.len() > 1;
+            for piece in pieces {
                 let mut said = words(piece);
                 if let [first, _, ..] = said.as_mut_slice()
                     && first == "post"

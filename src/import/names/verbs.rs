@@ -55,38 +55,37 @@ macro_rules! verbs {
 
 verbs! {
     Reads {
-        get[fetch, read, retrieve, show, describe, view, obtain], list[enumerate, browse],
-        search[find, query, lookup, discover], analyze[analyse, inspect, diagnose], autocomplete,
-        calculate[compute, estimate, simulate], check[has, exists, is], compare[diff], count, explain, filter, poll,
-        preview, render, suggest[recommend], validate[lint]
+        get[fetch, read, retrieve, show, describe, view, obtain], list[enumerate, browse], search[find, query, lookup,
+        discover], analyze[analyse, inspect, diagnose], autocomplete, calculate[compute, estimate, simulate], check[has,
+        exists, is], compare[diff], count, explain, filter, poll, preview, render, suggest[recommend], validate[lint]
     }
     Gets {
         download, export[dump], generate, log, ping, test, verify, watch
     }
     Writes {
-        create[new, make, insert, initialize], update[edit, modify, change, adjust], replace[overwrite],
-        set[upsert, define, configure], patch, accept, acknowledge[ack], activate, add[append], apply, approve,
-        archive, assign[reassign], attach, authorize, begin, build, cancel[abort], claim, close, commit, complete, compose,
-        confirm, connect, convert[transform], copy[duplicate, clone], decline, decrypt, deploy, dequeue, detach,
-        disconnect, dismiss, enable, encrypt, enqueue, evaluate, exchange, extend, finalize[finish], follow,
-        fork, forward, grant, handle, heartbeat, hide, import[ingest], increment, install, invite,
-        join, link, lock, login[signin], logout[signout], mark, merge, migrate, minimize, mount, move[relocate], mute,
-        notify, open, pause, pin, process, promote, provision, publish, push, react, rebase, rebuild,
-        receive, redeliver, refresh, register, reject, relay, release, rename, reopen, reorder, replay, reply,
-        report, reprioritize, request, rerequest, rerun[redo], resend, reserve, resolve, restart, restore,
-        resume, retire, retry, revert, review, rewrite, rollback, run[execute, invoke, trigger, dispatch, call], save, schedule, send, share,
-        sign, skip, snooze, split, star, start, stop, store, submit, subscribe, switch, sync[synchronize], tag,
-        toggle, track, trash, unarchive, unassign, unblock, undelete, unhide, unlock, unpublish,
-        unresolve, unsuspend, upgrade, upload, vote, write
+        create[new, make, insert, initialize, instantiate], update[edit, modify, change, adjust], replace[overwrite],
+        set[upsert, define, configure], patch, accept, acknowledge[ack], activate, add[append], apply, approve, archive,
+        assign[reassign], attach, authorize, begin, build, cancel[abort], claim, close, commit, complete, compose,
+        confirm, connect, convert[transform], copy[duplicate, clone], decline, decrypt, deny, deploy, dequeue, detach,
+        disconnect, dismiss, enable, encrypt, end, enqueue, evaluate, exchange, extend, finalize[finish], follow, fork,
+        forward, grant, handle, heartbeat, hide, import[ingest], increment, install, invite, join, link, lock,
+        login[signin], logout[signout], mark, merge, migrate, minimize, mount, move[relocate], mute, notify, open,
+        pause, pin, process, promote, provision, publish, push, react, rebase, rebuild, receive, redeliver, refresh,
+        register, reject, relay, release, rename, reopen, reorder, replay, reply, report, reprioritize, request,
+        rerequest, rerun[redo], resend, reserve, resolve, restart, restore, restrict, resume, retire, retry, revert,
+        review, rewrite, rollback, run[execute, invoke, trigger, dispatch, call], save, schedule, send, share, sign,
+        skip, snooze, split, star, start, stop, store, submit, subscribe, switch, sync[synchronize], tag, toggle, track,
+        trash, unarchive, unassign, unblock, undelete, unhide, unlock, unpublish, unresolve, unsuspend, upgrade, upload,
+        vote, write
     }
     Undoes {
-        unfollow, unlike, unlink, unmark, unminimize, unmute, unpin, unreact, unsnooze, unstar, unsubscribe,
-        untag, unvote, unwatch
+        unfollow, unlike, unlink, unmark, unminimize, unmute, unpin, unreact, unsnooze, unstar, unsubscribe, untag,
+        unvote, unwatch
     }
     Harms {
-        delete[destroy, erase], clear[empty, flush, truncate], ban, block, deactivate, deprovision, deregister,
-        disable, drop, evict[kick], expire, force, leave, purge, redact, remove, reset, revoke,
-        rotate[regenerate, roll], suspend, terminate[kill], transfer, uninstall, unregister, wipe
+        delete[destroy, erase], clear[empty, flush, truncate], ban, block, deactivate, deprovision, deregister, disable,
+        drop, evict[kick], expire, force, leave, purge, redact, remove, reset, revoke[invalidate], rotate[regenerate,
+        roll], suspend, terminate[kill], transfer, uninstall, unregister, wipe
     }
     Pays {
         pay, capture, charge, donate, payout, purchase[buy], refund, withdraw
@@ -101,6 +100,9 @@ const ALSO_NOUNS: [&str; 18] = [
     "build", "charge", "check", "copy", "deploy", "export", "filter", "fork", "import", "index",
     "log", "report", "release", "request", "review", "schedule", "tag", "test",
 ];
+
+/// Nouns in front of another noun (`change_requests`), and verbs where they end a name (`passwordChange`).
+const NOUNS_IN_FRONT: [&str; 1] = ["change"];
 
 /// Returns whether a word is as often the name of a thing.
 pub(super) fn is_noun(word: &str) -> bool {
@@ -187,7 +189,7 @@ impl Found {
         self.adverb.is_none()
             && words
                 .first()
-                .is_some_and(|word| ALSO_NOUNS.contains(&word.as_str()))
+                .is_some_and(|word| is_noun(word) || NOUNS_IN_FRONT.contains(&word.as_str()))
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
             let Some((_, scheme)) = schemes.iter().find(|(known, _)| known == name) else {
                 continue;
             };
-            marks.extend(mark(name, scheme, api));
+            let mark = mark(name, scheme, api);
+            marks.extend(mark.filter(|mark| !marks.iter().any(|other| same_place(mark, other))));
         }
         // Two parts that write one header cannot be put on together.
         let writes_authorization = |mark: &&Mark| match mark {
@@ -126,6 +127,15 @@ fn header(scheme: &Spot<'_>) -> Option<Mark> {
     } else {
         Mark::Header("Authorization".to_owned(), "")
     })
+}
+
+/// Returns whether two parts of a credential stand in one place, where only one of them can be.
+fn same_place(one: &Mark, other: &Mark) -> bool {
+    match (one, other) {
+        (Mark::Query(one), Mark::Query(other)) => one == other,
+        (Mark::Header(one, _), Mark::Header(other, _)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    }
 }
 
 fn push(name: &str, marks: Vec<Mark>, api: &mut Api) {

@@ -6,6 +6,7 @@ use super::super::api::{Api, Server};
 use super::super::document::Spot;
 use super::super::names::parameter;
 use super::Version;
+use crate::model::target::Authority;
 
 /// Hosts that one server with variables becomes.
 const MAX_HOSTS: usize = 24;
@@ -77,7 +78,12 @@ fn add(server: &Spot<'_>, api: &mut Api) {
             values: variable.texts("enum"),
         })
         .collect();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    // `https://api.shop.example{basePath}`: what holds a slash is no label.
+    let (paths, variables): (Vec<_>, Vec<_>) = variables
+        .into_iter()
+        .partition(|variable| variable.default.contains('/'));
+    let whole = filled(url, &paths);
+    let (scheme, rest) = whole.split_once("://").unwrap_or(("https", &whole));
     let scheme = filled(scheme, &variables);
     if scheme == "http" {
         api.judge.push(format!(
@@ -85,7 +91,7 @@ fn add(server: &Spot<'_>, api: &mut Api) {
             url.escape_debug()
         ));
     }
-    let absolute = url.contains("://");
+    let absolute = whole.contains("://");
     let (host, base) = match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
         Some((host, base)) if absolute => (host, base),
         None if absolute => (rest, ""),
@@ -103,6 +109,16 @@ fn push(host: &str, base: &str, api: &mut Api) {
         .strip_suffix(":443")
         .unwrap_or(host)
         .to_ascii_lowercase();
+    let sample = host.replace(['{', '}'], "");
+    let host = if host.is_empty() || Authority::parse(&sample, 443).is_ok() {
+        host
+    } else {
+        api.judge.push(format!(
+            "`{}` is not a host: list the real ones under `domains`",
+            host.escape_debug()
+        ));
+        String::new()
+    };
     let base = if base.is_empty() || base.starts_with('/') {
         base.to_owned()
     } else {

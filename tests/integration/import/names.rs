@@ -120,7 +120,18 @@ fn names_say_resource_and_verb() {
             "issue.search",
         ),
         ("POST", "/chat.postMessage", "", "chat.message.create"),
+        (
+            "POST",
+            "/chat.postMessage",
+            "chat_sendMessage",
+            "chat.message.create",
+        ),
         ("GET", "/conversations.list", "", "conversation.list"),
+        // What is called is done, also where that is asked for by `GET`.
+        ("GET", "/auth.revoke", "auth_revoke", "auth.revoke"),
+        ("GET", "/auth.test", "auth_test", "auth.test"),
+        ("POST", "/calls.end", "", "call.end"),
+        ("GET", "/boards/{id}/lists", "", "board.list.list"),
         (
             "POST",
             "/v1/projects/{p}/secrets/{s}:addVersion",
@@ -157,6 +168,15 @@ fn names_say_resource_and_verb() {
             "deleteCollectionPod",
             "pod.delete",
         ),
+        // `change` stands in front of a noun here, and is what is done there.
+        (
+            "DELETE",
+            "/change_request_policies/{slug}",
+            "change-request-policies-delete",
+            "change_request_policy.delete",
+        ),
+        ("POST", "/change_requests", "", "change_request.create"),
+        ("POST", "/user/change-password", "", "user.password.update"),
     ] {
         assert_eq!(
             named(&[(method, path, id)]),
@@ -202,6 +222,11 @@ fn names_look_at_the_paths_around_them() {
             "file.delete"
         ]
     );
+    let slash = [
+        ("GET", "/services/", "getServices"),
+        ("GET", "/services/{name}", "showService"),
+    ];
+    assert_eq!(named(&slash), ["service.list", "service.get"]);
     let singular = [
         ("GET", "/dashboard", "getAllDashboards"),
         ("GET", "/dashboard/{id}", "getDashboard"),

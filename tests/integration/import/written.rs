@@ -61,6 +61,69 @@ paths:
 }
 
 #[test]
+fn secrets_are_read_at_medium_however_that_is_called() {
+    let description = |path: &str, id: &str| {
+        openapi(
+            &serde_json::json!({
+                "openapi": "3.0.0", "info": { "title": "T", "version": "1" }, "servers": [{ "url": "https://t.example" }],
+                "paths": { path: { "get": { "operationId": id, "responses": {} } } },
+            })
+            .to_string(),
+        )
+    };
+    for (path, id) in [
+        ("/configs/config/secrets/download", "secrets-download"),
+        ("/configs/config/secrets", "secrets-list"),
+        ("/credentials/export", "exportCredentials"),
+    ] {
+        let text = description(path, id);
+        assert!(text.contains("risk: medium"), "{text}");
+    }
+    let text = description("/auth.revoke", "auth_revoke");
+    assert!(text.contains("risk: high"), "{text}");
+    assert!(text.contains("a GET that would revoke"), "{text}");
+    let text = description("/configs/config/files/download", "files-download");
+    assert!(text.contains("risk: low"), "{text}");
+    assert!(text.contains("summary: download config file\n"), "{text}");
+}
+
+#[test]
+fn what_descriptions_do_that_they_should_not_becomes_a_file_that_loads() {
+    let text = openapi(
+        r"
+openapi: 3.0.3
+info: { title: T, version: '1' }
+servers: [{ url: 'https://api.t.example{basePath}', variables: { basePath: { default: /sell/v1 } } }, { url: 'https://not a host/' }]
+security: [{ query_key: [], demo_key: [] }, { header_key: [] }]
+components:
+  securitySchemes:
+    query_key: { type: apiKey, in: query, name: api_key }
+    demo_key: { type: apiKey, in: query, name: api_key }
+    header_key: { type: apiKey, in: header, name: X-Auth-Key }
+paths:
+  /posts:
+    post:
+      parameters:
+        - { name: x-auth-key, in: header, schema: { type: string } }
+        - { name: api_key, in: query, schema: { type: string } }
+        - { name: WM_CONSUMER.ID, in: header, schema: { type: string } }
+        - { name: X-Tenant, in: header, schema: { type: string } }
+      requestBody: { content: { application/json: { schema: { properties: { 'post_ids[]': { type: integer }, title: { type: string } } } } } }
+      responses: {}
+",
+    );
+    assert!(text.contains("domains: [api.t.example]"), "{text}");
+    assert!(text.contains("base_paths: [/sell/v1]"), "{text}");
+    assert!(text.contains("query: { api_key: '{key}' }"), "{text}");
+    assert!(text.contains("header:X-Tenant"), "{text}");
+    assert!(text.contains("$[''post_ids[]'']"), "{text}");
+    for credential in ["x_auth_key", "`api_key`", "wm_consumer"] {
+        assert!(!text.contains(credential), "{credential}: {text}");
+    }
+    assert_eq!(tried(&text), 1, "{text}");
+}
+
+#[test]
 fn hosts_that_vary_become_labels_and_never_the_registrable_part() {
     for (url, variables, wanted) in [
         (
