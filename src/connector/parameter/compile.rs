@@ -305,13 +305,16 @@ impl Readable<'_> {
                 .filter(|place| ["query", "form"].contains(place))
                 .collect(),
         };
+        if places.is_empty() {
+            return Ok(());
+        }
         let Some(key) = key else {
             return match own {
-                Some([_, ..]) => Err((
+                Some(_) => Err((
                     "`merge` needs a source in the body that ends in a key".to_owned(),
                     "list the places under `from`",
                 )),
-                Some([]) | None => Ok(()),
+                None => Ok(()),
             };
         };
         let list = origins.iter().any(|origin| origin.is_list(self.paths));
