@@ -129,7 +129,9 @@ fn cover(snapshot: &Snapshot, connector: &Connector, operation: &Operation, api:
 
 /// Returns hosts and paths that an operation can have: where the description says first, then each of the connector's own.
 fn targets(connector: &Connector, operation: &Operation, api: &Api) -> Vec<(String, String)> {
-    let path = filled(&operation.path);
+    // `/#Action=X` tells operations apart that are asked for at one path.
+    let path = operation.path.split('#').next().unwrap_or_default();
+    let path = filled(path);
     let path = if path.starts_with('/') {
         path
     } else {
