@@ -33,6 +33,10 @@ pub struct Command {
 /// # Errors
 /// Says what cannot be read, without a value of the command.
 pub fn read(command: &str) -> Result<Command, String> {
+    // Chrome's "Copy as cURL (cmd)": `^` escapes what `\` does elsewhere.
+    if command.contains("^\"") || command.contains("^\n") || command.contains("^\r\n") {
+        return Err("the command is written for Windows' cmd: copy it as cURL (bash)".to_owned());
+    }
     let words = word::words(command.trim()).ok_or("a quote of the command is not closed")?;
     let (program, rest) = words.split_first().ok_or("the command is empty")?;
     let program = program.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -35,6 +35,16 @@ const SECRET_WORDS: [&str; 14] = [
     "csrf",
     "xsrf",
 ];
+/// What browsers add to every request by themselves, beside all that begin with `sec-`; the API does not ask for it.
+const BROWSERS: [&str; 7] = [
+    "cache-control",
+    "dnt",
+    "pragma",
+    "priority",
+    "referer",
+    "te",
+    "upgrade-insecure-requests",
+];
 /// Query keys that hold a credential although they do not end in `token` or the like.
 const SECRET_KEYS: [&str; 8] = [
     "apikey",
@@ -85,7 +95,10 @@ pub(super) fn header(name: &str, value: &str, command: &mut Command) -> Option<M
     {
         return Some(Mark::Header(capitals(name), ""));
     }
-    command.seen.headers.push(name.to_owned());
+    let by_browser = BROWSERS.contains(&name) || name.starts_with("sec-");
+    if !by_browser {
+        command.seen.headers.push(name.to_owned());
+    }
     None
 }
 
