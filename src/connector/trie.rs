@@ -2,20 +2,21 @@
 //!
 //! Several patterns may accept one path and all of them may have to be judged, which a router with one answer cannot say.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::pattern::{Pattern, Segment, first_segment};
+use super::pattern::{Pattern, Segment, first_segment, inner};
 
 /// A set of patterns, each under a number.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
-    literals: HashMap<Box<str>, Self>,
-    affixed: Vec<Affixed>,
+    /// By text.
+    literals: Box<[(Box<str>, Self)]>,
+    affixed: Box<[Affixed]>,
     param: Option<Box<Self>>,
     /// Patterns that take everything from here on.
-    rest: Vec<u32>,
+    rest: Box<[u32]>,
     /// Patterns that end here.
-    ends: Vec<u32>,
+    ends: Box<[u32]>,
 }
 
 #[derive(Debug)]
@@ -25,44 +26,54 @@ struct Affixed {
     below: Trie,
 }
 
+/// What is left of a pattern, and its number.
+type Left<'a> = (&'a [Segment], u32);
+
 impl Trie {
-    /// Adds a pattern under a number.
-    pub(super) fn insert(&mut self, pattern: &Pattern, number: u32) {
-        self.insert_segments(pattern.segments(), number);
+    /// Joins patterns, each under a number.
+    pub(super) fn new<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, u32)>) -> Self {
+        let patterns = patterns.into_iter();
+        let left = patterns.map(|(pattern, number)| (pattern.segments(), number));
+        Self::of(left.collect())
     }
 
-    fn insert_segments(&mut self, segments: &[Segment], number: u32) {
-        let Some((first, rest)) = segments.split_first() else {
-            self.ends.push(number);
-            return;
-        };
-        let below = match first {
-            Segment::Rest(_) => {
-                self.rest.push(number);
-                return;
-            }
-            Segment::Literal(text) => self.literals.entry(text.clone()).or_default(),
-            Segment::Param { prefix, suffix, .. } if prefix.is_empty() && suffix.is_empty() => {
-                &mut **self.param.get_or_insert_default()
-            }
-            Segment::Param { prefix, suffix, .. } => {
-                let same =
-                    |known: &&mut Affixed| known.prefix == *prefix && known.suffix == *suffix;
-                if let Some(known) = self.affixed.iter_mut().find(same) {
-                    &mut known.below
-                } else {
-                    let mut below = Self::default();
-                    below.insert_segments(rest, number);
-                    self.affixed.push(Affixed {
-                        prefix: prefix.clone(),
-                        suffix: suffix.clone(),
-                        below,
-                    });
-                    return;
+    fn of(patterns: Vec<Left<'_>>) -> Self {
+        let mut literals: BTreeMap<&str, Vec<Left<'_>>> = BTreeMap::new();
+        let mut affixed: BTreeMap<(&str, &str), Vec<Left<'_>>> = BTreeMap::new();
+        let (mut param, mut rest, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (segments, number) in patterns {
+            let Some((first, left)) = segments.split_first() else {
+                ends.push(number);
+                continue;
+            };
+            let left = (left, number);
+            match first {
+                Segment::Rest(_) => rest.push(number),
+                Segment::Literal(text) => literals.entry(text).or_default().push(left),
+                Segment::Param(_) => param.push(left),
+                Segment::Affixed(around) => {
+                    let around = (&*around.prefix, &*around.suffix);
+                    affixed.entry(around).or_default().push(left);
                 }
             }
-        };
-        below.insert_segments(rest, number);
+        }
+        let literals = literals.into_iter();
+        let affixed = affixed.into_iter();
+        Self {
+            literals: literals
+                .map(|(text, left)| (text.into(), Self::of(left)))
+                .collect(),
+            affixed: affixed
+                .map(|((prefix, suffix), left)| Affixed {
+                    prefix: prefix.into(),
+                    suffix: suffix.into(),
+                    below: Self::of(left),
+                })
+                .collect(),
+            param: (!param.is_empty()).then(|| Box::new(Self::of(param))),
+            rest: rest.into(),
+            ends: ends.into(),
+        }
     }
 
     /// Adds the numbers of all patterns that accept the path, which is empty or starts with `/`.
@@ -75,7 +86,7 @@ impl Trie {
             found.extend(&self.rest);
         }
         let (segment, rest) = first_segment(tail);
-        if let Some(below) = self.literals.get(segment) {
+        if let Some(below) = self.literal(segment) {
             below.collect(rest, found);
         }
         if segment.is_empty() {
@@ -87,15 +98,19 @@ impl Trie {
             below,
         } in &self.affixed
         {
-            let inner = segment
-                .strip_prefix(&**prefix)
-                .and_then(|inner| inner.strip_suffix(&**suffix));
-            if inner.is_some_and(|inner| !inner.is_empty()) {
+            if inner(segment, prefix, suffix).is_some() {
                 below.collect(rest, found);
             }
         }
         if let Some(below) = &self.param {
             below.collect(rest, found);
         }
+    }
+
+    fn literal(&self, segment: &str) -> Option<&Self> {
+        let at = self
+            .literals
+            .binary_search_by(|(text, _)| (**text).cmp(segment));
+        self.literals.get(at.ok()?).map(|(_, below)| below)
     }
 }

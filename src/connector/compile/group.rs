@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::body::{Keys, NamePath, Plan};
 use super::super::each::Each;
 use super::super::part::PartKind;
+use super::super::pattern::Pattern;
 use super::super::route::{Group, Route, exclusive_keys};
 use super::super::rpc::Envelope;
 use super::super::trie::Trie;
@@ -18,8 +19,7 @@ type Tries = HashMap<Box<str>, Trie>;
 pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {
     let mut groups = gather(routes, scope);
     share_match_keys(&mut groups);
-    let mut tries = Tries::new();
-    for (number, group) in (0_u32..).zip(&mut groups) {
+    for group in &mut groups {
         let resolve = |numbers: &[u32]| -> Vec<&Route> {
             let numbers = numbers.iter();
             numbers
@@ -35,12 +35,21 @@ pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, T
         check_silent(&all, scope);
         check_opening(&all, scope);
         finish(group, &all, scope);
-        tries
-            .entry(group.method.clone())
-            .or_default()
-            .insert(&group.matches.path, number);
     }
+    let tries = tries(&groups);
     (groups, tries)
+}
+
+fn tries(groups: &[Group]) -> Tries {
+    let mut patterns: HashMap<&str, Vec<(&Pattern, u32)>> = HashMap::new();
+    for (number, group) in (0_u32..).zip(groups) {
+        let pattern = (&group.matches.path, number);
+        patterns.entry(&group.method).or_default().push(pattern);
+    }
+    let tries = patterns.into_iter();
+    tries
+        .map(|(method, patterns)| (method.into(), Trie::new(patterns)))
+        .collect()
 }
 
 /// Puts every route into the group of each of its methods.

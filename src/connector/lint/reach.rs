@@ -27,8 +27,8 @@ pub(super) fn unreachable_path(connector: &Connector, route: &Route) -> Option<S
         path.push('/');
         match segment {
             Segment::Literal(text) => path.push_str(text),
-            Segment::Param { prefix, suffix, .. } => path.extend([prefix, "x", suffix]),
-            Segment::Rest(_) => path.push('x'),
+            Segment::Affixed(around) => path.extend([&*around.prefix, "x", &*around.suffix]),
+            Segment::Param(_) | Segment::Rest(_) => path.push('x'),
         }
         path
     });
