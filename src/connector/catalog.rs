@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::compile::{self, File, Files};
+use super::compile::{self, File, Stack};
 use super::domain::{Domain, DomainIndex, Plain};
 use super::parameter::Patterns;
 use super::pattern::Pattern;
@@ -88,19 +88,16 @@ impl Catalog {
                 manifest,
             }));
         }
-        let files = Files::new(&files, report);
         let mut catalog = Self::default();
-        for (id, file) in &files.winners {
-            let layers = files.layers(file, report);
-            let connector = compile::connector(&layers, &mut patterns, report);
-            if let Some((new, old)) = connector.as_ref().zip(files.replaced(id)) {
-                let below = files.layers(old, &mut Report::default());
-                let old = compile::connector(&below, &mut patterns, &mut Report::default());
-                if let Some(old) = old {
-                    lint::check_replaced(new, &old, &file.place(), report);
+        for stack in Stack::all(files, report) {
+            let connector = compile::connector(&stack.layers(), &mut patterns, report);
+            if let Some((new, old)) = connector.as_ref().zip(stack.replaced()) {
+                let old = compile::connector(&old, &mut patterns, &mut Report::default());
+                if let Some((old, place)) = old.zip(stack.place()) {
+                    lint::check_replaced(new, &old, &place, report);
                 }
             }
-            let connector = connector.map(|connector| (Arc::clone(id), Arc::new(connector)));
+            let connector = connector.map(|connector| (Arc::clone(&stack.id), connector.into()));
             catalog.connectors.extend(connector);
         }
         catalog.index(report);

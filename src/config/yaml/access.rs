@@ -75,6 +75,10 @@ impl<'de, 'a, I: Iterator<Item = &'a Rc<Node>>> SeqAccess<'de> for Items<'a, I> 
             .map(Some)
             .map_err(|fault| fault.victim(item.id))
     }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.rest.size_hint().1
+    }
 }
 
 // === impl Entries ===

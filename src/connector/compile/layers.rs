@@ -3,6 +3,7 @@
 //! INVARIANT: whatever is taken out of a layer is told with that layer's place.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::manifest::{Manifest, RouteEntry};
@@ -22,18 +23,27 @@ pub(in crate::connector) struct File {
 
 /// A file with those below it, its own first.
 #[derive(Debug)]
-pub(in crate::connector) struct Layers<'a>(Vec<&'a File>);
+pub(in crate::connector) struct Layers<'a>(&'a [Rc<File>]);
+
+/// What one connector is compiled of. A file is dropped with the last stack that it is in, so that of what was read only what
+/// is still needed takes memory.
+#[derive(Debug)]
+pub(in crate::connector) struct Stack {
+    pub(in crate::connector) id: Arc<str>,
+    files: Vec<Rc<File>>,
+    /// Those of the built-in connector that it replaces; empty where it replaces none.
+    replaced: Vec<Rc<File>>,
+}
 
 /// Files by id: those that are in force, and the built-in ones that others replace.
 #[derive(Debug, Default)]
-pub(in crate::connector) struct Files<'a> {
-    pub(in crate::connector) winners: BTreeMap<Arc<str>, &'a File>,
-    replaced: BTreeMap<Arc<str>, &'a File>,
+struct Files {
+    winners: BTreeMap<Arc<str>, Rc<File>>,
+    replaced: BTreeMap<Arc<str>, Rc<File>>,
 }
 
 impl File {
-    /// Returns where its id stands.
-    pub(in crate::connector) fn place(&self) -> Place {
+    fn place(&self) -> Place {
         self.manifest.connector.place(&self.source, "")
     }
 
@@ -42,13 +52,46 @@ impl File {
     }
 }
 
-impl<'a> Files<'a> {
+impl Stack {
+    /// Stacks files up: one stack for each connector, in order of id.
+    pub(in crate::connector) fn all(files: Vec<File>, report: &mut Report) -> Vec<Self> {
+        let files = Files::new(files, report);
+        let mut stacks = Vec::with_capacity(files.winners.len());
+        for (id, file) in &files.winners {
+            let replaced = files.replaced.get(id);
+            let replaced = replaced.map(|old| files.layers(old, &mut Report::default()));
+            stacks.push(Self {
+                id: Arc::clone(id),
+                files: files.layers(file, report),
+                replaced: replaced.unwrap_or_default(),
+            });
+        }
+        stacks
+    }
+
+    pub(in crate::connector) fn layers(&self) -> Layers<'_> {
+        Layers(&self.files)
+    }
+
+    /// Returns where its id stands.
+    pub(in crate::connector) fn place(&self) -> Option<Place> {
+        self.files.first().map(|file| file.place())
+    }
+
+    /// Returns the layers of the built-in connector that it replaces.
+    pub(in crate::connector) fn replaced(&self) -> Option<Layers<'_>> {
+        (!self.replaced.is_empty()).then_some(Layers(&self.replaced))
+    }
+}
+
+impl Files {
     /// Finds whose file is in force for each id: an operator's one replaces a built-in.
-    pub(in crate::connector) fn new(files: &'a [File], report: &mut Report) -> Self {
+    fn new(files: Vec<File>, report: &mut Report) -> Self {
         let mut all = Self::default();
         for file in files {
+            let file = Rc::new(file);
             let id = file.id();
-            let Some(known) = all.winners.get(&id).copied() else {
+            let Some(known) = all.winners.get(&id).cloned() else {
                 all.winners.insert(id, file);
                 continue;
             };
@@ -74,21 +117,16 @@ impl<'a> Files<'a> {
         all
     }
 
-    /// Returns the built-in file that an operator's one replaces.
-    pub(in crate::connector) fn replaced(&self, id: &str) -> Option<&'a File> {
-        self.replaced.get(id).copied()
-    }
-
     /// Finds the files below one; a file with its own id below it is the built-in that it replaces.
-    pub(in crate::connector) fn layers(&self, file: &'a File, report: &mut Report) -> Layers<'a> {
-        let mut layers = vec![file];
+    fn layers(&self, file: &Rc<File>, report: &mut Report) -> Vec<Rc<File>> {
+        let mut layers = vec![Rc::clone(file)];
         let mut top = file;
         while let Some(wanted) = &top.manifest.extends {
             let own = wanted.value == top.manifest.connector.value;
             let below = if own {
-                self.replaced(&wanted.value)
+                self.replaced.get(wanted.value.as_str())
             } else {
-                self.winners.get(wanted.value.as_str()).copied()
+                self.winners.get(wanted.value.as_str())
             };
             let mut tell = |message: String, help: String| {
                 let place = wanted.place(&top.source, "");
@@ -100,24 +138,24 @@ impl<'a> Files<'a> {
                 tell(message, did_you_mean(&wanted.value, known));
                 break;
             };
-            let known = layers.iter().any(|layer| std::ptr::eq(*layer, below));
+            let known = layers.iter().any(|layer| Rc::ptr_eq(layer, below));
             if known || layers.len() == MAX_LAYERS {
                 let message = format!("`{}` extends itself, or too many files do", wanted.value);
                 let help = format!("at most {MAX_LAYERS} files lie over each other");
                 tell(message, help);
                 break;
             }
-            layers.push(below);
+            layers.push(Rc::clone(below));
             top = below;
         }
-        Layers(layers)
+        layers
     }
 }
 
 impl<'a> Layers<'a> {
     /// Returns the file whose connector this is.
     pub(super) fn own(&self) -> Option<&'a File> {
-        self.0.first().copied()
+        self.0.first().map(|file| &**file)
     }
 
     /// Returns what the uppermost file says that says anything; problems of it are told there.
@@ -129,7 +167,7 @@ impl<'a> Layers<'a> {
         let found = self
             .0
             .iter()
-            .find_map(|file| Some((*file, said(&file.manifest)?)));
+            .find_map(|file| Some((&**file, said(&file.manifest)?)));
         let (file, value) = found?;
         scope.source = &file.source;
         Some(value)
@@ -137,7 +175,7 @@ impl<'a> Layers<'a> {
 
     /// Iterates over the files, the lowest first, as keys of the upper ones win.
     pub(super) fn upward(&self) -> impl Iterator<Item = &'a File> {
-        self.0.iter().rev().copied()
+        self.0.iter().rev().map(|file| &**file)
     }
 
     /// Returns the routes that hold, in order: those of lower files come first, but for those that upper ones remove or override.
@@ -178,9 +216,9 @@ impl<'a> Layers<'a> {
         let moved =
             |file: &File| !file.manifest.domains.is_empty() || !file.manifest.base_paths.is_empty();
         let mut tested = Vec::new();
-        for file in &self.0 {
+        for file in self.0 {
             if file.id() == own.id() {
-                tested.push(*file);
+                tested.push(&**file);
             }
             if moved(file) || file.id() != own.id() {
                 break;
