@@ -105,7 +105,7 @@ pub struct Connector {
     fallback: ActionName,
     fallback_risk: Risk,
     /// Of what no route is for.
-    terms: terms::RouteTerms,
+    terms: Arc<terms::RouteTerms>,
     health: Option<Health>,
     cases: Vec<Case>,
 }

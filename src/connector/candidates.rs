@@ -139,6 +139,6 @@ impl Candidates {
     /// Returns how the body is read; `None` where nobody reads it.
     pub(super) fn dialect(&self, headers: &HeaderMap) -> Result<Option<Dialect>, Unreadable> {
         let reading = self.groups().filter(|group| group.plan.is_some());
-        dialect::choose(&reading.flat_map(|group| &group.formats), headers)
+        dialect::choose(&reading.flat_map(|group| &*group.formats), headers)
     }
 }

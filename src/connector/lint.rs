@@ -46,7 +46,7 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     for route in &connector.routes {
         check_risk(route, scope);
         check_reach(connector, route, scope);
-        if route.place.source.name == own.name {
+        if route.source.name == own.name {
             check_route(connector, route, scope);
         }
     }
@@ -222,7 +222,7 @@ fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
 }
 
 fn warn(scope: &mut Scope<'_>, code: &'static str, message: String, route: &Route, help: &str) {
-    let place = route.place.clone();
+    let place = route.place();
     scope
         .report
         .push(Diagnostic::warning(code, message).at(place).help(help));

@@ -15,14 +15,14 @@ pub(super) const ANY_METHOD: &str = "*";
 pub(super) const WEBSOCKET: &str = "websocket";
 
 /// A compiled `match`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Matches {
     /// Upper-case, or only [`ANY_METHOD`].
-    pub(super) methods: Vec<Box<str>>,
+    pub(super) methods: Box<[Box<str>]>,
     /// The one host that it is for.
     pub(super) host: Option<Domain>,
     pub(super) path: Pattern,
-    query: Vec<QueryPair>,
+    query: Box<[QueryPair]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ impl Matches {
                 "`{text}` is not a match: it is `METHOD [host]/path[?key=value]`"
             ));
         };
-        let methods: Vec<Box<str>> = methods.split('|').map(method).collect::<Result<_, _>>()?;
+        let methods: Box<[Box<str>]> = methods.split('|').map(method).collect::<Result<_, _>>()?;
         if methods.len() > 1 && methods.iter().any(|method| **method == *ANY_METHOD) {
             return Err(format!("`{text}` has `*` beside another method"));
         }
@@ -67,7 +67,7 @@ impl Matches {
             methods,
             host,
             path: Pattern::parse(path)?,
-            query,
+            query: query.into(),
         })
     }
 

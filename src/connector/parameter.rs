@@ -24,7 +24,7 @@ pub(super) use compile::{Patterns, Readable};
 #[derive(Debug)]
 pub(super) struct Param {
     pub(super) name: Arc<str>,
-    pub(super) origins: Vec<Origin>,
+    pub(super) origins: Box<[Origin]>,
     pub(super) value_type: Option<ValueType>,
     /// Some origin can hold several values, so it always reads as a list.
     pub(super) list: bool,
@@ -33,7 +33,7 @@ pub(super) struct Param {
     pub(super) fold: Option<Fold>,
     pub(super) secret: bool,
     /// Of the other parameters, instead of origins.
-    pub(super) computed: Option<Program>,
+    pub(super) computed: Option<Box<Program>>,
 }
 
 /// Where a value is read.
@@ -64,7 +64,7 @@ impl Param {
     /// Returns the value, or `None` where the request does not have it.
     pub(super) fn read(&self, request: &Request<'_>) -> Result<Option<Value>, Unreadable> {
         // What every path is made of is one value in one place.
-        if let ([Origin::Captured(name)], false) = (self.origins.as_slice(), self.list)
+        if let ([Origin::Captured(name)], false) = (&*self.origins, self.list)
             && let Some(text) = request.captured(name)
         {
             return self.typed_text(text).map(Some);

@@ -1,6 +1,6 @@
 //! Parts: a request that is several things at once, as its routes see one of them; and which routes are for which part.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::Unreadable;
 use super::body::too_many;
@@ -61,7 +61,7 @@ pub(super) struct Table {
     pub(super) kind: PartKind,
     /// For whole requests, which have no parts.
     whole: Vec<u32>,
-    exact: HashMap<Box<str>, Vec<u32>>,
+    exact: BTreeMap<Box<str>, Vec<u32>>,
     /// The longest literal start first.
     globs: Vec<(Glob, Vec<u32>)>,
 }
@@ -148,7 +148,7 @@ impl Table {
         Self {
             kind,
             whole: Vec::new(),
-            exact: HashMap::new(),
+            exact: BTreeMap::new(),
             globs: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! One compiled route, and groups of routes that accept the same requests and are told apart by `when`.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use http::Method;
 
@@ -15,40 +16,44 @@ use super::part::{PartKind, Table};
 use super::pattern::both;
 use super::summary::Summary;
 use super::terms::RouteTerms;
-use crate::config::diagnostic::Place;
+use crate::config::diagnostic::{Place, Source};
 use crate::model::action::Risk;
 use crate::model::target::{Host, Query};
 
 /// A compiled route.
+///
+/// A catalogue has tens of thousands, so what few routes have is boxed, and what they have in common is shared.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Name,
     /// What its parts are, and which of them it is for: one empty pattern for whole requests.
     pub(super) kind: PartKind,
-    pub(super) patterns: Vec<Box<str>>,
+    pub(super) patterns: Box<[Box<str>]>,
     /// `match`, as written.
-    pub(super) text: String,
-    pub(super) label: Option<String>,
-    pub(super) docs: Option<String>,
-    pub(super) matches: Matches,
+    pub(super) text: Box<str>,
+    pub(super) label: Option<Box<str>>,
+    pub(super) docs: Option<Box<str>>,
+    pub(super) matches: Arc<Matches>,
     pub(super) risk: RouteRisk,
-    pub(super) when: Option<Condition>,
-    pub(super) when_text: Option<String>,
+    pub(super) when: Option<Box<Condition>>,
+    pub(super) when_text: Option<Box<str>>,
     /// The body keys that it stands for; `None` for all.
-    pub(super) only: Option<Vec<String>>,
+    pub(super) only: Option<Box<[String]>>,
     /// Captured labels first, then in file order.
-    pub(super) params: Vec<Param>,
-    pub(super) summary_text: Option<String>,
+    pub(super) params: Box<[Param]>,
+    pub(super) summary_text: Option<Box<str>>,
     pub(super) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.
-    pub(super) formats: Vec<Format>,
-    pub(super) terms: RouteTerms,
+    pub(super) formats: Arc<[Format]>,
+    pub(super) terms: Arc<RouteTerms>,
     /// Where the requests are that it carries.
-    pub(super) each: Option<Each>,
+    pub(super) each: Option<Arc<Each>>,
     /// Former names, full.
-    pub(super) was: Vec<String>,
-    /// Of `match`.
-    pub(super) place: Place,
+    pub(super) was: Box<[String]>,
+    /// Where `match` is.
+    pub(super) source: Source,
+    pub(super) line: u32,
+    pub(super) column: u32,
 }
 
 /// What `connector list` and `connector show` say of a route.
@@ -92,6 +97,16 @@ impl Route {
         }
     }
 
+    /// Returns where its `match` is.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            source: self.source.clone(),
+            line: self.line as usize,
+            column: self.column as usize,
+            note: self.name.as_str().to_owned(),
+        }
+    }
+
     /// Iterates over the keys under which it is looked up: methods, or the one for WebSockets.
     pub(super) fn method_keys(&self) -> impl Iterator<Item = &str> {
         let methods = self.matches.methods.iter().map(|method| &**method);
@@ -104,7 +119,7 @@ impl Route {
         let params = self
             .params
             .iter()
-            .flat_map(|param| &param.origins)
+            .flat_map(|param| &*param.origins)
             .filter_map(Origin::body_path);
         params.chain(
             self.when
@@ -115,14 +130,14 @@ impl Route {
 
     /// Iterates over every name that it reads in a form.
     pub(super) fn form_names(&self) -> impl Iterator<Item = &NamePath> {
-        let params = self.params.iter().flat_map(|param| &param.origins);
+        let params = self.params.iter().flat_map(|param| &*param.origins);
         let when = self.when.iter().flat_map(|when| &when.form);
         params.filter_map(Origin::form_name).chain(when)
     }
 
     /// Iterates over the outermost keys that it reads in the query.
     pub(super) fn query_keys(&self) -> impl Iterator<Item = &str> {
-        let params = self.params.iter().flat_map(|param| &param.origins);
+        let params = self.params.iter().flat_map(|param| &*param.origins);
         let when = self.when.iter().flat_map(|when| &when.query);
         let names = params.filter_map(Origin::query_name).chain(when);
         names.map(NamePath::root).chain(self.matches.query_keys())
@@ -202,38 +217,38 @@ pub(super) struct Group {
     /// Upper-case, `*`, or the key for WebSockets.
     pub(super) method: Box<str>,
     /// Of the first route; the others differ in names at most.
-    pub(super) matches: Matches,
+    pub(super) matches: Arc<Matches>,
     /// By the parts that they are for.
     pub(super) table: Table,
     /// What is read of a JSON body; `None` where no body is read.
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<Box<Plan>>,
     /// How bodies are read, the default first.
-    pub(super) formats: Vec<Format>,
+    pub(super) formats: Arc<[Format]>,
     /// Where the requests are that such a request carries.
-    pub(super) each: Option<Each>,
+    pub(super) each: Option<Arc<Each>>,
     /// Bytes; `None` for the gateway's default.
     pub(super) limit: Option<usize>,
     /// Keys that tell routes of this path apart by the query.
-    pub(super) match_keys: Vec<NamePath>,
+    pub(super) match_keys: Box<[NamePath]>,
     /// Keys that are read in the body and must not be in the query.
-    pub(super) body_keys: Vec<Box<str>>,
+    pub(super) body_keys: Box<[Box<str>]>,
     /// Keys that are read in the query and must not be in the body.
-    pub(super) query_keys: Vec<Box<str>>,
+    pub(super) query_keys: Box<[Box<str>]>,
 }
 
 impl Group {
     pub(super) fn new(method: Box<str>, route: &Route) -> Self {
         Self {
             method,
-            matches: route.matches.clone(),
+            matches: Arc::clone(&route.matches),
             table: Table::new(route.kind),
             plan: None,
-            formats: Vec::new(),
+            formats: Arc::clone(&route.formats),
             each: route.each.clone(),
             limit: None,
-            match_keys: Vec::new(),
-            body_keys: Vec::new(),
-            query_keys: Vec::new(),
+            match_keys: Box::default(),
+            body_keys: Box::default(),
+            query_keys: Box::default(),
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Passes {
 }
 
 /// What one route says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct RouteTerms {
     /// Bytes of a body after decoding; `None` for the gateway's default.
     pub(super) body_limit: Option<usize>,
@@ -58,6 +58,27 @@ pub struct Terms {
     /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.
     pub rpc_ids: Vec<serde_json::Value>,
     answers: Vec<Arc<AnswerParams>>,
+}
+
+impl PartialEq for RouteTerms {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            body_limit,
+            first_byte,
+            no_credential,
+            websocket,
+            undecoded,
+            passes,
+            issues,
+            issues_stated,
+            answer,
+        } = self;
+        (*body_limit, *first_byte) == (other.body_limit, other.first_byte)
+            && (*no_credential, *websocket) == (other.no_credential, other.websocket)
+            && (*undecoded, *issues_stated) == (other.undecoded, other.issues_stated)
+            && (*passes, issues) == (other.passes, &other.issues)
+            && Arc::ptr_eq(answer, &other.answer)
+    }
 }
 
 impl RouteTerms {

@@ -73,10 +73,10 @@ impl Sheet {
     pub(super) fn finish(mut self, connector: &Connector) -> Understood {
         self.found.sort_by_key(|(place, _)| *place);
         // What no route is for has the terms that the file states for all.
-        let strange = &connector.terms;
+        let strange = &*connector.terms;
         let routes = self.found.iter().map(|((_, number), _)| {
             let route = connector.route(*number);
-            route.map_or(strange, |route| &route.terms)
+            route.map_or(strange, |route| &*route.terms)
         });
         let mut terms = Terms::join(&routes.collect::<Vec<_>>());
         terms.rpc_ids = self.rpc_ids;

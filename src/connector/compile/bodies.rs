@@ -1,5 +1,7 @@
 //! How a route's bodies are read: `body` as written in, formats out, and whether what the route reads is found in them.
 
+use std::sync::Arc;
+
 use super::super::dialect::{Format, Kind};
 use super::super::each::Each;
 use super::super::manifest::{OneOrMany, RouteEntry};
@@ -15,16 +17,16 @@ pub(super) fn formats(
     (kind, each): (PartKind, Option<&Each>),
     defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
-) -> Vec<Format> {
+) -> Arc<[Format]> {
     if entry.websocket {
-        return Vec::new();
+        return Arc::default();
     }
     match &entry.body {
-        Some(written) => listed(written, scope),
-        None if kind == PartKind::Git => vec![Format::of(Kind::Git)],
-        None if matches!(each, Some(Each::Multipart)) => vec![Format::of(Kind::Batch)],
-        None if kind == PartKind::Batch => vec![Format::json()],
-        None => defaults.formats.clone(),
+        Some(written) => listed(written, scope).into(),
+        None if kind == PartKind::Git => [Format::of(Kind::Git)].into(),
+        None if matches!(each, Some(Each::Multipart)) => [Format::of(Kind::Batch)].into(),
+        None if kind == PartKind::Batch => [Format::json()].into(),
+        None => Arc::clone(&defaults.formats),
     }
 }
 
@@ -119,7 +121,7 @@ fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
 
 /// RFC 6455 section 4.1: a WebSocket is opened by a GET without a body.
 fn check_websocket(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
-    if route.matches.methods.as_slice() != [Box::from("GET")] {
+    if *route.matches.methods != [Box::from("GET")] {
         let message = format!("`{}` cannot open a WebSocket", entry.matches.value);
         let help = "a WebSocket is opened by `GET`";
         scope.error("websocket", message, &entry.matches, help);

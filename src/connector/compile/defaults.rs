@@ -1,6 +1,7 @@
 //! What a connector file says once for routes that do not say it themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::dialect::Format;
 use super::super::each::Each;
@@ -16,9 +17,9 @@ use crate::model::action::Risk;
 pub(super) struct Defaults<'a> {
     /// By method.
     pub(super) risk: BTreeMap<&'a str, Risk>,
-    pub(super) formats: Vec<Format>,
+    pub(super) formats: Arc<[Format]>,
     pub(super) merge: &'a [At<String>],
-    terms: RouteTerms,
+    terms: Arc<RouteTerms>,
 }
 
 impl<'a> Defaults<'a> {
@@ -32,8 +33,8 @@ impl<'a> Defaults<'a> {
         }
         let body = layers.pick(scope, |manifest| manifest.body.as_ref());
         let formats = match body {
-            Some(written) => bodies::listed(written, scope),
-            None => vec![Format::json()],
+            Some(written) => bodies::listed(written, scope).into(),
+            None => [Format::json()].into(),
         };
         let merge = layers.pick(scope, |manifest| listed(&manifest.merge));
         params::check_merge(merge.unwrap_or_default(), scope);
@@ -55,13 +56,13 @@ impl<'a> Defaults<'a> {
             risk,
             formats,
             merge: merge.unwrap_or_default(),
-            terms,
+            terms: terms.into(),
         }
     }
 
     /// Returns what holds where no route says anything.
-    pub(super) fn unsaid(&self) -> RouteTerms {
-        self.terms.clone()
+    pub(super) fn unsaid(&self) -> Arc<RouteTerms> {
+        Arc::clone(&self.terms)
     }
 
     /// Returns what holds for a route.
@@ -70,8 +71,9 @@ impl<'a> Defaults<'a> {
         entry: &RouteEntry,
         each: Option<&Each>,
         scope: &mut Scope<'_>,
-    ) -> RouteTerms {
-        let own = &self.terms;
+    ) -> Arc<RouteTerms> {
+        let own = &*self.terms;
+        let answer = answers::params(entry, scope);
         let mut terms = RouteTerms {
             no_credential: entry.no_credential.unwrap_or(own.no_credential),
             websocket: entry.websocket,
@@ -84,11 +86,19 @@ impl<'a> Defaults<'a> {
             },
             issues: answers::issues(entry, scope),
             issues_stated: entry.issues.is_some(),
-            answer: answers::params(entry, scope).into(),
-            ..own.clone()
+            answer: if answer.is_empty() {
+                Arc::clone(&own.answer)
+            } else {
+                answer.into()
+            },
+            body_limit: own.body_limit,
+            first_byte: own.first_byte,
         };
         limit(&mut terms, entry.limits.as_ref(), scope);
-        terms
+        if terms == *own {
+            return Arc::clone(&self.terms);
+        }
+        terms.into()
     }
 }
 

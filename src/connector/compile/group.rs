@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::body::{Keys, NamePath, Plan};
+use super::super::dialect::Format;
 use super::super::each::Each;
 use super::super::part::PartKind;
 use super::super::pattern::Pattern;
@@ -71,7 +72,7 @@ fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
                     "`{}` reads a request in parts, and another route with the same match reads it otherwise",
                     route.name.as_str()
                 );
-                let conflict = Diagnostic::error("parts", message).at(route.place.clone());
+                let conflict = Diagnostic::error("parts", message).at(route.place());
                 let help = "say `graphql`, or `rpc`, at all routes of this match; `'*'` is for what no other is for";
                 scope.report.push(conflict.help(help));
             }
@@ -108,22 +109,27 @@ fn share_match_keys(groups: &mut [Group]) {
 }
 
 fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
-    (group.body_keys, group.query_keys) = exclusive_keys(siblings, &scope.paths);
-    let match_keys = group.match_keys.iter().map(|name| name.root().into());
-    group.query_keys.extend(match_keys);
-    if group.table.kind == PartKind::Graphql {
-        // Arguments have names that are nobody's keys; those of the request itself are looked after by its reader.
-        group.body_keys.clear();
-        group.query_keys.clear();
+    // Arguments of GraphQL have names that are nobody's keys; those of the request itself are looked after by its reader.
+    if group.table.kind != PartKind::Graphql {
+        let (body_keys, mut query_keys) = exclusive_keys(siblings, &scope.paths);
+        let match_keys = group.match_keys.iter().map(|name| name.root().into());
+        query_keys.extend(match_keys);
+        (group.body_keys, group.query_keys) = (body_keys.into(), query_keys.into());
     }
     group.limit = siblings
         .iter()
         .filter_map(|route| route.terms.body_limit)
         .max();
-    for format in siblings.iter().flat_map(|route| &route.formats) {
-        if !group.formats.contains(format) {
-            group.formats.push(format.clone());
+    // It has those of its first route.
+    let mut others = siblings.iter().flat_map(|route| &*route.formats);
+    if others.any(|format| !group.formats.contains(format)) {
+        let mut formats: Vec<Format> = Vec::new();
+        for format in siblings.iter().flat_map(|route| &*route.formats) {
+            if !formats.contains(format) {
+                formats.push(format.clone());
+            }
         }
+        group.formats = formats.into();
     }
     let silent = siblings.iter().any(|route| route.formats.is_empty());
     let in_parts = group.table.kind != PartKind::Whole;
@@ -139,7 +145,7 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         let foreign = scope.foreign.json.iter().map(|(path, _)| *path);
         let foreign =
             foreign.filter(|_| matches!(group.table.kind, PartKind::Whole | PartKind::Batch));
-        let members = match &group.each {
+        let members = match group.each.as_deref() {
             Some(Each::Json(members)) => members.ids.as_slice(),
             Some(Each::Multipart | Each::Undecoded) | None => &[],
         };
@@ -147,7 +153,7 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
             .chain(envelope)
             .chain(foreign)
             .chain(members.iter().copied());
-        group.plan = Some(Plan::new(ids, &scope.paths, keys));
+        group.plan = Some(Plan::new(ids, &scope.paths, keys).into());
     }
 }
 
@@ -170,7 +176,7 @@ fn check_twins(siblings: &[&Route], scope: &mut Scope<'_>) {
             "route-conflict",
             format!("two routes accept `{}`", route.text),
         );
-        let conflict = conflict.at(twin.place.clone()).at(route.place.clone());
+        let conflict = conflict.at(twin.place()).at(route.place());
         scope
             .report
             .push(conflict.help("tell them apart with `when`, or by `body`"));
@@ -188,7 +194,7 @@ fn check_only(siblings: &[&Route], scope: &mut Scope<'_>) {
             "`{}` has `only`, and no route without `when` for other keys",
             route.name.as_str()
         );
-        let missing = Diagnostic::error("only", message).at(route.place.clone());
+        let missing = Diagnostic::error("only", message).at(route.place());
         scope
             .report
             .push(missing.help("add a route with the same `match` and no `when`"));
@@ -203,7 +209,7 @@ fn check_silent(siblings: &[&Route], scope: &mut Scope<'_>) {
             "`{}` says `body: none`, and a route with the same match reads the body",
             never.name.as_str()
         );
-        let conflict = Diagnostic::error("body", message).at(never.place.clone());
+        let conflict = Diagnostic::error("body", message).at(never.place());
         scope.report.push(conflict.help("drop `body: none`"));
     }
 }
@@ -221,7 +227,7 @@ fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
     let help = "add one with the same `match`; which may be opened is what policies say";
     scope.report.push(
         Diagnostic::error("websocket", message)
-            .at(route.place.clone())
+            .at(route.place())
             .help(help),
     );
 }

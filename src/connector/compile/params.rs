@@ -166,7 +166,7 @@ pub(super) fn computed(entry: &RouteEntry, params: &mut [Param], scope: &mut Sco
                     scope.error("params", message, written, "leave `type` out");
                 }
                 param.value_type = param.value_type.or(value_type);
-                param.computed = Some(program);
+                param.computed = Some(program.into());
             }
             Err((message, help)) => scope.error("params", message, written, &help),
         }

@@ -113,7 +113,9 @@ pub(super) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
     let fits = |kind: Kind| match route.kind {
         PartKind::Graphql => true,
         PartKind::Git => kind == Kind::Git,
-        PartKind::Batch if matches!(route.each, Some(Each::Multipart)) => kind == Kind::Batch,
+        PartKind::Batch if matches!(route.each.as_deref(), Some(Each::Multipart)) => {
+            kind == Kind::Batch
+        }
         PartKind::Batch | PartKind::Rpc | PartKind::Whole => kind == Kind::Json,
     };
     if route.formats.is_empty() || route.has_kind(|kind| !fits(kind)) {

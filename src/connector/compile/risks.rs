@@ -52,7 +52,7 @@ pub(super) fn risk(
         Some(ShortOr::Long(rules)) => return by_name(entry, rules, scope),
         None => {}
     }
-    let by_method = match matches.methods.as_slice() {
+    let by_method = match &*matches.methods {
         [method] if !made => defaults.risk.get(&**method).copied().or(match &**method {
             "GET" | "HEAD" | "OPTIONS" => Some(Risk::Low),
             "POST" | "PUT" | "PATCH" => Some(Risk::Medium),

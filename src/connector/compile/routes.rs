@@ -1,5 +1,7 @@
 //! Routes as written to routes that requests can be read by.
 
+use std::sync::Arc;
+
 use super::super::catalog::Site;
 use super::super::condition::Condition;
 use super::super::manifest::RouteEntry;
@@ -26,6 +28,8 @@ pub(super) fn compile<'a>(
         scope.source = source;
         routes.extend(route(entry, defaults, sites, scope));
     }
+    // Each is large, and a list that grew has room for as many again.
+    routes.shrink_to_fit();
     routes
 }
 
@@ -69,25 +73,25 @@ fn route(
     let route = Route {
         name: name?,
         kind,
-        patterns,
-        text: entry.matches.value.clone(),
+        patterns: patterns.into(),
+        text: entry.matches.value.as_str().into(),
         label: text(entry.name.as_ref()),
         docs: text(entry.docs.as_ref()),
-        matches,
+        matches: matches.into(),
         risk: risk?,
-        when,
+        when: when.map(Box::new),
         when_text: text(entry.when.as_ref()),
-        only: entry.only.as_ref().map(|only| only.value.clone()),
-        params,
+        only: entry.only.as_ref().map(|only| only.value.clone().into()),
+        params: params.into(),
         summary_text: text(entry.summary.as_ref()),
         summary,
         formats,
         terms: defaults.terms(entry, each.as_ref(), scope),
-        each,
-        was: names::was(entry, scope),
-        place: entry
-            .matches
-            .place(scope.source, format!("{}.{}", scope.id, entry.action.value)),
+        each: each.map(Arc::new),
+        was: names::was(entry, scope).into(),
+        source: scope.source.clone(),
+        line: u32::try_from(entry.matches.line).unwrap_or(u32::MAX),
+        column: u32::try_from(entry.matches.column).unwrap_or(u32::MAX),
     };
     bodies::check(&route, entry, scope);
     parts::check(&route, entry, scope);
@@ -103,8 +107,8 @@ fn summary(entry: &RouteEntry, params: &[Param], scope: &mut Scope<'_>) -> Optio
 }
 
 /// Returns an optional text as written.
-fn text(written: Option<&At<String>>) -> Option<String> {
-    written.map(|written| written.value.clone())
+fn text(written: Option<&At<String>>) -> Option<Box<str>> {
+    written.map(|written| written.value.as_str().into())
 }
 
 /// Returns the lower-case names of headers that some route reads.
@@ -117,7 +121,7 @@ pub(super) fn listed_headers(routes: &[Route]) -> Vec<String> {
                 .iter()
                 .flat_map(|when| when.headers.iter().cloned()),
         );
-        for origin in route.params.iter().flat_map(|param| &param.origins) {
+        for origin in route.params.iter().flat_map(|param| &*param.origins) {
             match origin {
                 Origin::Header(name) => names.push(name.as_str().to_owned()),
                 Origin::Captured(_)

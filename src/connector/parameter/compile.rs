@@ -108,7 +108,7 @@ impl Param {
         let (required, fold, secret) = (entry.required, entry.fold, entry.secret);
         Ok(Self {
             name,
-            origins,
+            origins: origins.into(),
             value_type,
             list,
             required,
@@ -127,7 +127,7 @@ impl Param {
             origins.extend([Origin::Form(name.clone()), Origin::Query(name)]);
         }
         Self {
-            origins,
+            origins: origins.into(),
             ..Self::captured(&source.label.into())
         }
     }
@@ -135,7 +135,7 @@ impl Param {
     /// Makes the parameter that what a part says of itself is by itself.
     pub(in crate::connector) fn of_fact(name: &str, fact: Fact) -> Self {
         Self {
-            origins: vec![Origin::Part(fact)],
+            origins: [Origin::Part(fact)].into(),
             value_type: Some(fact.value_type()),
             ..Self::captured(&name.into())
         }
@@ -145,7 +145,7 @@ impl Param {
     pub(in crate::connector) fn captured(name: &Arc<str>) -> Self {
         Self {
             name: Arc::clone(name),
-            origins: vec![Origin::Captured(Arc::clone(name))],
+            origins: [Origin::Captured(Arc::clone(name))].into(),
             value_type: Some(ValueType::String),
             list: false,
             required: false,
@@ -274,7 +274,7 @@ impl Readable<'_> {
         let name = parameter_name(parameter_of(hole));
         Ok(Some(Param {
             name: name.map_err(|message| (message, "rename it"))?,
-            origins: vec![origin],
+            origins: [origin].into(),
             value_type: Some(ValueType::String),
             list: false,
             required: true,

@@ -33,7 +33,7 @@ impl Candidates {
         self.settle(parting, &request, sheet)?;
         sheet.part += 1;
         let limit = sheet.parts.left();
-        let members = match (&parting.group.each, parting.dialect) {
+        let members = match (parting.group.each.as_deref(), parting.dialect) {
             (Some(Each::Json(members)), Some(_)) => members.split(bytes, limit)?,
             (Some(Each::Multipart), Some(dialect)) => {
                 each::split_multipart(bytes, dialect.boundary()?, limit)?
