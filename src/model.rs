@@ -10,6 +10,7 @@ pub mod glob;
 pub mod halt;
 pub mod secret;
 pub mod show;
+pub mod table;
 pub mod target;
 pub mod template;
 pub mod value;

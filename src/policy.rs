@@ -10,7 +10,6 @@ mod rehearsal;
 mod rule;
 mod selector;
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -19,6 +18,7 @@ use crate::config::diagnostic::{Report, Source};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::credential::CredentialId;
+use crate::model::table::Table;
 use crate::model::target::Target;
 use crate::model::template::NameTemplate;
 use crate::model::vocabulary::Vocabulary;
@@ -56,9 +56,9 @@ pub enum Decision {
 pub struct PolicySet {
     compiled: compile::Compiled,
     /// By full name of every action that is known at load, so that what is for other actions costs nothing.
-    index: HashMap<String, decide::Concern>,
+    index: Table<String, decide::Concern>,
     /// For names that requests make: what can be for one of them at all.
-    nearby: HashMap<NameTemplate, decide::Nearby>,
+    nearby: Table<NameTemplate, decide::Nearby>,
 }
 
 /// What a decision is about.
@@ -133,8 +133,8 @@ impl PolicySet {
     pub fn compile(sources: &[Source], vocabulary: &Vocabulary, report: &mut Report) -> Self {
         let mut set = Self {
             compiled: compile::compile(sources, vocabulary, report),
-            index: HashMap::new(),
-            nearby: HashMap::new(),
+            index: Table::default(),
+            nearby: Table::default(),
         };
         set.index = vocabulary
             .actions

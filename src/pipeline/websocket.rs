@@ -21,6 +21,9 @@ pub enum Protocol {
     WebSocket,
 }
 
+/// Of RFC 7540 section 3.2.1.
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
 /// In entries of `Sec-WebSocket-Protocol`: how browser clients, which cannot set headers, hand tokens over. Lower-case.
 const CREDENTIAL_MARKS: [&str; 9] = [
     "api-key",
@@ -41,7 +44,7 @@ const CREDENTIAL_MARKS: [&str; 9] = [
 /// `bad_request` for every request for another protocol that is not exactly RFC 6455 section 4.1.
 pub(super) fn protocol(method: &Method, headers: &HeaderMap) -> Result<Protocol, Refusal> {
     let refuse = |detail: &str| Err(Refusal::because(Code::BadRequest, detail));
-    if headers.contains_key("http2-settings") {
+    if headers.contains_key(HTTP2_SETTINGS) {
         return refuse("Switching to HTTP/2 inside a connection is not available.");
     }
     let Some(upgrade) = headers.get(UPGRADE) else {

@@ -1,12 +1,12 @@
 //! The sealed credentials in memory: by id, and by where a request goes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use crate::model::agent::AgentName;
 use crate::model::credential::{Binding, CredentialId, SealedCredential};
+use crate::model::table::Table;
 use crate::model::target::{Authority, Oddity, Path};
 
 /// The sealed credentials in memory, replaced whole when the store changes.
@@ -17,9 +17,9 @@ pub struct Keyring {
 
 #[derive(Debug, Default)]
 struct Ring {
-    by_id: HashMap<CredentialId, Arc<SealedCredential>>,
+    by_id: Table<CredentialId, Arc<SealedCredential>>,
     /// Sorted by id.
-    by_connector: HashMap<String, Vec<Arc<SealedCredential>>>,
+    by_connector: Table<String, Vec<Arc<SealedCredential>>>,
 }
 
 impl Keyring {

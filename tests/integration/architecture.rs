@@ -91,6 +91,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("axum", &["admin"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
+    ("foldhash", &["model"]),
     ("governor", &["proxy"]),
     ("shlex", &["import"]),
     ("anyhow", &["cli", "main"]),

@@ -13,7 +13,7 @@ const FEW_KEYS: usize = 12;
 #[derive(Default)]
 pub(super) struct Seen<'de> {
     few: [Option<Cow<'de, str>>; FEW_KEYS],
-    many: HashSet<Cow<'de, str>>,
+    many: Option<HashSet<Cow<'de, str>>>,
 }
 
 impl<'de> Seen<'de> {
@@ -29,7 +29,7 @@ impl<'de> Seen<'de> {
                 }
             }
         }
-        self.many.insert(key)
+        self.many.get_or_insert_default().insert(key)
     }
 }
 

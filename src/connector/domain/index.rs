@@ -1,20 +1,19 @@
 //! The index of domains: a host in, everything under domains that accept it out, in time that does not grow with their number.
 
-use std::collections::HashMap;
-
 use super::{Domain, HostPattern, Label};
+use crate::model::table::Table;
 use crate::model::target::Host;
 
 /// Domains, each with something found under it; `T`s of one shape stay in the order given.
 #[derive(Debug)]
 pub(in crate::connector) struct DomainIndex<T> {
-    exact: HashMap<Host, Vec<T>>,
+    exact: Table<Host, Vec<T>>,
     suffixes: Suffixes<T>,
 }
 
 #[derive(Debug)]
 struct Suffixes<T> {
-    literals: HashMap<Box<str>, Self>,
+    literals: Table<Box<str>, Self>,
     one: Option<Box<Self>>,
     many: Vec<T>,
     ends: Vec<T>,
@@ -23,7 +22,7 @@ struct Suffixes<T> {
 impl<T> Default for DomainIndex<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
+            exact: Table::default(),
             suffixes: Suffixes::default(),
         }
     }
@@ -32,7 +31,7 @@ impl<T> Default for DomainIndex<T> {
 impl<T> Default for Suffixes<T> {
     fn default() -> Self {
         Self {
-            literals: HashMap::new(),
+            literals: Table::default(),
             one: None,
             many: Vec::new(),
             ends: Vec::new(),
