@@ -35,7 +35,7 @@ mod terms;
 mod trie;
 mod understand;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -59,6 +59,7 @@ pub const DEFAULT_PART_LIMIT: usize = 50;
 
 use crate::auth::{Places, Scheme};
 use crate::model::action::{Action, ActionName, Risk};
+use crate::model::table::Table;
 use crate::model::target::{Authority, Oddities, Query, Target};
 use catalog::Site;
 use route::{Group, Route};
@@ -91,7 +92,7 @@ pub struct Connector {
     routes: Vec<Route>,
     groups: Vec<Group>,
     /// By method, `*` for all; numbers are those of `groups`.
-    tries: HashMap<Box<str>, Trie>,
+    tries: Table<Box<str>, Trie>,
     /// Names that requests cannot make.
     fixed: HashSet<ActionName>,
     /// What is read of every JSON-RPC message.

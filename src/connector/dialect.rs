@@ -197,9 +197,12 @@ fn content_type(headers: &HeaderMap) -> Result<Cow<'_, str>, Unreadable> {
     if values.next().is_some() {
         return Err(unreadable("there are two `Content-Type` headers"));
     }
-    Ok(first.map_or(Cow::Borrowed(""), |value| {
-        String::from_utf8_lossy(value.as_bytes())
-    }))
+    Ok(
+        first.map_or(Cow::Borrowed(""), |value| match value.to_str() {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(value.as_bytes()),
+        }),
+    )
 }
 
 /// What the agent says that its body is.

@@ -58,7 +58,8 @@ impl Summary {
 fn show(value: &Value, text: &mut String) {
     match value {
         Value::Text(value) => {
-            let cut = value.char_indices().nth(SHOWN);
+            let cut = || value.char_indices().nth(SHOWN);
+            let cut = (value.len() > SHOWN).then(cut).flatten();
             match cut.and_then(|(at, _)| value.get(..at)) {
                 Some(shown) => text.extend([shown, "…"]),
                 None => text.push_str(value),

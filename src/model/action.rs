@@ -160,6 +160,12 @@ impl Parameters {
         Self::default()
     }
 
+    /// Returns an empty set with room for so many.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
     /// Adds a parameter, or replaces the one of this name.
     pub fn set(&mut self, parameter: Parameter) {
         match self.0.iter_mut().find(|known| known.name == parameter.name) {

@@ -12,9 +12,10 @@ use super::super::rpc::Envelope;
 use super::super::trie::Trie;
 use super::Scope;
 use crate::config::diagnostic::Diagnostic;
+use crate::model::table::Table;
 
 /// The tries of a connector, by method.
-type Tries = HashMap<Box<str>, Trie>;
+type Tries = Table<Box<str>, Trie>;
 
 /// Groups routes; the numbers in the tries are those of the groups.
 pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {

@@ -46,7 +46,7 @@ impl Connector {
         route: &Route,
         request: &Request<'_>,
     ) -> Result<Action, Unreadable> {
-        let mut params = Parameters::new();
+        let mut params = Parameters::with_capacity(route.params.len());
         for param in &route.params {
             let value = match &param.computed {
                 Some(program) => Some(param.compute(program, &params)?),

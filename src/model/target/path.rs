@@ -147,11 +147,16 @@ impl Path {
         if !raw.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
-        let plain = raw.bytes().take_while(|byte| reads_as_itself(*byte));
+        let reads_as_itself = |byte: &u8| READS_AS_ITSELF.get(usize::from(*byte)) == Some(&true);
+        let plain = raw.bytes().take_while(reads_as_itself);
         let (plain, rest) = raw.split_at_checked(plain.count()).unwrap_or((raw, ""));
         if rest.is_empty() {
             let mut oddities = Oddities::default();
-            oddities.look_at_segments(plain.as_bytes());
+            let bytes = plain.as_bytes();
+            let ends = |pair: &[u8]| matches!(pair, [b'.' | b'/', b'/']);
+            if bytes.windows(2).any(ends) || bytes.ends_with(b".") {
+                oddities.look_at_segments(bytes);
+            }
             return Ok(Self {
                 text: plain.into(),
                 matching: None,
@@ -320,18 +325,28 @@ fn push_hex(out: &mut String, byte: u8) {
     out.extend(DIGITS.get(usize::from(byte & 15)));
 }
 
-/// Slashes and what may stand between them, but for `;`, which is noted.
-fn reads_as_itself(byte: u8) -> bool {
-    byte == b'/' || (is_pchar(byte) && byte != b';')
-}
+/// By byte: slashes and what may stand between them, but for `;`, which is noted.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which would refuse it"
+)]
+const READS_AS_ITSELF: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte == b'/' || (is_pchar(byte) && byte != b';');
+        byte += 1;
+    }
+    table
+};
 
 /// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
+const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// RFC 3986 section 3.3, without escapes.
-fn is_pchar(byte: u8) -> bool {
+const fn is_pchar(byte: u8) -> bool {
     let sub_delimiter = matches!(
         byte,
         b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
