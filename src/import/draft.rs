@@ -274,9 +274,28 @@ fn body(operation: &Operation) -> Option<String> {
     }
 }
 
+/// Leaves `<p>` and `</a>` out; a `<` that begins no tag stays.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((front, behind)) = rest.split_once('<') {
+        out.push_str(front);
+        let begins = behind.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+        match behind.split_once('>').filter(|_| begins) {
+            Some((_, after)) => rest = after,
+            None => {
+                out.push('<');
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Returns a title as one line that is not too long.
 fn one_line(text: &str) -> String {
-    let line: String = text
+    let line: String = without_tags(text)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();

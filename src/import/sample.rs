@@ -70,7 +70,11 @@ pub(super) fn value(field: &Field) -> Option<Value> {
 
 /// Returns a value of a label that a host or base path captures.
 pub(super) fn label(name: &str) -> String {
-    one_text(name, &Shape::text()).to_lowercase()
+    let value = one_text(name, &Shape::text()).to_lowercase();
+    let fits = value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if fits { value } else { "acme".to_owned() }
 }
 
 fn one_text(name: &str, shape: &Shape) -> String {

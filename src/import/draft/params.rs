@@ -199,6 +199,8 @@ fn matters(field: &Field, operation: &Operation) -> bool {
                 && !name.contains("idempotency")
                 && !name.contains("trace")
         }
+        // What a server does with the body of a `GET` nobody knows, and no route reads one.
+        Place::Body if ["GET", "HEAD", "OPTIONS"].contains(&operation.method.as_str()) => false,
         Place::Body => comparable && operation.body != Body::Other,
         Place::Argument => comparable,
     }

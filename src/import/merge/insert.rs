@@ -63,9 +63,14 @@ fn blocks(text: &str, lines: &[&str], routes: usize) -> (Vec<(usize, usize)>, us
         .into_iter()
         .flatten()
         .collect();
-    let indent = starts
-        .first()
-        .map_or(2, |(_, column)| column.saturating_sub(3));
+    let dash = |line: &usize| {
+        let line = lines.get(line.saturating_sub(1))?;
+        let rest = line.trim_start();
+        rest.starts_with('-').then(|| line.len() - rest.len())
+    };
+    let indent = starts.first().map_or(2, |(line, column)| {
+        dash(line).unwrap_or(column.saturating_sub(3))
+    });
     let blank = |number: usize| {
         let line = lines.get(number - 1).map_or("", |line| line.trim());
         line.is_empty() || line.starts_with('#') || line == "-"

@@ -68,7 +68,7 @@ fn add(server: &Spot<'_>, api: &mut Api) {
     let Some(url) = server.text("url") else {
         return;
     };
-    let variables: Vec<Variable<'_>> = server
+    let mut variables: Vec<Variable<'_>> = server
         .get("variables")
         .iter()
         .flat_map(Spot::entries)
@@ -78,20 +78,34 @@ fn add(server: &Spot<'_>, api: &mut Api) {
             values: variable.texts("enum"),
         })
         .collect();
+    // What is in braces and not described can be anything.
+    for name in braces(url) {
+        if !variables.iter().any(|known| known.name == name) {
+            variables.push(Variable {
+                name,
+                default: "",
+                values: Vec::new(),
+            });
+        }
+    }
     // `https://api.shop.example{basePath}`: what holds a slash is no label.
     let (paths, variables): (Vec<_>, Vec<_>) = variables
         .into_iter()
         .partition(|variable| variable.default.contains('/'));
     let whole = filled(url, &paths);
-    let (scheme, rest) = whole.split_once("://").unwrap_or(("https", &whole));
+    // RFC 3986 section 4.2: `//host/path` is a host too.
+    let absolute = whole.contains("://") || whole.starts_with("//");
+    let (scheme, rest) = whole
+        .split_once("//")
+        .filter(|_| absolute)
+        .unwrap_or(("https:", &whole));
     let scheme = filled(scheme, &variables);
-    if scheme == "http" {
+    if scheme == "http:" {
         api.judge.push(format!(
             "`{}` is without TLS: the gateway uses TLS unless the file says `http: true`",
             url.escape_debug()
         ));
     }
-    let absolute = whole.contains("://");
     let (host, base) = match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
         Some((host, base)) if absolute => (host, base),
         None if absolute => (rest, ""),
@@ -130,6 +144,12 @@ fn push(host: &str, base: &str, api: &mut Api) {
     }
 }
 
+/// Iterates over the names in braces.
+fn braces(url: &str) -> impl Iterator<Item = &str> {
+    let parts = url.split('{').skip(1);
+    parts.filter_map(|part| part.split_once('}').map(|(name, _)| name))
+}
+
 /// Puts in what variables are by default.
 fn filled(text: &str, variables: &[Variable<'_>]) -> String {
     let mut text = text.to_owned();
@@ -151,7 +171,8 @@ fn hosts(host: &str, variables: &[Variable<'_>], api: &mut Api) -> Vec<String> {
         let values: Vec<String> = if label && variable.values.len() < 2 {
             vec![format!("{{{}}}", parameter(variable.name))]
         } else if variable.values.is_empty() {
-            vec![variable.default.to_owned()]
+            let known = Some(variable.default).filter(|default| !default.is_empty());
+            vec![known.unwrap_or(&mark).to_owned()]
         } else {
             variable
                 .values

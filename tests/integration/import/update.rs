@@ -108,6 +108,18 @@ fn the_layout_of_the_file_is_kept() {
 }
 
 #[test]
+fn dashes_far_from_what_they_begin_are_kept() {
+    let wide = "connector: t\nauth: none\ndomains: [t.example]\nbase_paths: [/v1]\nroutes:\n    -   action: a.list\n        match: GET /a\n";
+    let merged = merged(wide).unwrap();
+    assert!(merged.text.starts_with(wide), "{}", merged.text);
+    assert!(
+        merged.text.contains("\n    - action: a.create\n"),
+        "{}",
+        merged.text
+    );
+}
+
+#[test]
 fn a_file_without_routes_gets_some() {
     let merged =
         merged("connector: t\nauth: none\ndomains: [t.example]\nbase_paths: [/v1]\n").unwrap();

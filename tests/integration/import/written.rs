@@ -110,6 +110,10 @@ paths:
         - { name: X-Tenant, in: header, schema: { type: string } }
       requestBody: { content: { application/json: { schema: { properties: { 'post_ids[]': { type: integer }, title: { type: string } } } } } }
       responses: {}
+    get:
+      parameters: [{ name: page_of, in: query, schema: { type: string } }]
+      requestBody: { content: { application/json: { schema: { properties: { filter: { type: string } } } } } }
+      responses: {}
 ",
     );
     assert!(text.contains("domains: [api.t.example]"), "{text}");
@@ -117,10 +121,44 @@ paths:
     assert!(text.contains("query: { api_key: '{key}' }"), "{text}");
     assert!(text.contains("header:X-Tenant"), "{text}");
     assert!(text.contains("$[''post_ids[]'']"), "{text}");
+    // A `GET` with a body.
+    assert!(
+        text.contains("params: { page_of: query:page_of }"),
+        "{text}"
+    );
     for credential in ["x_auth_key", "`api_key`", "wm_consumer"] {
         assert!(!text.contains(credential), "{credential}: {text}");
     }
-    assert_eq!(tried(&text), 1, "{text}");
+    assert_eq!(tried(&text), 2, "{text}");
+}
+
+#[test]
+fn servers_are_read_as_people_write_them() {
+    let of = |url: &str| {
+        let text = openapi(&json!({
+            "openapi": "3.0.0", "info": { "title": "T", "version": "1" }, "servers": [{ "url": url }],
+            "paths": { "/a": { "get": { "summary": "<p>Lists <a href=\"x\">things</a> where a < b.</p>", "responses": {} } } },
+        }).to_string());
+        assert!(
+            text.contains("name: 'Lists things where a < b'\n"),
+            "{text}"
+        );
+        text
+    };
+    // Braces that nobody described, and no scheme.
+    let text = of("//{shopName}.t.example/{accountName}/v1");
+    assert!(
+        text.contains("domains: ['{shop_name}.t.example']"),
+        "{text}"
+    );
+    assert!(
+        text.contains("base_paths: ['/{account_name}/v1']"),
+        "{text}"
+    );
+    assert_eq!(tried(&text), 1);
+    let text = of("https://api-{env}.t.example");
+    assert!(text.contains("domains: []"), "{text}");
+    assert_eq!(tried(&of("https://{host}.t.example")), 1);
 }
 
 #[test]
