@@ -22,6 +22,7 @@ mod sentence;
 mod table;
 mod write;
 
+pub use api::Part;
 pub(crate) use api::Sign;
 pub use api::{Api, Operation};
 pub use merge::Merged;

@@ -85,19 +85,43 @@ pub struct Operation {
     pub(crate) body: Body,
     /// What comes back.
     pub(crate) answer: Answer,
-    /// For GraphQL: `mutation.createPullRequest`.
-    pub(crate) graphql: Option<String>,
+    /// Where several are asked for at one path, which one it is.
+    pub(crate) part: Option<Part>,
     /// What a person must look at.
     pub(crate) judge: Vec<String>,
     /// What tells it from others on its path.
     pub(crate) sign: Option<Sign>,
 }
 
+/// What a request that may hold several asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// A root field of GraphQL: `mutation.createPullRequest`.
+    Graphql(String),
+    /// A method of JSON-RPC: `tools/call`.
+    Rpc(String),
+}
+
+impl Part {
+    /// Returns the text by which routes are looked up.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Graphql(text) | Self::Rpc(text) => text,
+        }
+    }
+
+    /// Returns the key of a route that says it.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::Graphql(_) => "graphql",
+            Self::Rpc(_) => "rpc",
+        }
+    }
+}
+
 /// What in a request tells one operation from others that have its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sign {
-    /// A JSON-RPC method.
-    Rpc(String),
     /// An urlencoded form.
     Form(String),
     /// A header and its value.
@@ -257,7 +281,7 @@ impl Api {
         if self
             .operations
             .iter()
-            .any(|operation| operation.graphql.is_some())
+            .any(|operation| matches!(operation.part, Some(Part::Graphql(_))))
         {
             // A schema has one path, and the URL is where it is.
             for operation in &mut self.operations {

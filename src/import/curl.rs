@@ -1,14 +1,15 @@
 //! A `curl` command in, the request that it makes out; of its credentials only how they are put on.
 //!
-//! INVARIANT: of the command's values only host, path segments that look like words, and names get out.
+//! INVARIANT: of the command's values only host, path segments that look like words, names, and what GraphQL and JSON-RPC call get out.
 
 mod credential;
 mod option;
+mod parts;
 mod payload;
 mod word;
 mod written;
 
-use super::api::{Api, Mark, Operation, Server, Way};
+use super::api::{Api, Mark, Operation, Part, Server, Way};
 use super::names::parameter;
 use super::observed::{self, Patterns, Seen};
 use written::Written;
@@ -20,6 +21,8 @@ pub(super) use payload::names;
 pub struct Command {
     /// What it asks for.
     pub seen: Seen,
+    /// Which parts of it, where it may hold several.
+    pub(super) parts: Vec<Part>,
     /// Where.
     pub(super) server: Server,
     /// How it authenticates; nothing where it shows no credential.
@@ -97,7 +100,7 @@ pub fn api(commands: &[Command]) -> Api {
         let there = commands
             .iter()
             .filter(|command| command.server == *server)
-            .map(|command| command.seen.clone());
+            .flat_map(Command::apart);
         let elsewhere = (at > 0).then(|| server.clone());
         let found = observed::operations(&there.collect::<Vec<_>>(), &Patterns::default());
         let operations = found
@@ -170,6 +173,18 @@ fn variable(segment: &str) -> String {
 }
 
 impl Command {
+    /// Returns each part as a request of its own.
+    fn apart(&self) -> Vec<Seen> {
+        if self.parts.is_empty() {
+            return vec![self.seen.clone()];
+        }
+        let alone = |part: &Part| Seen {
+            part: Some(part.clone()),
+            ..self.seen.clone()
+        };
+        self.parts.iter().map(alone).collect()
+    }
+
     fn remark(&mut self, text: &str) {
         if !self.judge.iter().any(|known| known == text) {
             self.judge.push(text.to_owned());

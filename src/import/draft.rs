@@ -8,7 +8,7 @@ mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::{Api, Body, Operation, Place, Server};
+use super::api::{Api, Body, Operation, Part, Place, Server};
 use super::names::{self, Name};
 use super::risk::{self, Judge};
 use super::sentence;
@@ -58,7 +58,7 @@ pub(super) struct Route {
     pub(super) issues: Option<Vec<String>>,
     /// Where it is not JSON.
     pub(super) body: Option<String>,
-    pub(super) graphql: Option<String>,
+    pub(super) part: Option<Part>,
     pub(super) summary: String,
     pub(super) tests: Vec<Test>,
     pub(super) judge: Vec<String>,
@@ -126,7 +126,7 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
         let key = format!(
             "{}\u{0}{}",
             target.shape(),
-            operation.graphql.as_deref().unwrap_or_default()
+            operation.part.as_ref().map_or("", Part::text)
         );
         if let Some(first) = places.get(&key).and_then(|at| routes.get_mut(*at)) {
             let other = operation.id.as_deref().unwrap_or("another operation");
@@ -251,7 +251,7 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
         risk: stated.then_some(judged.risk),
         issues,
         body: body(operation),
-        graphql: operation.graphql.clone(),
+        part: operation.part.clone(),
         summary: sentence::of(name, &target.path),
         tests,
         judge,

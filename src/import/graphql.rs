@@ -9,7 +9,7 @@ use apollo_parser::cst::{self, CstNode, Definition};
 
 use named::{Named, kind, text};
 
-use super::api::{Answer, Api, Body, Field, Operation, Place, Shape};
+use super::api::{Answer, Api, Body, Field, Operation, Part, Place, Shape};
 use super::secrets;
 use crate::config::diagnostic::{Diagnostic, Place as Where, Report, Source};
 
@@ -197,7 +197,7 @@ impl Types {
                     .collect(),
                 texts: Vec::new(),
             },
-            graphql: Some(format!("{kind}.{name}")),
+            part: Some(Part::Graphql(format!("{kind}.{name}"))),
             ..Operation::default()
         })
     }

@@ -6,7 +6,7 @@ mod insert;
 
 use serde_json::Value;
 
-use super::api::{Api, Operation};
+use super::api::{Api, Operation, Part};
 use super::draft::{self, Existing, Target};
 use super::names;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
@@ -33,7 +33,7 @@ struct Known {
     methods: Vec<String>,
     /// Host and path.
     target: String,
-    graphql: Vec<String>,
+    parts: Vec<Part>,
     /// Whether some operation is this one.
     met: bool,
 }
@@ -97,16 +97,15 @@ fn known(manifest: &Manifest) -> Vec<Known> {
             .trim()
             .split_once(' ')
             .unwrap_or(("", ""));
+        let fields = route.graphql.iter().flat_map(|said| &said.0);
+        let fields = fields.map(|field| Part::Graphql(field.value.clone()));
+        let calls = route.rpc.iter().flat_map(|said| &said.0);
+        let calls = calls.map(|method| Part::Rpc(method.value.clone()));
         Known {
             action: route.action.value.clone(),
             methods: methods.split('|').map(str::to_owned).collect(),
             target: shape(target.trim()),
-            graphql: route
-                .graphql
-                .iter()
-                .flat_map(|fields| &fields.0)
-                .map(|field| field.value.clone())
-                .collect(),
+            parts: fields.chain(calls).collect(),
             met: false,
         }
     });
@@ -154,11 +153,11 @@ fn meet(operation: &Operation, known: &mut [Known]) -> Option<String> {
             .methods
             .iter()
             .any(|method| *method == operation.method || method == "*");
-        let field = match &operation.graphql {
-            Some(field) => route.graphql.contains(field),
-            None => route.graphql.is_empty(),
+        let part = match &operation.part {
+            Some(part) => route.parts.contains(part),
+            None => route.parts.is_empty(),
         };
-        method && field && fits(&route.target, &wanted)
+        method && part && fits(&route.target, &wanted)
     });
     let mut first = None;
     for route in same {

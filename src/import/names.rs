@@ -10,7 +10,7 @@ mod unique;
 pub(super) mod verbs;
 pub(super) mod words;
 
-use super::api::{Api, Operation};
+use super::api::{Api, Operation, Part};
 use super::draft::Existing;
 use phrase::Phrase;
 use resource::Paths;
@@ -81,8 +81,10 @@ fn without_id(mut name: Name, id: &str) -> Name {
 
 /// Names one operation, without regard to others of the same name.
 fn one(operation: &Operation, paths: &Paths) -> Name {
-    if let Some(field) = &operation.graphql {
-        return graphql(field, operation.answer.list);
+    match &operation.part {
+        Some(Part::Graphql(field)) => return graphql(field, operation.answer.list),
+        Some(Part::Rpc(method)) => return rpc(method),
+        None => {}
     }
     let mut resource = paths.resource(operation);
     let phrase = Phrase::of(operation);
@@ -128,6 +130,37 @@ fn drop_verb(segments: &mut Vec<String>, verb: &Found) {
     let repeats = *last == verb.verb.name || format!("un{last}") == verb.verb.name;
     if repeats && last != "list" && (segments.len() > 1 || verb.verb.effect != Effect::Reads) {
         segments.pop();
+    }
+}
+
+/// Names a method of JSON-RPC: `tools/call`, `notifications/cancelled`, `eth_getBalance`.
+fn rpc(method: &str) -> Name {
+    let mut pieces: Vec<&str> = method.split(['/', '.', '_']).collect();
+    let last = words(pieces.pop().unwrap_or_default());
+    let found = verbs::leading(&last);
+    let (verb, rest) = match &found {
+        Some(found) => (found.clone(), last.get(found.length..).unwrap_or_default()),
+        None => (
+            Found {
+                verb: verbs::named("run"),
+                adverb: None,
+                length: 0,
+            },
+            last.as_slice(),
+        ),
+    };
+    let outer = pieces
+        .into_iter()
+        .map(|piece| words::segment(&words(piece)));
+    let inner = std::iter::once(words::segment(rest));
+    let mut segments: Vec<String> = outer.chain(inner).filter(|text| !text.is_empty()).collect();
+    segments.dedup();
+    Name {
+        noun: segments.last().cloned().unwrap_or_default(),
+        verb: verb.name(),
+        means: verb.verb,
+        resource: segments,
+        spare: words(method),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::api::{Body, Field, Kind, Operation, Place, Shape};
+use super::api::{Body, Field, Kind, Operation, Part, Place, Shape};
 use super::names::words::{is_plural, words};
 use segment::Segment;
 
@@ -36,8 +36,8 @@ pub struct Seen {
     pub headers: Vec<String>,
     /// What it carried.
     pub payload: Payload,
-    /// What of GraphQL: `mutation.createIssue`.
-    pub graphql: Option<String>,
+    /// Which part of it, where it may hold several.
+    pub part: Option<Part>,
     /// How often.
     pub times: u64,
 }
@@ -91,13 +91,9 @@ pub(super) fn operations(seen: &[Seen], known: &Patterns) -> Observed {
         }
     }
     vary(&mut read);
-    let mut merged: BTreeMap<(String, String, Option<String>), (Operation, u64)> = BTreeMap::new();
+    let mut merged: BTreeMap<(String, String, Option<Part>), (Operation, u64)> = BTreeMap::new();
     for (request, path) in read {
-        let key = (
-            shape(&path),
-            request.method.clone(),
-            request.graphql.clone(),
-        );
+        let key = (shape(&path), request.method.clone(), request.part.clone());
         let (operation, times) = merged
             .entry(key)
             .or_insert_with(|| (operation(request, &path), 0));
@@ -194,7 +190,7 @@ fn operation(request: &Seen, path: &Read) -> Operation {
         path: text(path, |name| format!("{{{name}}}")),
         fields: captured.collect(),
         body: body(&request.payload),
-        graphql: request.graphql.clone(),
+        part: request.part.clone(),
         ..Operation::default()
     }
 }

@@ -186,7 +186,7 @@ fn operation(written: &Written<'_, '_>) -> Option<Operation> {
         fields,
         body,
         answer: answer::read(operation, written.version),
-        graphql: None,
+        part: None,
         judge: Vec::new(),
         sign: None,
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::api::{Api, Operation};
+use super::api::{Api, Operation, Part};
 use super::names::Name;
 use super::names::verbs::Effect;
 use super::names::words::{singular, words};
@@ -185,8 +185,8 @@ fn last(path: &str) -> &str {
 
 fn by_wording(operation: &Operation, name: &Name, api: &Api) -> (Risk, Option<String>) {
     let method = operation.method.as_str();
-    let base = match &operation.graphql {
-        Some(field) if !field.starts_with("mutation.") => Risk::Low,
+    let base = match &operation.part {
+        Some(Part::Graphql(field)) if !field.starts_with("mutation.") => Risk::Low,
         _ => by_method(method),
     };
     let safe = base == Risk::Low;
@@ -213,7 +213,7 @@ fn by_wording(operation: &Operation, name: &Name, api: &Api) -> (Risk, Option<St
             None,
         ),
         Effect::Writes if harms => (Risk::High, None),
-        Effect::Writes if safe && operation.graphql.is_none() => {
+        Effect::Writes if safe && operation.part.is_none() => {
             (Risk::Medium, odd(&format!("would {}", name.verb)))
         }
         Effect::Writes if is_inference(name) && base <= Risk::Medium => (Risk::Low, None),

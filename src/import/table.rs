@@ -1,6 +1,6 @@
 //! A table of operations, one a line with tabs between, as text in; the API that it lists out. Only `method` and `path` must be there.
 
-use super::api::{Api, Body, Operation, Server, Sign};
+use super::api::{Api, Body, Operation, Part, Server, Sign};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 
 /// Lines of one table.
@@ -98,15 +98,14 @@ fn operation<'a>(method: &str, path: &str, cell: impl Fn(&str) -> Option<&'a str
             base: String::new(),
         }),
         path: path.to_owned(),
-        graphql: kind
-            .filter(|_| media.contains("GraphQL"))
-            .zip(id.as_ref())
-            .map(|(kind, id)| format!("{kind}.{id}")),
-        sign: sign.or_else(|| {
-            id.clone()
-                .filter(|_| media.contains("JSON-RPC"))
-                .map(Sign::Rpc)
-        }),
+        part: match (kind, &id) {
+            (Some(kind), Some(id)) if media.contains("GraphQL") => {
+                Some(Part::Graphql(format!("{kind}.{id}")))
+            }
+            (_, Some(id)) if media.contains("JSON-RPC") => Some(Part::Rpc(id.clone())),
+            (_, _) => None,
+        },
+        sign,
         body: if media.contains("json") {
             Body::Json
         } else {

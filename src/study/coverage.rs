@@ -182,8 +182,8 @@ fn actions(
     operation: &Operation,
     (host, path): (&str, &str),
 ) -> Vec<String> {
-    let part = match (&operation.graphql, &operation.sign) {
-        (Some(part), _) | (None, Some(Sign::Rpc(part))) => Some(part.as_str()),
+    let part = match (&operation.part, &operation.sign) {
+        (Some(part), _) => Some(part.text()),
         (None, Some(sign)) => return signed(snapshot, connector, operation, sign, (host, path)),
         (None, None) => None,
     };
@@ -242,7 +242,6 @@ fn signed(
             headers.extend(header);
             (json, Bytes::from_static(b"{}"))
         }
-        Sign::Rpc(_) => (json, Bytes::new()),
     };
     headers.insert(CONTENT_TYPE, content_type);
     let Ok(mut question) = Question::parse(

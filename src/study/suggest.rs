@@ -9,12 +9,15 @@ use http::Method;
 use serde::Serialize;
 
 use crate::connector::Connector;
-use crate::import::{self, Patterns, Seen};
+use crate::import::{self, Part, Patterns, Seen};
 use crate::model::target::{Authority, Path, Query};
 use crate::snapshot::Snapshot;
 
 /// What GraphQL parts begin with.
 const GRAPHQL: [&str; 3] = ["query.", "mutation.", "subscription."];
+
+/// What the parts of documents that a server keeps begin with: their ids say nothing.
+const PERSISTED: &str = "persisted.";
 
 /// Method, path below the base path, and part, with how often they were there.
 type Requests = BTreeMap<(String, String, Option<String>), u64>;
@@ -78,25 +81,35 @@ fn place(snapshot: &Snapshot, request: &Unknown) -> Option<(String, String)> {
     (!known).then(|| (place.connector.id().to_owned(), place.below().to_owned()))
 }
 
+/// Returns which part it was; an error where a route cannot say it as a name that means nothing else.
+fn part(text: String) -> Result<Part, ()> {
+    if GRAPHQL.iter().any(|kind| text.starts_with(kind)) {
+        return Ok(Part::Graphql(text));
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/$:-".contains(&byte);
+    let good = text.bytes().all(plain) && (1..=128).contains(&text.len());
+    if good && !text.starts_with(PERSISTED) {
+        Ok(Part::Rpc(text))
+    } else {
+        Err(())
+    }
+}
+
 fn of(connector: &Connector, requests: Requests, most: usize) -> Suggestion {
     let mut left_out = 0;
     let mut seen = Vec::new();
     for ((method, path, part), times) in requests {
-        // Of JSON-RPC a route says more than what is known here.
-        let graphql = part
-            .as_deref()
-            .is_none_or(|part| GRAPHQL.iter().any(|kind| part.starts_with(kind)));
-        if graphql {
-            seen.push(Seen {
-                method,
-                path,
-                graphql: part,
-                times,
-                ..Seen::default()
-            });
-        } else {
+        let Ok(part) = part.map(self::part).transpose() else {
             left_out += times;
-        }
+            continue;
+        };
+        seen.push(Seen {
+            method,
+            path,
+            part,
+            times,
+            ..Seen::default()
+        });
     }
     let known = Patterns::of(connector.routes().map(|route| route.matches));
     let observed = import::observed(&seen, &known);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::observed::Payload;
 use super::super::secrets;
 use super::Command;
+use super::parts;
 use super::written::Written;
 
 /// Returns the names of `a=1&b=2`, each once.
@@ -56,14 +57,12 @@ pub(super) fn of(written: &Written, data: &str, command: &mut Command) -> Payloa
                 );
             }
             note_secrets(&document, command);
-            if document.get("query").is_some_and(Value::is_string)
-                && command.seen.path.contains("graphql")
-            {
-                command.remark(
-                    "this is GraphQL: `connector import --graphql` names its fields one by one",
-                );
+            command.parts = parts::of(&document);
+            if command.parts.is_empty() {
+                Payload::Json(document)
+            } else {
+                Payload::Nothing
             }
-            Payload::Json(document)
         }
         None if json || !(stated.is_empty() || stated == "application/x-www-form-urlencoded") => {
             Payload::Opaque

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::api::{Body, Field, Kind, Operation, Place, Server, Shape};
+use super::super::api::{Body, Field, Kind, Operation, Part, Place, Server, Shape};
 use super::super::sample;
 use super::{Known, Param, Target};
 use crate::model::action::Risk;
@@ -95,8 +95,8 @@ fn make(
     for (name, value) in labels {
         expected.insert(name, json!(value));
     }
-    let body = match &operation.graphql {
-        Some(field) => Some(("body", graphql(operation, field))),
+    let body = match &operation.part {
+        Some(part) => Some(("body", asking(part))),
         None => body(operation, params, &mut expected),
     };
     Some(Test {
@@ -267,11 +267,15 @@ fn reads(from: &str, field: &Field) -> bool {
     body && ends.iter().any(|end| plain.ends_with(end.as_str()))
 }
 
-fn graphql(operation: &Operation, field: &str) -> Value {
-    let (kind, name) = field.split_once('.').unwrap_or(("query", field));
-    // Arguments and selections are not what a route is found by; a scalar field has none, and an object one is read as well.
-    let _ = operation;
-    json!({ "query": format!("{kind} {{ {name} }}") })
+/// Returns a body that asks for a part. Arguments and selections are not what a route is found by.
+fn asking(part: &Part) -> Value {
+    match part {
+        Part::Graphql(field) => {
+            let (kind, name) = field.split_once('.').unwrap_or(("query", field));
+            json!({ "query": format!("{kind} {{ {name} }}") })
+        }
+        Part::Rpc(method) => json!({ "jsonrpc": "2.0", "id": 1, "method": method }),
+    }
 }
 
 fn escaped(value: &str) -> String {

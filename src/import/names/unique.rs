@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::api::{Operation, UPLOAD};
+use super::super::api::{Operation, Part, UPLOAD};
 use super::resource::versionless;
 use super::words::{segment, words};
 use super::{Existing, Name, parameter};
@@ -79,11 +79,11 @@ pub(super) fn tell_apart(
 #[derive(Debug)]
 struct Thing {
     /// Method, path without versions and without what says that it is an upload, GraphQL field.
-    key: (String, String, Option<String>),
+    key: (String, String, Option<Part>),
     members: Vec<usize>,
 }
 
-fn thing(operation: &Operation) -> (String, String, Option<String>) {
+fn thing(operation: &Operation) -> (String, String, Option<Part>) {
     let host = operation
         .elsewhere
         .as_ref()
@@ -96,7 +96,7 @@ fn thing(operation: &Operation) -> (String, String, Option<String>) {
     (
         operation.method.clone(),
         format!("{host}{}", versionless(path)),
-        operation.graphql.clone(),
+        operation.part.clone(),
     )
 }
 
@@ -108,7 +108,7 @@ fn apart(operation: &Operation, name: &Name, same_path: bool, used: &BTreeSet<St
         candidate
     };
     let mut ways = ways(operation, name);
-    if same_path && operation.graphql.is_none() {
+    if same_path && operation.part.is_none() {
         ways.insert(0, operation.method.to_lowercase());
     }
     let mut candidates = ways.iter().filter(|way| !way.is_empty()).map(longer);
@@ -133,15 +133,14 @@ fn apart(operation: &Operation, name: &Name, same_path: bool, used: &BTreeSet<St
 /// Least said first, then the shortest path, then by text, which is there whatever the order of the file.
 fn rank(operation: Option<&Operation>, name: Option<&Name>) -> (usize, usize, String, String) {
     let path = operation.map_or("", |operation| operation.path.as_str());
-    let field = operation
-        .and_then(|operation| operation.graphql.clone())
-        .unwrap_or_default();
+    let part = operation.and_then(|operation| operation.part.as_ref());
+    let part = part.map_or("", Part::text);
     let method = operation.map_or("", |operation| operation.method.as_str());
     let spare = name.map_or(0, |name| name.spare.len());
     (
         spare,
         path.split('/').count(),
-        format!("{path} {field}"),
+        format!("{path} {part}"),
         method.to_owned(),
     )
 }

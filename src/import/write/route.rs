@@ -16,8 +16,8 @@ pub(super) fn write(route: &Route, out: &mut String) {
     }
     put(format!("  - action: {}", route.action));
     put(format!("    match: {}", line(&route.matches)));
-    if let Some(field) = &route.graphql {
-        put(format!("    graphql: {field}"));
+    if let Some(part) = &route.part {
+        put(format!("    {}: {}", part.key(), line(part.text())));
     }
     if let Some(title) = route.title.as_ref().filter(|title| !title.is_empty()) {
         put(format!("    name: {}", line(title)));

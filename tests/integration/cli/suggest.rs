@@ -17,6 +17,7 @@ routes:
   - { action: repo.get, match: 'GET /repos/{owner}/{repo}' }
   - { action: repo.list, match: GET /repos }
   - { action: label.add, match: POST /graphql, graphql: mutation.addLabel }
+  - { action: tool.list, match: POST /mcp, rpc: tools/list, risk: low }
 ";
 
 /// One line a request, asked so often.
@@ -60,12 +61,21 @@ async fn unknown_requests_become_routes_that_a_person_looks_at() {
         )
         .await;
     }
-    let body = r#"{"query":"mutation { removeLabel }"}"#;
-    let head = format!(
-        "POST /v1/graphql HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    exchange(&mut tls, &(head + body)).await;
+    for (path, body) in [
+        ("graphql", r#"{"query":"mutation { removeLabel }"}"#),
+        (
+            "mcp",
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/read"}"#,
+        ),
+        // As a route it would be all methods.
+        ("mcp", r#"{"jsonrpc":"2.0","id":1,"method":"*"}"#),
+    ] {
+        let head = format!(
+            "POST /v1/{path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        exchange(&mut tls, &(head + body)).await;
+    }
     let shown = Shell::at(&gateway.path(""))
         .play(
             "tollgate connector suggest

@@ -178,6 +178,58 @@ fn a_hostile_path_is_a_route_and_nothing_more() {
 }
 
 #[test]
+fn a_command_of_several_parts_is_a_route_for_each() {
+    for (body, wanted) in [
+        (
+            r#"{"query":"mutation M($t: String!) { createIssue(input: {title: $t}) { id } closeIssue(id: 1) { id } }","variables":{"t":"x"}}"#,
+            &[
+                "graphql: mutation.closeIssue",
+                "graphql: mutation.createIssue",
+            ][..],
+        ),
+        (
+            r#"[{"query":"{ viewer { login } }"},{"query":"mutation { deleteRef { x } }"}]"#,
+            &["graphql: mutation.deleteRef", "graphql: query.viewer"],
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#,
+            &["rpc: tools/call"],
+        ),
+        // What is none of that, or not certainly, is a body.
+        (r#"{"query":"printer is broken"}"#, &[]),
+        (
+            r#"{"query":"{ ...F } fragment F on Query { viewer }"}"#,
+            &[],
+        ),
+        (r#"{"method":"tools/call"}"#, &[]),
+        (r#"{"jsonrpc":"2.0","method":"*"}"#, &[]),
+    ] {
+        let command = format!("curl https://a.example/x --json '{body}'");
+        let read = curl::read(&command).unwrap();
+        let text = import::connector(&curl::api(&[read]), "x", "a command").text;
+        let lines = text.lines().map(str::trim);
+        let mut found: Vec<&str> = lines
+            .filter(|line| line.starts_with("graphql:") || line.starts_with("rpc:"))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, wanted, "{text}");
+        assert_eq!(super::tried(&text), wanted.len().max(1), "{text}");
+    }
+}
+
+#[test]
+fn what_a_browser_adds_is_no_parameter() {
+    let command = "curl 'https://a.example/x' -H 'sec-ch-ua: \"Chromium\"' -H 'priority: u=1, i' -H 'Sec-Fetch-Mode: cors' -H 'Referer: https://a.example/' -H 'x-tenant: t'";
+    let text = import::connector(&curl::api(&[curl::read(command).unwrap()]), "x", "c").text;
+    assert!(
+        text.contains("params: { x_tenant: header:x-tenant }"),
+        "{text}"
+    );
+    let windows = curl::read("curl ^\"https://a.example/x^\" -H ^\"accept: */*^\"");
+    assert!(windows.unwrap_err().contains("copy it as cURL (bash)"));
+}
+
+#[test]
 fn no_value_of_a_command_gets_out() {
     const SECRET: &str = "Zk3xW9s3cr3tVal";
     let commands = [
