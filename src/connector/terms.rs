@@ -114,6 +114,12 @@ impl Terms {
         terms
     }
 
+    /// Returns whether something of the answer is recorded.
+    #[must_use]
+    pub fn records_answer(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// Returns whether something of the answer's body is recorded.
     #[must_use]
     pub fn reads_answer(&self) -> bool {

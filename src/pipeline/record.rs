@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: never a secret, never a body, never a query.
 
+mod answered;
 mod draft;
 mod shown;
 mod strangers;
@@ -235,6 +236,7 @@ impl Trail {
             outcome: None,
             sent: 0,
             received_bytes: 0,
+            answered: None,
         })
     }
 

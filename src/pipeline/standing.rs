@@ -11,7 +11,7 @@ use super::decide::{Asking, Decided, Injection, decide};
 use super::matter::Matter;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
-use crate::connector::{AnswerPlace, Catalog, Connector};
+use crate::connector::{AnswerPlace, Catalog, Connector, Terms};
 use crate::model::agent::Agent;
 use crate::policy::Ruling;
 
@@ -177,6 +177,11 @@ impl Standing {
     #[must_use]
     pub fn first_byte(&self) -> Option<Duration> {
         self.matter.terms.first_byte
+    }
+
+    /// Returns what the connector says of the whole exchange.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.matter.terms
     }
 
     /// Returns where the answer holds credentials.

@@ -153,6 +153,8 @@ impl ProxyHttp for Intercept {
             permitted
                 .ticket
                 .note_outcome(Outcome::Answered(response.status.as_u16()));
+            let standing = permitted.permit.standing();
+            permitted.ticket.note_head(standing, &response.headers);
             permitted.extent = Extent::of(response);
             permitted.is_answered = answer::has_no_body(permitted.permit.outgoing(), response);
         }
@@ -170,7 +172,7 @@ impl ProxyHttp for Intercept {
         if let Some(permitted) = exchange.permitted() {
             permitted.is_answered |= end;
             if let Some(body) = body {
-                permitted.ticket.note_received(body.len() as u64);
+                permitted.ticket.note_body(body);
             }
         }
         Ok(None)

@@ -94,6 +94,10 @@ fn told(decided: &Json, finished: Option<&Json>) -> Vec<String> {
                 .join(" ");
             let took = text(finished, "duration_ms");
             add("finished", &format!("{ended} after {took} ms"));
+            let answer = finished.get("answer").and_then(Json::as_object);
+            for (name, value) in answer.into_iter().flatten() {
+                add("", &format!("{name} = {}", shown(value)));
+            }
         }
         // A refusal has one record; what was allowed and has no second one may have taken effect.
         None if text(decided, "decision") == "allow" => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::header::SET_COOKIE;
+
 use super::super::answer::{AnswerParams, AnswerPlace};
 use super::super::manifest::RouteEntry;
 use super::super::pattern::parameter_name;
@@ -33,6 +35,12 @@ pub(super) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams 
     let mut places = Vec::new();
     for (name, written) in &entry.response_params.0 {
         let param = &written.value.0;
+        if entry.hands_out() {
+            let message = "the answer holds a credential, so nothing of it is recorded";
+            let help = "leave `response_params` out beside `issues`";
+            scope.error("response-params", message, written, help);
+            break;
+        }
         let source = match param.from.as_ref().map(|from| from.0.as_slice()) {
             Some([source]) if param.is_plain() => source,
             Some(_) | None => {
@@ -48,6 +56,10 @@ pub(super) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams 
             "rename it",
         );
         let place = scope.good(AnswerPlace::parse(source), "response-params", written, HELP);
+        if matches!(&place, Some(AnswerPlace::Header(name)) if *name == SET_COOKIE) {
+            let message = "a cookie is a credential, which is never recorded";
+            scope.error("response-params", message, written, "leave it out");
+        }
         places.extend(name.zip(place));
     }
     AnswerParams::new(places.into_iter().collect::<Vec<(Arc<str>, AnswerPlace)>>())

@@ -21,7 +21,7 @@ pub(in crate::pipeline) fn actions(key: &[u8; 32], actions: &[Action]) -> Json {
 }
 
 /// Returns parameters as they are recorded: secret ones as a keyed hash, long ones as length and hash.
-fn parameters(key: &[u8; 32], params: &Parameters) -> Json {
+pub(super) fn parameters(key: &[u8; 32], params: &Parameters) -> Json {
     params
         .iter()
         .map(|parameter| {

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::Map;
 
+use super::answered::Answered;
 use super::draft::Draft;
 use crate::model::event::EventKind;
 use crate::pipeline::Gateway;
+use crate::pipeline::standing::Standing;
 use crate::telemetry::metrics::{Active, UpstreamError};
 
 /// The open record of one permitted exchange. Dropping it writes `finished`.
@@ -22,6 +26,8 @@ pub struct Ticket {
     pub(super) outcome: Option<Outcome>,
     pub(super) sent: u64,
     pub(super) received_bytes: u64,
+    /// What is recorded of the answer, while it passes.
+    pub(super) answered: Option<Answered>,
     /// What the stages before the upstream took.
     pub(super) overhead: Duration,
     pub(super) _exchange: Active,
@@ -51,6 +57,19 @@ impl Ticket {
     /// Notes bytes of the answer's body.
     pub fn note_received(&mut self, bytes: u64) {
         self.received_bytes = self.received_bytes.saturating_add(bytes);
+    }
+
+    /// Notes the answer's last head, as it came.
+    pub fn note_head(&mut self, standing: &Arc<Standing>, headers: &HeaderMap) {
+        self.answered = Answered::of(standing, headers);
+    }
+
+    /// Notes a piece of the answer's body, as it came.
+    pub fn note_body(&mut self, bytes: &Bytes) {
+        self.note_received(bytes.len() as u64);
+        if let Some(answered) = &mut self.answered {
+            answered.take(bytes);
+        }
     }
 
     /// Says how it ended; the last word counts.
@@ -100,6 +119,9 @@ impl Drop for Ticket {
             None => "unknown",
         };
         body.insert("outcome".into(), outcome.into());
+        let answered = self.answered.take();
+        let answered = answered.and_then(|answered| answered.shown(&parts.parameter_key));
+        body.extend(answered.map(|shown| ("answer".to_owned(), shown)));
         let draft = Draft {
             kind: EventKind::Finished,
             request_id: &self.request_id,

@@ -356,6 +356,14 @@ fn refuses_terms_that_cannot_hold() {
         "is not a place in an answer",
     );
     check(
+        "match: POST /x, issues: [$.a], response_params: { b: $.b }",
+        "nothing of it is recorded",
+    );
+    check(
+        "match: POST /x, response_params: { a: 'header:Set-Cookie' }",
+        "a cookie is a credential",
+    );
+    check(
         "match: POST /x, response_params: { a: { from: $.a, fold: lower } }",
         "is one place, without options",
     );

@@ -50,6 +50,52 @@ fn describe(upstream: &Upstream) -> Builder {
 }
 
 #[tokio::test]
+async fn what_the_connector_wants_of_an_answer_is_recorded() {
+    let answers = "
+connector: answers
+auth: none
+domains: [answers.test]
+routes:
+  - { action: job.start, match: 'POST /jobs/{job}', risk: low, response_params: { id: $.job.id, tags: '$.tags[*]', trace: 'header:X-Trace' } }
+";
+    let upstream = Upstream::start(&["answers.test"]).await;
+    let gateway = Builder::new()
+        .connector("answers", answers)
+        .policy(
+            "api",
+            "permissions: [{ agents: [ci], connector: '*', access: full }]",
+        )
+        .upstream("answers.test:443", &upstream)
+        .start()
+        .await;
+    let long = format!(
+        "{{\"job\":{{\"id\":7}},\"log\":\"{}\"}}",
+        "x".repeat(70_000)
+    );
+    for (path, body) in [
+        ("/jobs/1", r#"{"job":{"id":7,"key":"k"},"tags":["a","b"]}"#),
+        ("/jobs/2", "no JSON"),
+        ("/jobs/3", &long),
+    ] {
+        upstream.reply(
+            path,
+            Reply::new(201, body.to_owned()).header("x-trace", "t-1"),
+        );
+        let sent = gateway
+            .agent
+            .http2()
+            .post(format!("https://answers.test{path}"));
+        let answer = sent.send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), body, "{path}");
+    }
+    let finished = gateway.finished(3).await;
+    let answers: Vec<&Json> = finished.iter().map(|event| &event["answer"]).collect();
+    let alone = serde_json::json!({ "trace": "t-1" });
+    let whole = serde_json::json!({ "id": 7, "tags": ["a", "b"], "trace": "t-1" });
+    assert_eq!(answers, [&whole, &alone, &alone]);
+}
+
+#[tokio::test]
 async fn an_allowed_exchange_has_two_records_and_a_refused_one_has_one() {
     let upstream = Upstream::start(&[HOST]).await;
     upstream.reply("/items/2", Reply::new(503, "busy"));

@@ -1,0 +1,61 @@
+//! Answered: an answer's head and body in as they pass, what the connector wants recorded of them (`response_params`) out.
+//!
+//! INVARIANT: of an answer that may hold a credential nothing is read. What is too long or cannot be read is not recorded, and
+//! passes all the same.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use serde_json::Value as Json;
+
+use super::shown::parameters;
+use crate::pipeline::decode::decode;
+use crate::pipeline::standing::Standing;
+
+/// Bytes of a body that are kept until its end, and that may come out of them; what is recorded of an event is 16 KiB.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What has come of an answer.
+#[derive(Debug)]
+pub(super) struct Answered {
+    standing: Arc<Standing>,
+    headers: HeaderMap,
+    /// `None` where nothing of it is recorded, or once it is too long.
+    body: Option<BytesMut>,
+}
+
+impl Answered {
+    /// Begins with the head; nothing where the connector wants nothing of it.
+    pub(super) fn of(standing: &Arc<Standing>, headers: &HeaderMap) -> Option<Self> {
+        let terms = standing.terms();
+        let wanted = terms.records_answer() && terms.issues.is_empty();
+        wanted.then(|| Self {
+            standing: Arc::clone(standing),
+            headers: headers.clone(),
+            body: terms.reads_answer().then(BytesMut::new),
+        })
+    }
+
+    /// Keeps what has come of the body.
+    pub(super) fn take(&mut self, bytes: &Bytes) {
+        let Some(body) = &mut self.body else { return };
+        if body.len().saturating_add(bytes.len()) > MAX_BODY {
+            self.body = None;
+        } else {
+            body.extend_from_slice(bytes);
+        }
+    }
+
+    /// Returns what is recorded, by name; `None` for nothing.
+    pub(super) fn shown(self, key: &[u8; 32]) -> Option<Json> {
+        let raw = self.body.unwrap_or_default().freeze();
+        let body = decode(&self.headers, raw, MAX_BODY).unwrap_or_default();
+        let terms = self.standing.terms();
+        let shown = parameters(key, &terms.answer_params(&self.headers, &body));
+        shown
+            .as_object()
+            .is_some_and(|all| !all.is_empty())
+            .then_some(shown)
+    }
+}
