@@ -25,10 +25,13 @@ pub struct SchemeManifest {
     /// User name and password of `Authorization: Basic`.
     pub basic: Option<BasicManifest>,
     /// Header names and what goes into them.
+    #[schemars(example = serde_json::json!({ "X-Api-Key": "{token}" }))]
     pub header: Option<BTreeMap<String, At<String>>>,
     /// Query keys and what goes into them.
+    #[schemars(example = serde_json::json!({ "key": "{token}" }))]
     pub query: Option<BTreeMap<String, At<String>>>,
     /// Variables that SDKs look for: `{placeholder}` and fields that are not secret may stand in them.
+    #[schemars(example = serde_json::json!({ "JIRA_API_TOKEN": "{placeholder}" }))]
     #[serde(default)]
     pub env: BTreeMap<String, At<String>>,
 }
@@ -38,8 +41,10 @@ pub struct SchemeManifest {
 #[serde(deny_unknown_fields)]
 pub struct BasicManifest {
     /// Holds no `:`.
+    #[schemars(example = &"{email}")]
     pub username: At<String>,
     /// May be empty.
+    #[schemars(example = &"{token}")]
     pub password: At<String>,
 }
 
@@ -58,6 +63,7 @@ pub enum FieldManifest {
 #[serde(deny_unknown_fields)]
 pub struct FullFieldManifest {
     /// `[a-z][a-z0-9_]*`.
+    #[schemars(example = &"email")]
     pub name: String,
     /// Whether its bytes are a secret.
     #[serde(default = "secret_unless_said")]

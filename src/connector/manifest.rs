@@ -32,6 +32,7 @@ pub struct Manifest {
     #[schemars(example = &"github")]
     pub extends: Option<At<String>>,
     /// Actions of the extended connector whose routes are dropped, without its id.
+    #[schemars(example = ["repo.delete"])]
     #[serde(default)]
     pub remove: Vec<At<String>>,
     /// For people.
@@ -62,10 +63,12 @@ pub struct Manifest {
     #[serde(default)]
     pub defaults: Defaults,
     /// The shape in which this API tells errors, so that its SDKs show refusals: a known one, or `{ status, body }`.
+    #[schemars(example = &"github")]
     pub errors: Option<At<ErrorsEntry>>,
     /// Exceptions from canonical paths.
     pub paths: Option<PathsEntry>,
     /// Headers put on when absent.
+    #[schemars(example = serde_json::json!({ "Accept-Language": "en" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
     /// More places where the API takes a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`,
@@ -74,14 +77,17 @@ pub struct Manifest {
     #[serde(default)]
     pub credentials_in: Vec<At<String>>,
     /// Method-override headers and parameters that the API does not obey.
+    #[schemars(example = ["_method"])]
     #[serde(default)]
     pub method_override: Vec<At<String>>,
     /// A built-in reader for what data cannot say: `aws` gives `service`, `region` and `operation`.
+    #[schemars(example = &"aws")]
     pub native: Option<At<String>>,
     /// How bodies are read, the default first; for routes that do not say. `json`, `form`, `multipart`, `none`, or a media
     /// type that is read as JSON, as `application/merge-patch+json`.
     pub body: Option<At<OneOrMany>>,
     /// Where else a parameter that is read in the body may stand: `query`, `form`; for routes that do not say.
+    #[schemars(example = ["query"])]
     #[serde(default)]
     pub merge: Vec<At<String>>,
     /// Sizes and times; for routes that do not say.

@@ -50,8 +50,10 @@ pub struct DomainMap {
     #[schemars(example = &"{site}.atlassian.net")]
     pub host: String,
     /// Instead of the connector's.
+    #[schemars(example = ["/ex/jira/{cloud_id}/rest"])]
     pub base_paths: Option<Vec<At<String>>>,
     /// The ids of the schemes that this host takes, or `none`: it is public.
+    #[schemars(example = &"oauth")]
     pub auth: Option<Sources>,
     /// Instead of the connector's.
     pub tls: Option<Tls>,
@@ -74,6 +76,7 @@ pub struct ParamMap {
     #[schemars(example = &"$.fields.project.key")]
     pub from: Option<OneOrMany>,
     /// An expression over the route's other parameters that computes it: `params.owner + "/" + params.repo`. Instead of `from`.
+    #[schemars(example = &"params.owner + '/' + params.repo")]
     pub cel: Option<String>,
     /// What it must be.
     #[serde(rename = "type")]
@@ -90,6 +93,7 @@ pub struct ParamMap {
     #[serde(default)]
     pub secret: bool,
     /// Other places that carry the same name: `query`, `form`. Where two have it, they must agree.
+    #[schemars(example = ["query"])]
     pub merge: Option<Vec<String>>,
 }
 
@@ -130,6 +134,7 @@ pub struct ParamEntry(pub ParamMap);
 #[serde(deny_unknown_fields)]
 pub struct RiskRule {
     /// Compared without case with what the dynamic name is made of, as sent; absent for all.
+    #[schemars(example = &"*delete*")]
     #[serde(rename = "match")]
     pub pattern: Option<At<String>>,
     /// What it is then.
@@ -141,16 +146,22 @@ pub struct RiskRule {
 #[serde(deny_unknown_fields)]
 pub struct EachMap {
     /// `JSONPath` to the members, as `$.requests[*]`.
+    #[schemars(example = &"$.requests[*]")]
     pub members: At<String>,
     /// The member's method; `$.method` unless said, and GET where it is absent.
+    #[schemars(example = &"$.method")]
     pub method: Option<At<String>>,
     /// The member's path and query, or URL; `$.path` or `$.url` unless said.
+    #[schemars(example = &"$.url")]
     pub path: Option<At<String>>,
     /// The member's body; `$.body` unless said.
+    #[schemars(example = &"$.body")]
     pub body: Option<At<String>>,
     /// The member's headers, a map; `$.headers` unless said.
+    #[schemars(example = &"$.headers")]
     pub headers: Option<At<String>>,
     /// What stands before a member's path, as `/v1.0`.
+    #[schemars(example = &"/v1.0")]
     pub base: Option<At<String>>,
 }
 
@@ -159,13 +170,16 @@ pub struct EachMap {
 #[serde(deny_unknown_fields)]
 pub struct ErrorsMap {
     /// The beginning of the request's `Content-Type` that it is for; for all unless said.
+    #[schemars(example = &"application/json")]
     #[serde(rename = "for")]
     pub media: Option<String>,
     /// What a decision is answered with; 403 unless said.
     pub status: Option<u16>,
     /// `application/json` unless said.
+    #[schemars(example = &"application/xml")]
     pub content_type: Option<At<String>>,
     /// More headers.
+    #[schemars(example = serde_json::json!({ "X-Reason": "{code}" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
     /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}`, `{action}`, `{rpc_id}` are filled in.

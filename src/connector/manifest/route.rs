@@ -43,15 +43,19 @@ pub struct RouteEntry {
     #[schemars(example = &"form")]
     pub body: Option<At<OneOrMany>>,
     /// Where else a parameter that is read in the body may stand: `query`, `form`.
+    #[schemars(example = ["query"])]
     #[serde(default)]
     pub merge: Vec<At<String>>,
     /// The root fields of GraphQL operations that the route is for: `mutation.createPullRequest`, globs allowed;
     /// `persisted.<id>` for a persisted document.
+    #[schemars(example = &"mutation.createIssue")]
     pub graphql: Option<Sources>,
     /// The JSON-RPC methods that the route is for: `tools/call`, globs allowed.
+    #[schemars(example = &"tools/call")]
     pub rpc: Option<Sources>,
     /// Where the requests are that this one carries: a `JSONPath` to members with method, path and body, `multipart`
     /// (Google's batch), or `undecoded`: then the action is critical and must be named.
+    #[schemars(example = &"$.requests[*]")]
     pub each: Option<At<EachEntry>>,
     /// Whether this is `git-receive-pack`: one action for each ref, with `ref`, `force` and `delete`.
     #[serde(default)]

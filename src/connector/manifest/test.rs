@@ -16,6 +16,7 @@ pub struct TestEntry {
     #[schemars(example = &"POST https://api.github.com/repos/acme/site/issues")]
     pub request: At<String>,
     /// Request headers.
+    #[schemars(example = serde_json::json!({ "X-Tenant": "acme" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// JSON.
@@ -35,8 +36,10 @@ pub struct TestEntry {
 #[serde(deny_unknown_fields)]
 pub struct ExpectEntry {
     /// The one action, full or without the connector's id.
+    #[schemars(example = &"issue.create")]
     pub action: Option<At<String>>,
     /// All actions, in order: names, or maps with `action`, `params` and `risk`.
+    #[schemars(example = ["issue.close", "issue.update"])]
     pub actions: Option<At<Vec<ActionEntry>>>,
     /// Parameters of the first action.
     #[serde(default)]
@@ -44,6 +47,7 @@ pub struct ExpectEntry {
     /// Of the first action.
     pub risk: Option<At<Risk>>,
     /// The code of the refusal.
+    #[schemars(example = &"parameter_form")]
     pub refused: Option<At<String>>,
 }
 
@@ -55,6 +59,7 @@ pub(crate) type ActionEntry = ShortOr<String, ActionMap>;
 #[serde(deny_unknown_fields)]
 pub struct ActionMap {
     /// Full or without the connector's id.
+    #[schemars(example = &"issue.create")]
     pub action: String,
     /// Parameters that must be there with these values.
     #[serde(default)]

@@ -37,3 +37,35 @@ fn every_key_has_a_description() {
     }
     assert_eq!(missing, [""; 0]);
 }
+
+#[test]
+fn every_text_with_a_form_has_an_example() {
+    // Free text, and what a keyword says in full.
+    const FREE: [&str; 5] = ["name", "docs", "text", "default", "version"];
+    fn look(value: &serde_json::Value, missing: &mut Vec<String>) {
+        let Some(map) = value.as_object() else { return };
+        for (key, value) in map
+            .get("properties")
+            .and_then(|keys| keys.as_object())
+            .into_iter()
+            .flatten()
+        {
+            let text = value.to_string();
+            let has_form = text.contains("\"string\"")
+                && !["enum", "const", "examples"]
+                    .iter()
+                    .any(|word| text.contains(&format!("\"{word}\"")));
+            if has_form && !FREE.contains(&key.as_str()) {
+                missing.push(key.clone());
+            }
+        }
+        map.values().for_each(|value| look(value, missing));
+    }
+    let mut missing = Vec::new();
+    let (_, schema) = tollgate::cli::schemas()
+        .into_iter()
+        .find(|(name, _)| name.contains("connector"))
+        .unwrap();
+    look(&schema, &mut missing);
+    assert_eq!(missing, [""; 0]);
+}
