@@ -204,6 +204,14 @@ fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
             "write the path as canonical ones are, or list what the API needs under `paths.allow`";
         warn(scope, "unreachable-route", message, route, help);
     }
+    if let Some(other) = reach::shadow(connector, route) {
+        let message = format!(
+            "`{}` is never taken: `{}` is, on every host",
+            route.text, other.text
+        );
+        let help = "drop one of the two, or the host in front";
+        warn(scope, "shadowed-route", message, route, help);
+    }
     for param in &route.params {
         let mut reasons = param.origins.iter();
         let reason = reasons.find_map(|origin| reach::never_found(connector, route, origin));

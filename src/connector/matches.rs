@@ -96,6 +96,11 @@ impl Matches {
         format!("{host}{}", self.path.shape())
     }
 
+    /// Returns whether two accept the same targets on hosts that both are for, whatever their methods.
+    pub(super) fn is_same_but_host(&self, other: &Self) -> bool {
+        self.query == other.query && self.path.shape() == other.path.shape()
+    }
+
     /// Compares how literal two matches are that accept one target; `None` where each is more literal somewhere.
     pub(super) fn literalness(&self, other: &Self) -> Option<Ordering> {
         let hosts = match (&self.host, &other.host) {

@@ -1,8 +1,10 @@
 //! Routes and parameters that no request reaches, and routes that every request reaches.
 
 use super::super::Connector;
+use super::super::domain::Domain;
 use super::super::matches::ANY_METHOD;
 use super::super::parameter::Origin;
+use super::super::part::PartKind;
 use super::super::pattern::Segment;
 use super::super::route::Route;
 use crate::model::target::Path;
@@ -41,6 +43,37 @@ pub(super) fn unreachable_path(connector: &Connector, route: &Route) -> Option<S
         return Some(format!("such paths are refused ({odd})"));
     }
     (path.matching() != sample).then(|| format!("it is compared with `{}`", path.matching()))
+}
+
+/// Returns a route that is taken in the place of this one on every host: the same path with the host in front.
+pub(super) fn shadow<'c>(connector: &'c Connector, route: &Route) -> Option<&'c Route> {
+    if route.matches.host.is_some() || route.kind != PartKind::Whole {
+        return None;
+    }
+    let takes = |other: &Route, method: &str| {
+        let mut methods = other.matches.methods.iter();
+        methods.any(|own| **own == *method || **own == *ANY_METHOD)
+    };
+    let alike = |other: &Route| {
+        other.kind == route.kind
+            && other.terms.websocket == route.terms.websocket
+            && other.formats == route.formats
+    };
+    let over = |domain: &Domain| {
+        connector.routes.iter().find(|other| {
+            let mut methods = route.matches.methods.iter();
+            other.matches.host.as_ref() == Some(domain)
+                && other.when.is_none()
+                && alike(other)
+                && methods.all(|method| takes(other, method))
+                && other.matches.is_same_but_host(&route.matches)
+        })
+    };
+    let mut sites = connector.sites.iter();
+    let first = over(&sites.next()?.domain)?;
+    sites
+        .all(|site| over(&site.domain).is_some())
+        .then_some(first)
 }
 
 /// Returns whether a route stands for the whole API, or for whatever method.
@@ -82,7 +115,7 @@ pub(super) fn never_found(
             let mut methods = route.matches.methods.iter();
             let none = methods.all(|method| bodiless(method));
             // GraphQL arguments come in the URL of a GET too.
-            let whole = route.kind == super::super::part::PartKind::Whole;
+            let whole = route.kind == PartKind::Whole;
             let native = route.params.iter().any(|param| {
                 param.origins.contains(origin)
                     && param

@@ -90,6 +90,27 @@ fn each_doubt_is_told_by_its_name() {
 }
 
 #[test]
+fn a_route_that_another_takes_on_every_host_is_told() {
+    let shadowed = |domains: &str, routes: &str| {
+        let text = format!("connector: x\nauth: none\ndomains: [{domains}]\nroutes: [{routes}]\n");
+        let (_, report) = compile(&[&text]);
+        let codes = report.diagnostics.iter().map(|problem| problem.code);
+        codes.filter(|code| *code == "shadowed-route").count()
+    };
+    let own = "{ action: a, match: 'GET a.test/x/{b}' }, { action: b, match: 'GET /x/{c}' }";
+    assert_eq!(shadowed("a.test", own), 1);
+    // There is another host, another method, another path, or a condition.
+    assert_eq!(shadowed("a.test, b.test", own), 0);
+    for routes in [
+        "{ action: a, match: 'GET a.test/x/{b}' }, { action: b, match: 'GET|POST /x/{c}', risk: low }",
+        "{ action: a, match: 'GET a.test/x/{b}' }, { action: b, match: 'GET /{c}' }",
+        "{ action: a, match: 'GET a.test/x/{b}', when: 'query.q == \"1\"' }, { action: b, match: 'GET /x/{c}' }",
+    ] {
+        assert_eq!(shadowed("a.test", routes), 0, "{routes}");
+    }
+}
+
+#[test]
 fn a_file_over_another_is_not_told_of_what_it_cannot_mend() {
     let base = "connector: x\nauth: none\ndomains: [api.test]\nroutes:\n  - { action: any, match: 'GET /{*path}' }\n  - { action: token.create, match: 'POST /a/{a_key}' }\n  - { action: b, match: DELETE /b }\n  - { action: c, match: GET api.test/c, params: { d: 'header:X-D' } }\n";
     let over = "connector: y\nextends: x\ndomains: [y.test]\ncredentials_in: ['header:X-D']\ndefaults: { risk: { DELETE: low } }\nroutes:\n  - { action: own, match: GET /own }\n";
