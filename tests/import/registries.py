@@ -26,7 +26,11 @@ DESCRIPTIONS = [
     # Swagger 2.0.
     Description("kube", "openapi", "npm:kubernetes-client@9.0.0", "package/lib/specs/swagger-1.13.json.gz", "https://kube.example", 1014),
     Description("directus", "openapi", "npm:@directus/specs@15.2.0", "package/dist/openapi.json", "https://directus.example", 136),
+    Description("netlify", "openapi", "npm:@netlify/open-api@2.60.0", "package/dist/swagger.json", None, 181),
+    # OpenAPI 3.1.
+    Description("notion", "openapi", "npm:@notionhq/notion-mcp-server@2.5.2", "package/scripts/notion-openapi.json", None, 24),
     # YAML.
+    Description("figma", "openapi", "npm:@figma/rest-api-spec@0.43.0", "package/openapi/openapi.yaml", None, 54),
     Description("blockfrost", "openapi", "npm:@blockfrost/openapi@0.1.93", "package/openapi.yaml", None, 129),
     Description("postcodes", "openapi", "npm:@ideal-postcodes/openapi@4.21.0", "package/dist/openapi.yaml", None, 31),
     Description("drive", "discovery", "pypi:google-api-python-client==2.202.0", "googleapiclient/discovery_cache/documents/drive.v3.json", None, 66),
