@@ -11,12 +11,18 @@ use super::pattern::{Pattern, Segment, first_segment, inner};
 pub(super) struct Trie {
     /// By text.
     literals: Box<[(Box<str>, Self)]>,
-    affixed: Box<[Affixed]>,
     param: Option<Box<Self>>,
-    /// Patterns that take everything from here on.
-    rest: Box<[u32]>,
     /// Patterns that end here.
     ends: Box<[u32]>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few nodes have.
+#[derive(Debug)]
+struct Rare {
+    affixed: Box<[Affixed]>,
+    /// Patterns that take everything from here on.
+    rest: Box<[u32]>,
 }
 
 #[derive(Debug)]
@@ -58,21 +64,25 @@ impl Trie {
             }
         }
         let literals = literals.into_iter();
+        let is_rare = !affixed.is_empty() || !rest.is_empty();
         let affixed = affixed.into_iter();
+        let affixed = affixed.map(|((prefix, suffix), left)| Affixed {
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            below: Self::of(left),
+        });
         Self {
             literals: literals
                 .map(|(text, left)| (text.into(), Self::of(left)))
                 .collect(),
-            affixed: affixed
-                .map(|((prefix, suffix), left)| Affixed {
-                    prefix: prefix.into(),
-                    suffix: suffix.into(),
-                    below: Self::of(left),
-                })
-                .collect(),
             param: (!param.is_empty()).then(|| Box::new(Self::of(param))),
-            rest: rest.into(),
             ends: ends.into(),
+            rare: is_rare.then(|| {
+                Box::new(Rare {
+                    affixed: affixed.collect(),
+                    rest: rest.into(),
+                })
+            }),
         }
     }
 
@@ -82,8 +92,8 @@ impl Trie {
             found.extend(&self.ends);
             return;
         };
-        if !tail.is_empty() {
-            found.extend(&self.rest);
+        if let Some(rare) = self.rare.as_ref().filter(|_| !tail.is_empty()) {
+            found.extend(&rare.rest);
         }
         let (segment, rest) = first_segment(tail);
         if let Some(below) = self.literal(segment) {
@@ -92,11 +102,12 @@ impl Trie {
         if segment.is_empty() {
             return;
         }
+        let affixed = self.rare.iter().flat_map(|rare| &rare.affixed);
         for Affixed {
             prefix,
             suffix,
             below,
-        } in &self.affixed
+        } in affixed
         {
             if inner(segment, prefix, suffix).is_some() {
                 below.collect(rest, found);
