@@ -19,7 +19,7 @@ use super::Connector;
 use super::foreign::BodyPlaces;
 use super::manifest::{Auth, Manifest};
 use super::native::Native;
-use super::parameter::Patterns;
+use super::parameter::{Patterns, SharedParams};
 use super::rpc::Envelope;
 use super::{body::Paths, case, lint};
 use crate::auth::Scheme;
@@ -36,6 +36,7 @@ pub(super) struct Scope<'a> {
     pub(super) report: &'a mut Report,
     pub(super) patterns: &'a mut Patterns,
     pub(super) id: Arc<str>,
+    pub(super) params: SharedParams,
     pub(super) paths: Paths,
     /// Where bodies hold credentials.
     pub(super) foreign: BodyPlaces,
@@ -45,7 +46,21 @@ pub(super) struct Scope<'a> {
     pub(super) native: Option<&'static dyn Native>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    fn new(own: &'a File, patterns: &'a mut Patterns, report: &'a mut Report) -> Self {
+        Self {
+            source: &own.source,
+            report,
+            patterns,
+            id: own.manifest.connector.value.as_str().into(),
+            params: SharedParams::default(),
+            paths: Paths::default(),
+            foreign: BodyPlaces::default(),
+            rpc: None,
+            native: None,
+        }
+    }
+
     /// Adds an error at a value.
     pub(super) fn error<T>(
         &mut self,
@@ -88,16 +103,7 @@ pub(super) fn connector<'a>(
     let before = errors(report);
     let own = layers.own()?;
     let id = &own.manifest.connector;
-    let mut scope = Scope {
-        source: &own.source,
-        report,
-        patterns,
-        id: id.value.as_str().into(),
-        paths: Paths::default(),
-        foreign: BodyPlaces::default(),
-        rpc: None,
-        native: None,
-    };
+    let mut scope = Scope::new(own, patterns, report);
     check_id(id, &mut scope)?;
     scope.native = head::native(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);

@@ -3,6 +3,7 @@
 //! INVARIANT: nothing is truncated or guessed: a value that does not fit refuses the request, an over-long one is `Oversize`.
 
 mod compile;
+mod shared;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::expression::Program;
 use crate::model::value::{MAX_LIST, Value, ValueType};
 
 pub(super) use compile::{Patterns, Readable};
+pub(super) use shared::SharedParams;
 
 /// One compiled parameter of a route.
 #[derive(Debug)]

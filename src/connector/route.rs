@@ -40,7 +40,7 @@ pub(super) struct Route {
     /// The body keys that it stands for; `None` for all.
     pub(super) only: Option<Box<[String]>>,
     /// Captured labels first, then in file order.
-    pub(super) params: Box<[Param]>,
+    pub(super) params: Box<[Arc<Param>]>,
     pub(super) summary_text: Option<Box<str>>,
     pub(super) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.

@@ -82,7 +82,10 @@ fn route(
         when: when.map(Box::new),
         when_text: text(entry.when.as_ref()),
         only: entry.only.as_ref().map(|only| only.value.clone().into()),
-        params: params.into(),
+        params: params
+            .into_iter()
+            .map(|param| scope.params.share(param))
+            .collect(),
         summary_text: text(entry.summary.as_ref()),
         summary,
         formats,
