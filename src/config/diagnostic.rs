@@ -110,6 +110,8 @@ impl Diagnostic {
     /// Adds a place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
+        // Most problems have one place, and there may be thousands of problems: no room for four.
+        self.places.reserve_exact(1);
         self.places.push(place);
         self
     }

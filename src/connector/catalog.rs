@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::compile::{self, File, Stack};
+use super::compile::{self, File, Files, Stack};
 use super::domain::{Domain, DomainIndex, Plain};
 use super::parameter::Patterns;
 use super::pattern::Pattern;
@@ -80,28 +80,36 @@ impl Catalog {
     /// Compiles connector files; the catalogue is usable only where the report has no errors.
     pub fn compile(sources: &[Source], report: &mut Report) -> Self {
         let mut patterns = Patterns::default();
-        let mut files = Vec::new();
-        for source in sources {
-            let manifest = yaml::read(source, report);
-            files.extend(manifest.map(|manifest| File {
-                source: source.clone(),
-                manifest,
-            }));
-        }
+        let mut files = Files::default();
         let mut catalog = Self::default();
-        for stack in Stack::all(files, report) {
-            let connector = compile::connector(&stack.layers(), &mut patterns, report);
-            if let Some((new, old)) = connector.as_ref().zip(stack.replaced()) {
-                let old = compile::connector(&old, &mut patterns, &mut Report::default());
-                if let Some((old, place)) = old.zip(stack.place()) {
-                    lint::check_replaced(new, &old, &place, report);
-                }
+        let built_in = sources.iter().filter(|source| source.built_in);
+        let own = sources.iter().filter(|source| !source.built_in);
+        for source in built_in.chain(own) {
+            let Some(manifest) = yaml::read(source, report) else {
+                continue;
+            };
+            let source = source.clone();
+            if let Some(stack) = files.add(File { source, manifest }, report) {
+                catalog.add(&stack, &mut patterns, report);
             }
-            let connector = connector.map(|connector| (Arc::clone(&stack.id), connector.into()));
-            catalog.connectors.extend(connector);
+        }
+        for stack in files.rest(report) {
+            catalog.add(&stack, &mut patterns, report);
         }
         catalog.index(report);
         catalog
+    }
+
+    fn add(&mut self, stack: &Stack, patterns: &mut Patterns, report: &mut Report) {
+        let connector = compile::connector(&stack.layers(), patterns, report);
+        if let Some((new, old)) = connector.as_ref().zip(stack.replaced()) {
+            let old = compile::connector(&old, patterns, &mut Report::default());
+            if let Some((old, place)) = old.zip(stack.place()) {
+                lint::check_replaced(new, &old, &place, report);
+            }
+        }
+        let connector = connector.map(|connector| (Arc::clone(&stack.id), connector.into()));
+        self.connectors.extend(connector);
     }
 
     fn index(&mut self, report: &mut Report) {

@@ -28,7 +28,7 @@ use crate::config::yaml::At;
 use crate::model::action::ActionName;
 
 use defaults::Defaults;
-pub(super) use layers::{File, Layers, Stack};
+pub(super) use layers::{File, Files, Layers, Stack};
 
 /// What compiling a file needs at hand: whose problem it is, and what all files share.
 pub(super) struct Scope<'a> {

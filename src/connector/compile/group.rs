@@ -82,6 +82,7 @@ fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
             }
         }
     }
+    groups.shrink_to_fit();
     groups
 }
 

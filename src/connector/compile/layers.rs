@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::super::manifest::{Manifest, RouteEntry};
 use super::Scope;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
+use crate::config::yaml;
 use crate::model::vocabulary::did_you_mean;
 
 /// Files that one may be laid over.
@@ -25,8 +26,7 @@ pub(in crate::connector) struct File {
 #[derive(Debug)]
 pub(in crate::connector) struct Layers<'a>(&'a [Rc<File>]);
 
-/// What one connector is compiled of. A file is dropped with the last stack that it is in, so that of what was read only what
-/// is still needed takes memory.
+/// What one connector is compiled of.
 #[derive(Debug)]
 pub(in crate::connector) struct Stack {
     pub(in crate::connector) id: Arc<str>,
@@ -36,10 +36,21 @@ pub(in crate::connector) struct Stack {
 }
 
 /// Files by id: those that are in force, and the built-in ones that others replace.
+///
+/// What has been read takes many times what is compiled of it, so most files are handed out to be compiled, and dropped, before
+/// the next one is read.
 #[derive(Debug, Default)]
-struct Files {
-    winners: BTreeMap<Arc<str>, Rc<File>>,
+pub(in crate::connector) struct Files {
+    winners: BTreeMap<Arc<str>, Winner>,
     replaced: BTreeMap<Arc<str>, Rc<File>>,
+}
+
+#[derive(Debug)]
+enum Winner {
+    /// It waits for the others.
+    Waiting(Rc<File>),
+    /// It was handed out; this is where its id stands.
+    Gone(Place),
 }
 
 impl File {
@@ -53,29 +64,13 @@ impl File {
 }
 
 impl Stack {
-    /// Stacks files up: one stack for each connector, in order of id.
-    pub(in crate::connector) fn all(files: Vec<File>, report: &mut Report) -> Vec<Self> {
-        let files = Files::new(files, report);
-        let mut stacks = Vec::with_capacity(files.winners.len());
-        for (id, file) in &files.winners {
-            let replaced = files.replaced.get(id);
-            let replaced = replaced.map(|old| files.layers(old, &mut Report::default()));
-            stacks.push(Self {
-                id: Arc::clone(id),
-                files: files.layers(file, report),
-                replaced: replaced.unwrap_or_default(),
-            });
-        }
-        stacks
+    /// Returns where its id stands.
+    pub(in crate::connector) fn place(&self) -> Option<Place> {
+        self.files.first().map(|file| file.place())
     }
 
     pub(in crate::connector) fn layers(&self) -> Layers<'_> {
         Layers(&self.files)
-    }
-
-    /// Returns where its id stands.
-    pub(in crate::connector) fn place(&self) -> Option<Place> {
-        self.files.first().map(|file| file.place())
     }
 
     /// Returns the layers of the built-in connector that it replaces.
@@ -85,48 +80,86 @@ impl Stack {
 }
 
 impl Files {
-    /// Finds whose file is in force for each id: an operator's one replaces a built-in.
-    fn new(files: Vec<File>, report: &mut Report) -> Self {
-        let mut all = Self::default();
-        for file in files {
-            let file = Rc::new(file);
-            let id = file.id();
-            let Some(known) = all.winners.get(&id).cloned() else {
-                all.winners.insert(id, file);
-                continue;
-            };
-            match (known.source.built_in, file.source.built_in) {
-                (true, false) => {
-                    all.winners.insert(Arc::clone(&id), file);
-                    all.replaced.insert(id, known);
-                }
-                (false, true) => {
-                    all.replaced.insert(id, file);
-                }
-                (true, true) | (false, false) => report.push(
-                    Diagnostic::error(
-                        "connector-conflict",
-                        format!("two files are the connector `{id}`"),
-                    )
-                    .at(known.place())
-                    .at(file.place())
-                    .help("give one of them another id"),
-                ),
+    /// Adds a file, the built-in ones first: an operator's one replaces a built-in. What needs no other file is handed out.
+    pub(in crate::connector) fn add(&mut self, file: File, report: &mut Report) -> Option<Stack> {
+        let id = file.id();
+        let alone = !file.source.built_in && file.manifest.extends.is_none();
+        let file = Rc::new(file);
+        match self.winners.get(&id) {
+            None if alone => {
+                let winner = Winner::Gone(file.place());
+                self.winners.insert(Arc::clone(&id), winner);
+                return Some(Stack {
+                    id,
+                    files: vec![file],
+                    replaced: Vec::new(),
+                });
             }
+            None => {
+                self.winners.insert(id, Winner::Waiting(file));
+            }
+            Some(Winner::Waiting(known)) if known.source.built_in && !file.source.built_in => {
+                self.replaced.insert(Arc::clone(&id), Rc::clone(known));
+                self.winners.insert(id, Winner::Waiting(file));
+            }
+            Some(known) => report.push(
+                Diagnostic::error(
+                    "connector-conflict",
+                    format!("two files are the connector `{id}`"),
+                )
+                .at(known.place())
+                .at(file.place())
+                .help("give one of them another id"),
+            ),
         }
-        all
+        None
+    }
+
+    /// Returns the stacks of the files that have waited, in order of id.
+    pub(in crate::connector) fn rest(mut self, report: &mut Report) -> Vec<Stack> {
+        let winners = self.winners.iter();
+        let waiting = winners.filter_map(|(id, winner)| match winner {
+            Winner::Waiting(file) => Some((Arc::clone(id), Rc::clone(file))),
+            Winner::Gone(_) => None,
+        });
+        let waiting: Vec<_> = waiting.collect();
+        let mut stacks = Vec::with_capacity(waiting.len());
+        for (id, file) in waiting {
+            let replaced = self.replaced.get(&id).cloned();
+            let replaced = replaced.map(|old| self.layers(&old, &mut Report::default()));
+            stacks.push(Stack {
+                id,
+                files: self.layers(&file, report),
+                replaced: replaced.unwrap_or_default(),
+            });
+        }
+        stacks
+    }
+
+    /// Returns the file in force for an id. One that was handed out is read again, which had no problems the first time.
+    fn winner(&mut self, id: &str) -> Option<Rc<File>> {
+        let winner = self.winners.get_mut(id)?;
+        let file = match winner {
+            Winner::Waiting(file) => return Some(Rc::clone(file)),
+            Winner::Gone(place) => Rc::new(File {
+                manifest: yaml::read(&place.source, &mut Report::default())?,
+                source: place.source.clone(),
+            }),
+        };
+        *winner = Winner::Waiting(Rc::clone(&file));
+        Some(file)
     }
 
     /// Finds the files below one; a file with its own id below it is the built-in that it replaces.
-    fn layers(&self, file: &Rc<File>, report: &mut Report) -> Vec<Rc<File>> {
+    fn layers(&mut self, file: &Rc<File>, report: &mut Report) -> Vec<Rc<File>> {
         let mut layers = vec![Rc::clone(file)];
-        let mut top = file;
+        let mut top = Rc::clone(file);
         while let Some(wanted) = &top.manifest.extends {
             let own = wanted.value == top.manifest.connector.value;
             let below = if own {
-                self.replaced.get(wanted.value.as_str())
+                self.replaced.get(wanted.value.as_str()).cloned()
             } else {
-                self.winners.get(wanted.value.as_str())
+                self.winner(&wanted.value)
             };
             let mut tell = |message: String, help: String| {
                 let place = wanted.place(&top.source, "");
@@ -138,17 +171,26 @@ impl Files {
                 tell(message, did_you_mean(&wanted.value, known));
                 break;
             };
-            let known = layers.iter().any(|layer| Rc::ptr_eq(layer, below));
+            let known = layers.iter().any(|layer| Rc::ptr_eq(layer, &below));
             if known || layers.len() == MAX_LAYERS {
                 let message = format!("`{}` extends itself, or too many files do", wanted.value);
                 let help = format!("at most {MAX_LAYERS} files lie over each other");
                 tell(message, help);
                 break;
             }
-            layers.push(Rc::clone(below));
+            layers.push(Rc::clone(&below));
             top = below;
         }
         layers
+    }
+}
+
+impl Winner {
+    fn place(&self) -> Place {
+        match self {
+            Self::Waiting(file) => file.place(),
+            Self::Gone(place) => place.clone(),
+        }
     }
 }
 
