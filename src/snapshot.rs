@@ -6,6 +6,7 @@ pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 
 use arc_swap::ArcSwap;
 
@@ -43,8 +44,24 @@ pub struct Current(ArcSwap<Snapshot>);
 
 impl Snapshot {
     /// Compiles everything. All problems are in the report; with an error among them there is no snapshot.
+    ///
+    /// On a thread of its own: an allocator keeps what one thread frees of another's memory until that one allocates again, and
+    /// whoever compiles a snapshot is long idle when it is replaced.
     #[must_use]
     pub fn compile(inputs: &Inputs) -> (Option<Self>, Report) {
+        thread::scope(|scope| {
+            let compiler = thread::Builder::new().name("tollgate-compile".to_owned());
+            match compiler.spawn_scoped(scope, || Self::compile_here(inputs)) {
+                Ok(compiling) => compiling
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // No thread is to be had; the memory matters less.
+                Err(_) => Self::compile_here(inputs),
+            }
+        })
+    }
+
+    fn compile_here(inputs: &Inputs) -> (Option<Self>, Report) {
         let mut report = Report::default();
         let catalog = Catalog::compile(&inputs.connectors, &mut report);
         let mut vocabulary = Vocabulary {

@@ -46,6 +46,8 @@ async fn serve(context: &Context, workspace: Workspace) -> Outcome {
     let serving = Serving::on(context, workspace).await?;
     announce::announce(context, &serving);
     tracing::info!("ready");
+    // Starting takes more memory than serving.
+    (context.world.give_back)();
     while signals.next().await == Told::Reload {
         serving.reload().await;
     }

@@ -23,6 +23,8 @@ pub struct World {
     pub directory: PathBuf,
     /// Sockets that somebody else has bound for the gateway.
     pub handed: Handed,
+    /// Gives memory that is free back to the system: the allocator's matter, which only the binary knows.
+    pub give_back: fn(),
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
         let stdin_is_terminal = std::io::stdin().is_terminal();
         Self {
             handed,
+            give_back: || {},
             environment: std::env::vars_os().collect(),
             stdin_is_terminal,
             has_terminal: stdin_is_terminal

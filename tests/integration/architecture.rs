@@ -99,6 +99,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["egress"]),
     ("listenfd", &["cli/handed"]),
     ("mimalloc", &["main"]),
+    ("libmimalloc_sys", &["main"]),
     ("notify", &["snapshot"]),
 ];
 

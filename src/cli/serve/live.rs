@@ -83,6 +83,8 @@ pub(super) struct Live {
     pub(super) metrics: Arc<Metrics>,
     pub(super) declared: Declared,
     pub(super) reloader: Reloader,
+    /// As in [`World`](crate::cli::World).
+    pub(super) give_back: fn(),
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
     /// The store as it is in force.
     pub(super) view: ArcSwap<StoreView>,
@@ -163,7 +165,11 @@ impl Live {
         let reloaded = tokio::task::spawn_blocking(move || {
             let files = live.workspace.files();
             let inputs = files.map(|files| live.workspace.with_store(files, &live.view.load()));
-            live.reloader.reload(inputs)
+            let reloaded = live.reloader.reload(inputs);
+            if reloaded {
+                (live.give_back)();
+            }
+            reloaded
         });
         match reloaded.await {
             Ok(true) => self.changes.tell(),

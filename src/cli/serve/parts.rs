@@ -164,6 +164,7 @@ async fn live(
             context.world.clock.clone(),
             &inputs,
         ),
+        give_back: context.world.give_back,
         operators: ArcSwap::default(),
         view: ArcSwap::default(),
         revision: AtomicI64::new(view.revision),

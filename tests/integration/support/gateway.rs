@@ -457,6 +457,7 @@ fn client() -> reqwest::Client {
 /// Surroundings without the machine's environment, so that nothing of it changes a test.
 fn world(directory: &Path, environment: Environment) -> World {
     World {
+        give_back: || {},
         environment,
         stdin_is_terminal: false,
         has_terminal: false,
