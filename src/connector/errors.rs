@@ -20,16 +20,16 @@ static KNOWN: LazyLock<BTreeMap<String, Arc<[ErrorShape]>>> = LazyLock::new(know
 /// What a header cannot hold, and the sign of the encoding itself (gRPC over HTTP/2, `Percent-Encoded`).
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%');
 
-/// One shape.
+/// One shape. Every request that can be refused in it holds a clone, so what is large is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorShape {
     /// The beginning of the request's `Content-Type` that it is for; `None` for all.
-    media: Option<String>,
+    media: Option<Arc<str>>,
     /// What a decision is answered with.
     status: Option<StatusCode>,
     content_type: HeaderValue,
-    headers: Vec<(HeaderName, String)>,
-    body: Json,
+    headers: Arc<[(HeaderName, String)]>,
+    body: Arc<Json>,
 }
 
 /// What an error tells.
@@ -93,11 +93,11 @@ impl ErrorShape {
             headers.push((name, value.value.clone()));
         }
         Ok(Self {
-            media: entry.media.clone(),
+            media: entry.media.as_deref().map(Into::into),
             status,
             content_type,
-            headers,
-            body: entry.body.clone(),
+            headers: headers.into(),
+            body: Arc::new(entry.body.clone()),
         })
     }
 
@@ -134,7 +134,7 @@ impl ErrorShape {
         let status = self.status.filter(|_| decision).unwrap_or(facts.status);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, self.content_type.clone());
-        for (name, text) in &self.headers {
+        for (name, text) in self.headers.iter() {
             let filled = facts.fill(text, None);
             let encoded = utf8_percent_encode(&filled, NOT_IN_HEADERS).to_string();
             let value = HeaderValue::try_from(encoded).ok();
@@ -144,7 +144,7 @@ impl ErrorShape {
     }
 
     fn body(&self, facts: &ErrorFacts<'_>) -> Vec<u8> {
-        if let Json::String(text) = &self.body {
+        if let Json::String(text) = &*self.body {
             let xml = self
                 .content_type
                 .to_str()
