@@ -68,3 +68,12 @@ async fn operations_are_named_shared_or_unknown() {
         .await;
     assert_shown("coverage", &shown);
 }
+
+#[tokio::test]
+async fn a_fragment_of_a_path_is_not_part_of_it() {
+    let shown = shell()
+        .file("actions.tsv", "method\tpath\nGET\t/v1/orders#Action=List\n")
+        .play("tollgate connector coverage shop --operations actions.tsv --min 100")
+        .await;
+    assert!(shown.contains("(1 named"), "{shown}");
+}

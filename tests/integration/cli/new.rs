@@ -41,3 +41,20 @@ async fn answers_become_a_connector() {
         .await;
     assert_shown("new_answers", &shown);
 }
+
+#[tokio::test]
+async fn what_browsers_add_is_left_out_and_commands_of_cmd_are_named() {
+    let shown = Shell::new()
+        .play(
+            "tollgate connector new --from-curl 'curl https://a.example/things -H \"sec-ch-ua: x\" -H \"DNT: 1\" -H \"Referer: https://b.example/\" -H \"X-Tenant: 42\"'
+             tollgate connector new --from-curl 'curl ^\"https://a.example/things^\"'",
+        )
+        .await;
+    let lines = shown.lines().filter(|line| !line.starts_with("$ tollgate"));
+    let shown: String = lines.collect::<Vec<_>>().join("\n").to_lowercase();
+    assert!(shown.contains("x-tenant"), "{shown}");
+    for absent in ["sec-ch", "dnt", "referer"] {
+        assert!(!shown.contains(absent), "{absent}: {shown}");
+    }
+    assert!(shown.contains("written for windows' cmd"), "{shown}");
+}

@@ -135,3 +135,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn reads_a_key_with_brackets_where_nothing_is_merged() {
+    let catalog = routes(
+        r#"  - { action: read, match: POST /, params: { ids: { from: "$['ids[]']", type: string } } }
+"#,
+    );
+    let found = ask("POST https://api.test/")
+        .body(r#"{"ids[]":"a"}"#)
+        .of(&catalog);
+    let actions = found.unwrap();
+    assert_eq!(actions[0].params.get("ids"), Some(&"a".into()));
+}
