@@ -94,20 +94,22 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let params = prop::collection::vec((prop::sample::select(vec!["a", "b", "c"]), value()), 0..5);
-    params.prop_map(|pairs| {
-        let mut params = Parameters::new();
-        for (name, value) in pairs {
-            let name = name.into();
-            params.set(Parameter {
-                name,
-                value,
-                secret: false,
-            });
-        }
-        let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
-        Request { labels, params }
-    })
+    let name = prop::sample::select(vec!["a", "b", "c"]);
+    prop::collection::vec((name, value()), 0..5).prop_map(request_of)
+}
+
+fn request_of(pairs: Vec<(&str, Value)>) -> Request {
+    let mut params = Parameters::new();
+    for (name, value) in pairs {
+        let name = name.into();
+        params.set(Parameter {
+            name,
+            value,
+            secret: false,
+        });
+    }
+    let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
+    Request { labels, params }
 }
 
 fn program(source: &str) -> Option<Program> {
@@ -146,23 +148,12 @@ fn the_forms_are_all_met_with_both_answers() {
         "action.risk >= risk('high') && risk('low') < action.risk",
         "false == params.d || params.d",
     ];
-    let mut params = Parameters::new();
-    let values: [(&str, Value); 4] = [
+    let request = request_of(vec![
         ("a", "devops".into()),
         ("b", Value::list(vec!["dev".into(), "devops".into()])),
         ("c", 7.into()),
         ("d", true.into()),
-    ];
-    for (name, value) in values {
-        let name = name.into();
-        params.set(Parameter {
-            name,
-            value,
-            secret: false,
-        });
-    }
-    let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
-    let request = Request { labels, params };
+    ]);
     for source in holds {
         let answer = |source: &str| program(source).expect("it parses").evaluate(&request);
         assert_eq!(answer(source), Outcome::True, "{source}");
