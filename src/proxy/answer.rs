@@ -40,7 +40,9 @@ pub(super) fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> boo
     let length = response.headers.get(CONTENT_LENGTH);
     outgoing.method == Method::HEAD
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status)
-        || length.is_some_and(|length| length.as_bytes() == b"0")
+        || length.is_some_and(|length| {
+            !length.is_empty() && length.as_bytes().iter().all(|byte| *byte == b'0')
+        })
 }
 
 /// Checks an answer that switches protocols: what follows it passes unread in both directions, so it must be the WebSocket

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Version;
 use http::header::CONTENT_LENGTH;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -14,6 +15,7 @@ use super::drain::{Counted, Drain};
 use super::held::Held;
 use super::pace::Taken;
 use super::relay::{self, Slot};
+use super::reuse::Tracker;
 use super::upstream::Framing;
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
@@ -51,6 +53,8 @@ pub(super) struct Permitted {
     /// Which of the destination's addresses is tried.
     pub(super) attempt: usize,
     pub(super) framing: Framing,
+    /// Of the present attempt, once it is connected.
+    pub(super) tracker: Option<Tracker>,
     pub(super) extent: Extent,
     /// The answer has passed to its last byte, so nothing that fails now changes how the exchange has ended.
     pub(super) is_answered: bool,
@@ -87,6 +91,33 @@ impl Extent {
         } else {
             Self::Stream
         }
+    }
+}
+
+impl Permitted {
+    /// Takes the connection of this attempt for the request.
+    ///
+    /// # Errors
+    /// When it must not carry another exchange; nothing was sent.
+    pub(super) fn take_connection(&mut self, version: Version) -> Result<()> {
+        let Some(tracker) = &mut self.tracker else {
+            return Error::e_explain(ErrorType::InternalError, "no connection was noted");
+        };
+        if version == Version::HTTP_2 {
+            tracker.is_http2();
+            return Ok(());
+        }
+        tracker.begin(self.framing)
+    }
+
+    /// Notes that the answer has passed to its last byte.
+    pub(super) fn note_answered(&mut self) {
+        if !self.is_answered
+            && let Some(tracker) = &self.tracker
+        {
+            tracker.note_answered();
+        }
+        self.is_answered = true;
     }
 }
 

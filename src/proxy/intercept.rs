@@ -3,12 +3,14 @@
 //! INVARIANT: `upstream_peer` has a peer only where the exchange has a permit.
 
 use std::fmt;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
@@ -18,7 +20,8 @@ use super::drain::Drain;
 use super::exchange::{Exchange, Extent};
 use super::open::Opened;
 use super::respond::Answer;
-use super::{Timeouts, answer, peer, upstream};
+use super::reuse::Tracker;
+use super::{Timeouts, answer, peer, repeat, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::inject::inject;
@@ -92,6 +95,21 @@ impl ProxyHttp for Intercept {
         )
     }
 
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: RawFd,
+        digest: Option<&Digest>,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if let Some(permitted) = exchange.permitted() {
+            permitted.tracker = Some(Tracker::new(digest, reused));
+        }
+        Ok(())
+    }
+
     async fn upstream_request_filter(
         &self,
         _session: &mut Session,
@@ -104,6 +122,7 @@ impl ProxyHttp for Intercept {
                 "a request without a permit was about to be sent",
             );
         };
+        permitted.take_connection(request.version)?;
         let mut outgoing = permitted.permit.outgoing().clone();
         if let Err(refusal) = inject(&self.gateway, &permitted.permit, &mut outgoing) {
             exchange.end(refusal);
@@ -125,15 +144,25 @@ impl ProxyHttp for Intercept {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        // Pingora chunks an empty end as a last chunk, and then ends the body with another one.
+        if end && body.as_ref().is_some_and(Bytes::is_empty) {
+            *body = None;
+        }
         // Towards HTTP/2 Pingora ends an exchange here only for what it takes for the agent's fault; else it waits for the answer.
         exchange
             .check_standing(&self.gateway)
             .map_err(|error| error.into_down())?;
-        if let (Some(body), Some(permitted)) = (body, exchange.permitted()) {
-            permitted.ticket.note_sent(body.len() as u64);
+        if let Some(permitted) = exchange.permitted() {
+            let bytes = body.as_ref().map_or(0, Bytes::len);
+            if let Some(tracker) = &mut permitted.tracker {
+                tracker.note_sent(bytes, end);
+            }
+            if bytes > 0 {
+                permitted.ticket.note_sent(bytes as u64);
+            }
         }
         Ok(())
     }
@@ -156,7 +185,9 @@ impl ProxyHttp for Intercept {
             let standing = permitted.permit.standing();
             permitted.ticket.note_head(standing, &response.headers);
             permitted.extent = Extent::of(response);
-            permitted.is_answered = answer::has_no_body(permitted.permit.outgoing(), response);
+            if answer::has_no_body(permitted.permit.outgoing(), response) {
+                permitted.note_answered();
+            }
         }
         answer::mask(permitted, response)
     }
@@ -170,7 +201,9 @@ impl ProxyHttp for Intercept {
     ) -> Result<Option<std::time::Duration>> {
         exchange.check_standing(&self.gateway)?;
         if let Some(permitted) = exchange.permitted() {
-            permitted.is_answered |= end;
+            if end {
+                permitted.note_answered();
+            }
             if let Some(body) = body {
                 permitted.ticket.note_body(body);
             }
@@ -201,13 +234,8 @@ impl ProxyHttp for Intercept {
         _exchange: &mut Exchange,
         client_reused: bool,
     ) -> Box<Error> {
-        // A connection of the pool may be closed by the upstream just as it is taken. Whether the request was read by then nobody
-        // knows, so only one without an effect goes again (RFC 9110 section 9.2.1).
-        if session.req_header().method.is_safe() && !session.as_ref().retry_buffer_truncated() {
-            error.retry.decide_reuse(client_reused);
-        } else {
-            error.set_retry(false);
-        }
+        let again = repeat::may_repeat(session, &error, client_reused);
+        error.set_retry(again);
         error
     }
 

@@ -86,6 +86,7 @@ impl Intercept {
             destination,
             attempt: 0,
             framing,
+            tracker: None,
             extent: Extent::Bounded,
             is_answered: false,
             relay: None,

@@ -5,18 +5,13 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use pingora::connectors::L4Connect;
 use pingora::protocols::ALPN;
-use pingora::protocols::l4::socket::SocketAddr as PeerAddr;
-use pingora::protocols::l4::stream::Stream;
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use super::reuse::Connects;
 use super::upstream::{self, Carriage};
 use super::{Timeouts, relay};
 use crate::pipeline::Outgoing;
@@ -60,12 +55,10 @@ pub(super) fn peer(
         (true, Carriage::Any) => ALPN::H2H1,
     };
     options.max_h2_streams = STREAMS;
-    if let Some(chain) = chain {
-        options.custom_l4 = Some(Arc::new(Through {
-            chain,
-            patience: timeouts.connect,
-        }));
-    }
+    options.custom_l4 = Some(Arc::new(Connects {
+        chain,
+        patience: timeouts.connect,
+    }));
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);
     // A WebSocket may say nothing for as long as the agent does; the relay watches both.
@@ -74,29 +67,6 @@ pub(super) fn peer(
     options.idle_timeout = Some(timeouts.idle);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     Ok(Box::new(peer))
-}
-
-/// Connects through the operator's proxy, to the address that Pingora was given.
-#[derive(Debug)]
-struct Through {
-    chain: Arc<Chain>,
-    patience: Duration,
-}
-
-#[async_trait]
-impl L4Connect for Through {
-    async fn connect(&self, address: &PeerAddr) -> Result<Stream> {
-        let Some(address) = address.as_inet() else {
-            return Error::e_explain(ErrorType::InternalError, "a peer is no address");
-        };
-        match timeout(self.patience, dial(&self.chain, *address)).await {
-            Ok(Some(stream)) => Ok(Stream::from(stream)),
-            Ok(None) => {
-                Error::e_explain(ErrorType::ConnectProxyFailure, "the proxy does not connect")
-            }
-            Err(_) => Error::e_explain(ErrorType::ConnectTimedout, "the proxy took too long"),
-        }
-    }
 }
 
 /// Connects through the operator's proxy. The caller bounds the time.

@@ -6,6 +6,7 @@ mod broken;
 mod chain;
 mod connect;
 mod drain;
+mod exchanges;
 mod failure;
 mod hold;
 mod hostile;

@@ -107,6 +107,24 @@ impl Connection {
         String::from_utf8(end.await).unwrap()
     }
 
+    /// Reads exactly these bytes.
+    pub(crate) async fn exactly(&mut self, expected: &str) {
+        let read = self.until(|bytes| (bytes.len() >= expected.len()).then_some(expected.len()));
+        assert_eq!(String::from_utf8_lossy(&read.await), expected);
+    }
+
+    /// Waits for the first bytes that were not read yet, without taking them.
+    pub(crate) async fn readable(&mut self) {
+        if self.ahead.is_empty() {
+            let mut chunk = [0; 4096];
+            match self.stream.read(&mut chunk).await {
+                Ok(count @ 1..) => self.ahead.extend_from_slice(&chunk[..count]),
+                // Closed: the next one comes on another connection.
+                _ => std::future::pending().await,
+            }
+        }
+    }
+
     /// Reads to the end of the connection.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let read = async {
