@@ -47,7 +47,7 @@ pub use case::{Case, Expectation, ExpectedAction};
 pub use catalog::{Catalog, Place};
 pub use compile::is_id;
 pub use dialect::Dialect;
-pub use errors::{ErrorFacts, ErrorShape};
+pub use errors::{ErrorFacts, ErrorShape, Push};
 pub use lint::made_credential;
 pub use manifest::Manifest;
 pub use route::RouteView;

@@ -71,7 +71,7 @@ impl Candidates {
 
     /// Returns the shape in which the client of such a request reads errors; `None` where nothing says.
     ///
-    /// What is GraphQL or JSON-RPC is answered as that, whatever the rest of the API does.
+    /// What is GraphQL, JSON-RPC or a push is answered as that, whatever the rest of the API does.
     #[must_use]
     pub fn error_shape(&self, headers: &HeaderMap) -> Option<ErrorShape> {
         let own = &self.place.connector.errors;
@@ -79,7 +79,8 @@ impl Candidates {
         let shapes = match kind {
             Some(PartKind::Graphql) => ErrorShape::named("graphql")?,
             Some(PartKind::Rpc) => ErrorShape::named("json_rpc")?,
-            Some(PartKind::Whole | PartKind::Git | PartKind::Batch) | None => Arc::clone(own),
+            Some(PartKind::Git) => ErrorShape::named("git")?,
+            Some(PartKind::Whole | PartKind::Batch) | None => Arc::clone(own),
         };
         ErrorShape::of(&shapes, headers)
     }
@@ -128,6 +129,23 @@ impl Candidates {
             }
         }
         views
+    }
+
+    /// Returns the full names of the actions that the request may be, each once, at most `limit`; holes stay in braces.
+    #[must_use]
+    pub fn names(&self, limit: usize) -> Vec<String> {
+        let connector = &self.place.connector;
+        let numbers = self.groups().flat_map(|group| group.table.routes());
+        let mut names: Vec<String> = Vec::new();
+        for route in numbers.filter_map(|number| connector.route(number)) {
+            if names.len() < limit && !names.iter().any(|known| *known == *route.name.as_str()) {
+                names.push(route.name.as_str().to_owned());
+            }
+        }
+        if names.is_empty() {
+            names.push(self.unknown(None).name.to_string());
+        }
+        names
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> + Clone {

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: what is filled in is encoded for where it stands, so a detail cannot change the shape around it.
 
+mod framing;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -10,9 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use super::manifest::ErrorsMap;
+use super::manifest::{ErrorsMap, Framing};
 use crate::config::diagnostic::{Report, Source};
 use crate::config::yaml;
+
+pub use framing::Push;
 
 /// The shapes that are known by name.
 static KNOWN: LazyLock<BTreeMap<String, Arc<[ErrorShape]>>> = LazyLock::new(known);
@@ -30,6 +34,9 @@ pub struct ErrorShape {
     content_type: HeaderValue,
     headers: Arc<[(HeaderName, String)]>,
     body: Arc<Json>,
+    framing: Option<Framing>,
+    /// The client takes an error without an id for none of its own, and waits for ever.
+    needs_rpc_id: bool,
 }
 
 /// What an error tells.
@@ -47,6 +54,8 @@ pub struct ErrorFacts<'a> {
     pub action: &'a str,
     /// Of the JSON-RPC calls that are answered; each gets its own error.
     pub rpc_ids: &'a [Json],
+    /// Of a push whose commands were read.
+    pub push: Option<&'a Push>,
 }
 
 fn known() -> BTreeMap<String, Arc<[ErrorShape]>> {
@@ -73,6 +82,9 @@ impl ErrorShape {
     pub(super) fn new(entry: &ErrorsMap) -> Result<Self, String> {
         let status = entry.status.map(StatusCode::from_u16).transpose();
         let status = status.map_err(|_| "`status` is not an HTTP status".to_owned())?;
+        if entry.framing.is_some() && !entry.body.is_string() {
+            return Err("`framing` needs a `body` that is a text".to_owned());
+        }
         // SDKs repeat what was answered so, and a decision stays what it is.
         if status
             .is_some_and(|status| status.is_server_error() || [408, 425].contains(&status.as_u16()))
@@ -98,6 +110,8 @@ impl ErrorShape {
             content_type,
             headers: headers.into(),
             body: Arc::new(entry.body.clone()),
+            framing: entry.framing,
+            needs_rpc_id: holds(&entry.body, "{rpc_id}"),
         })
     }
 
@@ -109,6 +123,30 @@ impl ErrorShape {
     /// Iterates over the known names.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         KNOWN.keys().map(String::as_str)
+    }
+
+    /// Returns the shape that git prints, for a request that only git makes.
+    #[must_use]
+    pub fn of_git(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
+        let asks = query.is_some_and(|query| query.starts_with("service=git-"));
+        let advertises = asks && path.ends_with("/info/refs");
+        if is_of_git(headers) || advertises {
+            Self::of(KNOWN.get("git")?, headers)
+        } else {
+            None
+        }
+    }
+
+    /// Returns whether answers must name the JSON-RPC call that they are for.
+    pub(super) fn needs_rpc_id(&self) -> bool {
+        self.needs_rpc_id
+    }
+
+    /// Returns whether a client reads this shape as an answer to its request: not one that has to name what nobody has read.
+    #[must_use]
+    pub fn fits(&self, facts: &ErrorFacts<'_>) -> bool {
+        let named = !self.needs_rpc_id || !facts.rpc_ids.is_empty();
+        named && self.framing.is_none_or(|framing| framing.fits(facts))
     }
 
     /// Returns the first that is for a request with these headers.
@@ -130,8 +168,9 @@ impl ErrorShape {
     /// Returns the answer.
     #[must_use]
     pub fn answer(&self, facts: &ErrorFacts<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
-        let decision = facts.status == StatusCode::FORBIDDEN;
-        let status = self.status.filter(|_| decision).unwrap_or(facts.status);
+        // git prints nothing of an answer whose status is an error.
+        let told = facts.status == StatusCode::FORBIDDEN || self.framing.is_some();
+        let status = self.status.filter(|_| told).unwrap_or(facts.status);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, self.content_type.clone());
         for (name, text) in self.headers.iter() {
@@ -149,7 +188,11 @@ impl ErrorShape {
                 .content_type
                 .to_str()
                 .is_ok_and(|kind| kind.contains("xml"));
-            return facts.fill(text, xml.then_some(&XML)).into_bytes();
+            let filled = facts.fill(text, xml.then_some(&XML));
+            return match self.framing {
+                Some(framing) => framing.apply(&filled, facts),
+                None => filled.into_bytes(),
+            };
         }
         let filled: Vec<Json> = match facts.rpc_ids {
             [] => vec![facts.json(&self.body, &Json::Null)],
@@ -166,6 +209,22 @@ impl ErrorShape {
         };
         serde_json::to_vec(&whole).unwrap_or_default()
     }
+}
+
+/// Returns whether some text in it holds `wanted`.
+fn holds(json: &Json, wanted: &str) -> bool {
+    match json {
+        Json::String(text) => text.contains(wanted),
+        Json::Array(items) => items.iter().any(|item| holds(item, wanted)),
+        Json::Object(entries) => entries.values().any(|value| holds(value, wanted)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// Returns whether the request is a `POST` of git's smart protocol, `gitprotocol-http(5)`.
+fn is_of_git(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|kind| kind.starts_with(b"application/x-git-"))
 }
 
 /// What XML text cannot hold.

@@ -1,4 +1,5 @@
-//! Git over HTTP: what `git push` sends to `git-receive-pack` in, one part for each ref that it changes out.
+//! Git over HTTP: what `git push` sends to `git-receive-pack` in, one part for each ref that it changes out, and what a report of
+//! them must look like.
 //!
 //! INVARIANT: a push may drop commits (`force`) unless its own pack shows that the new commit descends from the old one.
 
@@ -8,11 +9,16 @@ use std::collections::HashSet;
 
 use super::Unreadable;
 use super::body::UNREADABLE_BODY;
+use super::errors::Push;
 use super::part::{Fact, Part, Quota};
 use crate::model::value::Value;
 
 /// Longest line of the protocol, `gitprotocol-common(5)`.
 const MAX_LINE: usize = 65_520;
+
+/// Bytes of data in one packet of a band, `side-band-64k` and `side-band`.
+const MAX_BAND: usize = 65_515;
+const MAX_SMALL_BAND: usize = 995;
 
 /// One command of a push. Object ids are lower-case hex of one length.
 #[derive(Debug)]
@@ -28,11 +34,12 @@ enum Line<'b> {
     Flush,
 }
 
-/// Reads a body; nothing for the flush alone by which git asks whether it may push at all.
-pub(super) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<Vec<Part>, Unreadable> {
+/// Reads a body; no part for the flush alone by which git asks whether it may push at all.
+pub(super) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<(Vec<Part>, Push), Unreadable> {
     let mut updates = Vec::new();
     let mut rest = bytes;
     let mut options = false;
+    let mut push = Push::default();
     loop {
         let (line, after) = line(rest)?;
         rest = after;
@@ -52,7 +59,10 @@ pub(super) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<Vec<Part>, Unread
         let (command, capabilities) = split(text);
         let mut words = capabilities.split(|byte| *byte == b' ');
         options |= words.any(|word| word == b"push-options");
-        updates.push(Update::parse(command)?);
+        push.note(capabilities);
+        let update = Update::parse(command)?;
+        push.refs.push(update.name.to_owned());
+        updates.push(update);
     }
     while options {
         let (line, after) = line(rest)?;
@@ -66,7 +76,22 @@ pub(super) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<Vec<Part>, Unread
         ));
     }
     let parents = pack::parents(rest, updates.first().map_or(0, |update| update.old.len()));
-    Ok(updates.iter().map(|update| update.part(&parents)).collect())
+    let parts = updates.iter().map(|update| update.part(&parents));
+    Ok((parts.collect(), push))
+}
+
+impl Push {
+    /// Notes how the client reads a report, `gitprotocol-capabilities(5)`.
+    fn note(&mut self, capabilities: &[u8]) {
+        for word in capabilities.split(|byte| *byte == b' ') {
+            match word {
+                b"report-status" | b"report-status-v2" => self.reports = true,
+                b"side-band-64k" => self.side_band = Some(MAX_BAND),
+                b"side-band" => self.side_band = self.side_band.or(Some(MAX_SMALL_BAND)),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// What stands behind the first zero byte are capabilities, on whichever line.

@@ -8,7 +8,9 @@ pub(super) use replaced::check as check_replaced;
 pub use wording::made_credential;
 
 use super::compile::Scope;
+use super::errors::ErrorShape;
 use super::parameter::Origin;
+use super::part::PartKind;
 use super::route::Route;
 use super::{Connector, Expectation};
 use crate::config::diagnostic::Diagnostic;
@@ -42,6 +44,7 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     {
         check_siblings(connector, siblings, scope);
     }
+    check_errors(connector, scope);
     let own = scope.source;
     for route in &connector.routes {
         check_risk(route, scope);
@@ -68,6 +71,23 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
                     .help("put an invented value there, and revoke the real one"),
             );
         }
+    }
+}
+
+/// An error of JSON-RPC is an answer only under the id of its call, which is not read where no route says `rpc`.
+fn check_errors(connector: &Connector, scope: &mut Scope<'_>) {
+    let reads = connector
+        .groups
+        .iter()
+        .any(|group| group.table.kind == PartKind::Rpc);
+    if reads || !connector.errors.iter().any(ErrorShape::needs_rpc_id) {
+        return;
+    }
+    if let Some(route) = connector.routes.first() {
+        let message =
+            "`errors` names the JSON-RPC call, and no route reads one; refusals are problem+json";
+        let help = "say `rpc: …` on the routes that carry JSON-RPC, or leave `errors` out";
+        warn(scope, "errors-without-rpc", message.to_owned(), route, help);
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use entry::ErrorsEntry;
 pub(super) use entry::{
-    Auth, DomainEntry, EachEntry, ErrorsMap, Fold, OneOrMany, ParamEntry, RiskRule, Tls,
+    Auth, DomainEntry, EachEntry, ErrorsMap, Fold, Framing, OneOrMany, ParamEntry, RiskRule, Tls,
 };
 pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
 pub(super) use test::{ExpectEntry, TestEntry};

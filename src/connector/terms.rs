@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::answer::{AnswerParams, AnswerPlace};
+use super::errors::Push;
 use crate::model::action::Parameters;
 
 /// What requests with the gateway's credential, and their answers, may carry although it is not looked into.
@@ -57,6 +58,8 @@ pub struct Terms {
     pub foreign: Option<String>,
     /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.
     pub rpc_ids: Vec<serde_json::Value>,
+    /// What a report on the push must name; `None` where the request is none.
+    pub push: Option<Push>,
     answers: Vec<Arc<AnswerParams>>,
 }
 

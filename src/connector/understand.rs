@@ -13,6 +13,7 @@ use http::Method;
 use super::body::{Fields, Form, UNREADABLE_BODY};
 use super::candidates::Candidates;
 use super::dialect::{Dialect, Kind};
+use super::errors::Push;
 use super::git;
 use super::graphql::{self, Carrier};
 use super::part::{PartKind, Quota};
@@ -36,6 +37,8 @@ pub(super) struct Sheet {
     foreign: Option<String>,
     /// Of the JSON-RPC calls that are answered.
     rpc_ids: Vec<serde_json::Value>,
+    /// The commands of a push.
+    push: Option<Push>,
     /// By part and number of the route.
     found: Vec<((usize, u32), Action)>,
 }
@@ -65,6 +68,7 @@ impl Sheet {
             in_parts: false,
             foreign: None,
             rpc_ids: Vec::new(),
+            push: None,
             found: Vec::new(),
         }
     }
@@ -80,6 +84,7 @@ impl Sheet {
         });
         let mut terms = Terms::join(&routes.collect::<Vec<_>>());
         terms.rpc_ids = self.rpc_ids;
+        terms.push = self.push;
         terms.foreign = self.foreign;
         terms.in_parts = self.in_parts;
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
@@ -217,7 +222,8 @@ impl Candidates {
     }
 
     fn git(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
-        let parts = git::parts(parting.bytes()?, &mut sheet.parts)?;
+        let (parts, push) = git::parts(parting.bytes()?, &mut sheet.parts)?;
+        sheet.push = Some(push);
         if parts.is_empty() {
             sheet.push(u32::MAX, self.place.connector.probe());
         }

@@ -81,10 +81,7 @@ pub(super) fn again(
         Ok(candidates) => candidates,
         Err(refusal) => {
             let shape = place.connector.error_shape(&headers);
-            let native = shape.map(|shape| Native {
-                shape,
-                rpc_ids: Vec::new(),
-            });
+            let native = shape.map(Native::new);
             return Err(Refusal {
                 native: native.map(Arc::new),
                 ..refusal

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 
+use super::classify::Classified;
+use super::collect::Collected;
 use super::decide::{Asking, Decided, Injection};
 use super::escalate::{self, Held};
 use super::matter::{Matter, Rest};
@@ -140,18 +142,9 @@ async fn stages(
     let started = staged(gateway, Stage::Classify, started);
     headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
     trail.note_classified(&classified);
-    admit::check_connector_halt(gateway, classified.connector().id())?;
-    let mut memory = match collect::wanted(&classified, parts.bounds)? {
-        Some((_, limit)) if !body.is_empty() => {
-            let room = collect::room(&classified.headers, declared, limit);
-            Some(admit::reserve(gateway, &asker.agent, room)?)
-        }
-        _ => None,
-    };
-    let collected = collect::collect(&mut classified, body, parts.bounds).await?;
-    if let Some(memory) = &mut memory {
-        memory.shrink_to(collected.body.as_ref().map_or(0, Bytes::len));
-    }
+    let read = read(gateway, &asker.agent, &mut classified, (declared, body)).await;
+    let (collected, memory) =
+        read.inspect_err(|_| trail.note_candidates(&classified.candidates))?;
     let started = staged(gateway, Stage::Collect, started);
     trail.note_collected(&collected);
     let (matter, rest, connector) = Matter::part(classified, collected);
@@ -187,6 +180,29 @@ async fn stages(
         }
     };
     cleared.permit(gateway, &head.request_id, trail.native())
+}
+
+/// Reads the body where a route reads it, and names the actions. Memory is there before the body is.
+async fn read(
+    gateway: &Gateway,
+    agent: &Agent,
+    classified: &mut Classified,
+    (declared, body): (Option<usize>, &mut dyn BodyReader),
+) -> Result<(Collected, Option<Share>), Refusal> {
+    let bounds = gateway.parts.bounds;
+    admit::check_connector_halt(gateway, classified.connector().id())?;
+    let mut memory = match collect::wanted(classified, bounds)? {
+        Some((_, limit)) if !body.is_empty() => {
+            let room = collect::room(&classified.headers, declared, limit);
+            Some(admit::reserve(gateway, agent, room)?)
+        }
+        _ => None,
+    };
+    let collected = collect::collect(classified, body, bounds).await?;
+    if let Some(memory) = &mut memory {
+        memory.shrink_to(collected.body.as_ref().map_or(0, Bytes::len));
+    }
+    Ok((collected, memory))
 }
 
 /// Decides, and looks at what only matters once it is known what would go out.

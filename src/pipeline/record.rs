@@ -22,7 +22,7 @@ use super::refuse::{Native, Refusal};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
 use crate::audit::JournalError;
-use crate::connector::Connector;
+use crate::connector::{Candidates, Connector, ErrorShape};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
@@ -40,6 +40,9 @@ pub use ticket::{Outcome, Ticket};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
 const MAX_PATH: usize = 2048;
+
+/// Most actions that are recorded of a request that was refused before it was understood.
+const MAX_CANDIDATES: usize = 20;
 
 /// What is known of a request so far.
 #[derive(Debug)]
@@ -113,6 +116,7 @@ impl Trail {
         body.insert("method".into(), head.method.as_str().into());
         body.insert("host".into(), head.authority.to_string().into());
         body.insert("path".into(), bounded(&head.path, MAX_PATH));
+        let shape = ErrorShape::of_git(&head.path, head.query.as_deref(), &head.headers);
         Self {
             gateway: Arc::clone(gateway),
             received: head.received,
@@ -121,7 +125,7 @@ impl Trail {
             connector: String::new(),
             actions: Vec::new(),
             waited: Duration::ZERO,
-            native: None,
+            native: shape.map(Native::new),
             body,
         }
     }
@@ -133,17 +137,22 @@ impl Trail {
 
     pub(super) fn note_classified(&mut self, classified: &Classified) {
         classified.connector().id().clone_into(&mut self.connector);
-        let shape = classified.candidates.error_shape(&classified.headers);
-        self.native = shape.map(|shape| Native {
-            shape,
-            rpc_ids: Vec::new(),
-        });
+        if self.native.is_none() {
+            let shape = classified.candidates.error_shape(&classified.headers);
+            self.native = shape.map(Native::new);
+        }
         self.body
             .insert("connector".into(), self.connector.as_str().into());
         self.body.insert(
             "path".into(),
             bounded(classified.target.path.as_str(), MAX_PATH),
         );
+    }
+
+    /// Notes which actions the request may have been, where it was refused before that could be told.
+    pub(super) fn note_candidates(&mut self, candidates: &Candidates) {
+        let names = candidates.names(MAX_CANDIDATES);
+        self.body.insert("candidates".into(), names.into());
     }
 
     /// Notes whose tunnel is to be passed through, which is all that is known of it.
@@ -157,6 +166,7 @@ impl Trail {
     pub(super) fn note_collected(&mut self, collected: &Collected) {
         if let Some(native) = &mut self.native {
             native.rpc_ids.clone_from(&collected.terms.rpc_ids);
+            native.push.clone_from(&collected.terms.push);
         }
         self.note_actions(&collected.actions);
         if let Some(body) = &collected.body {

@@ -4,6 +4,7 @@ Every check prints a line; the last line is `N passed, N failed`.
 """
 
 import asyncio
+import gzip
 import http.server
 import json
 import os
@@ -22,11 +23,11 @@ import urllib.request
 
 TOLLGATE = os.path.abspath(sys.argv[1])
 TOKEN = "ghp_0123456789abcdefREAL"
-HOSTS = ["api.github.com", "acme.atlassian.net", "git.example.test", "chat.example.test"]
+HOSTS = ["api.github.com", "acme.atlassian.net", "git.example.test", "forge.example.test", "chat.example.test"]
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
-    """Answers with what it received; serves a bare git repository under git.example.test."""
+    """Answers with what it received; serves a bare git repository: its files at git.example.test, git's smart protocol at forge.example.test."""
 
     protocol_version = "HTTP/1.1"
     seen = []
@@ -42,6 +43,8 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         )
         if host == "git.example.test":
             return self.file()
+        if host == "forge.example.test":
+            return self.smart(body)
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         self.reply(200, json.dumps({"path": self.path, "method": self.command, "headers": shown}).encode())
 
@@ -50,6 +53,20 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         if wanted.is_file():
             return self.reply(200, wanted.read_bytes(), "application/octet-stream")
         return self.reply(404, b"")
+
+    def smart(self, body):
+        path, _, query = self.path.partition("?")
+        service = query.removeprefix("service=git-") if path.endswith("/info/refs") else path.rpartition("/git-")[2]
+        git = ["git", service, "--stateless-rpc"]
+        if not query:
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            done = subprocess.run([*git, self.repository], input=body, capture_output=True)
+            return self.reply(200, done.stdout, f"application/x-git-{service}-result")
+        done = subprocess.run([*git, "--advertise-refs", self.repository], capture_output=True)
+        line = f"# service=git-{service}\n"
+        start = f"{len(line) + 4:04x}{line}0000".encode()
+        self.reply(200, start + done.stdout, f"application/x-git-{service}-advertisement")
 
     def reply(self, status, body, kind="application/json"):
         self.send_response(status)
@@ -150,6 +167,13 @@ def configure(folder, upstream, chat):
         "connector: gitfiles\nname: Git over plain files\ndomains: [git.example.test]\nauth: none\n"
         "routes:\n  - { action: file.get, match: 'GET /{*path}', risk: low }\n"
     )
+    (folder / "connectors.d" / "forge.yaml").write_text(
+        "connector: forge\nname: Git over its smart protocol\ndomains: [forge.example.test]\nauth: none\nerrors: git\n"
+        "routes:\n"
+        "  - { action: refs.list, match: 'GET /{repo}/info/refs', risk: low }\n"
+        "  - { action: repo.fetch, match: 'POST /{repo}/git-upload-pack', body: none, risk: low }\n"
+        "  - { action: repo.push, match: 'POST /{repo}/git-receive-pack', git: true }\n"
+    )
     (folder / "connectors.d" / "chat.yaml").write_text(
         "connector: chat\nname: Chat\ndomains: [chat.example.test]\nauth: none\n"
         "routes:\n  - { action: room.open, match: 'GET /rooms/{room}', websocket: true }\n"
@@ -159,10 +183,17 @@ def configure(folder, upstream, chat):
         "  - { agents: [default], connector: github, access: read_only }\n"
         "  - { agents: [default], allow: [github.issue.create] }\n"
         "  - { agents: [default], connector: gitfiles, access: full }\n"
+        "  - { agents: [default], connector: forge, access: full }\n"
         "  - { agents: [default], allow: [chat.room.open] }\n"
         "policies:\n"
         "  - id: no-repo-deletion\n    agents: ['*']\n    actions: [github.repo.delete]\n"
         "    decision: deny\n    reason: Repositories are never deleted.\n"
+        "  - id: own-branch\n    actions: [forge.repo.push]\n    when: '!params.ref.startsWith(\"refs/heads/agent/\")'\n"
+        "    decision: deny\n    reason: Push to agent/* only.\n"
+        "  - id: private\n    actions: [forge.refs.list]\n    when: 'params.repo == \"private.git\"'\n"
+        "    decision: deny\n    reason: This repository is private.\n"
+        "  - id: no-fetch\n    actions: [forge.repo.fetch]\n    when: 'params.repo == \"closed.git\"'\n"
+        "    decision: deny\n    reason: This repository is closed.\n"
     )
     ports = {host: upstream for host in HOSTS} | {"chat.example.test": chat}
     resolve = "\n".join(f'    "{host}:443": "127.0.0.1:{port}"' for host, port in ports.items())
@@ -268,8 +299,29 @@ def clients(checks, config):
         cloned = pathlib.Path(f"{target}/demo/README")
         checks.that("git clone", cloned.is_file() and cloned.read_text() == "hello from upstream\n", done)
 
+    forge(checks, config)
+
     status = through(config, "sh", "-c", "exit 7")
     checks.that("run exits with the child's status", status.returncode == 7, status)
+
+
+def forge(checks, config):
+    """What git prints of a refusal is what the agent can act on."""
+    with tempfile.TemporaryDirectory() as target:
+        copy = f"{target}/copy"
+        done = through(config, "git", "clone", "-q", "https://forge.example.test/demo.git", copy)
+        checks.that("git clones over its smart protocol", pathlib.Path(f"{copy}/README").is_file(), done)
+        call("git", "-C", copy, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "more")
+        done = through(config, "git", "-C", copy, "push", "origin", "HEAD:refs/heads/agent/x")
+        checks.that("git pushes where it may", done.returncode == 0 and "[new branch]" in done.stderr, done)
+        done = through(config, "git", "-C", copy, "push", "origin", "HEAD:refs/heads/main")
+        told = "[remote rejected]" in done.stderr and "Push to agent/* only." in done.stderr
+        checks.that("a refused push names the ref and the reason", done.returncode != 0 and told, done)
+        for name, reason in [("private", "This repository is private."), ("closed", "This repository is closed.")]:
+            done = through(config, "git", "clone", "-q", f"https://forge.example.test/{name}.git", f"{target}/{name}")
+            checks.that(f"a refused clone of {name} prints the reason", done.returncode != 0 and reason in done.stderr, done)
+        done = through(config, "git", "clone", "-q", "https://nowhere.example.test/x.git", f"{target}/nowhere")
+        checks.that("so does one of a host that no connector covers", "No connector covers" in done.stderr, done)
 
 
 def records(checks, config, folder, metrics):

@@ -26,7 +26,7 @@ pub(super) fn of(event: &StoredEvent) -> String {
     match event.kind.as_str() {
         "decided" => {
             words.push(event.decision.clone());
-            words.push(actions(&body).unwrap_or_else(|| "(not understood)".to_owned()));
+            words.push(understood(&body));
             words.push(format!(
                 "{} {}{}",
                 text("/method"),
@@ -77,6 +77,14 @@ fn changed(body: &Json) -> Vec<String> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// What the request did, or may have done where it was refused before that could be told.
+fn understood(body: &Json) -> String {
+    let candidates = || list(body, "/candidates").map(|names| format!("(one of {names})"));
+    actions(body)
+        .or_else(candidates)
+        .unwrap_or_else(|| "(not understood)".to_owned())
 }
 
 /// Names and parameters: `jira.issue.delete(issue_key=OPS-7)`.

@@ -184,6 +184,18 @@ pub struct ErrorsMap {
     pub headers: BTreeMap<String, At<String>>,
     /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}`, `{action}`, `{rpc_id}` are filled in.
     pub body: serde_json::Value,
+    /// How a text is framed for git; as it is unless said.
+    pub framing: Option<Framing>,
+}
+
+/// How a text is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Framing {
+    /// One packet line of git's protocol.
+    PacketLine,
+    /// A report that refuses each ref of a push for the reason that the text gives.
+    ReportStatus,
 }
 
 /// A text or a list of texts.

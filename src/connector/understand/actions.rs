@@ -12,7 +12,7 @@ use crate::model::value::Value;
 
 impl Candidates {
     /// What no route is for; `part` is which one of the request's.
-    pub(super) fn unknown(&self, part: Option<&str>) -> Action {
+    pub(in crate::connector) fn unknown(&self, part: Option<&str>) -> Action {
         let connector = &self.place.connector;
         let mut params = Parameters::new();
         let told = [

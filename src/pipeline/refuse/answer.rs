@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::{CODE, Code, DECISION, Question, REQUEST_ID, RETRY_SECONDS, Refusal};
-use crate::connector::{ErrorFacts, ErrorShape};
+use crate::connector::{ErrorFacts, ErrorShape, Push};
 
 /// How the client of an API reads errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Native {
     pub shape: ErrorShape,
     /// Of the JSON-RPC calls that the request holds.
     pub rpc_ids: Vec<serde_json::Value>,
+    /// The push that the request is.
+    pub push: Option<Push>,
 }
 
 /// RFC 9457.
@@ -32,16 +34,50 @@ struct Problem<'a> {
     suggest: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<&'a Question>,
+    /// As `detail`: SDKs that do not know RFC 9457 look here.
+    message: &'a str,
+    error: ProblemError<'a>,
+}
+
+/// The member without which `stripe-node` and others take a refusal for a success, or show a status alone.
+#[derive(Serialize)]
+struct ProblemError<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    code: &'a str,
+}
+
+/// Returns the kind of an error as SDKs of model vendors and Stripe name it.
+fn error_type(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => "authentication_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        status if status.is_server_error() => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+impl Native {
+    /// Starts with a shape; what the answer must name is not known yet.
+    #[must_use]
+    pub fn new(shape: ErrorShape) -> Self {
+        Self {
+            shape,
+            rpc_ids: Vec::new(),
+            push: None,
+        }
+    }
 }
 
 impl Refusal {
     /// Returns the answer: status, headers (`Content-Type`, `Tollgate-*`, `Proxy-Authenticate`, `Retry-After`), problem+json body.
     #[must_use]
     pub fn answer(&self) -> (StatusCode, HeaderMap, Bytes) {
-        let (status, mut headers, body) = match &self.native {
-            Some(native) => self.native(native),
-            None => self.problem(),
-        };
+        let native = self.native.as_deref();
+        let (status, mut headers, body) = native
+            .and_then(|native| self.native(native))
+            .unwrap_or_else(|| self.problem());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(CODE, HeaderValue::from_static(self.code.as_str()));
         headers.insert(DECISION, HeaderValue::from_static(self.code.decision()));
@@ -69,7 +105,9 @@ impl Refusal {
     }
 
     /// A policy's suggestion and a question have no field of their own in other shapes, so they follow the detail.
-    fn native(&self, native: &Native) -> (StatusCode, HeaderMap, Bytes) {
+    ///
+    /// `None` where the shape would have to name what nobody has read: a call's id, a push's refs.
+    fn native(&self, native: &Native) -> Option<(StatusCode, HeaderMap, Bytes)> {
         let mut detail = self.detail.clone();
         if let Some(suggest) = &self.suggest {
             detail.extend([" ", suggest]);
@@ -77,15 +115,20 @@ impl Refusal {
         if let Some(approval) = &self.approval {
             detail.extend([" See ", &approval.url, "."]);
         }
-        let (status, headers, body) = native.shape.answer(&ErrorFacts {
+        let facts = ErrorFacts {
             status: self.code.status(),
             code: self.code.as_str(),
             detail: &detail,
             request_id: &self.request_id,
             action: self.action.as_deref().unwrap_or_default(),
             rpc_ids: &native.rpc_ids,
-        });
-        (status, headers, Bytes::from(body))
+            push: native.push.as_ref(),
+        };
+        let (status, headers, body) = native
+            .shape
+            .fits(&facts)
+            .then(|| native.shape.answer(&facts))?;
+        Some((status, headers, Bytes::from(body)))
     }
 
     fn problem(&self) -> (StatusCode, HeaderMap, Bytes) {
@@ -100,6 +143,12 @@ impl Refusal {
             request_id: &self.request_id,
             suggest: self.suggest.as_deref(),
             approval: self.approval.as_deref(),
+            message: &self.detail,
+            error: ProblemError {
+                message: &self.detail,
+                r#type: error_type(status),
+                code: self.code.as_str(),
+            },
         };
         let mut body = serde_json::to_vec(&problem).unwrap_or_default();
         body.push(b'\n');

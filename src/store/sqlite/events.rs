@@ -41,7 +41,6 @@ fn select(filter: &EventFilter) -> Result<QueryBuilder<Sqlite>, StoreError> {
     let until = filter.until.map(stamp).transpose()?;
     let texts = [
         (" AND agent = ", filter.agent.clone()),
-        (" AND action GLOB ", filter.action.as_deref().map(glob)),
         (" AND decision = ", filter.decision.clone()),
         (" AND code = ", filter.code.clone()),
         (" AND kind = ", kind),
@@ -53,6 +52,20 @@ fn select(filter: &EventFilter) -> Result<QueryBuilder<Sqlite>, StoreError> {
         if let Some(value) = value {
             select.push(condition).push_bind(value);
         }
+    }
+    if let Some(pattern) = filter.action.as_deref().map(glob) {
+        // A request can be several actions, or refused before it is known which of several it is.
+        select
+            .push(" AND (action GLOB ")
+            .push_bind(pattern.clone())
+            .push(
+                " OR EXISTS (SELECT 1 FROM json_each(body, '$.actions') AS each
+                  WHERE json_extract(each.value, '$.name') GLOB ",
+            )
+            .push_bind(pattern.clone())
+            .push(") OR EXISTS (SELECT 1 FROM json_each(body, '$.candidates') AS each WHERE each.value GLOB ")
+            .push_bind(pattern)
+            .push("))");
     }
     if let Some(seq) = filter.after_seq {
         select.push(" AND seq > ").push_bind(seq);

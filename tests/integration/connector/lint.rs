@@ -17,6 +17,29 @@ fn warnings(route: &str) -> Vec<&'static str> {
 }
 
 #[test]
+fn errors_that_name_a_call_need_a_route_that_reads_one() {
+    for (route, warned) in [
+        ("match: POST /rpc, risk: low", true),
+        ("match: POST /rpc, rpc: '*', risk: low", false),
+    ] {
+        let text = format!(
+            "connector: x\nauth: none\ndomains: [api.test]\nerrors: json_rpc\nroutes: [{{ action: call, {route} }}]\n"
+        );
+        let (_, report) = compile(&[&text]);
+        let codes: Vec<_> = report
+            .diagnostics
+            .iter()
+            .map(|problem| problem.code)
+            .collect();
+        assert_eq!(
+            codes.contains(&"errors-without-rpc"),
+            warned,
+            "{route}: {codes:?}"
+        );
+    }
+}
+
+#[test]
 fn each_doubt_is_told_by_its_name() {
     for (route, expected) in [
         ("action: item.get, match: GET /items", &[][..]),

@@ -23,10 +23,12 @@ async fn gateway() -> Gateway {
         "own",
         "errors: { status: 409, body: { oops: '{detail}', n: '{status}', left: '{x}' } }",
     );
+    let git = "connector: forge\nauth: none\ndomains: [forge.test]\nerrors: github\nroutes:\n  - { action: push, match: 'POST /{repo}/git-receive-pack', git: true, risk: high }\n  - { action: fetch, match: 'POST /{repo}/git-upload-pack', body: none, risk: low }\n";
     let parts = "connector: parts\nauth: none\ndomains: [parts.test]\nerrors: jira\nroutes:\n  - { action: call, match: POST /rpc, rpc: '*', risk: high }\n  - { action: ask, match: POST /graphql, graphql: '*', risk: high }\n";
     builder
         .connector("own.yaml", &own)
         .connector("parts.yaml", parts)
+        .connector("forge.yaml", git)
         .policy(
             "deny.yaml",
             "policies: [{ id: no, actions: ['*'], decision: deny, reason: 'Not <now>: ä.', suggest: Ask Ada. }]",
@@ -177,6 +179,93 @@ async fn answers_each_call_under_its_id() {
     assert_eq!(
         (raw.status, &raw.json()["errors"][0]["extensions"]["code"]),
         (200, &json!("denied"))
+    );
+}
+
+/// Of one command, with the capabilities of git 2.47.
+fn push(name: &str, capabilities: &str) -> String {
+    let (old, new) = ("a".repeat(40), "b".repeat(40));
+    let line = format!("{old} {new} {name}\0{capabilities}");
+    format!("{:04x}{line}0000", line.len() + 4)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_push_or_fetch_is_told_in_the_lines_that_git_prints() {
+    let gateway = gateway().await;
+    let (path, kind) = (
+        "/x/git-receive-pack",
+        "application/x-git-receive-pack-request",
+    );
+    let pushed = push(
+        "refs/heads/main",
+        " report-status-v2 side-band-64k agent=git/2.47.3",
+    );
+    let raw = post(&gateway, "forge.test", path, kind, &pushed).await;
+    let report = "000eunpack ok\n002fng refs/heads/main Not <now>: ä. Ask Ada.\n0000";
+    let answered = "200 application/x-git-receive-pack-result";
+    assert_eq!(told(&raw), format!("{answered} 0046\u{1}{report}0000"));
+    let plain = push("refs/heads/main", "report-status");
+    let raw = post(&gateway, "forge.test", path, kind, &plain).await;
+    assert_eq!(told(&raw), format!("{answered} {report}"));
+    // A client that reads no report reads an error.
+    let raw = post(
+        &gateway,
+        "forge.test",
+        path,
+        kind,
+        &push("refs/heads/main", "ofs-delta"),
+    )
+    .await;
+    assert_eq!((raw.status, &raw.json()["code"]), (403, &json!("denied")));
+    let kind = "application/x-git-upload-pack-request";
+    let raw = post(&gateway, "forge.test", "/x/git-upload-pack", kind, "0000").await;
+    let answered = "200 application/x-git-upload-pack-result";
+    assert_eq!(
+        told(&raw),
+        format!("{answered} 001fERR Not <now>: ä. Ask Ada.")
+    );
+    let mut stream = gateway
+        .agent
+        .tls_tunnel("nowhere.test:443", "nowhere.test")
+        .await;
+    let request = "GET /x/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: nowhere.test\r\nConnection: close\r\n\r\n";
+    let raw = exchange(&mut stream, request).await;
+    assert_eq!(
+        (raw.status, raw.header("content-type")),
+        (403, Some("text/plain"))
+    );
+    assert_eq!(raw.text(), "No connector covers `nowhere.test:443`.\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_id_nobody_has_read_is_refused_by_status_not_by_an_error_without_an_id() {
+    let gateway = gateway().await;
+    let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "a" }).to_string();
+    let mut stream = gateway
+        .agent
+        .tls_tunnel("parts.test:443", "parts.test")
+        .await;
+    let request = format!(
+        "POST /rpc HTTP/1.1\r\nHost: parts.test\r\nContent-Type: application/json; charset=latin1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{call}",
+        call.len()
+    );
+    let raw = exchange(&mut stream, &request).await;
+    let kind = raw.header("content-type");
+    assert_eq!((raw.status, kind), (415, Some("application/problem+json")));
+    let note = json!({ "jsonrpc": "2.0", "method": "a" }).to_string();
+    let raw = post(&gateway, "parts.test", "/rpc", "application/json", &note).await;
+    assert_eq!((raw.status, &raw.json()["code"]), (403, &json!("denied")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_refusal_says_it_where_sdks_look() {
+    let gateway = gateway().await;
+    let raw = post(&gateway, "nowhere.test", "/", "application/json", "{}").await;
+    let body = raw.json();
+    assert_eq!(body["message"], body["detail"]);
+    assert_eq!(
+        body["error"],
+        json!({ "message": body["detail"], "type": "permission_error", "code": "no_connector" })
     );
 }
 

@@ -50,6 +50,24 @@ fn describe(upstream: &Upstream) -> Builder {
 }
 
 #[tokio::test]
+async fn a_request_that_is_refused_while_it_is_read_is_found_by_the_actions_it_may_have_been() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).start().await;
+    let request = gateway.agent.http1().put(format!("https://{HOST}/items/7"));
+    let request = request.header("content-type", "application/json");
+    let answer = request.body(r#"{"title":[1}"#).send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let record = &gateway.decided(1).await[0];
+    assert_eq!(record["candidates"], serde_json::json!(["api.item.put"]));
+    let shell = Shell::at(&gateway.path(""));
+    for (pattern, found) in [("api.item.put", 1), ("api.item.*", 1), ("api.item.get", 0)] {
+        let line = format!("--json audit query --action {pattern}");
+        let events = shell.json(&line).await["events"].as_array().unwrap().len();
+        assert_eq!(events, found, "{pattern}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_connector_wants_of_an_answer_is_recorded() {
     let answers = "
 connector: answers
