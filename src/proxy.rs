@@ -34,7 +34,7 @@ pub use authority::CertificateAuthority;
 pub use drain::Drain;
 pub use listener::Listener;
 pub use outer::OuterTls;
-pub use roots::merge_roots;
+pub use roots::{Certificates, merge_roots};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let proxy = workspace.proxy_address().await?;
-    let files = write_files(&workspace)?;
+    let files = write_files(context, &workspace)?;
     let catalog = workspace.catalog()?;
     let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
     let token = if args.new_token {
@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let proxy_url = format!("http://{agent}:{token}@{proxy}");
     let wiring = environment::Wiring {
         proxy_url: &proxy_url,
-        ca: &files.ca,
+        extra: &files.extra,
         bundle: &files.bundle,
         node_preload: &files.node_preload,
     };

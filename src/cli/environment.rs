@@ -30,7 +30,7 @@ const BUNDLE_VARIABLES: [&str; 17] = [
     "SYSTEM_CERTIFICATE_PATH",
 ];
 
-/// Takes our CA alone: these add to a toolchain's roots.
+/// Takes our CA, and those that the child trusted before: these add to a toolchain's roots.
 const EXTRA_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 
 const PROXY_VARIABLES: [&str; 6] = [
@@ -52,9 +52,9 @@ pub(super) fn placeholder(connector: &str) -> String {
 pub(super) struct Wiring<'a> {
     /// `http://agent:token@host:port`
     pub(super) proxy_url: &'a str,
-    /// Our CA alone.
-    pub(super) ca: &'a Path,
-    /// System roots and our CA.
+    /// Our CA, and those that the child's environment names.
+    pub(super) extra: &'a Path,
+    /// System roots and the above.
     pub(super) bundle: &'a Path,
     /// What Node loads first.
     pub(super) node_preload: &'a Path,
@@ -74,7 +74,7 @@ pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Chang
         set(name, wiring.bundle.as_os_str());
     }
     for name in EXTRA_VARIABLES {
-        set(name, wiring.ca.as_os_str());
+        set(name, wiring.extra.as_os_str());
     }
     // From Node 22.21 and 24.5 on this is enough; the preload serves older ones and steps aside there.
     set("NODE_USE_ENV_PROXY", "1".as_ref());
@@ -83,6 +83,18 @@ pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Chang
         &with_preload(node_options, wiring.node_preload),
     );
     changes
+}
+
+/// Returns the files of authorities that an environment names, with the variable that names each: what goes around the gateway
+/// (`NO_PROXY`) is still verified by them.
+pub(super) fn authorities(
+    environment: &BTreeMap<OsString, OsString>,
+) -> impl Iterator<Item = (&'static str, &Path)> {
+    let names = BUNDLE_VARIABLES.into_iter().chain(EXTRA_VARIABLES);
+    names.filter_map(|name| {
+        let file = environment.get(OsStr::new(name))?;
+        (!file.is_empty()).then(|| (name, Path::new(file)))
+    })
 }
 
 /// Returns the placeholders that SDKs need to start, and the unsetting of real credentials that they stand for.

@@ -22,7 +22,7 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let proxy = workspace.reach_proxy().await?;
-    let files = write_files(&workspace)?;
+    let files = write_files(context, &workspace)?;
     let catalog = workspace.catalog()?;
     let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
 
@@ -30,7 +30,7 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     let proxy_url = format!("http://{}:{}@{proxy}", args.agent, token.reveal());
     let wiring = environment::Wiring {
         proxy_url: &proxy_url,
-        ca: &files.ca,
+        extra: &files.extra,
         bundle: &files.bundle,
         node_preload: &files.node_preload,
     };

@@ -1,56 +1,97 @@
-//! The files that a child's toolchains read: our CA, the system's roots with it, and Node's preload.
+//! The files that a child's toolchains read: our CA and those that it trusted before, the system's roots with them, and Node's preload.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::failure::Failure;
 use crate::cli::state::{self, Access};
 use crate::cli::workspace::Workspace;
-use crate::proxy::merge_roots;
+use crate::cli::{Context, environment};
+use crate::model::show::escape;
+use crate::proxy::{Certificates, ProxyError};
 
 /// Where they are.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Files {
-    pub(in crate::cli) ca: PathBuf,
+    pub(in crate::cli) extra: PathBuf,
     pub(in crate::cli) bundle: PathBuf,
     pub(in crate::cli) node_preload: PathBuf,
 }
 
 /// Writes them into the state directory, anew each time: roots change, and so do we.
-pub(in crate::cli) fn write_files(workspace: &Workspace) -> Result<Files, Failure> {
+///
+/// An environment that trusts further authorities gets files of its own, named by what is in them.
+pub(in crate::cli) fn write_files(
+    context: &Context,
+    workspace: &Workspace,
+) -> Result<Files, Failure> {
     let state = workspace.state();
-    let files = Files {
-        ca: workspace.ca_certificate(),
+    let ca = workspace.ca_certificate();
+    if !ca.is_file() {
+        return Err(Failure::unreached(
+            "ca_missing",
+            format!("there is no CA certificate at `{}`", ca.display()),
+        )
+        .help("start the gateway once: `tollgate serve`"));
+    }
+    let unreadable = |error: ProxyError| Failure::failed("roots", error.to_string());
+    let mut extra = Certificates::read(&ca).map_err(unreadable)?;
+    let mut bundle = Certificates::of_system();
+    bundle.absorb(&extra);
+    let theirs = theirs(context, &mut bundle);
+    let mut files = Files {
+        extra: ca,
         bundle: state.bundle(),
         node_preload: state.node_preload(),
     };
-    let failed = |path: &PathBuf, error: &dyn std::fmt::Display| {
+    if !theirs.is_empty() {
+        extra.absorb(&theirs);
+        let name = short_hash(&extra.to_pem());
+        files.extra = state.path().join(format!("ca-extra-{name}.pem"));
+        files.bundle = state.path().join(format!("ca-bundle-{name}.pem"));
+        write(&files.extra, extra.to_pem().as_bytes())?;
+    }
+    write(&files.bundle, bundle.to_pem().as_bytes())?;
+    write(
+        &files.node_preload,
+        include_bytes!("../assets/node-proxy.cjs"),
+    )?;
+    Ok(files)
+}
+
+/// Adds the authorities that the environment names to the bundle, and returns them.
+fn theirs(context: &Context, bundle: &mut Certificates) -> Certificates {
+    let mut theirs = Certificates::default();
+    for (variable, file) in environment::authorities(&context.world.environment) {
+        match Certificates::read(&context.world.directory.join(file)) {
+            Ok(read) => {
+                let added = bundle.absorb(&read);
+                theirs.absorb(&added);
+            }
+            Err(error) => context.output.note(&format!(
+                "tollgate: the child does not trust what {variable} names: {}",
+                escape(&error.to_string())
+            )),
+        }
+    }
+    theirs
+}
+
+fn short_hash(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Another `run` may be starting while children read it, so it is replaced whole.
+fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    state::write(path, contents, Access::Children).map_err(|error| {
         Failure::failed(
             "state_unwritable",
             format!("`{}` cannot be written: {error}", path.display()),
         )
-    };
-    if !files.ca.is_file() {
-        return Err(Failure::unreached(
-            "ca_missing",
-            format!("there is no CA certificate at `{}`", files.ca.display()),
-        )
-        .help("start the gateway once: `tollgate serve`"));
-    }
-    // Beside its place first: another `run` may be starting while children read it.
-    let fresh = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempfile_in(state.path())
-        .map_err(|error| failed(&files.bundle, &error))?;
-    merge_roots(&[&files.ca], fresh.path())
-        .map_err(|error| Failure::failed("roots", error.to_string()))?;
-    fresh
-        .persist(&files.bundle)
-        .map_err(|error| failed(&files.bundle, &error))?;
-    state::write(
-        &files.node_preload,
-        include_bytes!("../assets/node-proxy.cjs"),
-        Access::Children,
-    )
-    .map_err(|error| failed(&files.node_preload, &error))?;
-    Ok(files)
+    })
 }

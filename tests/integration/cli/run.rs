@@ -2,6 +2,7 @@
 
 use super::assert_shown;
 use crate::support::agent::exchange;
+use crate::support::certificate::{Issued, Validity};
 use crate::support::gateway::Builder;
 use crate::support::tollgate::Shell;
 
@@ -61,6 +62,47 @@ async fn a_child_finds_the_gateway_and_no_secret() {
     );
     for secret in ["declared-secret", "the-operators-own", "correct horse"] {
         assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_trusts_our_ca_and_still_every_authority_that_its_environment_names() {
+    let gateway = Builder::new().start().await;
+    let mut shell = Shell::at(&gateway.path(""));
+    let variables = [
+        "SSL_CERT_FILE",
+        "NODE_EXTRA_CA_CERTS",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "AWS_CA_BUNDLE",
+        "GIT_SSL_CAINFO",
+        "PIP_CERT",
+    ];
+    let mut theirs = Vec::new();
+    for name in variables {
+        let pem = Issued::new(&["any.test"], Validity::Now).ca_pem;
+        shell = shell.file(name, &pem).env(name, name);
+        theirs.push(pem.lines().nth(1).unwrap().to_owned());
+    }
+    // What a variable names and cannot be read costs that one alone, and is told.
+    let shell = shell.file("empty.pem", "").env("DENO_CERT", "empty.pem");
+    let ca = std::fs::read_to_string(gateway.path("state/ca.pem")).unwrap();
+    let ours = ca.lines().nth(1).unwrap();
+    let script = "cat \"$NODE_EXTRA_CA_CERTS\"; echo; echo ====; cat \"$REQUESTS_CA_BUNDLE\";                   test \"$REQUESTS_CA_BUNDLE\" = \"$GIT_SSL_CAINFO\"";
+    let done = shell.run(&["run", "--", "sh", "-c", script], "").await;
+    assert!(done.status.success(), "{done:?}");
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(
+        told.contains("does not trust what DENO_CERT names"),
+        "{told}"
+    );
+    let shown = String::from_utf8(done.stdout).unwrap();
+    let (extra, bundle) = shown.split_once("\n====\n").unwrap();
+    assert!(extra.contains(ours) && bundle.contains(ours));
+    for (name, line) in variables.iter().zip(&theirs) {
+        assert!(bundle.contains(line), "{name} in the bundle");
+        // The system's roots are read by this name, so they are in the bundle alone.
+        assert_eq!(extra.contains(line), *name != "SSL_CERT_FILE", "{name}");
     }
 }
 
