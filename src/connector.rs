@@ -23,6 +23,7 @@ mod manifest;
 mod matches;
 mod naming;
 mod native;
+mod near;
 mod parameter;
 mod part;
 mod pattern;

@@ -51,6 +51,12 @@ impl Candidates {
         }
     }
 
+    /// Returns whether there is no route for it, whatever else the request says.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// Sets how many values a body may have.
     pub fn limit_nodes(&mut self, node_limit: usize) {
         self.node_limit = node_limit;

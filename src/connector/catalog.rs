@@ -183,6 +183,18 @@ impl Catalog {
             })
     }
 
+    /// Returns the first that is taken of everything at an authority's host.
+    pub(super) fn find_at<R>(
+        &self,
+        authority: &Authority,
+        take: impl Fn(&Connector, &Site) -> Option<R>,
+    ) -> Option<R> {
+        self.domains
+            .find_map(&authority.host, |(connector, number)| {
+                take(connector, connector.sites.get(*number)?)
+            })
+    }
+
     /// Returns the connector that an authority belongs to as a tunnel that is passed through, and the action of opening it;
     /// `None` where its TLS is ended here.
     #[must_use]

@@ -232,6 +232,18 @@ pub(super) fn inner<'s>(segment: &'s str, prefix: &str, suffix: &str) -> Option<
     (!inner.is_empty()).then_some(inner)
 }
 
+/// Takes a text off the front, whatever its ASCII case.
+pub(super) fn strip_prefix_folded<'s>(text: &'s str, prefix: &str) -> Option<&'s str> {
+    let (front, rest) = text.split_at_checked(prefix.len())?;
+    front.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Takes a text off the end, whatever its ASCII case.
+pub(super) fn strip_suffix_folded<'s>(text: &'s str, suffix: &str) -> Option<&'s str> {
+    let (rest, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+    end.eq_ignore_ascii_case(suffix).then_some(rest)
+}
+
 /// Splits a path without its first slash into its first segment and what follows, which is empty or starts with `/`.
 pub(super) fn first_segment(tail: &str) -> (&str, &str) {
     // A segment is a few bytes long: `find` would take longer to begin than to end.

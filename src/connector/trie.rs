@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::{Pattern, Segment, first_segment, inner};
+use super::pattern::{
+    Pattern, Segment, first_segment, inner, strip_prefix_folded, strip_suffix_folded,
+};
 
 /// A set of patterns, each under a number.
 #[derive(Debug, Default)]
@@ -115,6 +117,35 @@ impl Trie {
         }
         if let Some(below) = &self.param {
             below.collect(rest, found);
+        }
+    }
+
+    /// As [`Trie::collect`], whatever the ASCII case of what is literal. Slower: only for what no pattern accepts.
+    pub(super) fn collect_folded(&self, path: &str, found: &mut Vec<u32>) {
+        let Some(tail) = path.strip_prefix('/') else {
+            found.extend(&self.ends);
+            return;
+        };
+        if let Some(rare) = self.rare.as_ref().filter(|_| !tail.is_empty()) {
+            found.extend(&rare.rest);
+        }
+        let (segment, rest) = first_segment(tail);
+        let literals = self.literals.iter();
+        for (_, below) in literals.filter(|(text, _)| text.eq_ignore_ascii_case(segment)) {
+            below.collect_folded(rest, found);
+        }
+        if segment.is_empty() {
+            return;
+        }
+        for around in self.rare.iter().flat_map(|rare| &rare.affixed) {
+            let inner = strip_prefix_folded(segment, &around.prefix)
+                .and_then(|segment| strip_suffix_folded(segment, &around.suffix));
+            if inner.is_some_and(|inner| !inner.is_empty()) {
+                around.below.collect_folded(rest, found);
+            }
+        }
+        if let Some(below) = &self.param {
+            below.collect_folded(rest, found);
         }
     }
 

@@ -8,7 +8,7 @@ use super::Head;
 use super::headers;
 use super::refuse::{Code, Native, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::{Candidates, Connector, IDENTITY_HEADER, Place};
+use crate::connector::{Candidates, Catalog, Connector, IDENTITY_HEADER, Place};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
 
@@ -38,12 +38,24 @@ impl Classified {
 /// Finds the connector and the routes. The head's headers are taken out of it.
 ///
 /// # Errors
-/// `no_connector`, `not_canonical`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
+/// `no_connector`, `not_canonical`, `near_route`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
 pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refusal> {
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Err(Refusal::because(
             Code::BadRequest,
             format!("{} is never forwarded.", head.method),
+        ));
+    }
+    // Methods are compared letter by letter, and some servers take `delete` for `DELETE`.
+    if head
+        .method
+        .as_str()
+        .bytes()
+        .any(|byte| byte.is_ascii_lowercase())
+    {
+        return Err(Refusal::because(
+            Code::NotCanonical,
+            "The method is not in upper case.",
         ));
     }
     let not_canonical =
@@ -66,7 +78,7 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
 /// Finds the connector and the routes of what is canonical already: of a new request, or of one that has waited.
 ///
 /// # Errors
-/// `no_connector`, `not_canonical`, `method_override`, `identity_header`, `plaintext`.
+/// `no_connector`, `not_canonical`, `near_route`, `method_override`, `identity_header`, `plaintext`.
 pub(super) fn again(
     snapshot: &Snapshot,
     target: Target,
@@ -77,7 +89,7 @@ pub(super) fn again(
         .catalog()
         .locate(&target.authority, &target.path)
         .ok_or_else(|| no_connector(snapshot, &target.authority))?;
-    let candidates = match narrow(&place, &target, &headers, protocol) {
+    let candidates = match narrow(snapshot.catalog(), &place, &target, &headers, protocol) {
         Ok(candidates) => candidates,
         Err(refusal) => {
             let shape = place.connector.error_shape(&headers);
@@ -99,6 +111,7 @@ pub(super) fn again(
 
 /// Finds the routes, once the connector's own rules let the target pass.
 fn narrow(
+    catalog: &Catalog,
     place: &Place,
     target: &Target,
     headers: &HeaderMap,
@@ -118,7 +131,13 @@ fn narrow(
     check_spelling(connector, &target.path)?;
     check_switches(connector, headers, &target.query)?;
     match protocol {
-        Protocol::Http => Ok(place.candidates(&target.method, &target.query)),
+        Protocol::Http => {
+            let candidates = place.candidates(&target.method, &target.query);
+            if candidates.are_none() {
+                check_near(catalog, target)?;
+            }
+            Ok(candidates)
+        }
         Protocol::WebSocket => place
             .opening(&target.query)
             .ok_or_else(|| no_websocket(connector)),
@@ -133,6 +152,21 @@ fn check_spelling(connector: &Connector, path: &Path) -> Result<(), Refusal> {
     }
     let detail = format!("The path is spelled in a way that servers read differently ({odd}).");
     Err(Refusal::because(Code::NotCanonical, detail))
+}
+
+/// Refuses a path that no route is for, where the server may well take it for one that has a route: a name, and what policies say of
+/// it, would be gone around by the spelling.
+fn check_near(catalog: &Catalog, target: &Target) -> Result<(), Refusal> {
+    let Some(odd) = catalog.near_route(target) else {
+        return Ok(());
+    };
+    let detail = format!(
+        "The path is one that the connector describes but for its spelling ({odd}), which many servers ignore."
+    );
+    Err(Refusal {
+        suggest: Some("Spell the path as the API's documentation does.".into()),
+        ..Refusal::because(Code::NearRoute, detail)
+    })
 }
 
 /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.

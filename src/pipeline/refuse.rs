@@ -100,6 +100,10 @@ pub enum Code {
     Killed,
     /// Policy says no, or nothing says yes.
     Denied,
+    /// No permission opens the connector for the agent.
+    NoPermission,
+    /// A path that is a route's but for case, a trailing slash or `.json`: many servers do not tell the two apart.
+    NearRoute,
     /// Policy wants a human's yes, where nobody can be asked: an open stream, a tunnel that is passed through, `explain`.
     ApprovalRequired,
     /// An operator has said no.
@@ -162,6 +166,8 @@ impl Code {
             Self::Plaintext => "plaintext",
             Self::Killed => "killed",
             Self::Denied => "denied",
+            Self::NoPermission => "no_permission",
+            Self::NearRoute => "near_route",
             Self::ApprovalRequired => "approval_required",
             Self::ApprovalRefused => "approval_refused",
             Self::ApprovalTimeout => "approval_timeout",
@@ -192,6 +198,7 @@ impl Code {
             Self::NamesDisagree => StatusCode::MISDIRECTED_REQUEST,
             Self::BadRequest
             | Self::NotCanonical
+            | Self::NearRoute
             | Self::MethodOverride
             | Self::IdentityHeader
             | Self::LoopDetected
@@ -205,6 +212,7 @@ impl Code {
             | Self::Plaintext
             | Self::Killed
             | Self::Denied
+            | Self::NoPermission
             | Self::ApprovalRequired
             | Self::ApprovalRefused
             | Self::ApprovalTimeout
@@ -248,6 +256,10 @@ impl Code {
             Self::Plaintext => "This address is only reached over TLS.",
             Self::Killed => "An operator has halted this.",
             Self::Denied => "The action is not allowed.",
+            Self::NoPermission => "No permission lets this agent use the API.",
+            Self::NearRoute => {
+                "The path is one that the API describes but for its spelling, which many servers ignore."
+            }
             Self::ApprovalRequired => "The action needs a human's approval.",
             Self::ApprovalRefused => "An operator has refused this request.",
             Self::ApprovalTimeout => {

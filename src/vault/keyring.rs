@@ -131,9 +131,12 @@ fn is_below(path: &Path, prefix: &str) -> bool {
         | Oddity::Semicolon
         | Oddity::Backslash
         | Oddity::DoubleEncoding => true,
-        Oddity::EncodedSlash | Oddity::TrailingDot | Oddity::TrailingSpace => {
-            path.as_str().contains("..")
-        }
+        Oddity::EncodedSlash
+        | Oddity::TrailingDot
+        | Oddity::TrailingSpace
+        | Oddity::Case
+        | Oddity::TrailingSlash
+        | Oddity::JsonSuffix => path.as_str().contains(".."),
     };
     if path.oddities().iter().any(leads_out) {
         return false;

@@ -16,6 +16,8 @@ use crate::model::target::{Authority, Path, Query, Target};
 
 /// Code of a path that servers read in different ways.
 const NOT_CANONICAL: &str = "not_canonical";
+/// Code of a path that is a route's but for its spelling.
+const NEAR_ROUTE: &str = "near_route";
 
 impl Candidates {
     /// Adds the batch's own action, and those of its members.
@@ -81,6 +83,9 @@ impl Candidates {
             .any(|group| group.table.kind == PartKind::Batch)
         {
             return Err(refuse("a member of the batch is a batch"));
+        }
+        if candidates.are_none() && place.near_route(&target).is_some() {
+            return Err(near_route());
         }
         let body = body(&candidates, member)?;
         let reading = Reading {
@@ -192,6 +197,14 @@ fn says_so(headers: &HeaderMap, judged: &str) -> bool {
         });
         utf8 && media(&text) == media(judged)
     })
+}
+
+fn near_route() -> Unreadable {
+    Unreadable {
+        code: NEAR_ROUTE,
+        detail: "a member's path is a route's but for its spelling, which many servers ignore"
+            .to_owned(),
+    }
 }
 
 fn not_canonical() -> Unreadable {

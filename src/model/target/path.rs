@@ -17,7 +17,7 @@ pub struct Path {
 
 /// What servers disagree on. Refused unless the connector lists it under `paths.allow`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Oddities(u8);
+pub struct Oddities(u16);
 
 /// One entry of `paths.allow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -39,11 +39,17 @@ pub enum Oddity {
     TrailingDot,
     /// A segment that ends in a space.
     TrailingSpace,
+    /// A path that matches a route only where ASCII case does not count: the API tells the two apart.
+    Case,
+    /// A path that matches a route only with, or only without, a slash at its end: the API tells the two apart.
+    TrailingSlash,
+    /// A path that matches a route only with, or only without, `.json` at its end: the API tells the two apart.
+    JsonSuffix,
 }
 
 impl Oddity {
     /// Every oddity, in the order of declaration.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::DotSegments,
         Self::DoubleSlash,
         Self::EncodedSlash,
@@ -52,6 +58,9 @@ impl Oddity {
         Self::DoubleEncoding,
         Self::TrailingDot,
         Self::TrailingSpace,
+        Self::Case,
+        Self::TrailingSlash,
+        Self::JsonSuffix,
     ];
 
     /// Returns the name as written in `paths.allow`.
@@ -66,6 +75,9 @@ impl Oddity {
             Self::DoubleEncoding => "double_encoding",
             Self::TrailingDot => "trailing_dot",
             Self::TrailingSpace => "trailing_space",
+            Self::Case => "case",
+            Self::TrailingSlash => "trailing_slash",
+            Self::JsonSuffix => "json_suffix",
         }
     }
 }

@@ -295,14 +295,7 @@ async fn a_credential_goes_below_its_path_only() {
     let credential = "  - { id: c, connector: api, host: api.test, path: /open/team, fields: { token: { env: SECRET } } }";
     let upstream = upstream().await;
     let gateway = describe(&upstream, credential).start().await;
-    for target in [
-        "/items/1",
-        "/open/teams",
-        "/open",
-        "/open/tea",
-        "/OPEN/team",
-        "/",
-    ] {
+    for target in ["/items/1", "/open/teams", "/open", "/open/tea", "/"] {
         assert_refused(&gateway, &upstream, (HOST, target), "instance_unknown").await;
     }
     assert_eq!(get(&gateway, HOST, "/open/team").await.status, 200);
@@ -331,16 +324,40 @@ async fn a_credential_is_for_its_agents_only() {
 }
 
 #[tokio::test]
-async fn a_policy_that_allows_injects_nothing() {
+async fn a_policy_that_allows_or_asks_opens_no_connector_and_no_operator_is_asked() {
+    let credential =
+        "  - { id: c, connector: api, host: api.test, fields: { token: { env: SECRET } } }";
+    for decision in ["allow", "require_approval"] {
+        let upstream = upstream().await;
+        let gateway = describe(&upstream, credential).start().await;
+        let policy = format!(
+            "policies: [{{ id: p, actions: [api.item.get, open.*], decision: {decision} }}]"
+        );
+        gateway.write("policies.d/api.yaml", &policy).await;
+        assert_refused(&gateway, &upstream, (HOST, "/items/1"), "no_permission").await;
+        // A public one is no exception.
+        let open = ("open.test", "/items/1");
+        assert_refused(&gateway, &upstream, open, "no_permission").await;
+    }
+}
+
+#[tokio::test]
+async fn a_policy_allows_what_a_permission_is_silent_about_with_its_credential() {
     let credential =
         "  - { id: c, connector: api, host: api.test, fields: { token: { env: SECRET } } }";
     let upstream = upstream().await;
     let gateway = describe(&upstream, credential).start().await;
-    let policy = "policies: [{ id: p, actions: [api.item.get], decision: allow }]";
+    let policy = "
+permissions: [{ agents: [ci], allow: [api.item.open] }]
+policies: [{ id: p, actions: [api.item.get], decision: allow }]
+";
     gateway.write("policies.d/api.yaml", policy).await;
     assert_eq!(get(&gateway, HOST, "/items/1").await.status, 200);
     assert_nothing_slipped(&upstream.only());
-    assert_eq!(upstream.only().header("authorization"), None);
+    assert_eq!(
+        upstream.only().header("authorization"),
+        Some("Bearer the-real-secret")
+    );
 }
 
 #[tokio::test]
