@@ -4,6 +4,7 @@ mod compile;
 mod condition;
 mod decide;
 mod facts;
+mod lint;
 mod manifest;
 mod permission;
 mod rehearsal;
@@ -59,6 +60,10 @@ pub struct PolicySet {
     index: Table<String, decide::Concern>,
     /// For names that requests make: what can be for one of them at all.
     nearby: Table<NameTemplate, decide::Nearby>,
+    /// By connector: places of the permissions that can open it.
+    openers: Table<String, Vec<usize>>,
+    /// By connector: what denies or asks for some of its actions, so that `full` does not cover its `unknown`.
+    guards: Table<String, lint::Guards>,
 }
 
 /// What a decision is about.
@@ -104,8 +109,8 @@ pub struct Ruling {
     pub reason: Option<String>,
     /// The deciding policies' `suggest`.
     pub suggest: Option<String>,
-    /// An allowing or asking permission names the connector (or `*`): the credential may be injected.
-    pub injects: bool,
+    /// No permission opens the connector for the agent. Not looked into where something denies anyway.
+    pub no_permission: bool,
     /// Which credential the permissions chose.
     pub credential: Choice,
     /// No action's answer holds a credential, or the permission lets the agent have it (`issue: pass`).
@@ -133,8 +138,7 @@ impl PolicySet {
     pub fn compile(sources: &[Source], vocabulary: &Vocabulary, report: &mut Report) -> Self {
         let mut set = Self {
             compiled: compile::compile(sources, vocabulary, report),
-            index: Table::default(),
-            nearby: Table::default(),
+            ..Self::default()
         };
         set.index = vocabulary
             .actions
@@ -151,6 +155,11 @@ impl PolicySet {
             .keys()
             .map(|template| (template.clone(), set.near(template)))
             .collect();
+        set.openers = set.openers(vocabulary);
+        set.guards = set.guards(vocabulary);
+        if !report.has_errors() {
+            set.lint(vocabulary, report);
+        }
         set
     }
 

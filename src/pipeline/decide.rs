@@ -118,6 +118,10 @@ pub fn decide(
         Decision::RequireApproval => choose().map_or_else(Decided::Refused, Decided::Asked),
         Decision::Deny => {
             let reason = ruling.reason.as_deref();
+            if ruling.no_permission {
+                let refusal = no_permission(connector, asking, matter);
+                return (ruling, Decided::Refused(refusal));
+            }
             Decided::Refused(Refusal {
                 suggest: ruling.suggest.as_deref().map(Into::into),
                 action: matter.action(),
@@ -166,8 +170,9 @@ fn choose(
             Code::CredentialIssued.sentence(),
         ));
     }
-    let public = connector.is_public_at(authority, &matter.target.path);
-    if public || matter.terms.without_credential || !ruling.injects {
+    // The API takes no credential there, or the request brings its own proof in its URL. Nothing else goes out without one, but to
+    // a host that a permission lists.
+    if connector.is_public_at(authority, &matter.target.path) || terms.without_credential {
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {
@@ -205,6 +210,22 @@ fn choose(
                 ..Refusal::because(code, detail)
             })
         }
+    }
+}
+
+/// Says that no permission opens the connector for the agent. Nobody is asked: a yes would have nothing to go out with.
+fn no_permission(connector: &Connector, asking: Asking<'_>, matter: &Matter) -> Refusal {
+    let (agent, id) = (&asking.agent.name, connector.id());
+    let suggest = format!(
+        "An operator can give it one: tollgate permission set --agent {agent} --connector {id} --access read_only"
+    );
+    Refusal {
+        suggest: Some(suggest.into()),
+        action: matter.action(),
+        ..Refusal::because(
+            Code::NoPermission,
+            format!("No permission lets {agent} use {id}."),
+        )
     }
 }
 

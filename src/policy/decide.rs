@@ -12,15 +12,15 @@ use crate::model::template::NameTemplate;
 #[derive(Debug, Default)]
 pub(super) struct Concern {
     special: bool,
-    permissions: Vec<(usize, Claim)>,
-    rules: Vec<usize>,
+    pub(super) permissions: Vec<(usize, Claim)>,
+    pub(super) rules: Vec<usize>,
 }
 
 /// What can concern a name that a template makes: places in the lists of permissions and policies.
 #[derive(Debug, Default)]
 pub(super) struct Nearby {
-    permissions: Vec<usize>,
-    rules: Vec<usize>,
+    pub(super) permissions: Vec<usize>,
+    pub(super) rules: Vec<usize>,
 }
 
 /// What all permissions together say.
@@ -69,11 +69,22 @@ impl PolicySet {
             .map(|(decision, _)| *decision)
             .chain(permitted.decision())
             .max();
+        // Permissions open a connector, policies narrow: what nothing opens is not even asked about.
+        let givers = match strictest {
+            Some(Decision::Deny) => Vec::new(),
+            Some(Decision::Allow | Decision::RequireApproval) | None => {
+                self.givers(&permitted, facts, &mut failures)
+            }
+        };
+        let no_permission = givers.is_empty() && strictest != Some(Decision::Deny);
+        let strictest = strictest.filter(|_| !no_permission);
         let decision = strictest.unwrap_or(Decision::Deny);
         spoken.retain(|(spoke, _)| strictest == Some(*spoke));
         spoken.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
         let mut by: Vec<_> = spoken.iter().map(|(_, rule)| rule.id.clone()).collect();
-        by.extend(permitted.labels(decision).map(str::to_owned));
+        if strictest.is_some() {
+            by.extend(permitted.labels(decision).map(str::to_owned));
+        }
         by.sort();
         by.dedup();
         let mut ruling = Ruling {
@@ -86,9 +97,12 @@ impl PolicySet {
                     .filter_map(|(_, rule)| rule.suggest.as_deref()),
             ),
             passes_issued: !facts.action.issues,
+            no_permission,
             ..Ruling::silent()
         };
-        permitted.inject(&mut ruling, &mut failures);
+        if decision != Decision::Deny {
+            permitted.inject(&givers, &mut ruling, &mut failures);
+        }
         failures.sort();
         failures.dedup();
         ruling.failures = failures;
@@ -149,7 +163,12 @@ impl PolicySet {
             let Some(permission) = self.compiled.permissions.get(*at) else {
                 continue;
             };
-            let (answer, failure) = permission.answer(*claim, facts);
+            let claim = if claim.covers_unknown() && !self.guarded(facts) {
+                claim.named()
+            } else {
+                *claim
+            };
+            let (answer, failure) = permission.answer(claim, facts);
             permitted.failures.extend(failure);
             match answer {
                 Answer::Silent => {}
@@ -160,12 +179,53 @@ impl PolicySet {
                         permitted.winners.clear();
                     }
                     if permitted.stand == Some(stand) {
-                        permitted.winners.push((permission, *claim));
+                        permitted.winners.push((permission, claim));
                     }
                 }
             }
         }
         permitted
+    }
+
+    /// Returns the permissions whose credential goes: those that decide on the action, else those that mean the agent and the
+    /// connector most closely. None where nothing opens the connector.
+    fn givers<'s>(
+        &'s self,
+        permitted: &Permitted<'s>,
+        facts: &Facts<'_>,
+        failures: &mut Vec<String>,
+    ) -> Vec<&'s Permission> {
+        let opening = permitted.winners.iter().filter(|(_, claim)| claim.opens());
+        let deciding: Vec<_> = opening.map(|(permission, _)| *permission).collect();
+        if !deciding.is_empty() {
+            return deciding;
+        }
+        let mut closest = None;
+        let mut openers = Vec::new();
+        let places = self.openers.get(facts.action.name.connector());
+        let all = places.into_iter().flatten();
+        for permission in all.filter_map(|at| self.compiled.permissions.get(*at)) {
+            let (meant, failure) = permission.opening(facts);
+            failures.extend(failure);
+            let Some(meant) = meant else { continue };
+            if closest.is_none_or(|known| meant > known) {
+                closest = Some(meant);
+                openers.clear();
+            }
+            if closest == Some(meant) {
+                openers.push(permission);
+            }
+        }
+        openers
+    }
+
+    /// Returns whether something denies or asks for actions of the connector for this agent, which what no route is for may be too.
+    fn guarded(&self, facts: &Facts<'_>) -> bool {
+        let guards = self.guards.get(facts.action.name.connector());
+        guards.is_none_or(|guards| {
+            self.guards_of(guards)
+                .any(|guard| guard.is_for(facts.agent))
+        })
     }
 }
 
@@ -194,29 +254,20 @@ impl Permitted<'_> {
             .map(|permission| permission.label.as_str())
     }
 
-    /// Says what may be injected, unless nothing goes.
-    fn inject(&self, ruling: &mut Ruling, failures: &mut Vec<String>) {
-        if ruling.decision == Decision::Deny {
-            return;
-        }
-        let naming = || {
-            self.winners
-                .iter()
-                .filter(|(_, claim)| claim.injects())
-                .map(|(permission, _)| *permission)
-        };
-        ruling.injects = naming().next().is_some();
-        ruling.credential = naming()
+    /// Says what may be injected.
+    fn inject(&self, givers: &[&Permission], ruling: &mut Ruling, failures: &mut Vec<String>) {
+        ruling.credential = givers
+            .iter()
             .filter_map(|permission| permission.credential.clone())
             .map(Choice::One)
             .fold(Choice::Open, Choice::and);
         if ruling.credential == Choice::Torn {
             failures.push("permissions of equal weight choose different credentials".to_owned());
         }
-        let mut winners = self.winners.iter();
-        ruling.passes_issued |=
-            ruling.injects && winners.all(|(permission, _)| permission.passes_issued);
-        let hosts: BTreeSet<_> = naming().flat_map(|permission| &permission.hosts).collect();
+        let winners = self.winners.iter().map(|(permission, _)| *permission);
+        let mut counting = winners.chain(givers.iter().copied());
+        ruling.passes_issued |= counting.all(|permission| permission.passes_issued);
+        let hosts: BTreeSet<_> = givers.iter().flat_map(|giver| &giver.hosts).collect();
         ruling.hosts = hosts.into_iter().cloned().collect();
     }
 }
@@ -228,7 +279,7 @@ impl Ruling {
             by: Vec::new(),
             reason: None,
             suggest: None,
-            injects: false,
+            no_permission: false,
             credential: Choice::Open,
             hosts: Vec::new(),
             passes_issued: false,
@@ -249,25 +300,26 @@ pub fn combine(rulings: Vec<Ruling>) -> Ruling {
     };
     let strictest = || rulings.iter().filter(|ruling| ruling.decision == decision);
     let sorted = |texts: BTreeSet<&String>| texts.into_iter().cloned().collect::<Vec<_>>();
-    let injects = decision != Decision::Deny && rulings.iter().all(|ruling| ruling.injects);
+    let goes = decision != Decision::Deny;
     let choices = rulings
         .iter()
-        .filter(|_| injects)
+        .filter(|_| goes)
         .map(|ruling| ruling.credential.clone());
     let in_all = |host: &&String| rulings.iter().all(|ruling| ruling.hosts.contains(host));
+    let by = sorted(strictest().flat_map(|ruling| &ruling.by).collect());
     Ruling {
         decision,
-        by: sorted(strictest().flat_map(|ruling| &ruling.by).collect()),
+        no_permission: by.is_empty() && rulings.iter().any(|ruling| ruling.no_permission),
+        by,
         reason: join(strictest().filter_map(|ruling| ruling.reason.as_deref())),
         suggest: join(strictest().filter_map(|ruling| ruling.suggest.as_deref())),
-        injects,
         credential: choices.fold(Choice::Open, Choice::and),
         passes_issued: rulings.iter().all(|ruling| ruling.passes_issued),
         hosts: sorted(
             rulings
                 .iter()
                 .flat_map(|ruling| &ruling.hosts)
-                .filter(|_| injects)
+                .filter(|_| goes)
                 .filter(in_all)
                 .collect(),
         ),

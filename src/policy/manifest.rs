@@ -72,7 +72,8 @@ pub enum Issue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// Everything that is not special.
+    /// Everything that is not special, and what no route is for (`<id>.unknown`) where it is for one connector and nothing denies
+    /// or asks for actions of that connector.
     Full,
     /// Low risks go, medium ones ask.
     Supervised,

@@ -6,6 +6,7 @@ use super::facts::Judged;
 use super::manifest::Access;
 use super::selector::{self, Aim, Pattern, Precision, Who};
 use super::{Decision, Facts};
+use crate::config::diagnostic::Place;
 use crate::expression::{Outcome, Program};
 use crate::model::action::Risk;
 use crate::model::credential::CredentialId;
@@ -14,9 +15,11 @@ use crate::model::template::NameTemplate;
 /// A compiled permission.
 #[derive(Debug)]
 pub(super) struct Permission {
+    /// Where it stands.
+    pub(super) place: Place,
     /// Stable as long as the file is: `permission policies.d/jira.yaml:4`.
     pub(super) label: String,
-    who: Vec<Who>,
+    pub(super) who: Vec<Who>,
     preset: Option<Preset>,
     allow: Vec<Pattern>,
     ask: Vec<Pattern>,
@@ -44,8 +47,19 @@ pub(super) struct Claim {
     /// By `access`; the risk decides.
     access: Option<Access>,
     special: bool,
-    /// Whether it names the connector, so that its credential may be injected.
-    injects: bool,
+    /// `access: full` names the connector, and the action is its `unknown`.
+    covers_unknown: bool,
+    /// Whether it opens the connector, so that its credential may be injected.
+    opens: bool,
+}
+
+/// How closely a permission means the connector that it opens; ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// By `*`.
+    Any,
+    /// By its id.
+    Named,
 }
 
 /// A decision and how exactly it was meant: what is more exact wins, then what is stricter.
@@ -102,14 +116,90 @@ impl Permission {
         if !denies && listed.is_none() && access.is_none() {
             return None;
         }
-        let injects = preset.is_some() || all.iter().any(|(pattern, _)| pattern.names(connector));
+        let named = preset.is_some_and(|preset| preset.connector == connector);
         Some(Claim {
             denies,
             listed,
             access,
             special,
-            injects,
+            covers_unknown: named && access == Some(Access::Full) && is_unknown(name),
+            opens: self.reach(name).is_some(),
         })
+    }
+
+    /// Returns how closely it means the connector of an action that it opens, whatever it says of the action itself: a preset other
+    /// than `none`, an `allow` or `ask` in which the connector's id stands, or one for any connector that matches the action.
+    pub(super) fn reach(&self, name: &str) -> Option<Reach> {
+        let connector = name.split('.').next().unwrap_or_default();
+        let preset = self.preset.as_ref();
+        let preset = preset.filter(|preset| preset.access != Access::None);
+        let preset = preset.and_then(|preset| match &*preset.connector {
+            "*" => Some(Reach::Any),
+            own => (own == connector).then_some(Reach::Named),
+        });
+        let listed = self.allow.iter().chain(&self.ask);
+        let listed = listed.filter_map(|pattern| match pattern.connector() {
+            Some(own) => (own == connector).then_some(Reach::Named),
+            None => (pattern.is_for_any() && pattern.matches(name)).then_some(Reach::Any),
+        });
+        listed.chain(preset).max()
+    }
+
+    /// Returns whether it can open a connector for some action.
+    pub(super) fn may_reach(&self, connector: &str) -> bool {
+        let preset = self.preset.as_ref();
+        let preset = preset.filter(|preset| preset.access != Access::None);
+        let mut listed = self.allow.iter().chain(&self.ask);
+        preset.is_some_and(|preset| preset.connector == "*" || preset.connector == connector)
+            || listed.any(|pattern| match pattern.connector() {
+                Some(own) => own == connector,
+                None => pattern.is_for_any(),
+            })
+    }
+
+    /// Returns how closely agent and connector of a request are meant, where it opens the one for the other and `where` holds.
+    pub(super) fn opening(&self, facts: &Facts<'_>) -> (Option<(Aim, Reach)>, Option<String>) {
+        let reach = self.reach(facts.action.name.as_str());
+        let meant = selector::aim(&self.who, facts.agent).zip(reach);
+        let Some(condition) = self.condition.as_ref().filter(|_| meant.is_some()) else {
+            return (meant, None);
+        };
+        match condition.evaluate(&Judged(facts)) {
+            Outcome::True => (meant, None),
+            Outcome::False => (None, None),
+            // Where it is for listed actions only, that it cannot be said of others tells nobody anything.
+            Outcome::Failed(message) => {
+                let failure = format!("{}: {message}", self.label);
+                (None, Some(failure).filter(|_| self.preset.is_some()))
+            }
+        }
+    }
+
+    /// Returns the connector that `access: full` names.
+    pub(super) fn full(&self) -> Option<&str> {
+        let preset = self.preset.as_ref()?;
+        let full = preset.access == Access::Full && preset.connector != "*";
+        full.then_some(&*preset.connector)
+    }
+
+    /// Returns whether it denies or asks for actions of a connector: some that a pattern selects, or by a preset what `full` allows.
+    pub(super) fn guards(&self, connector: &str, selects: impl Fn(&Pattern) -> bool) -> bool {
+        let preset = self.preset.as_ref();
+        preset.is_some_and(|preset| {
+            let narrows = match preset.access {
+                Access::None | Access::Ask => true,
+                // Without a condition it is only what an agent has where nothing gives it more.
+                Access::Supervised => self.condition.is_some(),
+                Access::Full | Access::ReadOnly => false,
+            };
+            narrows && (preset.connector == "*" || preset.connector == connector)
+        }) || self.deny.iter().chain(&self.ask).any(selects)
+    }
+
+    /// Returns whether an action stands in one of its lists by its full name.
+    pub(super) fn names(&self, action: &str) -> bool {
+        let mut lists = self.allow.iter().chain(&self.ask).chain(&self.deny);
+        lists.any(|pattern| pattern.is_exact() && pattern.matches(action))
     }
 
     /// Returns whether it says something of some name that a template can make.
@@ -174,9 +264,27 @@ impl Permission {
 }
 
 impl Claim {
-    pub(super) fn injects(self) -> bool {
-        self.injects
+    pub(super) fn opens(self) -> bool {
+        self.opens
     }
+
+    pub(super) fn covers_unknown(self) -> bool {
+        self.covers_unknown
+    }
+
+    /// Says the same as if the action had been named.
+    pub(super) fn named(self) -> Self {
+        Self {
+            special: false,
+            ..self
+        }
+    }
+}
+
+/// Returns whether an action is what its connector has no route for.
+pub(super) fn is_unknown(name: &str) -> bool {
+    let rest = name.split_once('.').map(|(_, rest)| rest);
+    rest == Some("unknown")
 }
 
 impl Access {

@@ -6,6 +6,7 @@ use super::facts::Judged;
 use super::manifest::PolicyEntry;
 use super::selector::{self, Pattern, Who};
 use super::{Decision, Facts};
+use crate::config::diagnostic::Place;
 use crate::config::yaml::At;
 use crate::expression::{Outcome, Program};
 use crate::model::template::NameTemplate;
@@ -13,11 +14,13 @@ use crate::model::template::NameTemplate;
 /// A compiled policy.
 #[derive(Debug)]
 pub(super) struct Rule {
+    /// Where it stands.
+    pub(super) place: Place,
     pub(super) id: String,
-    who: Vec<Who>,
+    pub(super) who: Vec<Who>,
     patterns: Vec<Pattern>,
     when: Option<Program>,
-    decision: Decision,
+    pub(super) decision: Decision,
     pub(super) reason: Option<String>,
     pub(super) suggest: Option<String>,
 }
@@ -43,6 +46,12 @@ impl Rule {
         self.patterns
             .iter()
             .any(|pattern| pattern.overlaps(template))
+    }
+
+    /// Returns whether an action stands in its list by its full name.
+    pub(super) fn names(&self, action: &str) -> bool {
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| pattern.is_exact() && pattern.matches(action))
     }
 
     /// Says what it decides; only for an action that it covers.
@@ -102,6 +111,7 @@ impl Reading<'_> {
         };
         let when = self.condition(&policy.when, owner);
         Rule {
+            place: entry.place(self.source, ""),
             id: policy.id.value.clone(),
             who,
             when,

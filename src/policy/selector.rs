@@ -1,6 +1,6 @@
 //! Whom and what a permission or policy is for: texts to selectors of agents and patterns of actions, each sure to match something.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::suggest;
 use crate::config::yaml::At;
@@ -63,6 +63,30 @@ pub(super) fn aim(who: &[Who], agent: &Agent) -> Option<Aim> {
     who.iter().filter_map(|who| who.aim(agent)).max()
 }
 
+/// Returns whether some agent is, or may be, meant by both lists.
+pub(super) fn overlap(
+    one: &[Who],
+    other: &[Who],
+    agents: &BTreeMap<String, BTreeMap<String, String>>,
+) -> bool {
+    let same = one
+        .iter()
+        .any(|who| *who == Who::All || other.contains(who));
+    same || other.contains(&Who::All)
+        || agents
+            .iter()
+            .any(|(name, labels)| means(one, name, labels) && means(other, name, labels))
+}
+
+/// Returns whether a list of selectors means an agent.
+pub(super) fn means(who: &[Who], name: &str, labels: &BTreeMap<String, String>) -> bool {
+    who.iter().any(|who| match who {
+        Who::All => true,
+        Who::Label(key, value) => labels.get(key) == Some(value),
+        Who::Name(own) => own == name,
+    })
+}
+
 impl Pattern {
     pub(super) fn new(text: &str) -> Self {
         Self(Glob::new(text))
@@ -89,10 +113,9 @@ impl Pattern {
         template.overlaps(&self.0)
     }
 
-    /// Returns whether it names this connector: its literal first segment, or `*`.
-    pub(super) fn names(&self, connector: &str) -> bool {
-        let first = self.first();
-        first == connector || first == "*"
+    /// Returns whether it is for actions of any connector.
+    pub(super) fn is_for_any(&self) -> bool {
+        self.first() == "*"
     }
 
     /// Returns the connector that it names, if it names one.

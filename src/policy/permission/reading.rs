@@ -59,6 +59,7 @@ impl Reading<'_> {
             format!("permission {}", self.source.name)
         };
         Permission {
+            place: entry.place(self.source, ""),
             label,
             who,
             preset,

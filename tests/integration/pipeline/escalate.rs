@@ -435,7 +435,7 @@ async fn holds_are_capped_per_agent_and_in_total() {
     for held in held {
         drop(permitted(held).await);
     }
-    assert_eq!(code(other).await, "denied");
+    assert_eq!(code(other).await, "no_permission");
     rig.end().await;
 }
 

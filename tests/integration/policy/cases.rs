@@ -27,7 +27,7 @@ struct Case {
     params: BTreeMap<String, serde_json::Value>,
     decision: Decision,
     by: Option<Vec<String>>,
-    injects: Option<bool>,
+    no_permission: Option<bool>,
     passes_issued: Option<bool>,
     credential: Option<String>,
     hosts: Option<Vec<String>>,
@@ -73,7 +73,8 @@ fn check(path: &Path) {
             "{shown}"
         );
         assert!(
-            case.injects.is_none_or(|injects| injects == ruling.injects),
+            case.no_permission
+                .is_none_or(|wanted| wanted == ruling.no_permission),
             "{shown}"
         );
         assert!(
@@ -181,7 +182,10 @@ fn a_stored_permission_is_told_by_its_id() {
         "jira.issue.get",
         Parameters::new(),
     );
-    assert_eq!((ruling.decision, ruling.injects), (Decision::Allow, true));
+    assert_eq!(
+        (ruling.decision, ruling.no_permission),
+        (Decision::Allow, false)
+    );
     assert_eq!(ruling.by, ["permission store:7"]);
 }
 

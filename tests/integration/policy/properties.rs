@@ -109,13 +109,66 @@ proptest! {
             for action in ACTIONS {
                 let one = decide(&there, &vocabulary, agent, action, params.clone());
                 let other = decide(&back, &vocabulary, agent, action, params.clone());
-                prop_assert_eq!((one.decision, one.injects, &one.credential, &one.hosts), (other.decision, other.injects, &other.credential, &other.hosts));
+                prop_assert_eq!((one.decision, one.no_permission, &one.credential, &one.hosts), (other.decision, other.no_permission, &other.credential, &other.hosts));
                 let stopped = decide(&denied, &vocabulary, agent, action, params.clone());
-                prop_assert_eq!((stopped.decision, stopped.injects), (Decision::Deny, false));
+                prop_assert_eq!((stopped.decision, stopped.no_permission), (Decision::Deny, false));
                 prop_assert!(stopped.by.contains(&"stop".to_owned()));
                 let both = combine(vec![one.clone(), stopped]);
-                prop_assert_eq!((both.decision, both.injects), (Decision::Deny, false));
-                prop_assert!(one.decision != Decision::Deny || !one.injects);
+                prop_assert_eq!((both.decision, both.no_permission), (Decision::Deny, false));
+                prop_assert!(one.decision == Decision::Deny || !one.no_permission);
+            }
+        }
+    }
+}
+
+/// Says the contract's sentence anew over what was written: a permission that opens the connector for the agent, or nothing goes.
+fn opens(permissions: &[String], agent: &str, action: &str, params: &Parameters) -> bool {
+    let labels = match agent {
+        "devops" => "team=ops",
+        "helper" => "team=care",
+        _ => "-",
+    };
+    let connector = action.split('.').next().unwrap();
+    let text = |name: &str| params.get(name).and_then(Value::as_text).map(str::to_owned);
+    permissions.iter().any(|written| {
+        let has = |part: &str| written.contains(part);
+        let meant = ["'*'", labels, agent]
+            .iter()
+            .any(|who| has(&format!("agents: [{who}]")));
+        let preset = has("access: supervised")
+            || has("access: full") && connector == "jira"
+            || has("access: read_only") && connector == "jira"
+            || has("access: ask") && connector == "github";
+        let holds = !has("where") || text("issue_key").is_some_and(|key| key == "A-1");
+        let listed = has("allow: ['*']")
+            || has("ask: ['*']")
+            || has("allow: [jira.issue.comment.*]") && connector == "jira"
+            || has("ask: [jira.issue.*]") && connector == "jira" && holds
+            || has("allow: [github.token.create, jira.unknown]")
+                && ["jira", "github"].contains(&connector);
+        meant && (preset || listed)
+    })
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 128, ..Default::default() })]
+    #[test]
+    fn nothing_goes_for_an_agent_without_a_permission_that_opens_the_connector(
+        permissions in prop::collection::vec(permission(), 0..4),
+        policies in prop::collection::vec(policy(), 1..4),
+        params in params(),
+    ) {
+        let vocabulary = vocabulary();
+        let mut report = Report::default();
+        let written = text(&permissions, &policies).replace("permissions:\npolicies", "policies");
+        let set = PolicySet::compile(&[source("case", &written)], &vocabulary, &mut report);
+        prop_assert!(!report.has_errors(), "{written}{}", told(&report));
+        for agent in AGENTS {
+            for action in ACTIONS {
+                let ruling = decide(&set, &vocabulary, agent, action, params.clone());
+                let opened = opens(&permissions, agent, action, &params);
+                prop_assert!(opened || ruling.decision == Decision::Deny, "{written}{agent} {action} {ruling:?}");
+                prop_assert!(!opened || !ruling.no_permission, "{written}{agent} {action} {ruling:?}");
             }
         }
     }
