@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::permission::{Answer, Claim, Permission, Stand};
+use super::rule::Rule;
 use super::{Choice, Decision, Facts, PolicySet, Ruling};
 use crate::model::template::NameTemplate;
 
@@ -53,17 +54,8 @@ impl PolicySet {
             }
         };
         let permitted = self.permitted(concern, facts);
-        let mut spoken = Vec::new();
         let mut failures = permitted.failures.clone();
-        for rule in concern
-            .rules
-            .iter()
-            .filter_map(|at| self.compiled.rules.get(*at))
-        {
-            let voice = rule.speak(facts);
-            failures.extend(voice.failure);
-            spoken.extend(voice.decision.map(|decision| (decision, rule)));
-        }
+        let mut spoken = self.spoken(concern, facts, &mut failures);
         let strictest = spoken
             .iter()
             .map(|(decision, _)| *decision)
@@ -107,6 +99,23 @@ impl PolicySet {
         failures.dedup();
         ruling.failures = failures;
         ruling
+    }
+
+    /// Returns what policies decide.
+    fn spoken(
+        &self,
+        concern: &Concern,
+        facts: &Facts<'_>,
+        failures: &mut Vec<String>,
+    ) -> Vec<(Decision, &Rule)> {
+        let mut spoken = Vec::new();
+        let places = concern.rules.iter();
+        for rule in places.filter_map(|at| self.compiled.rules.get(*at)) {
+            let voice = rule.speak(facts);
+            failures.extend(voice.failure);
+            spoken.extend(voice.decision.map(|decision| (decision, rule)));
+        }
+        spoken
     }
 
     /// Looks up what concerns an action.
