@@ -17,6 +17,7 @@ use resource::Paths;
 use verbs::{Effect, Found, Verb};
 use words::words;
 
+pub(super) use phrase::own_words;
 pub(super) use resource::{ENDINGS, is_noise};
 
 /// What an operation is called.
@@ -49,7 +50,7 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Vec<Name> {
     let names = api
         .operations
         .iter()
-        .map(|operation| without_id(one(operation, &paths), id))
+        .map(|operation| without_id(with_resource(one(operation, &paths), operation), id))
         .collect();
     unique::tell_apart(&api.operations, names, existing)
 }
@@ -62,6 +63,22 @@ pub(super) fn parameter(text: &str) -> String {
         Some(first) if first.is_ascii_digit() => format!("n{joined}"),
         Some(_) => joined,
     }
+}
+
+/// A name has a resource, and neither a version nor `api` in it.
+fn with_resource(mut name: Name, operation: &Operation) -> Name {
+    name.resource
+        .retain(|segment| !is_noise(segment, false) && !resource::says_api(segment));
+    if name.resource.is_empty() {
+        let thing = match (name.means.name, &operation.part) {
+            ("login" | "logout", _) | (_, Some(Part::Rpc(_))) => "session",
+            _ if name.means.effect.looks() => "content",
+            _ => "service",
+        };
+        name.resource.push(thing.to_owned());
+        thing.clone_into(&mut name.noun);
+    }
+    name
 }
 
 /// The connector's id stands in front anyway, and `tunnel.open` and `unknown` are the gateway's own.
@@ -185,7 +202,12 @@ fn graphql(field: &str, list: bool) -> Name {
         adverb: None,
         length: 0,
     };
+    let does = |verb: &Verb| !verb.effect.looks();
     let (verb, rest) = match (front, back) {
+        // `filterDelete` deletes a filter.
+        (Some(front), Some((verb, rest))) if writes && !does(front.verb) && does(verb) => {
+            (single(verb), rest.to_vec())
+        }
         (Some(front), _) if writes || front.verb.effect.looks() => {
             let rest = words.get(front.length..).unwrap_or_default().to_vec();
             (front, rest)

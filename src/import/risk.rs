@@ -1,8 +1,12 @@
 //! How much harm an operation can do: its method, corrected by what its words say; and whether it hands out a credential.
 
-use std::collections::BTreeMap;
+mod text;
+mod word;
+mod wording;
 
-use super::api::{Api, Operation, Part};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::api::{Api, Operation};
 use super::names::Name;
 use super::names::verbs::Effect;
 use super::names::words::{singular, words};
@@ -41,31 +45,8 @@ const PRIVATE: [&str; 12] = [
     "secret",
     "transaction",
 ];
-/// Things that a model makes: asking for one changes nothing.
-const INFERENCE: [&str; 9] = [
-    "chat",
-    "completion",
-    "embedding",
-    "inference",
-    "moderation",
-    "prediction",
-    "rerank",
-    "transcription",
-    "translation",
-];
-/// Words that do harm wherever they stand in an operation's id, since they are never the name of a thing.
-const HARM: [&str; 9] = [
-    "delete",
-    "destroy",
-    "erase",
-    "purge",
-    "refund",
-    "revoke",
-    "terminate",
-    "wipe",
-    "withdraw",
-];
-
+/// Things that a model makes: asking for one changes nothing. Chats, predictions and translations are as often things that are kept.
+const INFERENCE: [&str; 4] = ["completion", "embedding", "inference", "rerank"];
 /// Answers with one name in them that make it a part of a common thing.
 const COMMON: usize = 8;
 
@@ -94,6 +75,8 @@ pub(super) struct Judge<'a> {
     api: &'a Api,
     /// Properties named like a secret that are in so many answers that they belong to a common thing.
     common: BTreeMap<String, usize>,
+    /// Literal segments that name collections.
+    collections: BTreeSet<String>,
 }
 
 impl<'a> Judge<'a> {
@@ -111,7 +94,12 @@ impl<'a> Judge<'a> {
             }
         }
         common.retain(|_, count| *count >= COMMON);
-        Self { api, common }
+        let collections = wording::collections(api.operations.iter());
+        Self {
+            api,
+            common,
+            collections,
+        }
     }
 
     /// Returns what a person must look at once for many operations.
@@ -127,7 +115,7 @@ impl<'a> Judge<'a> {
 
     /// Judges one operation.
     pub(super) fn judge(&self, operation: &Operation, name: &Name) -> Judged {
-        let (risk, odd) = by_wording(operation, name, self.api);
+        let (risk, odd) = self.by_words(operation, name);
         let mut judged = Judged {
             risk,
             issues: Vec::new(),
@@ -164,6 +152,36 @@ impl<'a> Judge<'a> {
         }
         judged
     }
+
+    /// Judges by what the words say, then by what the thing is: money, a secret, what a model makes.
+    fn by_words(&self, operation: &Operation, name: &Name) -> (Risk, Option<String>) {
+        let method = operation.method.as_str();
+        let wording::Said { risk, judge } = wording::judge(operation, &self.collections);
+        let odd = |what: String| Some(format!("a {method} that {what}: make sure of the risk"));
+        let effect = name.means.effect;
+        match effect {
+            Effect::Harms | Effect::Pays if risk < Risk::High => {
+                let judge = judge.or_else(|| odd(format!("would {}", name.verb)));
+                (Risk::High, judge.filter(|_| wording::is_safe(operation)))
+            }
+            _ if risk == Risk::Low && is_private(name, self.api) => (Risk::Medium, judge),
+            Effect::Writes
+                if risk == Risk::Medium && moves_money(name) && !wording::is_safe(operation) =>
+            {
+                (Risk::High, judge)
+            }
+            Effect::Writes
+                if method == "POST"
+                    && risk == Risk::Medium
+                    && judge.is_none()
+                    && is_inference(name) =>
+            {
+                (Risk::Low, odd("asks a model".to_owned()))
+            }
+            Effect::Reads if method == "DELETE" => (risk, odd(format!("would only {}", name.verb))),
+            _ => (risk, judge),
+        }
+    }
 }
 
 fn is_about_secrets(operation: &Operation, name: &Name) -> bool {
@@ -181,45 +199,6 @@ fn last(path: &str) -> &str {
     path.rsplit(['.', '\''])
         .find(|part| !part.is_empty() && *part != "]")
         .unwrap_or(path)
-}
-
-fn by_wording(operation: &Operation, name: &Name, api: &Api) -> (Risk, Option<String>) {
-    let method = operation.method.as_str();
-    let base = match &operation.part {
-        Some(Part::Graphql(field)) if !field.starts_with("mutation.") => Risk::Low,
-        _ => by_method(method),
-    };
-    let safe = base == Risk::Low;
-    let odd = |what: &str| Some(format!("a {method} that {what}: make sure of the risk"));
-    let id = operation.id.as_deref().map(words).unwrap_or_default();
-    let harms = id.iter().any(|word| HARM.contains(&word.as_str()))
-        && !name.means.effect.looks()
-        && name.means.effect != Effect::Undoes
-        && !id.iter().any(|word| word.starts_with("un"));
-    match name.means.effect {
-        Effect::Harms | Effect::Pays if safe => (Risk::High, odd(&format!("would {}", name.verb))),
-        Effect::Harms | Effect::Pays => (Risk::High, None),
-        Effect::Undoes if safe => (Risk::Medium, odd(&format!("would {}", name.verb))),
-        Effect::Undoes => (base.min(Risk::Medium), None),
-        Effect::Gets if safe && is_private(name, api) => (Risk::Medium, None),
-        Effect::Gets => (base, None),
-        Effect::Reads if method == "DELETE" => (base, odd(&format!("would only {}", name.verb))),
-        Effect::Reads => (
-            if is_private(name, api) {
-                Risk::Medium
-            } else {
-                Risk::Low
-            },
-            None,
-        ),
-        Effect::Writes if harms => (Risk::High, None),
-        Effect::Writes if safe && operation.part.is_none() => {
-            (Risk::Medium, odd(&format!("would {}", name.verb)))
-        }
-        Effect::Writes if is_inference(name) && base <= Risk::Medium => (Risk::Low, None),
-        Effect::Writes if moves_money(name) => (base.max(Risk::High), None),
-        Effect::Writes => (base, None),
-    }
 }
 
 fn moves_money(name: &Name) -> bool {

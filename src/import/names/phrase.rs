@@ -29,7 +29,7 @@ impl Phrase {
     /// Reads the id; where that has no verb, the title's first word may be one.
     pub(super) fn of(operation: &Operation) -> Self {
         let id = operation.id.as_deref();
-        let id = id.map(|id| Self::of_id(id, &operation.path));
+        let id = id.map(|id| Self::of_id(id, operation));
         let id = id.unwrap_or_default();
         if id.verb.is_some() {
             return id;
@@ -54,19 +54,14 @@ impl Phrase {
         }
     }
 
-    fn of_id(id: &str, path: &str) -> Self {
-        let last = id.rsplit(['/', '.', ':']).next().unwrap_or(id);
-        // `UsersController_findAll`: what stands before `_` is the class.
-        let own = match last.rsplit_once('_') {
-            Some((class, method))
-                if class.starts_with(|c: char| c.is_ascii_uppercase()) && !class.contains('_') =>
-            {
-                method
-            }
-            _ => last,
-        };
-        let said = words(own);
-        let behind = collection(&said, path).unwrap_or(&said);
+    fn of_id(id: &str, operation: &Operation) -> Self {
+        let mut said = own_words(id);
+        if !matches!(operation.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+            && names_what_it_does_last(&said)
+        {
+            said.rotate_right(1);
+        }
+        let behind = collection(&said, &operation.path).unwrap_or(&said);
         Self::of_words(behind, id.contains(['/', '.']))
     }
 
@@ -144,6 +139,30 @@ impl Phrase {
                 }
             })
     }
+}
+
+/// `listIdCreate`, `filterDelete`: the first word names a thing that has the name of a verb that looks.
+fn names_what_it_does_last(said: &[String]) -> bool {
+    let looks = |word: &String| verbs::meant(word).is_some_and(|verb| verb.effect.looks());
+    let does = |word: &String| {
+        !verbs::is_noun(word) && verbs::meant(word).is_some_and(|verb| !verb.effect.looks())
+    };
+    said.len() > 1 && said.first().is_some_and(looks) && said.last().is_some_and(does)
+}
+
+/// Returns the words of an id that name the operation itself.
+pub(in crate::import) fn own_words(id: &str) -> Vec<String> {
+    let last = id.rsplit(['/', '.', ':']).next().unwrap_or(id);
+    // `UsersController_findAll`: what stands before `_` is the class.
+    let own = match last.rsplit_once('_') {
+        Some((class, method))
+            if class.starts_with(|c: char| c.is_ascii_uppercase()) && !class.contains('_') =>
+        {
+            method
+        }
+        _ => last,
+    };
+    words(own)
 }
 
 /// `change-request-policies-get` about `/change_request_policies` changes nothing: returns what stands behind a collection of the path

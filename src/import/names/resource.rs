@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::api::{Api, Operation};
 use super::words::{is_plural, segment, words};
 
-/// First segments that only say that this is an API.
-const NOISE: [&str; 5] = ["api", "apis", "rest", "restapi", "xrpc"];
+/// Segments that only say that this is an API.
+const NOISE: [&str; 4] = ["api", "rest", "restapi", "xrpc"];
 /// Endings of a whole path that only say how the answer is written.
 pub(in crate::import) const ENDINGS: [&str; 4] = [".json", ".xml", ".yaml", ".csv"];
 
@@ -132,7 +132,7 @@ impl Paths {
                 captured = true;
                 continue;
             }
-            if is_noise(text, resource.segments.is_empty()) {
+            if is_noise(text, resource.segments.is_empty()) || says_api(text) {
                 continue;
             }
             let pieces = pieces(text, path.ends_with(text));
@@ -148,7 +148,11 @@ impl Paths {
                 if said.is_empty() {
                     continue;
                 }
-                let one = segment(&said);
+                let one = match segment(&said) {
+                    // Of a gateway for APIs they are things, which a name must not call `api`.
+                    one if one == "api" => "api_definition".to_owned(),
+                    one => one,
+                };
                 resource.plural = said.last().is_some_and(|word| is_plural(word));
                 resource.literal = Some(said);
                 let mine = mine && resource.segments.is_empty();
@@ -227,10 +231,13 @@ pub(in crate::import) fn is_noise(text: &str, at_start: bool) -> bool {
             })
     });
     let latest = at_start && text == "latest";
-    version
-        || digits(text)
-        || latest
-        || (at_start && NOISE.contains(&text.to_ascii_lowercase().as_str()))
+    let front = at_start && (says_api(text) || text.eq_ignore_ascii_case("apis"));
+    version || digits(text) || latest || front
+}
+
+/// Returns whether a segment says nothing but that this is an API.
+pub(super) fn says_api(text: &str) -> bool {
+    NOISE.iter().any(|noise| text.eq_ignore_ascii_case(noise))
 }
 
 /// Returns a path without the names of what it captures.

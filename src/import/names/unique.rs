@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::api::{Operation, Part, UPLOAD};
-use super::resource::versionless;
+use super::resource::{is_noise, says_api, versionless};
 use super::words::{segment, words};
 use super::{Existing, Name, parameter};
 
@@ -167,21 +167,16 @@ fn ways(operation: &Operation, name: &Name) -> Vec<String> {
         .elsewhere
         .as_ref()
         .map(|server| server.host.split('.').next().unwrap_or_default().to_owned());
-    let version = operation
-        .path
-        .split('/')
-        .find(|text| text.starts_with('v') && text.len() < 12)
-        .map(parameter);
     [
         Some(segment(&spare)),
         last,
         (!all.is_empty()).then(|| format!("of_{all}")),
         host.map(|host| segment(&words(&host))),
-        version,
         Some(operation.method.to_lowercase()),
     ]
     .into_iter()
     .flatten()
+    .filter(|way| !is_noise(way, false) && !says_api(way))
     .collect()
 }
 

@@ -5,13 +5,13 @@
 /// What a verb says about the risk of a request, beyond its method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::import) enum Effect {
-    /// Only looks, whatever the method: low.
+    /// Only looks; whether that lowers a method is for `risk` to say.
     Reads,
     /// Only looks as `GET`; else it says no more than the method: a copy may go anywhere.
     Gets,
     /// Says no more than the method.
     Writes,
-    /// Takes back what one did oneself: medium even as `DELETE`.
+    /// Takes back what one did oneself; says no more than the method.
     Undoes,
     /// Destroys, locks out or hands over: high.
     Harms,
@@ -65,7 +65,7 @@ verbs! {
     Writes {
         create[new, make, insert, initialize, instantiate], update[edit, modify, change, adjust], replace[overwrite],
         set[upsert, define, configure], patch, accept, acknowledge[ack], activate, add[append], apply, approve, archive,
-        assign[reassign], attach, authorize, begin, build, cancel[abort], claim, close, commit, complete, compose,
+        assign[reassign], attach, authorize, begin, build, cancel[abort], checkin, claim, close, commit, complete, compose,
         confirm, connect, convert[transform], copy[duplicate, clone], decline, decrypt, deny, deploy, dequeue, detach,
         disconnect, dismiss, enable, encrypt, end, enqueue, evaluate, exchange, extend, finalize[finish], follow, fork,
         forward, grant, handle, heartbeat, hide, import[ingest], increment, install, invite, join, link, lock,
@@ -88,24 +88,31 @@ verbs! {
         roll], suspend, terminate[kill], transfer, uninstall, unregister, wipe
     }
     Pays {
-        pay, capture, charge, donate, payout, purchase[buy], refund, withdraw
+        pay, capture, charge, checkout, donate, payout, purchase[buy], refund, withdraw
     }
 }
 
 /// Words that may stand before a verb and stay there: `batch_delete`, `force_cancel`.
 const ADVERBS: [&str; 5] = ["batch", "bulk", "force", "mass", "soft"];
 
+/// Two words that are one verb, and that verb.
+const TWO_WORDS: [(&str, &str, &str); 3] = [
+    ("check", "in", "checkin"),
+    ("check", "out", "checkout"),
+    ("roll", "back", "rollback"),
+];
+
 /// Verbs that are as often the name of a thing: `check runs`, `watch`. Before a plural they are taken for one.
-const ALSO_NOUNS: [&str; 18] = [
-    "build", "charge", "check", "copy", "deploy", "export", "filter", "fork", "import", "index",
-    "log", "report", "release", "request", "review", "schedule", "tag", "test",
+const ALSO_NOUNS: [&str; 19] = [
+    "build", "charge", "check", "checkout", "copy", "deploy", "export", "filter", "fork", "import",
+    "index", "log", "report", "release", "request", "review", "schedule", "tag", "test",
 ];
 
 /// Nouns in front of another noun (`change_requests`), and verbs where they end a name (`passwordChange`).
 const NOUNS_IN_FRONT: [&str; 1] = ["change"];
 
 /// Returns whether a word is as often the name of a thing.
-pub(super) fn is_noun(word: &str) -> bool {
+pub(in crate::import) fn is_noun(word: &str) -> bool {
     ALSO_NOUNS.contains(&word)
 }
 
@@ -162,6 +169,12 @@ pub(super) fn leading(words: &[String]) -> Option<Found> {
         && let Some(verb) = meant(&format!("re{}", word(1)))
     {
         return found(verb, 2);
+    }
+    let two = TWO_WORDS
+        .iter()
+        .find(|(one, two, _)| (word(0), word(1)) == (*one, *two));
+    if let Some((_, _, name)) = two {
+        return found(named(name), 2);
     }
     let verb = meant(word(0))?;
     let either = ["create", "add", "update", "replace", "insert"];
