@@ -2,6 +2,9 @@
 
 use super::names;
 
+/// The format of tables, which do not tell base paths from paths.
+pub(crate) const TABLE: &str = "table";
+
 /// What a description says, as far as a connector can hold it.
 #[derive(Debug, Clone, Default)]
 pub struct Api {
@@ -83,6 +86,8 @@ pub struct Operation {
     pub(crate) fields: Vec<Field>,
     /// How its body is sent.
     pub(crate) body: Body,
+    /// In which other readable ways it may be sent.
+    pub(crate) also: Vec<Body>,
     /// What comes back.
     pub(crate) answer: Answer,
     /// Where several are asked for at one path, which one it is.
@@ -196,6 +201,8 @@ pub(crate) struct Shape {
     pub(crate) values: Vec<String>,
     /// For a body field: the wrapper that it is in.
     pub(crate) within: Option<String>,
+    /// The description says that it is not for everybody's eyes.
+    pub(crate) secret: bool,
 }
 
 /// The kind of a value.
@@ -252,53 +259,6 @@ impl Api {
     #[must_use]
     pub fn list(&self) -> &[Operation] {
         &self.operations
-    }
-
-    /// Puts the API at another URL than the description says, or at one where it says none.
-    ///
-    /// # Errors
-    /// Says what is wrong with the URL.
-    pub fn at(&mut self, url: &str) -> Result<(), String> {
-        let shown = url.escape_debug();
-        let rest = url
-            .strip_prefix("https://")
-            .or_else(|| url.strip_prefix("http://"));
-        let rest =
-            rest.ok_or_else(|| format!("`{shown}` is not a URL; it starts with https://"))?;
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let good = |c: char| c.is_ascii_alphanumeric() || "-._:{}[]".contains(c);
-        if host.is_empty() || !host.chars().all(good) || path.contains(['?', '#']) {
-            return Err(format!(
-                "`{shown}` is not where an API is, as in `https://api.example.com/v1`"
-            ));
-        }
-        let path = path.trim_end_matches('/');
-        let mut base = if path.is_empty() {
-            String::new()
-        } else {
-            format!("/{path}")
-        };
-        if self
-            .operations
-            .iter()
-            .any(|operation| matches!(operation.part, Some(Part::Graphql(_))))
-        {
-            // A schema has one path, and the URL is where it is.
-            for operation in &mut self.operations {
-                operation.path = if base.is_empty() {
-                    "/".to_owned()
-                } else {
-                    base.clone()
-                };
-            }
-            base = String::new();
-        }
-        self.servers = vec![Server {
-            host: host.to_ascii_lowercase(),
-            base,
-        }];
-        self.judge.retain(|remark| !remark.contains("`domains`"));
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A table of operations, one a line with tabs between, as text in; the API that it lists out. Only `method` and `path` must be there.
 
-use super::api::{Api, Body, Operation, Part, Server, Sign};
+use super::api::{Api, Body, Operation, Part, Server, Sign, TABLE};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 
 /// Lines of one table.
@@ -29,7 +29,7 @@ pub(super) fn read(source: &Source) -> Result<Api, Report> {
         report.push(Diagnostic::error("table", message).at(place));
     };
     let mut api = Api {
-        format: "table".to_owned(),
+        format: TABLE.to_owned(),
         ..Api::default()
     };
     let columns: Vec<&str> = source

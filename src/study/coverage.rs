@@ -1,7 +1,11 @@
 //! What an API can be asked in, what a connector makes of each thing out: a name of its own, a shared one, or `unknown`.
 //!
+//! INVARIANT: where the description says where the API is, requests go there and nowhere else.
+//!
 //! Requests are made up from templates. What they must hold to be read is not known, so a request counts as named where a route
 //! is for it; patterns are held against what a template says literally.
+
+mod places;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +17,9 @@ use serde::Serialize;
 use super::explain::{Question, understand};
 use crate::connector::Connector;
 use crate::import::{Api, Operation, Sign};
-use crate::model::target::{Authority, Path, Query};
+use crate::model::target::Query;
 use crate::snapshot::Snapshot;
+use places::located;
 
 /// Stands for whatever a template captures; no API has such a literal.
 const SAMPLE: &str = "x1x";
@@ -63,13 +68,45 @@ pub enum Status {
     Unknown,
 }
 
+/// Why a connector and a description have nothing to do with each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unrelated {
+    /// The connector is for no host yet.
+    NoDomains,
+    /// The description's API is somewhere else.
+    Elsewhere {
+        /// Host and base path of the description.
+        said: String,
+        /// Those of the connector.
+        own: String,
+    },
+}
+
 /// Tries every operation of an API with a connector.
-#[must_use]
-pub fn coverage(snapshot: &Snapshot, connector: &Connector, api: &Api) -> Coverage {
+///
+/// # Errors
+/// The connector is for none of the places where the API is.
+pub fn coverage(
+    snapshot: &Snapshot,
+    connector: &Connector,
+    api: &Api,
+) -> Result<Coverage, Unrelated> {
+    let Some(own) = connector.authorities().next() else {
+        return Err(Unrelated::NoDomains);
+    };
     let operations = api.list();
+    let places: Vec<Vec<(String, String)>> = operations
+        .iter()
+        .map(|operation| places::of(snapshot, connector, operation, api))
+        .collect();
+    if places.iter().all(Vec::is_empty) && !operations.is_empty() {
+        let said = places::said(operations, api);
+        return Err(Unrelated::Elsewhere { said, own });
+    }
     let mut covered: Vec<Covered> = operations
         .iter()
-        .map(|operation| cover(snapshot, connector, operation, api))
+        .zip(&places)
+        .map(|(operation, places)| cover(snapshot, connector, operation, places))
         .collect();
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for plain in covered
@@ -100,19 +137,23 @@ pub fn coverage(snapshot: &Snapshot, connector: &Connector, api: &Api) -> Covera
     let tenths = (named + shared) * 1000 / all;
     #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
     let percent = tenths as f64 / 10.0;
-    Coverage {
+    Ok(Coverage {
         connector: connector.id().to_owned(),
         operations: covered,
         named,
         shared,
         unknown,
         percent,
-    }
+    })
 }
 
-fn cover(snapshot: &Snapshot, connector: &Connector, operation: &Operation, api: &Api) -> Covered {
-    let tries = targets(connector, operation, api);
-    let actions = tries
+fn cover(
+    snapshot: &Snapshot,
+    connector: &Connector,
+    operation: &Operation,
+    places: &[(String, String)],
+) -> Covered {
+    let actions = places
         .iter()
         .map(|(host, path)| actions(snapshot, connector, operation, (host, path)));
     Covered {
@@ -125,54 +166,6 @@ fn cover(snapshot: &Snapshot, connector: &Connector, operation: &Operation, api:
             .find(|actions| !actions.is_empty())
             .unwrap_or_default(),
     }
-}
-
-/// Returns hosts and paths that an operation can have: where the description says first, then each of the connector's own.
-fn targets(connector: &Connector, operation: &Operation, api: &Api) -> Vec<(String, String)> {
-    // `/#Action=X` tells operations apart that are asked for at one path.
-    let path = operation.path.split('#').next().unwrap_or_default();
-    let path = filled(path);
-    let path = if path.starts_with('/') {
-        path
-    } else {
-        String::new()
-    };
-    let said = operation.elsewhere.iter().chain(&api.servers);
-    let mut targets: Vec<(String, String)> = said
-        .map(|server| {
-            (
-                filled(&server.host),
-                format!("{}{path}", filled(&server.base)),
-            )
-        })
-        .collect();
-    for site in connector.authorities() {
-        let (host, base) = site
-            .find('/')
-            .and_then(|at| site.split_at_checked(at))
-            .unwrap_or((&site, ""));
-        let (host, base) = (
-            filled(host).replace("**", SAMPLE).replace('*', SAMPLE),
-            filled(base),
-        );
-        targets.push((host.clone(), path.clone()));
-        targets.push((host, format!("{base}{path}")));
-    }
-    targets.retain(|(host, _)| !host.is_empty());
-    targets
-}
-
-/// Puts a sample in each pair of braces.
-fn filled(template: &str) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((literal, tail)) = rest.split_once('{') {
-        out.push_str(literal);
-        out.push_str(SAMPLE);
-        rest = tail.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Returns what a request is, the action that needs nothing of the body first; empty for `unknown` and for other connectors'.
@@ -190,20 +183,11 @@ fn actions(
     let (path, query) = path
         .split_once('?')
         .map_or((path, None), |(path, query)| (path, Some(query)));
-    let parsed = (
+    let (Ok(method), Ok(query), Some(place)) = (
         operation.method.parse::<Method>(),
-        Authority::parse(host, 443),
-        Path::parse(if path.is_empty() { "/" } else { path }),
         Query::parse(query),
-    );
-    let (Ok(method), Ok(authority), Ok(path), Ok(query)) = parsed else {
-        return Vec::new();
-    };
-    let Some(place) = snapshot
-        .catalog()
-        .locate(&authority, &path)
-        .filter(|place| place.connector.id() == connector.id())
-    else {
+        located(snapshot, connector, (host, path)),
+    ) else {
         return Vec::new();
     };
     let candidates = place.candidates(&method, &query);

@@ -77,8 +77,8 @@ def claims(description, source, directory):
     file = directory / name
     file.parent.mkdir()
     (directory / "tollgate.yaml").write_text("connectors: [connectors.d]\n")
-    read = ["connector", "import", f"--{description.kind}", str(source)]
-    read += ["--server", description.server] if description.server else []
+    server = ["--server", description.server] if description.server else []
+    read = ["connector", "import", f"--{description.kind}", str(source), *server]
 
     code, made, told = tollgate(directory, *read, "--id", description.id, "--out", name)
     counts = [made.get(key) for key in ("operations", "errors", "warnings")]
@@ -87,7 +87,7 @@ def claims(description, source, directory):
         return
     yield "every route has a test", made["tests"] == made["routes"], made
 
-    code, covered, told = tollgate(directory, "connector", "coverage", description.id, "--operations", str(source), "--min", "100")
+    code, covered, told = tollgate(directory, "connector", "coverage", description.id, "--operations", str(source), *server, "--min", "100")
     several = [one for one in covered.get("operations", []) if len(one["actions"]) != 1]
     yield "every operation is exactly one action", code == 0 and several == [] and covered["unknown"] == 0, several or told
     if code != 0:

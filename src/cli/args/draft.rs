@@ -53,6 +53,9 @@ pub(in crate::cli) struct CoverConnector {
     /// OpenAPI, Google discovery, GraphQL, or a table with tabs (`method`, `path`, …); `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) operations: PathBuf,
+    /// Where the API is, where the description does not say or says something else; as for `connector import`
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) server: Option<String>,
     /// Fail where less than this share is named, in percent
     #[arg(long, value_name = "PERCENT")]
     pub(in crate::cli) min: Option<f64>,
@@ -66,7 +69,8 @@ pub(in crate::cli) struct ImportConnector {
     /// What to call the connector; else what the description is called, or its host
     #[arg(long)]
     pub(in crate::cli) id: Option<String>,
-    /// Where the API is, where the description does not say or says something else: `https://api.example.com/v1`
+    /// Where the API is, where the description does not say or says something else: `https://api.example.com/v1`. Without a
+    /// path the description's base path is kept; a path, or `/`, replaces it
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) server: Option<String>,
     /// Write to this file, which must not be there yet; else to standard output

@@ -10,7 +10,7 @@ use super::super::workspace::Workspace;
 use super::import::source;
 use crate::import::{self, Format};
 use crate::model::show::escape;
-use crate::study::coverage::{Coverage, Covered, Status, coverage};
+use crate::study::coverage::{Coverage, Covered, Status, Unrelated, coverage};
 
 /// Shared actions that are shown; the rest is counted.
 const SHOWN: usize = 20;
@@ -22,12 +22,16 @@ pub(super) fn run(context: &Context, args: &CoverConnector) -> Outcome {
         ));
     }
     let source = source(context, &args.operations)?;
-    let api = import::read(Format::of(&source), &source).map_err(|report| {
+    let mut api = import::read(Format::of(&source), &source).map_err(|report| {
         Failure::failed("description", "the operations cannot be read").because(report)
     })?;
+    if let Some(url) = &args.server {
+        api.at(url).map_err(Failure::usage)?;
+    }
     let snapshot = Workspace::load(context)?.snapshot(None)?;
     let connector = find_connector(snapshot.catalog(), &args.id)?;
-    let found = coverage(&snapshot, connector, &api);
+    let found =
+        coverage(&snapshot, connector, &api).map_err(|why| unrelated(connector.id(), &why))?;
     if context.output.is_json() {
         context.output.document(&found)?;
     } else {
@@ -35,6 +39,26 @@ pub(super) fn run(context: &Context, args: &CoverConnector) -> Outcome {
     }
     let short = args.min.is_some_and(|min| found.percent < min);
     Ok(if short { Exit::Problems } else { Exit::Done })
+}
+
+/// Says why there is nothing to count.
+fn unrelated(id: &str, why: &Unrelated) -> Failure {
+    match why {
+        Unrelated::NoDomains => Failure::failed(
+            "coverage",
+            format!("the connector `{id}` has no domains, so no request is for it"),
+        )
+        .help("list its hosts under `domains`"),
+        Unrelated::Elsewhere { said, own } => Failure::failed(
+            "coverage",
+            format!(
+                "the description is about `{}`, and `{id}` is for `{}`: it covers 0 %",
+                escape(said),
+                escape(own)
+            ),
+        )
+        .help("`--server` says that the description's API is at another URL"),
+    }
 }
 
 fn print(context: &Context, found: &Coverage) -> Result<(), Failure> {

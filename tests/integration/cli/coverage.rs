@@ -56,7 +56,7 @@ async fn operations_are_named_shared_or_unknown() {
     let shown = shell()
         .play(
             "tollgate connector coverage shop --operations operations.tsv
-             tollgate connector coverage shop --operations operations.tsv --min 66.6
+             tollgate connector coverage shop --operations operations.tsv --min 60
              tollgate connector coverage shop --operations operations.tsv --min 100
              tollgate connector coverage shop --operations api.yaml --min 100
              tollgate --json connector coverage shop --operations schema.graphql
@@ -76,4 +76,49 @@ async fn a_fragment_of_a_path_is_not_part_of_it() {
         .play("tollgate connector coverage shop --operations actions.tsv --min 100")
         .await;
     assert!(shown.contains("(1 named"), "{shown}");
+}
+
+const DEPOT: &str = "connector: depot
+auth: none
+domains: [api.depot.example]
+base_paths: [/v1]
+routes:
+  - { action: a.list, match: GET /a }
+  - { action: a.delete, match: DELETE /a }
+";
+
+/// A description of `/a` at a URL.
+fn depot_at(url: &str) -> String {
+    format!(
+        "openapi: 3.0.3\ninfo: {{ title: Depot, version: '1' }}\nservers: [{{ url: '{url}' }}]\npaths: {{ /a: {{ get: {{}}, delete: {{}} }} }}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_description_of_another_place_is_an_error_that_says_so() {
+    let shell = Shell::new()
+        .file("connectors.d/depot.yaml", DEPOT)
+        .file("connectors.d/own.yaml", "connector: own\nauth: none\ndomains: []\nroutes: [{ action: a.list, match: GET /a }]\n")
+        .file("tollgate.yaml", "connectors: [connectors.d]\n")
+        .file("v1.yaml", depot_at("https://api.depot.example/v1"))
+        .file("v2.yaml", depot_at("https://api.depot.example/v2"))
+        .file("other.yaml", depot_at("https://other.example/v1"))
+        .file("template.yaml", depot_at("https://{env}.depot.example/{version}"))
+        .file("relative.yaml", depot_at("/v2"))
+        .file("unsaid.yaml", depot_at("/"));
+    let shown = shell
+        .play(
+            "tollgate connector coverage depot --operations v1.yaml --min 100
+             tollgate connector coverage depot --operations template.yaml --min 100
+             tollgate connector coverage depot --operations unsaid.yaml --min 100
+             tollgate connector coverage depot --operations v2.yaml --min 100
+             tollgate connector coverage depot --operations other.yaml
+             tollgate connector coverage depot --operations relative.yaml
+             tollgate connector coverage depot --operations other.yaml --server https://api.depot.example --min 100
+             tollgate connector coverage depot --operations v2.yaml --server https://api.depot.example/v1 --min 100
+             tollgate connector coverage own --operations v1.yaml
+             tollgate --json connector coverage own --operations v1.yaml",
+        )
+        .await;
+    assert_shown("coverage_elsewhere", &shown);
 }
