@@ -267,6 +267,7 @@ fn shape(parameter: &Spot<'_>) -> Shape {
         pattern: of.text("pattern").map(str::to_owned),
         values: of.texts("enum").into_iter().map(str::to_owned).collect(),
         within: None,
+        secret: of.text("format") == Some("password"),
     }
 }
 

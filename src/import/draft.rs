@@ -2,6 +2,7 @@
 
 mod forms;
 mod health;
+mod left_out;
 mod params;
 mod target;
 mod test;
@@ -17,6 +18,7 @@ use crate::model::action::Risk;
 use crate::model::value::ValueType;
 
 pub(super) use health::Health;
+pub use left_out::LeftOut;
 pub(super) use target::{Target, captured_by};
 pub(super) use test::Test;
 
@@ -56,8 +58,8 @@ pub(super) struct Route {
     pub(super) risk: Option<Risk>,
     /// Empty where the answer is said to hold none.
     pub(super) issues: Option<Vec<String>>,
-    /// Where it is not JSON.
-    pub(super) body: Option<String>,
+    /// Where it is not JSON alone; the first is the default.
+    pub(super) body: Vec<String>,
     pub(super) part: Option<Part>,
     pub(super) summary: String,
     pub(super) tests: Vec<Test>,
@@ -85,6 +87,8 @@ pub(super) struct Form {
     pub(super) fold_lower: bool,
     /// The pattern is a guess that lets nearly everything through.
     pub(super) guess: bool,
+    /// Shown and recorded only as a keyed hash.
+    pub(super) secret: bool,
 }
 
 /// What a connector has already that an API is drafted for.
@@ -105,7 +109,9 @@ impl Existing {
 /// Drafts the operations of an API that are not there yet.
 pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
     let names = names::of(api, id, existing);
-    let captured: BTreeSet<String> = api.servers.iter().flat_map(target::captured_by).collect();
+    let more = elsewhere(api);
+    let servers = api.servers.iter().chain(&more);
+    let captured: BTreeSet<String> = servers.flat_map(target::captured_by).collect();
     let literals = target::literals(api);
     let judge = Judge::of(api, &names);
     let known = Known {
@@ -259,19 +265,23 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
     }
 }
 
-fn body(operation: &Operation) -> Option<String> {
+fn body(operation: &Operation) -> Vec<String> {
     let read = operation
         .fields
         .iter()
         .any(|field| matches!(field.place, Place::Query | Place::Body));
-    match &operation.body {
-        Body::Absent | Body::Json => None,
+    let name = |body: &Body| match body {
+        Body::Absent => None,
+        Body::Json => Some("json".to_owned()),
         Body::Form => Some("form".to_owned()),
         Body::Multipart => Some("multipart".to_owned()),
         Body::JsonAs(media) => Some(media.clone()),
         // Only a route that reads something would read the body too.
         Body::Other => read.then(|| "none".to_owned()),
-    }
+    };
+    let bodies = std::iter::once(&operation.body).chain(&operation.also);
+    let names: Vec<String> = bodies.filter_map(name).collect();
+    if names == ["json"] { Vec::new() } else { names }
 }
 
 /// Leaves `<p>` and `</a>` out; a `<` that begins no tag stays.

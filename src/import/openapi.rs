@@ -169,7 +169,7 @@ fn operation(written: &Written<'_, '_>) -> Option<Operation> {
             fields.push(field);
         }
     }
-    let body = content::read(written, &mut fields);
+    let mut bodies = content::read(written, &mut fields).into_iter();
     Some(Operation {
         method: written.method.to_uppercase(),
         elsewhere: servers::elsewhere(operation, item),
@@ -184,11 +184,10 @@ fn operation(written: &Written<'_, '_>) -> Option<Operation> {
         title: line("summary").or_else(|| line("description")),
         docs: link(operation),
         fields,
-        body,
+        body: bodies.next().unwrap_or_default(),
+        also: bodies.collect(),
         answer: answer::read(operation, written.version),
-        part: None,
-        judge: Vec::new(),
-        sign: None,
+        ..Operation::default()
     })
 }
 

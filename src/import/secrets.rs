@@ -1,5 +1,6 @@
 //! Names that tell of a credential: of a property that holds one, and of an operation that is about one.
 
+use super::api::Kind;
 use super::names::words::words;
 
 /// Last words of properties that hold a credential.
@@ -62,6 +63,32 @@ pub(super) fn is_secret(name: &str) -> bool {
     };
     !words.iter().any(|word| HARMLESS.contains(&word.as_str()))
         && (ends(&PROPERTIES) || ends(&KEYS))
+}
+
+/// Names of values that nobody must read in a record although no answer hands them out.
+const VALUES: [&str; 16] = [
+    "accesskey",
+    "apikey",
+    "authorization",
+    "clientsecret",
+    "credentials",
+    "cvc",
+    "cvv",
+    "otp",
+    "passcode",
+    "passwd",
+    "pin",
+    "privatekey",
+    "pwd",
+    "secretkey",
+    "secrets",
+    "signature",
+];
+
+/// Returns whether a value that is sent under this name is a secret. A switch never is.
+pub(super) fn is_secret_value(name: &str, kind: Kind) -> bool {
+    let ends = |word: &String| VALUES.contains(&word.as_str());
+    kind != Kind::Bool && (is_secret(name) || words(name).last().is_some_and(ends))
 }
 
 /// Returns whether a name of an operation says that it is about a credential.

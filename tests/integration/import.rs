@@ -1,7 +1,9 @@
 //! Descriptions of APIs in, connector files out: what is written, that it loads, and what is refused.
 
+mod fields;
 mod hostile;
 mod names;
+mod risk;
 mod seen;
 mod update;
 mod written;

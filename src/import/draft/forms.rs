@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::api::{Field, Kind};
-use super::super::sample;
+use super::super::{sample, secrets};
 use super::{Form, Param, Route, Shared};
 
 /// What an identifier can be written with, where a description does not say: no slash, no space, no percent sign.
@@ -12,8 +12,15 @@ const IDENTIFIER: &str = "[A-Za-z0-9_.~:@+=,-]+";
 const NUMBER: &str = "0|[1-9][0-9]*";
 const UUID: &str = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-/// Returns how a captured label must be written.
+/// Returns how a captured label must be written, and whether it is a secret.
 pub(super) fn of(field: &Field, name: &str) -> Form {
+    Form {
+        secret: field.shape.secret || secrets::is_secret_value(name, field.shape.kind),
+        ..written(field, name)
+    }
+}
+
+fn written(field: &Field, name: &str) -> Form {
     let shape = &field.shape;
     let exactly = |pattern: String| Form {
         pattern: Some(pattern),
@@ -32,7 +39,7 @@ pub(super) fn of(field: &Field, name: &str) -> Form {
         return Form {
             pattern: Some(UUID.to_owned()),
             fold_lower: true,
-            guess: false,
+            ..Form::default()
         };
     }
     if !shape.values.is_empty() && shape.values.len() <= 20 && shape.values.iter().all(simple) {
@@ -45,17 +52,24 @@ pub(super) fn of(field: &Field, name: &str) -> Form {
     }
     match shape.pattern.as_deref().and_then(anchored) {
         Some(pattern) => exactly(pattern),
-        None => identifier(name),
+        None => loose(name),
     }
 }
 
 /// Returns the form of a label that nothing is said of: one that identifies gets a loose pattern, and a mark.
 pub(super) fn identifier(name: &str) -> Form {
+    Form {
+        secret: secrets::is_secret_value(name, Kind::Any),
+        ..loose(name)
+    }
+}
+
+fn loose(name: &str) -> Form {
     let identifies = name.ends_with("_id") || name == "id" || name.ends_with("key");
     Form {
         pattern: identifies.then(|| IDENTIFIER.to_owned()),
-        fold_lower: false,
         guess: identifies,
+        ..Form::default()
     }
 }
 
@@ -140,7 +154,7 @@ pub(super) fn share(routes: &mut [Route]) -> Vec<Shared> {
     let several = |name: &String| uses.keys().filter(|(other, _)| other == name).count() > 1;
     for ((name, form), known) in &uses {
         // What is written the same whatever it identifies has one name.
-        let general = match form.pattern.as_deref() {
+        let general = match form.pattern.as_deref().filter(|_| !form.secret) {
             Some(NUMBER) => Some("number"),
             Some(UUID) => Some("uuid"),
             Some(_) | None => None,

@@ -72,7 +72,7 @@ pub(super) fn of(
             .iter()
             .find(|field| field.place == Place::Path && field.name == *written);
         let form = field.map_or_else(|| forms::identifier(name), |field| forms::of(field, name));
-        if form.pattern.is_some() || form.fold_lower {
+        if form != Form::default() {
             params.push(Param {
                 name: name.clone(),
                 from: Vec::new(),
@@ -88,10 +88,12 @@ pub(super) fn of(
         .iter()
         .filter(|field| matters(field, operation) && !authenticates(field, ways))
     {
-        let Some(from) = source(field, &operation.body) else {
-            continue;
-        };
-        add(field, from, target, &mut params);
+        let bodies = std::iter::once(&operation.body).chain(&operation.also);
+        let mut from: Vec<String> = bodies.filter_map(|body| source(field, body)).collect();
+        from.dedup();
+        if !from.is_empty() {
+            add(field, from, target, &mut params);
+        }
     }
     let secret = operation.fields.iter().filter(|field| {
         field.place == Place::Query
@@ -106,7 +108,7 @@ pub(super) fn of(
     (params, judge)
 }
 
-fn add(field: &Field, from: String, target: &Target, params: &mut Vec<Param>) {
+fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param>) {
     // `input.title` is the title, unless something else is.
     let short = field
         .name
@@ -119,36 +121,57 @@ fn add(field: &Field, from: String, target: &Target, params: &mut Vec<Param>) {
     let wanted = short.unwrap_or_else(|| parameter(&field.name));
     let captured = target.captures(&wanted);
     let value_type = value_type(field);
+    let secret = field.shape.secret || secrets::is_secret_value(&field.name, field.shape.kind);
     // The same name in the query and the body is one parameter: where both are sent, they must agree.
     let known = params
         .iter_mut()
         .find(|param| param.name == wanted && !captured);
+    let mut taken = captured;
     if let Some(known) = known {
-        if known.value_type == value_type
-            && known
-                .from
-                .first()
-                .is_some_and(|first| listed(first) == listed(&from))
+        if let (Some(one), Some(other)) = (known.from.first(), from.first())
+            && listed(one) == listed(other)
+            && sent_as(one) == sent_as(other)
         {
-            known.from.push(from);
+            // As two things they could not be told apart: the gateway refuses a name that stands in both places and is read in one.
+            known.value_type = known.value_type.filter(|known| Some(*known) == value_type);
+            known.from.extend(from);
+            known.form.secret |= secret;
+            return;
         }
-        return;
+        taken = true;
     }
-    let name = if captured {
-        format!("{}_{wanted}", prefix(field.place))
+    let name = if taken {
+        free(&format!("{}_{wanted}", prefix(field.place)), target, params)
     } else {
         wanted
     };
-    if params.iter().any(|param| param.name == name) {
-        return;
-    }
     params.push(Param {
         name,
-        from: vec![from],
+        from,
         value_type,
-        form: Form::default(),
+        form: Form {
+            secret,
+            ..Form::default()
+        },
         anchor: None,
     });
+}
+
+/// Returns a name that no other parameter has.
+fn free(wanted: &str, target: &Target, params: &[Param]) -> String {
+    let is_taken =
+        |name: &String| target.captures(name) || params.iter().any(|param| param.name == *name);
+    let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+    std::iter::once(wanted.to_owned())
+        .chain(numbered)
+        .find(|name| !is_taken(name))
+        .unwrap_or_default()
+}
+
+/// Returns the name under which a source is sent.
+fn sent_as(from: &str) -> &str {
+    let from = from.trim_end_matches("[*]").trim_end_matches("']");
+    from.rsplit([':', '.', '\'']).next().unwrap_or(from)
 }
 
 fn listed(from: &str) -> bool {

@@ -27,10 +27,11 @@ impl Target {
     pub(in crate::import) fn of(operation: &Operation, captured: &BTreeSet<String>) -> Self {
         let mut target = Self {
             method: operation.method.clone(),
+            // What a label of the host holds is captured by the domain, and nothing may be captured twice.
             host: operation
                 .elsewhere
                 .as_ref()
-                .map(|server| server.host.clone())
+                .map(|server| without_names(&server.host))
                 .unwrap_or_default(),
             captured: captured.clone(),
             ..Self::default()
@@ -138,6 +139,14 @@ impl Target {
             self.query
         )
     }
+}
+
+/// Writes `*` for each captured label.
+fn without_names(host: &str) -> String {
+    let labels = host
+        .split('.')
+        .map(|label| if label.starts_with('{') { "*" } else { label });
+    labels.collect::<Vec<_>>().join(".")
 }
 
 /// Literals are compared with canonical paths: what cannot stand in one is escaped.

@@ -21,6 +21,7 @@ pub(super) struct Property<'d> {
 /// Returns what a schema accepts.
 pub(super) fn shape(schema: &Spot<'_>) -> Shape {
     let mut shape = plain(schema, &mut Walk::default());
+    let secret = shape.secret;
     if shape.list {
         let items = schema_items(schema).map(|items| plain(&items, &mut Walk::default()));
         let items = items.unwrap_or_default();
@@ -37,6 +38,7 @@ pub(super) fn shape(schema: &Spot<'_>) -> Shape {
             }
         };
     }
+    shape.secret |= secret;
     shape
 }
 
@@ -68,8 +70,10 @@ fn plain(schema: &Spot<'_>, walk: &mut Walk) -> Shape {
     }
     walk.open.push(schema.pointer.clone());
     let mut shape = own(schema);
+    let mut secret = shape.secret;
     for branch in branches(schema, "allOf") {
         let next = plain(&branch, walk);
+        secret |= next.secret;
         if shape.kind == Kind::Any && !shape.list {
             shape = next;
         }
@@ -80,6 +84,7 @@ fn plain(schema: &Spot<'_>, walk: &mut Walk) -> Shape {
         .filter(|branch| branch.text("type") != Some("null"))
         .map(|branch| plain(&branch, walk))
         .collect();
+    secret |= either.iter().any(|shape| shape.secret);
     if let Some((first, rest)) = either.split_first()
         && shape.kind == Kind::Any
     {
@@ -95,6 +100,7 @@ fn plain(schema: &Spot<'_>, walk: &mut Walk) -> Shape {
         };
     }
     walk.open.pop();
+    shape.secret = secret;
     shape
 }
 
@@ -143,6 +149,7 @@ fn own(schema: &Spot<'_>) -> Shape {
             Vec::new()
         },
         within: None,
+        secret: schema.text("format") == Some("password") || schema.flag("writeOnly"),
     }
 }
 

@@ -133,15 +133,34 @@ fn push(host: &str, base: &str, api: &mut Api) {
         ));
         String::new()
     };
-    let base = if base.is_empty() || base.starts_with('/') {
-        base.to_owned()
-    } else {
-        format!("/{base}")
-    };
+    // An empty segment is one that servers drop.
+    let segments = base.split('/').filter(|segment| !segment.is_empty());
+    let base: String = segments.map(|segment| format!("/{segment}")).collect();
+    let (host, base) = distinct(&host, &base);
     let server = Server { host, base };
     if !api.servers.contains(&server) {
         api.servers.push(server);
     }
+}
+
+/// Gives a name that stands in host and base path twice another one where it stands again.
+fn distinct(host: &str, base: &str) -> (String, String) {
+    let mut seen: Vec<String> = Vec::new();
+    let mut rename = |text: &str| {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((front, behind)) = rest.split_once('{') {
+            let (name, tail) = behind.split_once('}').unwrap_or((behind, ""));
+            let numbered = (2..).map(|number| format!("{name}_{number}"));
+            let mut names = std::iter::once(name.to_owned()).chain(numbered);
+            let free = names.find(|name| !seen.contains(name)).unwrap_or_default();
+            out.push_str(&format!("{front}{{{free}}}"));
+            seen.push(free);
+            rest = tail;
+        }
+        out + rest
+    };
+    (rename(host), rename(base))
 }
 
 /// Iterates over the names in braces.

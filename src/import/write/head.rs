@@ -153,12 +153,12 @@ fn way(way: &Way, put: &mut impl FnMut(String)) {
                 lines.push("basic: { username: '{username}', password: '{password}' }".to_owned());
             }
             Mark::Header(name, prefix) => {
-                let field = field(name, several);
+                let field = free(&field(name, several), &fields);
                 headers.push(format!("{}: '{prefix}{{{field}}}'", scalar(name)));
                 fields.push(field);
             }
             Mark::Query(name) => {
-                let field = field(name, several);
+                let field = free(&field(name, several), &fields);
                 query.push(format!("{}: '{{{field}}}'", scalar(name)));
                 fields.push(field);
             }
@@ -174,6 +174,15 @@ fn way(way: &Way, put: &mut impl FnMut(String)) {
     lines
         .into_iter()
         .for_each(|line| put(format!("    {line}")));
+}
+
+/// Returns a name that no field before has.
+fn free(name: &str, fields: &[String]) -> String {
+    let numbered = (2..).map(|number| format!("{name}_{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names
+        .find(|name| !fields.contains(name))
+        .unwrap_or_default()
 }
 
 /// Names the field of a secret: by its header where there are several.
@@ -222,6 +231,7 @@ pub(super) fn form(form: &Form) -> String {
         .as_ref()
         .map(|pattern| format!("pattern: {}", scalar(pattern)));
     let fold = form.fold_lower.then(|| "fold: lower".to_owned());
-    let parts: Vec<String> = pattern.into_iter().chain(fold).collect();
+    let secret = form.secret.then(|| "secret: true".to_owned());
+    let parts: Vec<String> = pattern.into_iter().chain(fold).chain(secret).collect();
     format!("{{ {} }}", parts.join(", "))
 }

@@ -25,8 +25,13 @@ pub(super) fn write(route: &Route, out: &mut String) {
     if let Some(docs) = &route.docs {
         put(format!("    docs: {}", line(docs)));
     }
-    if let Some(body) = &route.body {
-        put(format!("    body: {}", line(body)));
+    match route.body.as_slice() {
+        [] => {}
+        [body] => put(format!("    body: {}", line(body))),
+        several => {
+            let several: Vec<String> = several.iter().map(|body| scalar(body)).collect();
+            put(format!("    body: [{}]", several.join(", ")));
+        }
     }
     params(&route.params, &mut put);
     if let Some(risk) = route.risk {
@@ -74,9 +79,13 @@ fn entry(param: &Param) -> String {
         [one] => one.clone(),
         several => format!("[{}]", several.join(", ")),
     };
-    match param.value_type {
-        None => from,
-        Some(value_type) => format!("{{ from: {from}, type: {value_type} }}"),
+    let value_type = param
+        .value_type
+        .map(|value_type| format!(", type: {value_type}"));
+    let secret = param.form.secret.then(|| ", secret: true".to_owned());
+    match value_type.into_iter().chain(secret).collect::<String>() {
+        options if options.is_empty() => from,
+        options => format!("{{ from: {from}{options} }}"),
     }
 }
 

@@ -248,3 +248,91 @@ fn whatever_a_description_calls_things_the_file_reads_back() {
     assert_eq!(tried(&text), 1);
     assert!(!text.contains(['\u{202e}', '\u{7}']), "{text}");
 }
+
+#[test]
+fn a_server_of_an_operation_whose_variable_is_captured_elsewhere_loads() {
+    let operation = |url: &str| json!({ "servers": [{ "url": url, "variables": { "region": { "default": "eu" } } }], "responses": {} });
+    for (main, own, path) in [
+        (
+            "https://t.example",
+            "https://{region}.files.t.example",
+            "/files/{region}",
+        ),
+        (
+            "https://{region}.t.example",
+            "https://{region}.files.t.example",
+            "/files/{id}",
+        ),
+        (
+            "https://{region}.t.example",
+            "https://{region}.files.t.example/{region}/v1",
+            "/files/{region}",
+        ),
+        (
+            "https://t.example/{region}",
+            "https://{region}.t.example",
+            "/files/{id}",
+        ),
+        (
+            "https://{region}.t.example/{region}",
+            "https://up.t.example",
+            "/files/{region}",
+        ),
+    ] {
+        let text = openapi(&json!({
+            "openapi": "3.0.0", "info": { "title": "T", "version": "1" },
+            "servers": [{ "url": main, "variables": { "region": { "default": "", "enum": ["eu", "us", "ap"] } } }],
+            "paths": { path: { "get": operation(own) }, "/others/{region}": { "get": { "responses": {} } } },
+        }).to_string().replace(r#","enum":["eu","us","ap"]"#, ""));
+        assert_eq!(tried(&text), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_url_without_a_path_keeps_the_base_path_of_the_description() {
+    let text = "openapi: 3.0.0\ninfo: { title: T, version: '1' }\nservers: [{ url: https://old.example/api }]\npaths: { /x: { get: { responses: {} } } }\n";
+    for (url, wanted) in [
+        (
+            "https://pets.example.com",
+            "domains: [pets.example.com]\nbase_paths: [/api]\n",
+        ),
+        (
+            "https://pets.example.com/",
+            "domains: [pets.example.com]\n\nauth:",
+        ),
+        (
+            "https://pets.example.com/v2",
+            "domains: [pets.example.com]\nbase_paths: [/v2]\n",
+        ),
+    ] {
+        let mut api = api(Format::OpenApi, &source("api.yaml", text));
+        api.at(url).unwrap();
+        let written = import::connector(&api, "x", "api.yaml").text;
+        assert!(written.contains(wanted), "{url}: {written}");
+        assert_eq!(tried(&written), 1);
+    }
+}
+
+#[test]
+fn what_two_schemes_take_and_doubled_slashes_load() {
+    let text = openapi(
+        r#"
+openapi: 3.0.3
+info: { title: T, version: "1" }
+servers: [{ url: "https://t.example//v1//" }]
+components: { securitySchemes: { q: { type: apiKey, in: query, name: apiKey }, h: { type: apiKey, in: header, name: X-API-KEY } } }
+paths:
+  /a:
+    post:
+      security: [{ q: [], h: [] }]
+      requestBody: { content: { "application/*+json": { schema: { type: object, properties: { name: { type: string } } } } } }
+      responses: { "200": { description: ok } }
+"#,
+    );
+    assert!(text.contains("base_paths: [/v1]"), "{text}");
+    assert!(
+        text.contains("name: { from: $.name, type: string }"),
+        "{text}"
+    );
+    assert_eq!(tried(&text), 1);
+}
