@@ -11,6 +11,7 @@ mod document;
 mod draft;
 mod graphql;
 mod merge;
+mod moved;
 mod names;
 mod observed;
 mod openapi;
@@ -23,8 +24,9 @@ mod table;
 mod write;
 
 pub use api::Part;
-pub(crate) use api::Sign;
 pub use api::{Api, Operation};
+pub(crate) use api::{Server, Sign, TABLE};
+pub use draft::LeftOut;
 pub use merge::Merged;
 pub use observed::{Observed, Patterns, Payload, Seen};
 pub use proposed::Proposed;
@@ -110,7 +112,14 @@ pub struct Drafted {
 /// Writes the connector file of an API. `origin` is what it was made from, for the heading.
 #[must_use]
 pub fn connector(api: &Api, id: &str, origin: &str) -> Drafted {
-    let draft = draft::of(api, id, &draft::Existing::default());
+    connector_without(api, id, origin, &[])
+}
+
+/// As [`connector`], without some operations.
+#[must_use]
+pub fn connector_without(api: &Api, id: &str, origin: &str, left_out: &[LeftOut]) -> Drafted {
+    let mut draft = draft::of(api, id, &draft::Existing::default());
+    draft.leave_out(left_out);
     let text = write::file(&draft, api, origin);
     Drafted {
         routes: draft.routes.len(),

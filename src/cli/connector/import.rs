@@ -1,4 +1,9 @@
 //! `connector import`: a description of an API in, a connector file out, tried before it is handed over.
+//!
+//! INVARIANT: nothing is written that `check` refuses.
+
+mod accept;
+mod neighbours;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,13 +12,13 @@ use serde_json::{Value as Json, json};
 
 use super::super::Context;
 use super::super::args::{Description, ImportConnector};
-use super::super::check::{self, Tests};
 use super::super::failure::{Exit, Failure, Outcome};
 use crate::config::diagnostic::{Report, Severity, Source};
-use crate::import::{self, Api, Format};
+use crate::import::{self, Api, Format, LeftOut};
 use crate::model::show::escape;
-use crate::snapshot::Inputs;
 use crate::study::case::Tried;
+
+pub(super) use accept::{Wanted, accepted, attempt};
 
 pub(super) fn run(context: &Context, args: &ImportConnector) -> Outcome {
     let (mut api, origin) = describe(context, &args.description)?;
@@ -97,21 +102,35 @@ fn unusable(report: Report) -> Failure {
 
 fn write(context: &Context, api: &Api, args: &ImportConnector, origin: &str) -> Outcome {
     let id = args.id.clone().unwrap_or_else(|| api.suggested_id());
-    let drafted = import::connector(api, &id, origin);
-    let name = args
-        .out
-        .as_ref()
-        .map_or_else(|| format!("{id}.yaml"), |out| out.display().to_string());
-    let found = attempt(context, &name, &drafted.text);
-    hand_over(context, args.out.as_deref(), &drafted.text)?;
-    let facts = json!({
-        "id": id, "file": args.out, "operations": api.operations(), "routes": drafted.routes, "judge": drafted.judge,
+    let wanted = Wanted {
+        api,
+        id: &id,
+        origin,
+        out: args.out.as_deref(),
+    };
+    let made = accepted(context, &wanted)?;
+    hand_over(context, args.out.as_deref(), &made.drafted.text)?;
+    let mut facts = json!({
+        "id": id, "file": args.out, "operations": api.operations(), "routes": made.drafted.routes, "judge": made.drafted.judge,
     });
+    if let Some(facts) = facts.as_object_mut().filter(|_| !made.left_out.is_empty()) {
+        let actions: Vec<&str> = made
+            .left_out
+            .iter()
+            .map(|one| one.action.as_str())
+            .collect();
+        facts.insert("left_out".to_owned(), json!(actions));
+    }
+    for LeftOut { action, why } in made.left_out.iter().filter(|_| !context.output.is_json()) {
+        context
+            .output
+            .note(&format!("left out: {} ({})", escape(action), escape(why)));
+    }
     told(
         context,
         facts,
-        args.out.is_none().then_some(drafted.text.as_str()),
-        &found,
+        args.out.is_none().then_some(made.drafted.text.as_str()),
+        &made.found,
     )
 }
 
@@ -149,6 +168,20 @@ fn update(context: &Context, api: &Api, file: &Path) -> Outcome {
         Failure::failed("update", "the file cannot be updated").because(report)
     })?;
     let found = attempt(context, &source.name, &merged.text);
+    if found.report.has_errors() {
+        let refused = format!(
+            "`{}` would no longer load with {} new routes, so it stays as it is",
+            escape(&file.display().to_string()),
+            merged.added.len()
+        );
+        let failure = Failure::failed("update", refused).because(found.report);
+        return Err(match neighbours::extended(&source) {
+            Some(below) => failure.help(format!(
+                "the file lies over `{below}`, whose routes it has already: write the few that are new by hand"
+            )),
+            None => failure,
+        });
+    }
     if !merged.added.is_empty() {
         let path = context.world.directory.join(file);
         replace(&path, &merged.text).map_err(|error| {
@@ -180,20 +213,6 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
         file.as_file().set_permissions(old.permissions())?;
     }
     file.persist(path).map(|_| ()).map_err(|error| error.error)
-}
-
-/// Loads what was written as the gateway would, and runs its tests.
-pub(super) fn attempt(context: &Context, name: &str, text: &str) -> Tried {
-    let source = Source {
-        name: name.into(),
-        text: text.into(),
-        built_in: false,
-    };
-    let inputs = Inputs {
-        connectors: vec![source],
-        ..Inputs::default()
-    };
-    check::examine(context, &inputs, &Tests::Connectors(None))
 }
 
 /// Says what was made, on standard error where the file itself goes to standard output.

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::super::Context;
 use super::super::args::NewConnector;
 use super::super::failure::{Failure, Outcome};
-use super::import::{attempt, hand_over, told};
-use crate::import::{self, Api, curl};
+use super::import::{Wanted, accepted, hand_over, told};
+use crate::import::{Api, curl};
 
 /// The longest command, in bytes.
 const MAX_COMMAND: u64 = 1024 * 1024;
@@ -23,28 +23,29 @@ pub(super) fn run(context: &Context, args: &NewConnector) -> Outcome {
         let api = from_curl(args)?;
         (args.id.clone().unwrap_or_else(|| api.suggested_id()), api)
     };
-    let drafted = import::connector(
-        &api,
-        &id,
-        if args.from_curl.is_empty() {
-            "answers"
-        } else {
-            "a command"
+    let origin = if args.from_curl.is_empty() {
+        "answers"
+    } else {
+        "a command"
+    };
+    let made = accepted(
+        context,
+        &Wanted {
+            api: &api,
+            id: &id,
+            origin,
+            out: args.out.as_deref(),
         },
-    );
-    let name = args
-        .out
-        .as_ref()
-        .map_or_else(|| format!("{id}.yaml"), |out| out.display().to_string());
-    let found = attempt(context, &name, &drafted.text);
-    hand_over(context, args.out.as_deref(), &drafted.text)?;
-    let facts =
-        json!({ "id": id, "file": args.out, "routes": drafted.routes, "judge": drafted.judge });
+    )?;
+    hand_over(context, args.out.as_deref(), &made.drafted.text)?;
+    let facts = json!({
+        "id": id, "file": args.out, "routes": made.drafted.routes, "judge": made.drafted.judge,
+    });
     told(
         context,
         facts,
-        args.out.is_none().then_some(drafted.text.as_str()),
-        &found,
+        args.out.is_none().then_some(made.drafted.text.as_str()),
+        &made.found,
     )
 }
 
