@@ -8,6 +8,7 @@ pub mod credential;
 pub mod event;
 pub mod glob;
 pub mod halt;
+pub mod header_value;
 pub mod secret;
 pub mod show;
 pub mod table;

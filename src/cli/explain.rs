@@ -10,6 +10,7 @@ use super::Context;
 use super::args::Explain;
 use super::failure::{Exit, Failure, Outcome};
 use super::workspace::{StoreView, Workspace};
+use crate::model::header_value;
 use crate::model::show::escape;
 use crate::study::explain::{ExplainedAnswer, Explanation, Question, explain};
 use crate::vault::Keyring;
@@ -107,7 +108,11 @@ fn headers(written: &[String]) -> Result<Vec<(String, String)>, Failure> {
                 escape(header)
             ))
         })?;
-        Ok((name.trim().to_owned(), value.trim().to_owned()))
+        // Not more: what servers read differently must reach the judgement.
+        Ok((
+            header_value::trim(name).to_owned(),
+            header_value::trim(value).to_owned(),
+        ))
     };
     written.iter().map(split).collect()
 }

@@ -102,7 +102,7 @@ fn case(route: &RouteEntry, test: &At<TestEntry>, scope: &mut Scope<'_>) -> Opti
         let Some((name, value)) = name
             .parse::<HeaderName>()
             .ok()
-            .zip(HeaderValue::from_str(value).ok())
+            .zip(HeaderValue::from_bytes(value.as_bytes()).ok())
         else {
             scope.error(
                 "test",

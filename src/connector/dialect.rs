@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::Unreadable;
 use super::body::UNREADABLE_BODY;
+use crate::model::header_value;
 
 /// How a body is parsed. THE list of body kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,12 +216,12 @@ struct Given<'t> {
 impl<'t> Given<'t> {
     fn of(text: &'t str) -> Result<Self, Unreadable> {
         let mut pieces = text.split(';');
-        let media = pieces.next().unwrap_or_default().trim();
+        let media = header_value::trim(pieces.next().unwrap_or_default());
         let mut boundaries = pieces.filter_map(|piece| {
             let (name, value) = piece.split_once('=')?;
-            name.trim()
+            header_value::trim(name)
                 .eq_ignore_ascii_case("boundary")
-                .then(|| value.trim())
+                .then(|| header_value::trim(value))
         });
         let boundary = boundaries.next();
         if boundaries.next().is_some() {

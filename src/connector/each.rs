@@ -13,6 +13,7 @@ use super::Unreadable;
 use super::body::{PathId, Paths, UNREADABLE_BODY, items, multipart_parts};
 use super::manifest::EachEntry;
 use crate::config::yaml::ShortOr;
+use crate::model::header_value;
 
 /// How a route's members are found.
 #[derive(Debug, Clone)]
@@ -176,7 +177,7 @@ pub(super) fn split_multipart<'b>(
     let members = parts.iter().map(|part| {
         let kind = part.header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default();
-        if !kind.trim_end().eq_ignore_ascii_case("application/http") {
+        if !header_value::trim(kind).eq_ignore_ascii_case("application/http") {
             return Err(refuse("a part of the batch is no `application/http`"));
         }
         let (line, rest) = part
@@ -252,7 +253,9 @@ fn headers(bytes: &[u8]) -> Result<HeaderMap, Unreadable> {
 
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Unreadable> {
     let name = name.parse::<HeaderName>().ok();
-    let pair = name.zip(HeaderValue::from_str(value).ok());
+    // Nobody strips the white space around it, so whether a server does would be a guess.
+    let value = Some(value).filter(|value| header_value::trim(value) == *value);
+    let pair = name.zip(value.and_then(|value| HeaderValue::from_str(value).ok()));
     let (name, value) =
         pair.ok_or_else(|| refuse("a member of the batch has a malformed header"))?;
     if headers.insert(name, value).is_some() {

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::Unreadable;
 use super::body::{Fields, Form, Held, NamePath, Named};
 use super::part::Part;
+use crate::model::header_value;
 use crate::model::target::{Host, Query};
 
 /// Code of a name that can be read in two ways.
@@ -78,8 +79,8 @@ impl<'a> Request<'a> {
         if values.next().is_some() {
             return Err(ambiguous(format!("the header `{name}` is there twice")));
         }
-        let text = std::str::from_utf8(first.as_bytes()).ok().map(str::trim);
-        let text = text.filter(|text| !text.chars().any(char::is_control));
+        // As it is sent: white space around it is gone since the head was read, and nothing else is trimmed.
+        let text = header_value::text(first.as_bytes());
         text.map(Some)
             .ok_or_else(|| form(format!("the header `{name}` is not text")))
     }

@@ -58,6 +58,7 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
             "The method is not in upper case.",
         ));
     }
+    headers::clean(&mut head.headers)?;
     let not_canonical =
         |error: &dyn std::fmt::Display| Refusal::because(Code::NotCanonical, sentence(error));
     let protocol = websocket::protocol(&head.method, &head.headers)?;

@@ -10,6 +10,7 @@ use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
 use crate::connector::{BodyNeed, Dialect, Reading, Terms, Understood, Unreadable};
 use crate::model::action::Action;
+use crate::model::header_value;
 
 /// A request that is understood.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
         let charset = text
             .split(';')
             .skip(1)
-            .filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+            .filter_map(|parameter| header_value::trim(parameter).strip_prefix("charset="));
         for charset in charset {
             if !matches!(
                 charset.trim_matches(['"', ' ']),

@@ -20,7 +20,7 @@ pub(super) fn decode(headers: &HeaderMap, raw: Bytes, limit: usize) -> Result<By
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     let coding = match (codings.next(), codings.next()) {
         (None, _) => return Ok(raw),
-        (Some(coding), None) => coding.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
+        (Some(coding), None) => coding.to_str().unwrap_or("?").to_ascii_lowercase(),
         (Some(_), Some(_)) => return Err(unsupported()),
     };
     if raw.is_empty() {

@@ -5,9 +5,38 @@ use http::{HeaderMap, HeaderValue};
 
 use super::refuse::{Code, Refusal};
 use crate::connector::Passes;
+use crate::model::header_value;
 
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
+
+/// Strips the white space that may stand around a value (RFC 9110 section 5.5), so that the bytes that are judged are the bytes that
+/// are sent; refuses a value that servers read as different texts.
+///
+/// Runs before anything looks at a value, and nothing trims one later: HTTP/1.1 readers strip it, HTTP/2 readers do not.
+///
+/// # Errors
+/// `not_canonical`
+pub(super) fn clean(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    for (name, value) in headers.iter_mut() {
+        let bytes = value.as_bytes();
+        if !header_value::is_clean(bytes) {
+            let detail = format!(
+                "The header `{name}` holds a space or control character that servers read differently; leave it out."
+            );
+            return Err(Refusal::because(Code::NotCanonical, detail));
+        }
+        let trimmed = header_value::trim_bytes(bytes);
+        if trimmed.len() == bytes.len() {
+            continue;
+        }
+        let mut stripped = HeaderValue::from_bytes(trimmed)
+            .map_err(|_| Refusal::because(Code::NotCanonical, Code::NotCanonical.sentence()))?;
+        stripped.set_sensitive(value.is_sensitive());
+        *value = stripped;
+    }
+    Ok(())
+}
 
 /// Removes what concerns this hop only: fixed names, those that `Connection` nominates, names with `_`.
 ///
@@ -16,9 +45,8 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let nominated: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        .flat_map(|value| header_value::entries(value.as_bytes()))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
     let dropped: Vec<HeaderName> = headers
         .keys()
@@ -76,9 +104,9 @@ pub(super) fn keep_answer_readable(headers: &mut HeaderMap, passes: Passes) {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .map(header_value::trim)
         .filter(|entry| {
-            let mut parts = entry.split(';').map(str::trim);
+            let mut parts = entry.split(';').map(header_value::trim);
             let coding = parts.next().unwrap_or_default();
             READABLE
                 .iter()
@@ -101,7 +129,10 @@ pub(super) fn pass_via(headers: &mut HeaderMap, pseudonym: &str) -> Result<(), R
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|hop| hop.split_whitespace().nth(1) == Some(pseudonym));
+        .any(|hop| {
+            let mut words = hop.split([' ', '\t']).filter(|word| !word.is_empty());
+            words.nth(1) == Some(pseudonym)
+        });
     if seen {
         return Err(Refusal::because(
             Code::LoopDetected,

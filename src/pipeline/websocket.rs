@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, Method};
 
 use super::refuse::{Code, Refusal};
+use crate::model::header_value;
 
 /// What is spoken once the upstream has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +86,8 @@ pub(super) fn check_subprotocols(headers: &HeaderMap, marks: &[String]) -> Resul
     let entries = headers
         .get_all(SEC_WEBSOCKET_PROTOCOL)
         .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(|entry| String::from_utf8_lossy(entry).trim().to_ascii_lowercase());
+        .flat_map(|value| header_value::entries(value.as_bytes()))
+        .map(|entry| String::from_utf8_lossy(entry).to_ascii_lowercase());
     for entry in entries {
         let by_connector = marks.iter().any(|mark| match mark.strip_suffix('*') {
             Some(prefix) => entry.starts_with(prefix),
@@ -104,14 +105,13 @@ fn nominates_upgrade(headers: &HeaderMap) -> bool {
     headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+        .flat_map(|value| header_value::entries(value.as_bytes()))
+        .any(|name| name.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Returns the text of a header that is there once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.to_str().ok()?;
-    values.next().is_none().then(|| first.trim())
+    values.next().is_none().then_some(first)
 }

@@ -125,7 +125,6 @@ pub(super) fn declared_length(session: &Session) -> Option<u64> {
         .get(CONTENT_LENGTH)?
         .to_str()
         .ok()?
-        .trim()
         .parse()
         .ok()
 }

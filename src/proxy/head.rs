@@ -5,6 +5,8 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::model::header_value;
+
 /// As many as Pingora takes.
 const MAX_HEADERS: usize = 256;
 
@@ -99,7 +101,7 @@ pub(super) fn check(head: &[u8]) -> Result<(), &'static str> {
             continue;
         };
         let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
-        let value = value.trim_ascii();
+        let value = header_value::trim_bytes(value.strip_suffix(b"\r").unwrap_or(value));
         let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
         if value.iter().any(bad) {
             return Err("a header has a bad value");
@@ -179,6 +181,5 @@ pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 fn names(list: &[u8], name: &str) -> bool {
-    list.split(|byte| *byte == b',')
-        .any(|entry| entry.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    header_value::entries(list).any(|entry| entry.eq_ignore_ascii_case(name.as_bytes()))
 }

@@ -139,7 +139,10 @@ impl Question {
         for (name, value) in headers {
             let bad = || format!("`{}` is not a header", name.escape_debug());
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-            map.append(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+            map.append(
+                name,
+                HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad())?,
+            );
         }
         Ok(Self {
             method,

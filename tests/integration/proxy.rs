@@ -8,6 +8,7 @@ mod connect;
 mod drain;
 mod exchanges;
 mod failure;
+mod headers;
 mod hold;
 mod hostile;
 mod hostile_upstream;

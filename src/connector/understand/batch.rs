@@ -12,6 +12,7 @@ use super::super::part::PartKind;
 use super::super::request::Request;
 use super::super::{Reading, Unreadable};
 use super::{Parting, Sheet};
+use crate::model::header_value;
 use crate::model::target::{Authority, Path, Query, Target};
 
 /// Code of a path that servers read in different ways.
@@ -187,7 +188,7 @@ fn body<'m>(candidates: &Candidates, member: &'m Member<'_>) -> Result<Cow<'m, [
 fn says_so(headers: &HeaderMap, judged: &str) -> bool {
     let media = |text: &str| {
         let media = text.split(';').next().unwrap_or_default();
-        media.trim().to_ascii_lowercase()
+        header_value::trim(media).to_ascii_lowercase()
     };
     headers.get(CONTENT_TYPE).is_none_or(|value| {
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
