@@ -114,6 +114,14 @@ fn head(method: Method, path: &str) -> Head {
         ("content-type", "application/json"),
         ("content-length", "2048"),
         ("x-atlassian-token", "no-check"),
+        // What SDKs add by themselves: the allow-list of outgoing headers looks at each.
+        ("x-stainless-lang", "js"),
+        ("x-stainless-retry-count", "0"),
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("idempotency-key", "8e03978e-40d5-43e8-bc93-6894a57f9324"),
     ];
     let headers = headers.map(|(name, value)| {
         (

@@ -18,6 +18,7 @@ mod errors;
 mod foreign;
 mod git;
 mod graphql;
+mod headers;
 mod lint;
 mod manifest;
 mod matches;
@@ -39,7 +40,7 @@ mod understand;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 pub use answer::{AnswerPlace, read_answer};
 pub use body::DEFAULT_NODE_LIMIT;
@@ -49,6 +50,7 @@ pub use catalog::{Catalog, Place};
 pub use compile::is_id;
 pub use dialect::Dialect;
 pub use errors::{ErrorFacts, ErrorShape, Push};
+pub use headers::{UNDECLARED_HEADER, is_always_dropped, needs_declaring};
 pub use lint::made_credential;
 pub use manifest::Manifest;
 pub use route::RouteView;
@@ -87,8 +89,10 @@ pub struct Connector {
     errors: Arc<[ErrorShape]>,
     /// Switches of the method that the API does not obey.
     method_overrides: Vec<String>,
-    /// Lower-case names of headers that some route reads; sorted.
-    listed_headers: Vec<String>,
+    /// Which headers go upstream.
+    header_rules: headers::HeaderRules,
+    /// Reads what no data can say.
+    native: Option<&'static dyn native::Native>,
     sites: Vec<Site>,
     routes: Vec<Route>,
     groups: Vec<Group>,
@@ -157,6 +161,8 @@ pub struct Understood {
     pub actions: Vec<Action>,
     /// What holds for the whole exchange.
     pub terms: Terms,
+    /// Headers that nothing declares or reads: dropped where every action is low.
+    pub unlisted: Vec<HeaderName>,
 }
 
 /// Why a request cannot be understood; becomes a 400 or 415 with this code.

@@ -87,6 +87,7 @@ fn print(context: &Context, explanation: &Explanation) -> Result<(), Failure> {
         add("failed", Some(failure));
     }
     add("sent", explanation.sent.as_deref());
+    add("not sent", Some(&explanation.dropped_headers.join(", ")));
     add("answer", explanation.answer.as_ref().map(answer).as_deref());
     context.output.line(&lines.join("\n"))
 }

@@ -103,7 +103,11 @@ impl Candidates {
     pub fn understand(&self, reading: &Reading<'_>) -> Result<Understood, Unreadable> {
         let mut sheet = Sheet::new(self.part_limit, self.node_limit);
         self.understand_into(reading, &mut sheet)?;
-        Ok(sheet.finish(&self.place.connector))
+        let unlisted = self.unlisted(reading, (&sheet, 0))?;
+        Ok(Understood {
+            unlisted,
+            ..sheet.finish(&self.place.connector)
+        })
     }
 
     /// Returns the routes that the target can mean, for one part where requests have several: `mutation.createIssue`, `tools/call`.

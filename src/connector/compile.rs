@@ -5,6 +5,7 @@ mod bodies;
 mod defaults;
 mod group;
 mod head;
+mod headers;
 mod layers;
 mod names;
 mod params;
@@ -114,6 +115,9 @@ pub(super) fn connector<'a>(
     let routes = routes::compile(&defaults, &entries, &sites, &mut scope);
     let cases = case::compile(&layers.tested(), &entries, &mut scope);
     let (groups, tries) = group::compile(&routes, &mut scope);
+    let default_headers = head::headers(layers, &mut scope);
+    let known = (&default_headers, places.headers.as_slice());
+    let header_rules = headers::rules(layers, known, &routes, &mut scope);
     let connector = Connector {
         name: head::name(layers, &mut scope),
         version: head::version(layers, &mut scope),
@@ -125,9 +129,10 @@ pub(super) fn connector<'a>(
         schemes,
         oddities: head::oddities(layers, &mut scope),
         errors: head::errors(layers, &mut scope),
-        headers: head::headers(layers, &mut scope),
+        headers: default_headers,
+        header_rules,
         method_overrides: head::method_overrides(layers, &mut scope),
-        listed_headers: routes::listed_headers(&routes),
+        native: scope.native,
         sites,
         groups,
         tries,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Connector;
 use super::catalog::{Passage, Site};
 use super::naming::Name;
+use super::native::HeaderUse;
 use super::parameter::{Origin, Param};
 use super::part::{Fact, PartKind};
 use super::route::Route;
@@ -61,6 +62,7 @@ impl Connector {
             shape.special |= route.terms.is_special();
             shape.issues |= !route.terms.issues.is_empty();
             self.join(shape, route, first);
+            self.describe_native(shape);
             let Some(name) = route.name.fixed() else {
                 continue;
             };
@@ -102,6 +104,23 @@ impl Connector {
                 };
                 tunnel.params.insert(name.to_owned(), shape);
             }
+        }
+    }
+
+    /// What the override knows headers to say, of every route.
+    fn describe_native(&self, shape: &mut ActionShape) {
+        let known = self.native.map(|native| native.header_parameters());
+        for header in known.into_iter().flatten() {
+            let (HeaderUse::Parameter(name) | HeaderUse::Member(name)) = header else {
+                continue;
+            };
+            let param = ParamShape {
+                value_type: Some(ValueType::String),
+                list: matches!(header, HeaderUse::Member(_)),
+                one_spelling: false,
+                optional: true,
+            };
+            shape.params.entry(name.to_owned()).or_insert(param);
         }
     }
 

@@ -9,6 +9,7 @@ pub use wording::made_credential;
 
 use super::compile::Scope;
 use super::errors::ErrorShape;
+use super::headers::Unknown;
 use super::parameter::Origin;
 use super::part::PartKind;
 use super::route::Route;
@@ -52,6 +53,16 @@ pub(super) fn check(connector: &Connector, scope: &mut Scope<'_>) {
         if route.source.name == own.name {
             check_route(connector, route, scope);
         }
+    }
+    if connector.header_rules.unknown == Unknown::Passes
+        && let Some(place) = connector.routes.first().map(Route::place)
+    {
+        let message = format!(
+            "`{}` lets every header pass (`unknown_headers: pass`)",
+            connector.id
+        );
+        let warning = Diagnostic::warning("unknown-headers", message).at(place);
+        scope.report.push(warning.help("list what the API needs under `allow_headers`, so that no header does what nobody has judged"));
     }
     for case in &connector.cases {
         let body = String::from_utf8_lossy(&case.body);
@@ -130,6 +141,26 @@ fn check_risk(route: &Route, scope: &mut Scope<'_>) {
     }
 }
 
+/// A route of `risk: low` is what `read_only` allows, so one whose method writes has to say that it only reads.
+fn check_reads(route: &Route, scope: &mut Scope<'_>) {
+    let reads = route.reads || wording::has_safe_method(route);
+    let deletes = route
+        .matches
+        .methods
+        .iter()
+        .any(|method| **method == *"DELETE");
+    if reads || deletes || route.terms.websocket || route.risk.highest() > Risk::Low {
+        return;
+    }
+    let message = format!(
+        "`{}` is low, and `{}` may write",
+        route.name.as_str(),
+        route.text
+    );
+    let help = "say `reads: true` if it only reads, since `read_only` allows what is low; else state its risk";
+    warn(scope, "low-risk-write", message, route, help);
+}
+
 fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
     // A connector whose domains the operator still has to list has no URL to test with.
     if !connector.sites.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
@@ -149,6 +180,7 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
         warn(scope, "catch-all", message, route, help);
     }
     check_identifiers(route, scope);
+    check_reads(route, scope);
     check_wording(route, scope);
 }
 

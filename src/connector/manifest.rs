@@ -11,6 +11,7 @@ use serde::Deserialize;
 use entry::ErrorsEntry;
 pub(super) use entry::{
     Auth, DomainEntry, EachEntry, ErrorsMap, Fold, Framing, OneOrMany, ParamEntry, RiskRule, Tls,
+    UnknownHeaders,
 };
 pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
 pub(super) use test::{ExpectEntry, TestEntry};
@@ -71,6 +72,14 @@ pub struct Manifest {
     #[schemars(example = serde_json::json!({ "Accept-Language": "en" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
+    /// Headers that go upstream beside the usual ones: names, or beginnings as `x-vendor-*`. What says what is done is better read
+    /// as a parameter (`header:X-Dry-Run`). Others are dropped where every action is low, and refuse the request elsewhere.
+    #[schemars(example = ["openai-organization", "x-vendor-*"])]
+    #[serde(default)]
+    pub allow_headers: Vec<At<String>>,
+    /// `pass`: every header goes upstream. For an API of your own only.
+    #[schemars(example = &"pass")]
+    pub unknown_headers: Option<At<UnknownHeaders>>,
     /// More places where the API takes a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`,
     /// `protocol:name.*` (an entry of `Sec-WebSocket-Protocol`). What an agent puts there never goes upstream.
     #[schemars(example = ["query:key", "header:X-Api-Key"])]

@@ -20,8 +20,29 @@ pub(super) trait Native: fmt::Debug + Sync {
     /// Its labels: each is a parameter of routes, and fills holes in names.
     fn labels(&self) -> &'static [Label];
 
+    /// Says what a header is to the API; lower-case.
+    fn header(&self, name: &str) -> HeaderUse;
+
+    /// Iterates over the parameters that headers can be, for policies.
+    fn header_parameters(&self) -> Box<dyn Iterator<Item = HeaderUse>>;
+
     /// Reads a label in the host and the headers; `None` where they do not say.
     fn read(&self, label: &str, request: &Request<'_>) -> Result<Option<String>, Unreadable>;
+}
+
+/// What a header is to an API that an override knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderUse {
+    /// Nothing that the override knows.
+    Unknown,
+    /// It changes nothing about what is done.
+    Transport,
+    /// It says what is done: a parameter of this name.
+    Parameter(&'static str),
+    /// One of several under the parameter of this name, a list of `name=value`.
+    Member(&'static str),
+    /// The API may obey it, and the override does not know how.
+    Refused,
 }
 
 /// Something that an override tells.

@@ -35,6 +35,8 @@ pub(super) struct Route {
     pub(super) docs: Option<Box<str>>,
     pub(super) matches: Arc<Matches>,
     pub(super) risk: RouteRisk,
+    /// `reads: true`
+    pub(super) reads: bool,
     pub(super) when: Option<Box<Condition>>,
     pub(super) when_text: Option<Box<str>>,
     /// The body keys that it stands for; `None` for all.

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
+use super::body::{METHOD_KEY, may_be};
 use super::{Connector, Unreadable};
 use crate::model::target::Query;
 
@@ -43,6 +44,40 @@ const IDENTITIES: [&str; 10] = [
 /// How others of them begin.
 const IDENTITY_PREFIXES: [&str; 2] = ["impersonate-", "x-impersonate-"];
 
+/// Keys of queries by which servers take another method than the one sent, or another operation, beside `_method`: read by a
+/// route, or refused.
+const METHOD_KEYS: [&str; 7] = [
+    "method",
+    "$httpMethod",
+    "_HttpMethod",
+    "_http_method",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Keys of queries that switch identity.
+const IDENTITY_KEYS: [&str; 1] = ["sudo"];
+
+/// Returns whether a header switches identity or tenant.
+pub(super) fn is_identity(name: &str) -> bool {
+    let mut prefixes = IDENTITY_PREFIXES.iter();
+    IDENTITIES.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
+}
+
+/// Returns whether a header makes servers take another method or URL than the one sent.
+pub(super) fn is_override(name: &str) -> bool {
+    METHODS.contains(&name) || URLS.contains(&name)
+}
+
+/// Makes the refusal of a header that switches identity and that no route of the request reads.
+pub(super) fn refuse_identity(name: &str) -> Unreadable {
+    Unreadable {
+        code: IDENTITY_HEADER,
+        detail: format!("the header `{name}` switches identity, and no route here reads it"),
+    }
+}
+
 impl Connector {
     /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
     ///
@@ -50,8 +85,7 @@ impl Connector {
     /// [`METHOD_OVERRIDE`] and [`IDENTITY_HEADER`].
     pub fn check_switches(&self, headers: &HeaderMap, query: &Query) -> Result<(), Unreadable> {
         for name in headers.keys().map(HeaderName::as_str) {
-            let overrides = METHODS.contains(&name) && !self.lets_override(name);
-            if overrides || URLS.contains(&name) {
+            if is_override(name) && (URLS.contains(&name) || !self.lets_override(name)) {
                 return Err(Unreadable {
                     code: METHOD_OVERRIDE,
                     detail: format!(
@@ -59,25 +93,49 @@ impl Connector {
                     ),
                 });
             }
-            let mut prefixes = IDENTITY_PREFIXES.iter();
-            let identity =
-                IDENTITIES.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix));
-            if identity && !self.listed_headers.iter().any(|listed| listed == name) {
+            if is_identity(name) && !self.header_rules.reads(name) {
+                return Err(refuse_identity(name));
+            }
+        }
+        if query.pairs().any(|(name, _)| self.refuses_key(name)) {
+            return Err(refuse_key(METHOD_KEY));
+        }
+        Ok(())
+    }
+
+    /// Refuses a key of the query that switches method, operation or identity, unless something that was judged reads it.
+    pub(super) fn check_query_switches(
+        &self,
+        query: &Query,
+        is_read: impl Fn(&str) -> bool,
+    ) -> Result<(), Unreadable> {
+        for (given, _) in query.pairs() {
+            // Shorter than every one of them, as most keys are.
+            if given.len() < 4 {
+                continue;
+            }
+            let like = |known: &&&str| may_be(known, given) && !is_read(known);
+            if let Some(known) = METHOD_KEYS.iter().find(like)
+                && !self.lets_override(known)
+            {
+                return Err(refuse_key(known));
+            }
+            if let Some(known) = IDENTITY_KEYS.iter().find(like) {
                 return Err(Unreadable {
                     code: IDENTITY_HEADER,
                     detail: format!(
-                        "the header `{name}` switches identity, and the connector does not list it"
+                        "the query key `{known}` switches identity, and no route here reads it"
                     ),
                 });
             }
         }
-        if query.pairs().any(|(name, _)| self.refuses_key(name)) {
-            return Err(Unreadable {
-                code: METHOD_OVERRIDE,
-                detail: "the query key `_method` overrides the method that is judged; leave it out"
-                    .to_owned(),
-            });
-        }
         Ok(())
+    }
+}
+
+fn refuse_key(key: &str) -> Unreadable {
+    Unreadable {
+        code: METHOD_OVERRIDE,
+        detail: format!("the query key `{key}` overrides the method that is judged; leave it out"),
     }
 }

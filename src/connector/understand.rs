@@ -5,6 +5,7 @@
 mod actions;
 mod batch;
 mod places;
+mod unlisted;
 
 use std::borrow::Cow;
 
@@ -39,8 +40,19 @@ pub(super) struct Sheet {
     rpc_ids: Vec<serde_json::Value>,
     /// The commands of a push.
     push: Option<Push>,
-    /// By part and number of the route.
-    found: Vec<((usize, u32), Action)>,
+    /// What is read belongs to a member of a batch.
+    in_member: bool,
+    found: Vec<Found>,
+}
+
+/// An action that was found.
+#[derive(Debug)]
+struct Found {
+    /// Part, and number of the route; `u32::MAX` for none.
+    place: (usize, u32),
+    /// It is a member's of a batch, which has headers of its own.
+    is_member: bool,
+    action: Action,
 }
 
 /// A body as one group of routes reads it.
@@ -69,17 +81,18 @@ impl Sheet {
             foreign: None,
             rpc_ids: Vec::new(),
             push: None,
+            in_member: false,
             found: Vec::new(),
         }
     }
 
     /// Returns the actions in order, each once, and what their routes say of the exchange.
     pub(super) fn finish(mut self, connector: &Connector) -> Understood {
-        self.found.sort_by_key(|(place, _)| *place);
+        self.found.sort_by_key(|found| found.place);
         // What no route is for has the terms that the file states for all.
         let strange = &*connector.terms;
-        let routes = self.found.iter().map(|((_, number), _)| {
-            let route = connector.route(*number);
+        let routes = self.found.iter().map(|found| {
+            let route = connector.route(found.place.1);
             route.map_or(strange, |route| &*route.terms)
         });
         let mut terms = Terms::join(&routes.collect::<Vec<_>>());
@@ -88,16 +101,24 @@ impl Sheet {
         terms.foreign = self.foreign;
         terms.in_parts = self.in_parts;
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
-        for (_, action) in self.found {
+        for Found { action, .. } in self.found {
             if !actions.contains(&action) {
                 actions.push(action);
             }
         }
-        Understood { actions, terms }
+        Understood {
+            actions,
+            terms,
+            unlisted: Vec::new(),
+        }
     }
 
     fn push(&mut self, route: u32, action: Action) {
-        self.found.push(((self.part, route), action));
+        self.found.push(Found {
+            place: (self.part, route),
+            is_member: self.in_member,
+            action,
+        });
     }
 }
 

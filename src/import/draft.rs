@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub(super) health: Option<Health>,
     /// Whether a parameter may hold slashes, which some clients then encode.
     pub(super) encoded_slash: bool,
+    /// Headers that operations take and no route reads, in lower case.
+    pub(super) allow_headers: Vec<String>,
     /// What a person must look at that belongs to no route.
     pub(super) judge: Vec<String>,
     /// Forms that several routes share, in order of name.
@@ -158,6 +160,7 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
         id: id.to_owned(),
         health,
         encoded_slash,
+        allow_headers: params::unread_headers(api, &routes),
         judge: remarks(api, &judge),
         shared,
         routes,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::Head;
 use super::headers;
@@ -25,6 +25,8 @@ pub struct Classified {
     pub candidates: Candidates,
     /// What is spoken once the upstream has answered.
     pub protocol: Protocol,
+    /// Headers that nothing declares, taken out so far.
+    pub dropped: Vec<HeaderName>,
 }
 
 impl Classified {
@@ -107,6 +109,7 @@ pub(super) fn again(
         place,
         candidates,
         protocol,
+        dropped: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::classify::Classified;
 use super::decode;
+use super::headers;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
 use crate::connector::{BodyNeed, Dialect, Reading, Terms, Understood, Unreadable};
@@ -102,7 +103,11 @@ pub fn understand(
         headers: &classified.headers,
         body: body.as_deref(),
     };
-    let Understood { actions, terms } = classified
+    let Understood {
+        actions,
+        terms,
+        unlisted,
+    } = classified
         .candidates
         .understand(&reading)
         .map_err(unreadable)?;
@@ -112,6 +117,7 @@ pub fn understand(
             Code::TooManyActions.sentence(),
         ));
     }
+    headers::drop_unlisted(classified, unlisted, &actions)?;
     if let (Some(bytes), Some(dialect)) = (&body, &dialect) {
         classified.headers.remove(CONTENT_ENCODING);
         if bytes.is_empty() {

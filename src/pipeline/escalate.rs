@@ -185,6 +185,7 @@ impl Held {
         self.asker.agent = agent;
         self.asker.changes = changes;
         self.understand_again(gateway)?;
+        trail.note_dropped(&self.understood.rest.dropped);
         admit::check_connector_halt(gateway, self.understood.connector.id())?;
         let (ruling, decided) = weigh(gateway, &self.asker, &self.understood);
         trail.note_decided(&ruling, decided.injection());
@@ -212,6 +213,7 @@ impl Held {
             rest.headers.clone(),
             rest.protocol,
         )?;
+        classified.dropped.clone_from(&rest.dropped);
         let held = rest.body.clone();
         let mut memory = None;
         let (body, encoding) = match collect::wanted(&classified, bounds)? {

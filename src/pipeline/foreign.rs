@@ -1,6 +1,7 @@
 //! Foreign credentials: a request that may go and what it would go out with in, a refusal if it carries one that cannot be stripped.
 
 use super::decide::Injection;
+use super::headers;
 use super::matter::{Matter, Rest};
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
@@ -20,7 +21,7 @@ const SIGNED: [&[&str]; 5] = [
 /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
 ///
 /// # Errors
-/// `foreign_credential`
+/// `foreign_credential`; `undeclared_header` where the agent's own signature may cover a header that was taken out.
 pub fn check(
     matter: &Matter,
     rest: &Rest,
@@ -28,7 +29,11 @@ pub fn check(
     injection: &Injection,
 ) -> Result<(), Refusal> {
     if matches!(injection, Injection::AgentOwned(_)) {
-        return Ok(());
+        let signed = headers::check_signed(rest, &matter.target.query, connector);
+        return signed.map_err(|refusal| Refusal {
+            action: matter.action(),
+            ..refusal
+        });
     }
     if rest.protocol == Protocol::WebSocket {
         let marks = &connector.credential_places().protocols;

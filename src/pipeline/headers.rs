@@ -1,11 +1,18 @@
 //! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, loops refused.
 
-use http::header::{ACCEPT_ENCODING, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
 use http::{HeaderMap, HeaderValue};
 
+use super::classify::Classified;
+use super::matter::Rest;
 use super::refuse::{Code, Refusal};
-use crate::connector::Passes;
+use crate::connector::{Connector, Passes, is_always_dropped};
+use crate::model::action::{Action, Risk};
 use crate::model::header_value;
+use crate::model::target::Query;
+
+/// Headers that a refusal names.
+const MAX_NAMED: usize = 8;
 
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
@@ -51,7 +58,7 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let dropped: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            is_for_this_hop(name.as_str())
+            is_always_dropped(name.as_str())
                 || nominated.contains(name)
                 // WSGI, CGI and others read `X_Y` as `X-Y`.
                 || name.as_str().bytes().any(|byte| byte == b'_')
@@ -63,33 +70,77 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Returns whether a header concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew, or the gateway
-/// itself. Forwarding headers would let an agent choose what an upstream behind proxies takes for host, scheme, path or client.
-fn is_for_this_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "host"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-            | "expect"
-            | "forwarded"
-            | "x-forwarded-for"
-            | "x-forwarded-host"
-            | "x-forwarded-port"
-            | "x-forwarded-proto"
-            | "x-forwarded-scheme"
-            | "x-forwarded-prefix"
-            | "x-real-ip"
-    )
+/// Takes the headers out that nothing declares or reads. Above low they refuse the request: losing `X-Dry-Run: true` would turn a
+/// rehearsal into the deed.
+///
+/// # Errors
+/// `undeclared_header`
+pub(super) fn drop_unlisted(
+    classified: &mut Classified,
+    unlisted: Vec<HeaderName>,
+    actions: &[Action],
+) -> Result<(), Refusal> {
+    for name in unlisted {
+        classified.headers.remove(&name);
+        classified.dropped.push(name);
+    }
+    if classified.dropped.is_empty() {
+        return Ok(());
+    }
+    match actions.iter().find(|action| action.risk > Risk::Low) {
+        None => Ok(()),
+        Some(action) => Err(Refusal {
+            action: Some(action.name.to_string()),
+            ..undeclared(classified.connector(), &classified.dropped)
+        }),
+    }
+}
+
+/// Refuses to leave out what an agent's own signature may cover: the signature would be wrong, or hold for another request.
+///
+/// # Errors
+/// `undeclared_header`
+pub(super) fn check_signed(
+    rest: &Rest,
+    query: &Query,
+    connector: &Connector,
+) -> Result<(), Refusal> {
+    let is_signed = || {
+        let mut values = rest.headers.get_all(AUTHORIZATION).iter();
+        let by_header = values.any(|value| {
+            let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+            text.contains("signature") || text.contains("signedheaders")
+        });
+        by_header
+            || rest.headers.contains_key("signature")
+            || rest.headers.contains_key("signature-input")
+            || query
+                .pairs()
+                .any(|(name, _)| name.to_ascii_lowercase().ends_with("-signature"))
+    };
+    if rest.dropped.is_empty() || !is_signed() {
+        return Ok(());
+    }
+    Err(undeclared(connector, &rest.dropped))
+}
+
+fn undeclared(connector: &Connector, names: &[HeaderName]) -> Refusal {
+    let first = names.first().map_or("", HeaderName::as_str);
+    let listed: Vec<String> = names
+        .iter()
+        .take(MAX_NAMED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let (word, verb, them) = match names {
+        [_] => ("header", "is", "it"),
+        _ => ("headers", "are", "them"),
+    };
+    let detail = format!(
+        "The {word} {} {verb} not declared by the connector `{}`. Leave {them} out, or ask an operator to declare {them}: `allow_headers: [{first}]`, or a parameter `header:{first}`.",
+        listed.join(", "),
+        connector.id(),
+    );
+    Refusal::because(Code::UndeclaredHeader, detail)
 }
 
 /// Asks for an answer that can be read whole: a part of it, or a coding that nobody here undoes, could carry the credential past

@@ -147,6 +147,7 @@ async fn stages(
         read.inspect_err(|_| trail.note_candidates(&classified.candidates))?;
     let started = staged(gateway, Stage::Collect, started);
     trail.note_collected(&collected);
+    trail.note_dropped(&classified.dropped);
     let (matter, rest, connector) = Matter::part(classified, collected);
     let understood = Understood {
         snapshot,

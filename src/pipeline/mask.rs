@@ -4,14 +4,17 @@ pub mod issued;
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::decide::Injection;
 use super::record::Ticket;
-use super::refuse::{CODE, Code, DECISION, REQUEST_ID, Refusal};
+use super::refuse::{CODE, Code, DECISION, DROPPED_HEADERS, REQUEST_ID, Refusal};
 use super::standing::Standing;
 use super::{Gateway, Permit};
 use issued::Rules;
+
+/// Bytes of names in `Tollgate-Dropped-Headers`.
+const MAX_DROPPED: usize = 1024;
 
 /// Removes what the agent must not see and adds `Tollgate-*`.
 ///
@@ -23,10 +26,31 @@ pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
         headers.remove("set-cookie2");
     }
     headers.remove(CODE);
+    headers.remove(DROPPED_HEADERS);
+    if let Some(dropped) = dropped(&permit.outgoing.dropped) {
+        headers.insert(DROPPED_HEADERS, dropped);
+    }
     headers.insert(DECISION, HeaderValue::from_static("allow"));
     if let Ok(id) = HeaderValue::from_str(ticket.request_id()) {
         headers.insert(REQUEST_ID, id);
     }
+}
+
+/// Names the headers that were not sent, as many as fit.
+fn dropped(names: &[HeaderName]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for name in names {
+        if text.len() + name.as_str().len() > MAX_DROPPED {
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(name.as_str());
+    }
+    (!names.is_empty())
+        .then(|| HeaderValue::from_str(&text).ok())
+        .flatten()
 }
 
 /// Replaces the credentials that an answer holds by placeholders, in its head and in its whole body; returns the body.

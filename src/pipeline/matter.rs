@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::classify::Classified;
 use super::collect::Collected;
@@ -41,6 +41,8 @@ pub struct Rest {
     pub passes: Passes,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
+    /// Headers that nothing declares and that are not sent.
+    pub dropped: Vec<HeaderName>,
 }
 
 impl Matter {
@@ -53,6 +55,7 @@ impl Matter {
             place,
             candidates: _,
             protocol,
+            dropped,
         } = classified;
         let Collected {
             actions,
@@ -65,6 +68,7 @@ impl Matter {
             passes: terms.passes,
             body,
             headers,
+            dropped,
         };
         let matter = Self {
             target,

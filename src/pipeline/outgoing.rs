@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HOST};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::decide::Injection;
 use super::headers;
@@ -35,6 +35,8 @@ pub struct Outgoing {
     pub passes: Passes,
     /// What was read and judged; `None` where the body is streamed or there is none.
     pub body: Option<Bytes>,
+    /// Headers of the agent's that nothing declares; the answer names them.
+    pub dropped: Vec<HeaderName>,
 }
 
 impl fmt::Debug for Outgoing {
@@ -59,6 +61,7 @@ pub(super) fn build(
         protocol,
         passes,
         body,
+        dropped,
     } = rest;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {
@@ -99,6 +102,7 @@ pub(super) fn build(
         protocol,
         passes,
         body,
+        dropped,
     }
 }
 

@@ -129,6 +129,7 @@ fn understand(passage: Passage, authority: &Authority) -> Result<Understood, Ref
             protocol: Protocol::Http,
             passes: Passes::default(),
             body: None,
+            dropped: Vec::new(),
         },
         snapshot: passage.snapshot,
         connector: passage.connector,

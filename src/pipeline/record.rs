@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderName;
 use serde_json::{Map, Value as Json, json};
 
 use super::admit::{self, Pass};
@@ -43,6 +44,9 @@ const MAX_PATH: usize = 2048;
 
 /// Most actions that are recorded of a request that was refused before it was understood.
 const MAX_CANDIDATES: usize = 20;
+/// Names of headers that are recorded, and bytes of each.
+const MAX_DROPPED: usize = 32;
+const MAX_DROPPED_NAME: usize = 64;
 
 /// What is known of a request so far.
 #[derive(Debug)]
@@ -171,6 +175,17 @@ impl Trail {
         self.note_actions(&collected.actions);
         if let Some(body) = &collected.body {
             self.body.insert("body_bytes".into(), body.len().into());
+        }
+    }
+
+    /// Notes which headers were taken out because nothing declares them.
+    pub(super) fn note_dropped(&mut self, names: &[HeaderName]) {
+        if !names.is_empty() {
+            let names = names.iter().take(MAX_DROPPED);
+            let shown: Vec<Json> = names
+                .map(|name| bounded(name.as_str(), MAX_DROPPED_NAME))
+                .collect();
+            self.body.insert("dropped_headers".into(), shown.into());
         }
     }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::approval::Approval;
+use crate::connector::UNDECLARED_HEADER;
 use crate::model::clock;
 
 /// Set on every answer, the upstream's too.
@@ -19,6 +20,9 @@ pub const CODE: &str = "tollgate-code";
 
 /// Set on every answer: `allow`, `deny`, `require_approval`.
 pub const DECISION: &str = "tollgate-decision";
+
+/// Set on an answer whose request lost headers that nothing declares: their names.
+pub const DROPPED_HEADERS: &str = "tollgate-dropped-headers";
 
 /// Seconds after which an agent may try again what a limit refused.
 const RETRY_SECONDS: &str = "1";
@@ -78,6 +82,8 @@ pub enum Code {
     MethodOverride,
     /// A header that switches identity or tenant and that the connector does not list.
     IdentityHeader,
+    /// A header that nothing declares or reads, on a request that must not lose it.
+    UndeclaredHeader,
     /// The request went through this gateway before.
     LoopDetected,
     /// The connector cannot read the request; holds the connector's own code.
@@ -155,6 +161,7 @@ impl Code {
             Self::NotCanonical => "not_canonical",
             Self::MethodOverride => "method_override",
             Self::IdentityHeader => "identity_header",
+            Self::UndeclaredHeader => UNDECLARED_HEADER,
             Self::LoopDetected => "loop_detected",
             Self::Unreadable(code) => code,
             Self::UnsupportedMedia => "unsupported_media",
@@ -201,6 +208,7 @@ impl Code {
             | Self::NearRoute
             | Self::MethodOverride
             | Self::IdentityHeader
+            | Self::UndeclaredHeader
             | Self::LoopDetected
             | Self::Unreadable(_)
             | Self::BodyTooSlow
@@ -245,6 +253,7 @@ impl Code {
             Self::NotCanonical => "The request is spelled in a way that servers read differently.",
             Self::MethodOverride => "Overriding the method or the URL is not allowed.",
             Self::IdentityHeader => "A header that switches identity is not allowed here.",
+            Self::UndeclaredHeader => "A header is not declared by the connector.",
             Self::LoopDetected => "The request has been through this gateway before.",
             Self::Unreadable(_) => "The request cannot be read in one way only.",
             Self::UnsupportedMedia => "The body's coding or charset is not supported.",

@@ -75,6 +75,8 @@ pub struct Explanation {
     pub suggest: Option<String>,
     /// Method and URL in the spelling that is judged and sent.
     pub sent: Option<String>,
+    /// Headers that nothing declares, which would not be sent.
+    pub dropped_headers: Vec<String>,
     /// What becomes of the answer, where it is sent for one that holds a credential.
     pub answer: Option<ExplainedAnswer>,
 }
@@ -219,6 +221,7 @@ pub fn explain(
         detail: None,
         suggest: None,
         sent: None,
+        dropped_headers: Vec::new(),
         answer: None,
     };
     let (classified, collected) = match understand(snapshot, question) {
@@ -237,6 +240,7 @@ pub fn explain(
         target.path_and_query()
     ));
     explanation.connector = Some(classified.connector().id().to_owned());
+    explanation.dropped_headers = names(&classified.dropped);
     explanation.actions = collected.actions.iter().map(explained).collect();
     let asking = Asking {
         agent,
@@ -283,6 +287,10 @@ fn answer(matter: &Matter, ruling: &Ruling) -> Option<ExplainedAnswer> {
         issues: places.iter().map(ToString::to_string).collect(),
         masked: !ruling.passes_issued,
     })
+}
+
+fn names(headers: &[HeaderName]) -> Vec<String> {
+    headers.iter().map(ToString::to_string).collect()
 }
 
 fn injection_name(injection: &Injection) -> Option<String> {

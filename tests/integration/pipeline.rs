@@ -4,6 +4,7 @@ mod coded;
 mod credentials;
 mod egress;
 mod escalate;
+mod headers;
 mod injected;
 mod issued;
 mod law;

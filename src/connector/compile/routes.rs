@@ -42,12 +42,11 @@ fn route(
     let name = names::name(&entry.action, scope);
     let each = parts::each(entry, scope);
     let (kind, patterns) = parts::compile(entry, each.as_ref(), scope);
-    let form = "as in `POST /api/{version}/issue`";
     let matches = scope.good(
         Matches::parse(&entry.matches.value),
         "match",
         &entry.matches,
-        form,
+        "as in `POST /api/{version}/issue`",
     )?;
     let captured = params::captured(&matches, sites);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
@@ -79,6 +78,7 @@ fn route(
         docs: text(entry.docs.as_ref()),
         matches: matches.into(),
         risk: risk?,
+        reads: entry.reads,
         when: when.map(Box::new),
         when_text: text(entry.when.as_ref()),
         only: entry.only.as_ref().map(|only| only.value.clone().into()),
@@ -115,7 +115,7 @@ fn text(written: Option<&At<String>>) -> Option<Box<str>> {
 }
 
 /// Returns the lower-case names of headers that some route reads.
-pub(super) fn listed_headers(routes: &[Route]) -> Vec<String> {
+pub(super) fn read_headers(routes: &[Route]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for route in routes {
         names.extend(

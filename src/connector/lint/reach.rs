@@ -2,25 +2,13 @@
 
 use super::super::Connector;
 use super::super::domain::Domain;
+use super::super::headers::is_always_dropped;
 use super::super::matches::ANY_METHOD;
 use super::super::parameter::Origin;
 use super::super::part::PartKind;
 use super::super::pattern::Segment;
 use super::super::route::Route;
 use crate::model::target::Path;
-
-/// Headers that are gone before anything is judged.
-const DROPPED: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Returns why no path reaches a route: it is spelled as the gateway refuses paths, or as no canonical path is.
 pub(super) fn unreachable_path(connector: &Connector, route: &Route) -> Option<String> {
@@ -100,7 +88,7 @@ pub(super) fn never_found(
             let credential = name == "authorization"
                 || name == "cookie"
                 || places.headers.iter().any(|known| known == name);
-            let dropped = DROPPED.contains(&name) || name.contains('_');
+            let dropped = is_always_dropped(name) || name.contains('_');
             let credential =
                 credential.then_some("what stands there is a credential, and is taken out");
             credential.or(dropped.then_some("the header is taken out before anything is judged"))

@@ -41,10 +41,15 @@ const SECRETS: [&str; 11] = [
 /// Methods that change nothing (RFC 9110 section 9.2.1).
 const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 
+/// Returns whether every method of a route changes nothing.
+pub(super) fn has_safe_method(route: &Route) -> bool {
+    let mut methods = route.matches.methods.iter();
+    methods.all(|method| SAFE.contains(&&**method))
+}
+
 /// Returns the word by which a route says that it writes, although its method says that it does not.
 pub(super) fn writes_by_get(route: &Route) -> Option<&str> {
-    let methods = &route.matches.methods;
-    if route.terms.websocket || !methods.iter().all(|method| SAFE.contains(&&**method)) {
+    if route.terms.websocket || !has_safe_method(route) {
         return None;
     }
     last_word(route).filter(|word| WRITES.contains(word))

@@ -42,6 +42,14 @@ pub enum Tls {
     Passthrough,
 }
 
+/// `unknown_headers:`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownHeaders {
+    /// They go upstream.
+    Pass,
+}
+
 /// An entry of `domains:`: a host, or a host with what is its own.
 #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -39,6 +39,10 @@ pub struct RouteEntry {
     pub only: Option<At<Vec<String>>>,
     /// Stated risk, or by what a dynamic name is made of: `[{ match: '*delete*', risk: high }, { risk: medium }]`.
     pub risk: Option<At<RiskEntry>>,
+    /// Whether it only reads although its method is not GET, HEAD or OPTIONS, as a search by POST does. Says so to people and
+    /// to the linter; the risk is stated beside it.
+    #[serde(default)]
+    pub reads: bool,
     /// How bodies are read, the default first: `json`, `form`, `multipart`, `none`, or a media type that is read as JSON.
     #[schemars(example = &"form")]
     pub body: Option<At<OneOrMany>>,

@@ -1,10 +1,12 @@
-//! AWS: a host and `X-Amz-Target` in; `service`, `region` and `operation` out. The query protocol names the operation as `Action`.
+//! AWS: a host and headers in; `service`, `region`, `operation` and what headers say out. The query protocol names the operation as `Action`.
+
+mod headers;
 
 use http::HeaderName;
 
 use super::super::Unreadable;
 use super::super::request::{Request, form};
-use super::{Label, Native, Reach};
+use super::{HeaderUse, Label, Native, Reach};
 use crate::model::target::Host;
 
 /// `native: aws`
@@ -43,6 +45,16 @@ impl Native for Aws {
                 reach: Reach::Form("Action"),
             },
         ]
+    }
+
+    fn header(&self, name: &str) -> HeaderUse {
+        headers::of(name)
+    }
+
+    fn header_parameters(&self) -> Box<dyn Iterator<Item = HeaderUse>> {
+        let single = headers::PARAMETERS.iter();
+        let single = single.map(|(_, parameter)| HeaderUse::Parameter(parameter));
+        Box::new(single.chain([HeaderUse::Member(headers::METADATA_PARAMETER)]))
     }
 
     fn read(&self, label: &str, request: &Request<'_>) -> Result<Option<String>, Unreadable> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::naming::Name;
+use super::super::native::HeaderUse;
 use super::super::request::Request;
 use super::super::route::Route;
 use super::super::{Candidates, Connector, Unreadable};
@@ -60,6 +61,7 @@ impl Connector {
                 });
             }
         }
+        self.native_headers(request, &mut params)?;
         let (name, raw, template) = match &route.name {
             Name::Fixed(name) => (name.clone(), String::new(), None),
             Name::Made(making) => {
@@ -81,6 +83,48 @@ impl Connector {
             summary,
             template,
         })
+    }
+
+    /// Adds what the override knows headers to say.
+    fn native_headers(
+        &self,
+        request: &Request<'_>,
+        params: &mut Parameters,
+    ) -> Result<(), Unreadable> {
+        let Some(native) = self.native else {
+            return Ok(());
+        };
+        let mut members: Vec<(&str, Vec<String>)> = Vec::new();
+        for header in request.headers.keys() {
+            let known = native.header(header.as_str());
+            let (HeaderUse::Parameter(name) | HeaderUse::Member(name)) = known else {
+                continue;
+            };
+            let text = request.header(header)?.unwrap_or_default();
+            if known == HeaderUse::Parameter(name) {
+                params.set(Parameter {
+                    name: name.into(),
+                    value: Value::text(text),
+                    secret: false,
+                });
+                continue;
+            }
+            let member = format!("{header}={text}");
+            match members.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, texts)) => texts.push(member),
+                None => members.push((name, vec![member])),
+            }
+        }
+        for (name, mut texts) in members {
+            // In one order, whatever the agent's was.
+            texts.sort_unstable();
+            params.set(Parameter {
+                name: name.into(),
+                value: Value::list(texts.iter().map(|text| Value::text(text)).collect()),
+                secret: false,
+            });
+        }
+        Ok(())
     }
 
     /// The tunnel to a host whose TLS is not ended here: nothing else is known of what it carries.

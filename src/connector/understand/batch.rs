@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderName};
 
 use super::super::candidates::Candidates;
 use super::super::dialect::Kind;
 use super::super::each::{self, Each, Member, MemberBody, refuse};
+use super::super::headers;
 use super::super::part::PartKind;
 use super::super::request::Request;
 use super::super::{Reading, Unreadable};
@@ -94,7 +95,16 @@ impl Candidates {
             headers: &member.headers,
             body: Some(&body),
         };
+        let (from, outer) = (sheet.found.len(), sheet.in_member);
+        sheet.in_member = true;
         candidates.understand_into(&reading, sheet)?;
+        // A member goes out as it stands in the body, so none of its headers can be dropped.
+        let unlisted = candidates.unlisted(&reading, (sheet, from))?;
+        let own = |name: &&HeaderName| !goes_with(name, &member.headers, &target.authority);
+        if let Some(name) = unlisted.iter().find(own) {
+            return Err(headers::refuse(name.as_str(), connector));
+        }
+        sheet.in_member = outer;
         sheet.part += 1;
         Ok(())
     }
@@ -119,6 +129,17 @@ impl Candidates {
         header
             .map(|name| format!("header:{name} of a member"))
             .or_else(|| key().map(|key| format!("query:{key} of a member")))
+    }
+}
+
+/// Returns whether a header only says what is known of the member already, as Google's clients write it.
+fn goes_with(name: &HeaderName, headers: &HeaderMap, own: &Authority) -> bool {
+    let text = headers.get(name).and_then(|value| value.to_str().ok());
+    match (name.as_str(), text) {
+        // Compared with the content when the parts were cut.
+        ("content-length", Some(_)) => true,
+        ("host", Some(host)) => Authority::parse(host, 443).is_ok_and(|host| host == *own),
+        _ => false,
     }
 }
 

@@ -1,10 +1,13 @@
 //! What of a request becomes a parameter, where it is read and how it must be written; forms that routes share get one anchor.
 
-use super::super::api::{Body, Field, Kind, Mark, Operation, Place, Way};
+use std::collections::BTreeSet;
+
+use super::super::api::{Api, Body, Field, Kind, Mark, Operation, Place, Way};
 use super::super::names::parameter;
 use super::super::secrets;
 use super::forms;
-use super::{Form, Param, Target};
+use super::{Form, Param, Route, Target};
+use crate::connector::needs_declaring;
 use crate::model::value::ValueType;
 
 /// Paging and the looks of an answer: nothing that a policy decides by.
@@ -106,6 +109,31 @@ pub(super) fn of(
         judge.push(format!("`{}` in the query looks like a credential; if it is one, list it under `credentials_in`", field.name.escape_debug()));
     }
     (params, judge)
+}
+
+/// Returns the headers that operations take and no route reads: versions and the like, which would not go out undeclared.
+pub(super) fn unread_headers(api: &Api, routes: &[Route]) -> Vec<String> {
+    let read: BTreeSet<String> = routes
+        .iter()
+        .flat_map(|route| &route.params)
+        .flat_map(|param| &param.from)
+        .filter_map(|from| from.strip_prefix("header:"))
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let fields = api
+        .operations
+        .iter()
+        .flat_map(|operation| &operation.fields);
+    let headers = fields.filter(|field| {
+        field.place == Place::Header
+            && needs_declaring(&field.name)
+            && !authenticates(field, &api.ways)
+    });
+    let mut names: BTreeSet<String> = headers
+        .map(|field| field.name.to_ascii_lowercase())
+        .collect();
+    names.retain(|name| !read.contains(name));
+    names.into_iter().collect()
 }
 
 fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param>) {

@@ -47,6 +47,11 @@ pub(super) fn write(draft: &Draft, api: &Api, out: &mut String) {
         put("# Some clients write the slashes of paths and names as `%2F`; in a parameter both spellings are a slash.".to_owned());
         put("paths: { allow: [encoded_slash] }".to_owned());
     }
+    if !draft.allow_headers.is_empty() {
+        let names = draft.allow_headers.iter().map(|name| scalar(name));
+        let names: Vec<String> = names.collect();
+        put(format!("allow_headers: [{}]", names.join(", ")));
+    }
     shared(draft, &mut put);
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::draft::{Param, Route, Test};
 use super::yaml::{comment, flow, line, scalar};
 use super::{JUDGE, WIDTH, head};
+use crate::model::action::Risk;
 
 pub(super) fn write(route: &Route, out: &mut String) {
     let mut put = |text: String| {
@@ -36,6 +37,9 @@ pub(super) fn write(route: &Route, out: &mut String) {
     params(&route.params, &mut put);
     if let Some(risk) = route.risk {
         put(format!("    risk: {risk}"));
+        if risk == Risk::Low && writes_by_method(&route.matches) {
+            put("    reads: true".to_owned());
+        }
     }
     if let Some(issues) = &route.issues {
         let issues: Vec<String> = issues.iter().map(|path| scalar(path)).collect();
@@ -46,6 +50,13 @@ pub(super) fn write(route: &Route, out: &mut String) {
         put("    tests:".to_owned());
         route.tests.iter().for_each(|one| test(one, &mut put));
     }
+}
+
+/// Returns whether a request with a method of the route may change something (RFC 9110 section 9.2.1).
+fn writes_by_method(matches: &str) -> bool {
+    let methods = matches.split(' ').next().unwrap_or_default();
+    let mut methods = methods.split('|');
+    methods.any(|method| !["GET", "HEAD", "OPTIONS"].contains(&method))
 }
 
 fn params(params: &[Param], put: &mut impl FnMut(String)) {

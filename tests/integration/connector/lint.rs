@@ -72,7 +72,22 @@ fn each_doubt_is_told_by_its_name() {
         ("action: secret.set, match: PUT /secret", &[]),
         ("action: any, match: 'GET /{*path}'", &["catch-all"]),
         ("action: any, match: '* /a/{b}', risk: high", &["catch-all"]),
-        ("action: ping, match: '* /ping', risk: low", &[]),
+        (
+            "action: ping, match: '* /ping', risk: low",
+            &["low-risk-write"],
+        ),
+        (
+            "action: item.search, match: POST /items/search, risk: low",
+            &["low-risk-write"],
+        ),
+        (
+            "action: item.search, match: POST /items/search, risk: low, reads: true",
+            &[],
+        ),
+        (
+            "action: item.search, match: POST /items/search, risk: medium",
+            &[],
+        ),
         (
             "action: a, match: GET /a;b, risk: low",
             &["unreachable-route"],
@@ -96,6 +111,10 @@ fn each_doubt_is_told_by_its_name() {
             &["parameter-never-found"],
         ),
         (
+            "action: a, match: GET /a, params: { b: 'header:X-Forwarded-User' }",
+            &["parameter-never-found"],
+        ),
+        (
             "action: a, match: GET /a, params: { b: 'query:key' }",
             &["parameter-never-found"],
         ),
@@ -109,6 +128,38 @@ fn each_doubt_is_told_by_its_name() {
         ),
     ] {
         assert_eq!(warnings(route), expected, "{route}");
+    }
+}
+
+#[test]
+fn a_connector_that_lets_every_header_pass_is_told() {
+    let text = "connector: x\nauth: none\ndomains: [api.test]\nunknown_headers: pass\nroutes: [{ action: a, match: GET /a }]\n";
+    let (_, report) = compile(&[text]);
+    let mut codes = report.diagnostics.iter().map(|problem| problem.code);
+    assert!(codes.any(|code| code == "unknown-headers"));
+}
+
+#[test]
+fn a_declared_header_is_one_that_may_be_sent_unseen() {
+    for (entry, message) in [
+        ("x-*", "stands for too many headers"),
+        ("'*'", "is not the name of a header"),
+        ("x-vend*", "stands for too many headers"),
+        ("x_vendor", "is not the name of a header"),
+        ("X-Forwarded-User", "never goes upstream"),
+        ("Sec-Fetch-Mode", "never goes upstream"),
+        ("Connection", "never goes upstream"),
+        ("Sudo", "switches identity"),
+        ("impersonate-*", "switches identity"),
+        ("X-HTTP-Method-Override", "another method or URL"),
+        ("X-Original-URL", "another method or URL"),
+    ] {
+        let text = format!(
+            "connector: x\nauth: none\ndomains: [api.test]\nallow_headers: [{entry}]\nroutes: [{{ action: a, match: GET /a }}]\n"
+        );
+        let (_, report) = compile(&[&text]);
+        let errors = told(&report, Severity::Error);
+        assert!(errors.contains(message), "{entry}: {errors}");
     }
 }
 

@@ -168,6 +168,36 @@ async fn what_is_the_agent_s_own_stays_as_it_was_sent() {
     assert_eq!(gateway.decided(1).await[0]["credential"], "c");
 }
 
+#[tokio::test]
+async fn a_header_under_the_agent_s_own_signature_is_never_dropped() {
+    let credential =
+        "  - { id: c, connector: api, scheme: bearer, host: api.test, agent_owned: true }";
+    let upstream = upstream().await;
+    let gateway = describe(&upstream, credential).start().await;
+    let mut tls = gateway.agent.tls_tunnel("api.test:443", HOST).await;
+    for (signature, status) in [
+        ("Authorization: Bearer agents-own", 200),
+        (
+            "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host;as-user, Signature=0",
+            400,
+        ),
+        (
+            "Authorization: Signature keyId=\"a\",headers=\"date as-user\"",
+            400,
+        ),
+    ] {
+        let request = format!(
+            "GET /items/1 HTTP/1.1\r\nHost: api.test\r\n{signature}\r\nAs-User: root\r\n\r\n"
+        );
+        let answer = exchange(&mut tls, &request).await;
+        assert_eq!(answer.status, status, "{signature}: {}", answer.text());
+        if status == 400 {
+            assert_eq!(answer.json()["code"], "undeclared_header");
+        }
+    }
+    assert_eq!(upstream.only().header("as-user"), None);
+}
+
 /// A request that must be refused with this code, and nothing sent.
 async fn assert_refused(
     gateway: &Gateway,

@@ -176,7 +176,7 @@ async fn whatever_makes_a_request_another_one_asks_anew() {
         get("/items/2"),
         get("/items/1").method(Method::DELETE),
         get("/items/1").header("accept", "text/html"),
-        get("/items/1").header("x-stripe-thing", "a"),
+        get("/items/1").header("prefer", "return=minimal"),
         get("/items/1").by("other"),
         note(),
         get("/notes").body(r#"{"text":"5000000"}"#),
@@ -350,6 +350,34 @@ async fn it_is_read_again_by_connectors_that_come_meanwhile() {
 }
 
 /// Sends a request and waits until it waits.
+#[tokio::test]
+async fn a_header_that_was_dropped_refuses_once_the_action_is_above_low() {
+    let rig = Rig::new(ASKING).await;
+    let held = get("/items/1").header("x-dry-run", "true").send(&rig);
+    rig.waiting(1).await;
+    rig.swap(&CONNECTOR.replace("GET: low", "GET: medium"), ASKING);
+    assert_eq!(code(held).await, "undeclared_header");
+    let events = rig.events().await;
+    assert_eq!(
+        events[0]["dropped_headers"],
+        serde_json::json!(["x-dry-run"])
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_sent_makes_no_other_question() {
+    let rig = Rig::new(ASKING).await;
+    let first = get("/items/1").send(&rig);
+    let second = get("/items/1").header("as-user", "root").send(&rig);
+    let waiting = rig.waiting(2).await;
+    assert_eq!(waiting.len(), 1);
+    answer(&rig, &waiting[0], Verdict::Deny);
+    assert_eq!(code(first).await, "approval_refused");
+    assert_eq!(code(second).await, "approval_refused");
+    rig.end().await;
+}
+
 async fn hold(rig: &Rig) -> Judged {
     let held = get("/items/1").send(rig);
     rig.waiting(1).await;

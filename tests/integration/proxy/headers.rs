@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::support::agent::exchange;
 use crate::support::gateway::{Builder, Gateway};
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{Reply, Upstream};
 
 const HOST: &str = "api.test";
 
@@ -17,6 +17,7 @@ name: Test API
 version: 1
 domains: [api.test]
 auth: none
+allow_headers: [openai-organization, 'x-vendor-*']
 routes:
   - { action: deploy.start, match: POST /deploys, params: { target: 'header:X-Target', dry_run: 'header:X-Dry-Run' } }
   - { action: deploy.list, match: GET /deploys }
@@ -114,4 +115,61 @@ async fn a_value_that_servers_trim_differently_is_refused() {
     let raw = send_http2(&gateway, start, &[("x-target", b"\xa0dev")]).await;
     assert_eq!((raw.0, &*raw.1), (400, "not_canonical"));
     assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_header_that_nothing_declares_is_dropped_from_a_read_and_named() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let headers: [(&str, &[u8]); 6] = [
+        ("as-user", b"root"),
+        ("x-scope-orgid", b"other"),
+        ("x-forwarded-user", b"root"),
+        ("x-vendor-a", b"1"),
+        ("openai-organization", b"mine"),
+        ("x-request-id", b"7"),
+    ];
+    let (status, _, dropped) = send_http2(&gateway, ("GET", "/deploys"), &headers).await;
+    assert_eq!((status, &*dropped), (200, "as-user, x-scope-orgid"));
+    let received = upstream.only();
+    for name in ["as-user", "x-scope-orgid", "x-forwarded-user"] {
+        assert_eq!(received.header(name), None, "{name}");
+    }
+    for name in ["x-vendor-a", "openai-organization", "x-request-id"] {
+        assert!(received.header(name).is_some(), "{name}");
+    }
+    let decided = gateway.decided(1).await;
+    assert_eq!(
+        decided[0]["dropped_headers"],
+        serde_json::json!(["as-user", "x-scope-orgid"])
+    );
+}
+
+#[tokio::test]
+async fn a_header_that_nothing_declares_refuses_a_write() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let rehearsal: [(&str, &[u8]); 1] = [("x-dry-run", b"true")];
+    let (status, code, _) = send_http2(&gateway, ("POST", "/stops"), &rehearsal).await;
+    assert_eq!((status, &*code), (400, "undeclared_header"));
+    assert_eq!(upstream.connections(), 0);
+    let decided = gateway.decided(1).await;
+    assert_eq!(decided[0]["code"], "undeclared_header");
+    // Where the route reads it, it is judged and sent.
+    let both: [(&str, &[u8]); 2] = [("x-dry-run", b"true"), ("x-target", b"dev")];
+    let (status, _, _) = send_http2(&gateway, ("POST", "/deploys"), &both).await;
+    assert_eq!(status, 200);
+    assert_eq!(upstream.only().header("x-dry-run"), Some("true"));
+}
+
+#[tokio::test]
+async fn an_upstream_cannot_say_which_headers_were_dropped() {
+    let upstream = Upstream::start(&[HOST]).await;
+    upstream.reply(
+        "/deploys",
+        Reply::new(200, "[]").header("tollgate-dropped-headers", "made-up"),
+    );
+    let gateway = start(&upstream).await;
+    let (status, _, dropped) = send_http2(&gateway, ("GET", "/deploys"), &[]).await;
+    assert_eq!((status, &*dropped), (200, ""));
 }

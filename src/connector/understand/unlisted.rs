@@ -1,0 +1,40 @@
+//! What is left of a request once it is understood: headers and switches of the query that nothing which was judged reads.
+
+use http::HeaderName;
+
+use super::super::headers::Readers;
+use super::super::route::Route;
+use super::super::{Candidates, Reading, Unreadable};
+use super::Sheet;
+
+impl Candidates {
+    /// Returns the headers of a request that nothing declares or reads; `from` is where what was found of it begins.
+    ///
+    /// # Errors
+    /// `identity_header`, `method_override`, `undeclared_header`.
+    pub(in crate::connector) fn unlisted(
+        &self,
+        reading: &Reading<'_>,
+        (sheet, from): (&Sheet, usize),
+    ) -> Result<Vec<HeaderName>, Unreadable> {
+        let connector = &*self.place.connector;
+        let own = sheet.found.iter().skip(from);
+        let own = own.filter(|found| found.is_member == sheet.in_member);
+        let numbers = own.map(|found| found.place.1);
+        let applying = numbers.clone().filter_map(|number| connector.route(number));
+        connector.check_query_switches(&reading.target.query, |key| {
+            let same = |read: &str| read.eq_ignore_ascii_case(key);
+            let mut matched = self.groups().flat_map(|group| group.matches.query_keys());
+            applying.clone().flat_map(Route::query_keys).any(same) || matched.any(same)
+        })?;
+        let readers = Readers {
+            applying,
+            groups: self.groups(),
+            has_unknown: numbers
+                .clone()
+                .any(|number| connector.route(number).is_none()),
+            connector,
+        };
+        readers.unlisted(reading.headers)
+    }
+}
