@@ -28,14 +28,34 @@ pub(super) fn parents(pack: &[u8], id_length: usize) -> Parents {
     let mut at = 12;
     while let Some((content, next)) = commit(pack, at, &contents, left) {
         left = left.saturating_sub(content.len());
-        let text = String::from_utf8_lossy(&content);
-        let head = text.lines().take_while(|line| !line.is_empty());
-        let own = head.filter_map(|line| line.strip_prefix("parent ").map(str::to_owned));
-        parents.insert(id(&content, id_length), own.collect());
+        let own = own_parents(&content, id_length).unwrap_or_default();
+        parents.insert(id(&content, id_length), own);
         contents.insert(at, content);
         at = next;
     }
     parents
+}
+
+/// Reads a commit's parents as git itself does: `tree`, then `parent` lines, up to the first other line. Whatever stands behind
+/// it is no parent, whatever it looks like.
+fn own_parents(commit: &[u8], id_length: usize) -> Option<Vec<String>> {
+    let (_, mut rest) = header(commit, b"tree ", id_length)?;
+    let mut parents = Vec::new();
+    while rest.starts_with(b"parent ") {
+        let (parent, after) = header(rest, b"parent ", id_length)?;
+        parents.push(parent);
+        rest = after;
+    }
+    Some(parents)
+}
+
+/// Splits a line of a word and an id off.
+fn header<'c>(text: &'c [u8], word: &[u8], id_length: usize) -> Option<(String, &'c [u8])> {
+    let (id, rest) = text.strip_prefix(word)?.split_at_checked(id_length)?;
+    let rest = rest.strip_prefix(b"\n")?;
+    let id = std::str::from_utf8(id).ok()?;
+    let hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex.then(|| (id.to_ascii_lowercase(), rest))
 }
 
 /// Returns the commit at an offset, and where the next object begins.

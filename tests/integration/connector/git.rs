@@ -111,6 +111,43 @@ fn a_pack_cannot_claim_what_a_commit_does_not_say() {
 }
 
 #[test]
+fn a_parent_counts_only_where_git_reads_it() {
+    let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+    let people = "author A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n";
+    let other = "parent 00000000000000000000000000000000000000bb\n";
+    for headers in [
+        // Behind the committer: `git fsck` has nothing against it, and history ends here.
+        format!("tree {tree}\n{people}parent {OLD}\n"),
+        format!("tree {tree}\nauthor A <a@b> 0 +0000\nparent {OLD}\ncommitter A <a@b> 0 +0000\n"),
+        format!("tree {tree}\n{other}{people}parent {OLD}\n"),
+        format!("tree {tree}\n{people}gpgsig x\n parent {OLD}\nparent {OLD}\n"),
+        format!("parent {OLD}\ntree {tree}\n{people}"),
+        format!("tree {tree}\n\nparent {OLD}\n{people}"),
+        format!("tree {tree}\nparent {OLD} \n{people}"),
+        format!("tree {tree}\r\nparent {OLD}\n{people}"),
+    ] {
+        let made = format!("{headers}\nm\n");
+        assert_eq!(
+            forced(&id(&made), &pack(&[whole(&made)])),
+            Ok(true),
+            "{made}"
+        );
+    }
+    for headers in [
+        format!("tree {tree}\nparent {OLD}\n{people}"),
+        format!("tree {tree}\n{other}parent {OLD}\n{people}"),
+        format!("tree {tree}\nparent {}\n{people}", OLD.to_uppercase()),
+    ] {
+        let made = format!("{headers}\nm\n");
+        assert_eq!(
+            forced(&id(&made), &pack(&[whole(&made)])),
+            Ok(false),
+            "{made}"
+        );
+    }
+}
+
+#[test]
 fn reads_commits_that_are_kept_as_differences() {
     let base = commit(OLD, "base");
     let made = base.replacen("base", "made", 1);
