@@ -173,7 +173,7 @@ impl RouteRisk {
         match self {
             Self::Fixed(risk) => *risk,
             Self::ByName(rules) => {
-                let lower = raw.to_lowercase();
+                let lower = raw.to_ascii_lowercase();
                 let fits = |pattern: &Option<Glob>| {
                     pattern.as_ref().is_none_or(|glob| glob.matches(&lower))
                 };

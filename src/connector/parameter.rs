@@ -216,23 +216,22 @@ impl Param {
         let (Value::Text(_), Some(text)) = (&value, text) else {
             return Ok(value);
         };
-        let folded = match self.fold {
-            None => None,
-            Some(Fold::Lower) => Some(text.to_lowercase()),
-            Some(Fold::Upper) => Some(text.to_uppercase()),
-        };
-        let judged = folded.as_deref().unwrap_or(text);
+        // The pattern is for what is sent, and folding never makes one letter of another: the Kelvin sign is not a `k`.
         if self
             .pattern
             .as_ref()
-            .is_some_and(|pattern| !pattern.is_match(judged))
+            .is_some_and(|pattern| !pattern.is_match(text))
         {
             return Err(form(format!(
                 "`{}` is not written as this API's {} is",
                 self.name, self.name
             )));
         }
-        Ok(folded.map_or(value, |folded| Value::text(&folded)))
+        Ok(match self.fold {
+            None => value,
+            Some(Fold::Lower) => Value::text(&text.to_ascii_lowercase()),
+            Some(Fold::Upper) => Value::text(&text.to_ascii_uppercase()),
+        })
     }
 
     /// Returns whether it is read from a captured label.

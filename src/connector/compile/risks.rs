@@ -91,7 +91,7 @@ fn by_name(entry: &RouteEntry, rules: &[RiskRule], scope: &mut Scope<'_>) -> Opt
     let compiled = rules.iter().map(|rule| {
         let pattern = rule.pattern.as_ref();
         (
-            pattern.map(|text| Glob::new(&text.value.to_lowercase())),
+            pattern.map(|text| Glob::new(&text.value.to_ascii_lowercase())),
             rule.risk,
         )
     });

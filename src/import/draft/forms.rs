@@ -10,7 +10,7 @@ use super::{Form, Param, Route, Shared};
 const IDENTIFIER: &str = "[A-Za-z0-9_.~:@+=,-]+";
 /// A whole number in its one spelling.
 const NUMBER: &str = "0|[1-9][0-9]*";
-const UUID: &str = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const UUID: &str = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 
 /// Returns how a captured label must be written, and whether it is a secret.
 pub(super) fn of(field: &Field, name: &str) -> Form {
