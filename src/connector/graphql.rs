@@ -6,6 +6,7 @@
 mod argument;
 mod document;
 mod envelope;
+mod upload;
 
 use serde_json::{Map, Value as Json};
 
@@ -15,6 +16,7 @@ use super::part::{Fact, Part, Quota};
 use crate::model::target::Query;
 use crate::model::value::Value;
 use envelope::Envelope;
+use upload::Operations;
 
 /// A root field and its arguments.
 #[derive(Debug)]
@@ -52,11 +54,15 @@ pub(super) fn roots(
     }
     let envelopes = match carrier {
         Carrier::Query => vec![Envelope::of_pairs(query.pairs(), budget.nodes)?],
-        Carrier::Json(bytes) => in_json(bytes, budget)?,
+        Carrier::Json(bytes) => in_json(bytes, budget)?.envelopes,
         Carrier::Form(form) => match form.text("operations")? {
             Some(operations) => {
                 envelope::check_beside(form)?;
-                in_json(operations.as_bytes(), budget)?
+                let operations = in_json(operations.as_bytes(), budget)?;
+                if let Some(map) = form.text("map")? {
+                    upload::check(map, &operations, budget.nodes)?;
+                }
+                operations.envelopes
             }
             None => vec![Envelope::of_pairs(form.texts()?.into_iter(), budget.nodes)?],
         },
@@ -76,15 +82,20 @@ pub(super) fn roots(
     Ok(roots)
 }
 
-fn in_json(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Vec<Envelope>, Unreadable> {
+fn in_json(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Operations, Unreadable> {
     let many = items(bytes, budget.parts.left())?;
+    let listed = many.is_some();
     let all = many.unwrap_or_else(|| vec![bytes]);
     if all.is_empty() {
         return Err(envelope::refuse("the list of GraphQL requests is empty"));
     }
-    all.into_iter()
-        .map(|bytes| Envelope::of_tree(read_tree(bytes, budget.nodes)?))
-        .collect()
+    let envelopes = all
+        .into_iter()
+        .map(|bytes| Envelope::of_tree(read_tree(bytes, budget.nodes)?));
+    Ok(Operations {
+        listed,
+        envelopes: envelopes.collect::<Result<_, _>>()?,
+    })
 }
 
 /// A document that the server has: its variables are what it is given.

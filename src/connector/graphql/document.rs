@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::argument::Variables;
 use super::envelope::refuse;
-use super::{Budget, Root};
+use super::{Budget, Root, upload};
 use crate::connector::Unreadable;
 use crate::connector::part::{Fact, Part};
 use crate::model::value::Value;
@@ -72,6 +72,29 @@ pub(super) fn roots(
         }
     }
     Ok(roots)
+}
+
+/// The variables of a document, with the number of lists in which each is declared to hold uploads; `None` for one that some
+/// operation declares as anything else.
+pub(super) type Uploads = HashMap<String, Option<usize>>;
+
+/// Finds the uploads that a document declares.
+pub(super) fn uploads(text: &str) -> Result<Uploads, Unreadable> {
+    let document = Document::parse(text)?;
+    let mut uploads = Uploads::new();
+    let all = document.operations.iter();
+    for definition in all
+        .filter_map(cst::OperationDefinition::variable_definitions)
+        .flat_map(|definitions| definitions.variable_definitions())
+    {
+        let name = definition.variable().and_then(|variable| variable.name());
+        let depth = definition.ty().and_then(|kind| upload::depth(&kind));
+        let name = name.map(|name| name.text().to_string()).unwrap_or_default();
+        let known = uploads.entry(name).or_insert(depth);
+        // `None` is the least.
+        *known = (*known).min(depth);
+    }
+    Ok(uploads)
 }
 
 impl Document {

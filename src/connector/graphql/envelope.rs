@@ -21,6 +21,9 @@ const IDS: [&str; 6] = [
     "query_id",
 ];
 
+/// Parts of a multipart form by which servers find other requests than those of the keys.
+const PARTS: [&str; 2] = ["operations", "map"];
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Envelope {
@@ -73,14 +76,15 @@ impl Envelope {
     ) -> Result<Self, Unreadable> {
         let mut keys = Map::new();
         for (name, value) in pairs {
-            let mut known = KEYS.iter().chain(&IDS);
-            let Some(key) = known.find(|key| may_be(key, name)) else {
+            let is_known = KEYS.iter().chain(&IDS).any(|key| *key == name);
+            let mut known = KEYS.iter().chain(&IDS).chain(&PARTS);
+            if !is_known && !known.any(|key| may_be(key, name)) {
                 continue;
-            };
-            if *key != name || keys.contains_key(name) {
+            }
+            if !is_known || keys.contains_key(name) {
                 let name = name.escape_debug();
                 return Err(ambiguous(format!(
-                    "the GraphQL request has `{name}` twice, or spelled unlike itself"
+                    "the GraphQL request has `{name}` twice, spelled unlike itself, or where it is not read"
                 )));
             }
             let value = match (name, value) {
@@ -152,7 +156,12 @@ fn sha256(text: &str) -> String {
 /// Refuses a key of the URL by which servers read another document than the body's.
 pub(super) fn check_url(query: &Query) -> Result<(), Unreadable> {
     let mut names = query.pairs().map(|(name, _)| name);
-    names.try_for_each(|name| check_name("the URL", name))
+    names.try_for_each(|name| {
+        if PARTS.iter().any(|part| may_be(part, name)) {
+            return Err(beside("the URL", name));
+        }
+        check_name("the URL", name)
+    })
 }
 
 /// Refuses a part of a multipart form that could be read instead of `operations`.
@@ -164,12 +173,16 @@ pub(super) fn check_beside(form: &Form<'_>) -> Result<(), Unreadable> {
 fn check_name(place: &str, name: &str) -> Result<(), Unreadable> {
     let mut keys = KEYS.iter().chain(&IDS);
     if keys.any(|key| may_be(key, name)) {
-        let name = name.escape_debug();
-        return Err(ambiguous(format!(
-            "{place} of a GraphQL request has the key `{name}` beside the body"
-        )));
+        return Err(beside(place, name));
     }
     Ok(())
+}
+
+fn beside(place: &str, name: &str) -> Unreadable {
+    let name = name.escape_debug();
+    ambiguous(format!(
+        "{place} of a GraphQL request has the key `{name}` beside the body"
+    ))
 }
 
 pub(super) fn refuse(detail: impl Into<String>) -> Unreadable {
