@@ -53,6 +53,7 @@ pub use errors::{ErrorFacts, ErrorShape, Push};
 pub use headers::{UNDECLARED_HEADER, is_always_dropped, needs_declaring};
 pub use lint::made_credential;
 pub use manifest::Manifest;
+pub use request::AMBIGUOUS;
 pub use route::RouteView;
 pub use switches::{IDENTITY_HEADER, METHOD_OVERRIDE};
 pub use terms::{Passes, Terms};

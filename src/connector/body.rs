@@ -1,7 +1,7 @@
 //! Bodies: the bytes and what is read of them in, their values out; JSON in one pass and without a tree.
 //!
-//! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that differ from a read one in
-//! case only, integers outside `i64`, wrong containers under a read path, trailing bytes.
+//! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that some server takes for a read one,
+//! integers outside `i64`, wrong containers under a read path, trailing bytes.
 
 mod form;
 mod keys;
@@ -10,13 +10,15 @@ mod names;
 mod path;
 mod plan;
 mod reader;
+mod spelling;
 mod tree;
 
 pub(super) use form::Form;
 pub(super) use multipart::parts as multipart_parts;
-pub(super) use names::{Held, METHOD_KEY, NamePath, Named, may_be, overrides_method};
+pub(super) use names::{Held, NamePath, Named};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};
+pub(super) use spelling::{METHOD_KEY, may_be, overrides_method};
 pub(super) use tree::{items, read_tree, too_many};
 
 use super::Unreadable;

@@ -2,9 +2,10 @@
 //!
 //! What stands in a header or query is stripped; a body goes out as it was judged, so a credential in it refuses the request.
 
-use super::Unreadable;
-use super::body::{NamePath, PathId};
+use super::body::{NamePath, PathId, may_be};
 use super::request::Request;
+use super::{Connector, Unreadable};
+use crate::model::target::Query;
 
 /// The places in bodies where the API takes a credential.
 #[derive(Debug, Default)]
@@ -34,5 +35,17 @@ impl BodyPlaces {
         };
         let found = self.json.iter().find(|(path, _)| there(path));
         Ok(found.map(|(_, text)| text.to_string()))
+    }
+}
+
+impl Connector {
+    /// Returns a name of the query that some server takes for a key of a credential, but that is not stripped as one.
+    pub fn half_credential<'q>(&self, query: &'q Query) -> Option<&'q str> {
+        let keys = &self.credential_places().query;
+        let mut names = query.pairs().map(|(name, _)| name);
+        names.find(|name| {
+            keys.iter().any(|key| may_be(key, name))
+                && !keys.iter().any(|key| key.eq_ignore_ascii_case(name))
+        })
     }
 }

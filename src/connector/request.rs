@@ -13,7 +13,7 @@ use crate::model::header_value;
 use crate::model::target::{Host, Query};
 
 /// Code of a name that can be read in two ways.
-pub(super) const AMBIGUOUS: &str = "ambiguous_parameter";
+pub const AMBIGUOUS: &str = "ambiguous_parameter";
 /// Code of a key that makes servers take another method than the one judged.
 pub(super) const METHOD_OVERRIDE: &str = "method_override";
 /// Code of a value that is not written as the connector says.
@@ -29,6 +29,8 @@ pub(super) struct Request<'a> {
     /// Decoded, in order: host, base path, path.
     pub(super) captures: &'a [(&'a str, Cow<'a, str>)],
     pub(super) body: Body<'a>,
+    /// Names that differ from others only in spelling, and are read themselves.
+    pub(super) twins: &'a [Box<str>],
     /// Which part of the request this is; `None` where it is one part.
     pub(super) part: Option<&'a Part>,
 }
@@ -57,7 +59,7 @@ impl<'a> Request<'a> {
     pub(super) fn query(&self, name: &NamePath) -> Result<Named<'a>, Unreadable> {
         let pairs = self.query.pairs();
         name.read(
-            "query",
+            ("query", self.twins),
             pairs.map(|(name, value)| (name, Held::Text(value))),
         )
     }
@@ -65,7 +67,7 @@ impl<'a> Request<'a> {
     /// Returns what the form holds under a name; nothing where the body is none.
     pub(super) fn form(&self, name: &NamePath) -> Result<Named<'a>, Unreadable> {
         match self.body {
-            Body::Form(form) => name.read("form", form.pairs()),
+            Body::Form(form) => name.read(("form", self.twins), form.pairs()),
             Body::Json(_) | Body::Unread => Ok(Named::default()),
         }
     }

@@ -236,6 +236,8 @@ pub(super) struct Group {
     pub(super) body_keys: Box<[Box<str>]>,
     /// Keys that are read in the query and must not be in the body.
     pub(super) query_keys: Box<[Box<str>]>,
+    /// Names that its routes read beside another spelling of them.
+    pub(super) twins: Box<[Box<str>]>,
 }
 
 impl Group {
@@ -251,6 +253,7 @@ impl Group {
             match_keys: Box::default(),
             body_keys: Box::default(),
             query_keys: Box::default(),
+            twins: Box::default(),
         }
     }
 

@@ -147,6 +147,7 @@ impl Candidates {
                     headers: reading.headers,
                     captures: &captures,
                     body: Body::Unread,
+                    twins: &group.twins,
                     part: None,
                 },
             };

@@ -1,10 +1,12 @@
 //! Where a request goes: host, path and query in the one canonical spelling that is judged and sent.
 
 mod host;
+mod name;
 mod path;
 mod query;
 
 pub use host::{Authority, Host, HostError};
+pub use name::{MAX_NAMES, is_shared_key, split_name, split_pair};
 pub use path::{Oddities, Oddity, Path, PathError, decode};
 pub use query::{Query, QueryError, decode_form};
 

@@ -8,7 +8,7 @@ use super::Head;
 use super::headers;
 use super::refuse::{Code, Native, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::{Candidates, Catalog, Connector, IDENTITY_HEADER, Place};
+use crate::connector::{AMBIGUOUS, Candidates, Catalog, Connector, IDENTITY_HEADER, Place};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
 
@@ -40,7 +40,7 @@ impl Classified {
 /// Finds the connector and the routes. The head's headers are taken out of it.
 ///
 /// # Errors
-/// `no_connector`, `not_canonical`, `near_route`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
+/// `no_connector`, `not_canonical`, `near_route`, `ambiguous_parameter`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
 pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refusal> {
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Err(Refusal::because(
@@ -65,7 +65,12 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
         |error: &dyn std::fmt::Display| Refusal::because(Code::NotCanonical, sentence(error));
     let protocol = websocket::protocol(&head.method, &head.headers)?;
     let path = Path::parse(&head.path).map_err(|error| not_canonical(&error))?;
-    let query = Query::parse(head.query.as_deref()).map_err(|error| not_canonical(&error))?;
+    let query = Query::parse(head.query.as_deref()).map_err(|error| {
+        if error.is_ambiguous() {
+            return Refusal::because(Code::Unreadable(AMBIGUOUS), sentence(&error));
+        }
+        not_canonical(&error)
+    })?;
     let mut headers = std::mem::take(&mut head.headers);
     headers::strip_hop_by_hop(&mut headers);
     let target = Target {

@@ -53,7 +53,14 @@ pub fn check(
             "The body carries a credential of its own (`{place}`); leave it out."
         ))
     };
-    if let Some(detail) = signature(&target.query).or_else(in_body) {
+    let half = || {
+        let name = connector.half_credential(&target.query)?.escape_debug();
+        Some(format!(
+            "The query key `{name}` could be read as a credential; leave it out."
+        ))
+    };
+    let found = signature(&target.query).or_else(half).or_else(in_body);
+    if let Some(detail) = found {
         return Err(Refusal {
             action: matter.action(),
             ..Refusal::because(Code::ForeignCredential, detail)

@@ -1,17 +1,21 @@
 //! Forms: an urlencoded body in, its pairs out, each decoded once.
 //!
-//! INVARIANT: what servers split or decode differently is refused: a raw `;`, malformed escapes, control characters.
+//! INVARIANT: what servers split or decode differently is refused: a raw `;`, malformed escapes, control characters, and names
+//! that are not of the one grammar (`model/target/name.rs`), whether anything reads them or not.
 
 use std::borrow::Cow;
 
 use super::super::Unreadable;
+use super::super::request::ambiguous;
 use super::UNREADABLE_BODY;
-use super::names::{Held, may_be};
+use super::names::Held;
+use super::spelling::{may_be, overrides_method};
+use crate::model::target::{MAX_NAMES, split_name, split_pair};
 
 /// The pairs of a form, urlencoded or multipart.
 #[derive(Debug, Default)]
 pub(in crate::connector) struct Form<'b> {
-    pub(super) pairs: Vec<(Cow<'b, str>, Content<'b>)>,
+    pairs: Vec<(Cow<'b, str>, Content<'b>)>,
 }
 
 /// The value of one pair.
@@ -37,15 +41,30 @@ impl<'b> Form<'b> {
                 _ => {}
             }
         }
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            if form.pairs.len() == limit {
+        for (count, pair) in text.split('&').enumerate() {
+            // Express counts empty ones too.
+            if count == limit.min(MAX_NAMES) {
                 return Err(refuse("the form has more values than the gateway reads"));
             }
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            form.pairs
-                .push((decode(name)?, Content::Text(decode(value)?)));
+            if !pair.is_empty() {
+                let (name, value) = split_pair(pair).ok_or_else(|| odd(pair))?;
+                form.push(decode(name)?, Content::Text(decode(value)?))?;
+            }
         }
         Ok(form)
+    }
+
+    /// Adds a pair; the only way into a form.
+    pub(super) fn push(
+        &mut self,
+        name: Cow<'b, str>,
+        value: Content<'b>,
+    ) -> Result<(), Unreadable> {
+        if split_name(&name).is_none() {
+            return Err(odd(&name));
+        }
+        self.pairs.push((name, value));
+        Ok(())
     }
 
     /// Iterates over the decoded pairs in order.
@@ -61,7 +80,7 @@ impl<'b> Form<'b> {
 
     /// Returns the text of a name that is there once, or not at all.
     pub(in crate::connector) fn text(&self, name: &str) -> Result<Option<&str>, Unreadable> {
-        let named = super::NamePath::plain(name).read("form", self.pairs())?;
+        let named = super::NamePath::plain(name).read(("form", &[]), self.pairs())?;
         match (named.misfit, named.values.first()) {
             (false, value) => Ok(value.copied()),
             (true, _) => Err(refuse(format!("`{name}` of the form is not a text"))),
@@ -90,6 +109,19 @@ impl<'b> Form<'b> {
         let names = self.pairs.iter().map(|(name, _)| &**name);
         names.into_iter().find(|name| may_be(root, name))
     }
+
+    /// Returns whether servers may take another method than the one sent from one of its names.
+    pub(in crate::connector) fn overrides_method(&self) -> bool {
+        self.pairs.iter().any(|(name, _)| overrides_method(name))
+    }
+}
+
+fn odd(name: &str) -> Unreadable {
+    let shown = name.chars().take(64).flat_map(char::escape_debug);
+    let shown: String = shown.collect();
+    ambiguous(format!(
+        "the form has the name `{shown}`, which servers read in different ways; write `name` or `name[key]`"
+    ))
 }
 
 pub(super) fn refuse(detail: impl Into<String>) -> Unreadable {

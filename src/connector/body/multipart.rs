@@ -8,9 +8,7 @@ use memchr::memmem;
 
 use super::super::Unreadable;
 use super::form::{Content, Form, refuse};
-
-/// Parts of one body.
-const MAX_PARTS: usize = 1_000;
+use crate::model::target::MAX_NAMES;
 
 /// Bytes of one part's head.
 const MAX_HEAD: usize = 8 * 1024;
@@ -46,8 +44,8 @@ pub(in crate::connector) fn parts<'b>(
             let whole = before.get(start..at.saturating_sub(2));
             parts.push(Part::parse(whole.unwrap_or_default())?);
         }
-        if parts.len() > MAX_PARTS {
-            return Err(refuse(format!("the body has over {MAX_PARTS} parts")));
+        if parts.len() > MAX_NAMES {
+            return Err(refuse(format!("the body has over {MAX_NAMES} parts")));
         }
         match after {
             [b'\r', b'\n', ..] => open = Some(at + delimiter.len() + 2),
@@ -131,29 +129,44 @@ impl<'b> Part<'b> {
         Ok(())
     }
 
+    /// Returns whether every server takes the part for a field: some take any other type for that of a file.
+    fn is_text(&self) -> Result<bool, Unreadable> {
+        let Some(kind) = self.header("content-type") else {
+            return Ok(true);
+        };
+        let (media, parameter) = kind.split_once(';').unwrap_or((kind, ""));
+        if strip_word(media, "multipart/").is_some() {
+            return Err(refuse("a part of the form has parts of its own"));
+        }
+        let charset = match parameter.trim_matches(' ').split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => value.trim_matches('"'),
+            Some(_) => return Ok(false),
+            None => "utf-8",
+        };
+        let texts = ["text/plain", "application/json"];
+        let media = media.trim_end_matches(' ');
+        if !texts.iter().any(|known| known.eq_ignore_ascii_case(media)) {
+            return Ok(false);
+        }
+        let utf8 = ["utf-8", "utf8", "us-ascii"];
+        if !utf8.iter().any(|known| known.eq_ignore_ascii_case(charset)) {
+            return Err(refuse("a part of the form is not UTF-8 text"));
+        }
+        Ok(true)
+    }
+
     /// Returns the name and the content of a part of `multipart/form-data`.
     fn pair(&self) -> Result<(&'b str, Content<'b>), Unreadable> {
         let disposition = self.header("content-disposition").unwrap_or_default();
         let (name, is_file) = disposition_name(disposition)
             .ok_or_else(|| refuse("a part of the form has no name that can be read in one way"))?;
         // Its content would name the charset of all others.
-        if name == "_charset_" {
+        if name.eq_ignore_ascii_case("_charset_") {
             return Err(refuse("the form names a charset"));
         }
-        if is_file {
+        let is_text = self.is_text()?;
+        if is_file || !is_text {
             return Ok((name, Content::File));
-        }
-        let kind = self
-            .header("content-type")
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let charset = kind
-            .split_once("charset=")
-            .map(|(_, charset)| charset.trim_matches('"'));
-        if charset.is_some_and(|charset| !matches!(charset, "utf-8" | "utf8" | "us-ascii"))
-            || kind.starts_with("multipart/")
-        {
-            return Err(refuse("a part of the form is not UTF-8 text"));
         }
         let text = std::str::from_utf8(self.content)
             .map_err(|_| refuse("a part of the form is not UTF-8"))?;
@@ -170,31 +183,45 @@ impl<'b> Form<'b> {
         let mut form = Self::default();
         for part in parts(bytes, boundary)? {
             let (name, content) = part.pair()?;
-            form.pairs.push((Cow::Borrowed(name), content));
+            form.push(Cow::Borrowed(name), content)?;
         }
         Ok(form)
     }
 }
 
-/// Reads `form-data; name="a"; filename="b"`: the name, and whether the part is a file.
+/// Reads `form-data; name="a"; filename="b"; filename*=c`, in this order: the name, and whether the part is a file.
+///
+/// Parsers that search the line find the first `name="` or the last `; name=`, so the name comes first, and nothing behind it
+/// may look like one.
 fn disposition_name(text: &str) -> Option<(&str, bool)> {
-    let mut rest = strip_word(text, "form-data")?;
-    let mut name = None;
-    let mut is_file = false;
-    while !rest.is_empty() {
-        rest = rest.strip_prefix(';')?.trim_start_matches(' ');
-        let (key, tail) = rest.split_once('=')?;
-        let (value, tail) = value(tail)?;
-        match key.to_ascii_lowercase().as_str() {
-            "name" if name.is_none() => name = Some(value),
-            "filename" | "filename*" => is_file = true,
-            _ => return None,
-        }
-        rest = tail.trim_start_matches(' ');
+    let rest = strip_word(text, "form-data")?;
+    let (key, name, mut rest) = parameter(rest)?;
+    if !key.eq_ignore_ascii_case("name") {
+        return None;
     }
-    // Browsers write a quote in a name as `%22`, and some servers read it back.
-    let name = name.filter(|name| !name.contains(['%', '\\']))?;
-    Some((name, is_file))
+    let mut is_file = false;
+    for wanted in ["filename", "filename*"] {
+        let Some((key, value, tail)) = parameter(rest) else {
+            continue;
+        };
+        if key.eq_ignore_ascii_case(wanted) {
+            if value.contains(';') && value.contains('=') {
+                return None;
+            }
+            (is_file, rest) = (true, tail);
+        }
+    }
+    rest.is_empty().then_some((name, is_file))
+}
+
+/// Splits `; key=value` off.
+fn parameter(text: &str) -> Option<(&str, &str, &str)> {
+    let (key, tail) = text
+        .strip_prefix(';')?
+        .trim_start_matches(' ')
+        .split_once('=')?;
+    let (value, tail) = value(tail)?;
+    Some((key, value, tail.trim_start_matches(' ')))
 }
 
 fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {

@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use unicase::UniCase;
-
 use super::super::Unreadable;
 use super::super::request::ambiguous;
 use super::keys::Seen;
+use super::spelling::{may_be, same_key};
+use crate::model::target::split_name;
 use crate::model::value::MAX_LIST;
 
 /// Bytes of one name, as written.
@@ -76,7 +76,7 @@ impl NamePath {
         if text.len() > MAX_NAME {
             return Err(format!("a name is over {MAX_NAME} bytes"));
         }
-        let (root, keys) = split(text).ok_or_else(wrong)?;
+        let (root, keys) = split_name(text).ok_or_else(wrong)?;
         let steps = keys.map(|key| match key {
             "*" => Ok(Step::Items),
             "" => Err(wrong()),
@@ -116,10 +116,10 @@ impl NamePath {
         self.steps.contains(&Step::Items)
     }
 
-    /// Takes what pairs hold under it.
+    /// Takes what pairs hold under it; `twins` are names that differ from others only in spelling, and are read themselves.
     pub(in crate::connector) fn read<'a>(
         &self,
-        place: &str,
+        (place, twins): (&str, &[Box<str>]),
         pairs: impl Iterator<Item = (&'a str, Held<'a>)>,
     ) -> Result<Named<'a>, Unreadable> {
         let mut named = Named::default();
@@ -130,6 +130,7 @@ impl NamePath {
             let relation = self.relation(name);
             match relation {
                 Relation::Other => continue,
+                Relation::Alike if is_root_of(name, twins) => continue,
                 Relation::Alike => {
                     let message = format!(
                         "the {place} has `{}`, spelled unlike the name that is read",
@@ -164,7 +165,7 @@ impl NamePath {
         if !may_be(&self.root, name) {
             return Relation::Other;
         }
-        let Some((_, keys)) = split(name).filter(|(root, _)| **root == *self.root) else {
+        let Some((_, keys)) = split_name(name).filter(|(root, _)| **root == *self.root) else {
             return Relation::Alike;
         };
         let mut steps = self.steps.iter();
@@ -221,7 +222,7 @@ impl Step {
     fn relation(&self, key: &str) -> Relation {
         match self {
             Self::Name(own) if **own == *key => Relation::Same,
-            Self::Name(own) if same_folded(own, key) => Relation::Alike,
+            Self::Name(own) if same_key(own, key) => Relation::Alike,
             // `[]` makes a list of what is read as a map.
             Self::Name(_) | Self::Index(_) if key.is_empty() => Relation::Misfit,
             Self::Index(own) if index(key) == Some(*own) => Relation::Same,
@@ -232,54 +233,10 @@ impl Step {
     }
 }
 
-/// Returns whether some server may take `given` for `root` or something in it: without regard to case, up to a bracket or,
-/// where names are split at dots, up to a dot; PHP reads dots and spaces as `_`.
-pub(in crate::connector) fn may_be(root: &str, given: &str) -> bool {
-    let front = given.split('[').next().unwrap_or(given);
-    if same_folded(root, front) {
-        return true;
-    }
-    if !front.contains(['.', ' ']) {
-        return false;
-    }
-    let dotted = front.split('.').next().unwrap_or(front);
-    same_folded(root, dotted) || same_folded(root, &front.trim_start().replace(['.', ' '], "_"))
-}
-
-/// The key of a query or a body from which Rails, Symfony, Laravel and others take another method than the one sent.
-pub(in crate::connector) const METHOD_KEY: &str = "_method";
-
-/// Returns whether some server may take `given` for that key.
-pub(in crate::connector) fn overrides_method(given: &str) -> bool {
-    may_be(METHOD_KEY, given)
-}
-
-/// Compares as the most tolerant server would.
-pub(in crate::connector) fn same_folded(one: &str, two: &str) -> bool {
-    if one.is_ascii() && two.is_ascii() {
-        return one.eq_ignore_ascii_case(two);
-    }
-    UniCase::unicode(one) == UniCase::unicode(two)
-}
-
-/// Splits `a[b][]` into `a` and its keys; `None` where the brackets are not in order.
-fn split(name: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
-    let at = name.find('[').unwrap_or(name.len());
-    let (root, rest) = name.split_at_checked(at)?;
-    let well_formed = |rest: &str| {
-        rest.split_inclusive(']').all(|part| {
-            part.strip_prefix('[')
-                .and_then(|part| part.strip_suffix(']'))
-                .is_some_and(|key| !key.contains('['))
-        })
-    };
-    if root.is_empty() || root.contains(']') || !well_formed(rest) {
-        return None;
-    }
-    let keys = rest
-        .split_inclusive(']')
-        .filter_map(|part| part.strip_prefix('[')?.strip_suffix(']'));
-    Some((root, keys))
+/// Returns whether a name begins with one of these, spelled as they are.
+pub(in crate::connector) fn is_root_of(name: &str, roots: &[Box<str>]) -> bool {
+    let root = name.split('[').next().unwrap_or(name);
+    roots.iter().any(|known| **known == *root)
 }
 
 /// Reads a number as servers that index by it do: `0`, `12`, but not `007`.

@@ -5,9 +5,10 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keys::{KeySeed, Seen};
-use super::names::{overrides_method, same_folded};
 use super::plan::{Node, Plan};
+use super::spelling::{overrides_method, same_key};
 use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
+use crate::model::target::is_shared_key;
 use crate::model::value::Value;
 
 /// Reads a body that is not empty.
@@ -134,15 +135,18 @@ impl<'p, 'n> State<'p, 'n> {
         self.each(&node.presence, |slot| slot.push(Value::Bool(true)));
     }
 
-    /// Refuses a key that is written like a read one but for case; servers fold case in different ways.
+    /// Refuses a key that no path names, and that some server takes for one that a path does.
     fn check_spelling<E: de::Error>(&mut self, key: &str, node: Option<&Node>) -> Result<(), E> {
-        let read = node
-            .into_iter()
-            .flat_map(|node| node.names.iter().map(|(name, _)| name));
-        let alike = read
-            .chain(&self.plan.anywhere)
-            .any(|name| **name != *key && same_folded(name, key));
-        if !alike {
+        let read = node.map_or(&[][..], |node| &node.names);
+        let read = read.iter().map(|(name, _)| name);
+        let anywhere = &self.plan.anywhere;
+        let reads = read.len() > 0 || !anywhere.is_empty();
+        if is_shared_key(key) && (reads || key == "__proto__") {
+            return Err(self.stop(format!("the body has the key `{key}`; leave it out")));
+        }
+        // A NUL ends a key for servers written in C.
+        let ended = reads && key.bytes().any(|byte| byte < b' ');
+        if !ended && !read.chain(anywhere).any(|name| same_key(name, key)) {
             return Ok(());
         }
         let detail = format!(
@@ -263,16 +267,18 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
         state.depth += 1;
         let mut seen = Seen::default();
         while let Some(key) = entries.next_key_seed(KeySeed)? {
-            state.check_spelling(&key, node)?;
+            let below = node
+                .and_then(|node| node.names.iter().find(|(name, _)| **name == *key))
+                .map(|(_, node)| node);
+            if below.is_none() && !state.plan.anywhere.iter().any(|name| **name == *key) {
+                state.check_spelling(&key, node)?;
+            }
             if outermost {
                 state.fields.overrides_method |= overrides_method(&key);
                 if state.plan.keep_keys {
                     state.fields.keys.push(key.clone().into_owned());
                 }
             }
-            let below = node
-                .and_then(|node| node.names.iter().find(|(name, _)| **name == *key))
-                .map(|(_, node)| node);
             if !seen.insert(key.clone()) {
                 return Err(state.stop(format!(
                     "the body has the key `{}` twice in one object",

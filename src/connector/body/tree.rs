@@ -171,6 +171,9 @@ impl<'de> Visitor<'de> for Whole<'_> {
         let mut found = Map::new();
         let mut seen = Seen::default();
         while let Some(key) = entries.next_key_seed(KeySeed)? {
+            if key == "__proto__" {
+                return Err(self.stop("the body has the key `__proto__`; leave it out"));
+            }
             if !seen.insert(key.clone()) {
                 let fault = format!(
                     "the body has the key `{}` twice in one object",

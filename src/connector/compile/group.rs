@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::body::{Keys, NamePath, Plan};
+use super::super::body::{Keys, NamePath, Plan, may_be};
 use super::super::dialect::Format;
 use super::super::each::Each;
 use super::super::part::PartKind;
@@ -117,6 +117,7 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         let match_keys = group.match_keys.iter().map(|name| name.root().into());
         query_keys.extend(match_keys);
         (group.body_keys, group.query_keys) = (body_keys.into(), query_keys.into());
+        group.twins = twins(siblings);
     }
     group.limit = siblings
         .iter()
@@ -157,6 +158,23 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
             .chain(members.iter().copied());
         group.plan = Some(Plan::new(ids, &scope.paths, keys).into());
     }
+}
+
+/// Returns the names of query and form that some server could take for another one that is read too.
+fn twins(siblings: &[&Route]) -> Box<[Box<str>]> {
+    let roots = siblings.iter().flat_map(|route| {
+        let form = route.form_names().map(NamePath::root);
+        route.query_keys().chain(form)
+    });
+    let mut roots: Vec<&str> = roots.collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let is_twin = |root: &&&str| {
+        let mut others = roots.iter().filter(|other| other != root);
+        others.any(|other| may_be(other, root) || may_be(root, other))
+    };
+    let twins = roots.iter().filter(is_twin);
+    twins.map(|root| Box::from(*root)).collect()
 }
 
 /// Returns whether routes of one match read the body: one of them does, or they are told apart by how it is read.

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName};
 
+use super::super::body::may_be;
 use super::super::candidates::Candidates;
 use super::super::dialect::Kind;
 use super::super::each::{self, Each, Member, MemberBody, refuse};
 use super::super::headers;
 use super::super::part::PartKind;
-use super::super::request::Request;
+use super::super::request::{Request, ambiguous};
 use super::super::{Reading, Unreadable};
 use super::{Parting, Sheet};
 use crate::model::header_value;
@@ -119,13 +120,7 @@ impl Candidates {
             .find(|name| member.headers.contains_key(*name))
             .or_else(|| names.find(|name| member.headers.contains_key(*name)));
         let mut keys = places.query.iter();
-        let mut key = || {
-            keys.find(|key| {
-                query
-                    .pairs()
-                    .any(|(name, _)| name.eq_ignore_ascii_case(key))
-            })
-        };
+        let mut key = || keys.find(|key| query.pairs().any(|(name, _)| may_be(key, name)));
         header
             .map(|name| format!("header:{name} of a member"))
             .or_else(|| key().map(|key| format!("query:{key} of a member")))
@@ -164,7 +159,10 @@ fn locate(text: &str, own: &Authority) -> Result<Target, Unreadable> {
     let parsed = Path::parse(path)
         .ok()
         .filter(|parsed| parsed.as_str() == path);
-    let query = Query::parse(query).ok().filter(|_| !text.contains('#'));
+    let query = match Query::parse(query) {
+        Err(error) if error.is_ambiguous() => return Err(ambiguous(error.to_string())),
+        query => query.ok().filter(|_| !text.contains('#')),
+    };
     let (path, query) = parsed.zip(query).ok_or_else(not_canonical)?;
     Ok(Target {
         method: http::Method::GET,

@@ -32,7 +32,7 @@ impl Body<'_> {
         match self {
             Self::Unread => false,
             Self::Json(fields) => fields.overrides_method,
-            Self::Form(form) => form.like(METHOD_KEY).is_some(),
+            Self::Form(form) => form.overrides_method(),
         }
     }
 

@@ -1,6 +1,10 @@
 //! Queries: split on `&` only, decoded once for judging, sent as received.
+//!
+//! INVARIANT: every name is one of the grammar in `name.rs`, whether anything reads it or not.
 
 use std::borrow::Cow;
+
+use super::name::{MAX_NAMES, split_name, split_pair};
 
 /// A query string in its one reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +28,22 @@ pub enum QueryError {
     /// After decoding.
     #[error("the query is not UTF-8")]
     NotUtf8,
+    /// Not `root([key])*`; with the name, escaped.
+    #[error(
+        "the query has the name `{0}`, which servers read in different ways; write `name` or `name[key]`"
+    )]
+    Name(String),
+    /// Servers drop what comes behind their limit.
+    #[error("the query has over {MAX_NAMES} names")]
+    TooMany,
+}
+
+impl QueryError {
+    /// Returns whether its bytes are in order, and a name in it, or their number, has several readings.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::TooMany)
+    }
 }
 
 impl Query {
@@ -43,9 +63,20 @@ impl Query {
             }
         }
         let mut pairs = Vec::new();
-        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((decode_form(name)?, decode_form(value)?));
+        for (count, pair) in raw.split('&').enumerate() {
+            // Express counts empty ones too.
+            if count == MAX_NAMES {
+                return Err(QueryError::TooMany);
+            }
+            if pair.is_empty() {
+                continue;
+            }
+            let (name, value) = split_pair(pair).ok_or_else(|| QueryError::Name(shown(pair)))?;
+            let name = decode_form(name)?;
+            if split_name(&name).is_none() {
+                return Err(QueryError::Name(shown(&name)));
+            }
+            pairs.push((name, decode_form(value)?));
         }
         Ok(Self {
             raw: Some(raw.to_owned()),
@@ -104,4 +135,10 @@ pub fn decode_form(text: &str) -> Result<String, QueryError> {
         return Err(QueryError::Character);
     }
     Ok(decoded.into_owned())
+}
+
+/// Where a name is not one, what stands there can be anything, and of any length.
+fn shown(name: &str) -> String {
+    let escaped = name.chars().take(64).flat_map(char::escape_debug);
+    escaped.collect()
 }

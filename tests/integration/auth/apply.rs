@@ -194,7 +194,7 @@ fn a_missing_field_is_named() {
 
 proptest! {
     #[test]
-    fn what_is_put_into_a_query_is_read_back_by_our_own_reader(value in "[^\\x00-\\x1f\\x7f]{0,40}", name in "[a-zA-Z&= +%/]{1,8}") {
+    fn what_is_put_into_a_query_is_read_back_by_our_own_reader(value in "[^\\x00-\\x1f\\x7f]{0,40}", name in "[a-zA-Z+/]([a-zA-Z+/ ]{0,6}[a-zA-Z+/])?") {
         let scheme = compile(&format!("{{ id: t, fields: [k], query: {{ '{name}': '{{k}}' }} }}")).unwrap();
         let (mut headers, mut query) = (HeaderMap::new(), Some("a=%26&b".to_owned()));
         scheme.apply(&fields(&[("k", &value)]), &mut Outgoing { headers: &mut headers, query: &mut query }).unwrap();
