@@ -5,8 +5,11 @@
 mod answer;
 mod authority;
 mod body;
+mod chunked;
+mod connection;
 mod drain;
 mod exchange;
+mod framed;
 mod head;
 mod held;
 mod intercept;
@@ -27,7 +30,10 @@ mod repeat;
 mod respond;
 mod reuse;
 mod roots;
+mod spoken;
+mod tail;
 mod tunnel;
+mod turn_away;
 mod upstream;
 
 pub use authority::CertificateAuthority;
@@ -54,6 +60,7 @@ use crate::pipeline::record::summarize_strangers;
 use intercept::Intercept;
 use leaf::Leaves;
 use opening::Line;
+use spoken::Spoken;
 use tunnel::Edge;
 
 /// Upstream connections kept for reuse.
@@ -169,6 +176,7 @@ impl Proxy {
             drain: Arc::clone(&drain),
             timeouts: parts.timeouts,
             clock: parts.clock.clone(),
+            spoken: Spoken::default(),
         };
         let edge = Edge {
             http: Arc::new(http(intercept, &parts.roots, parts.timeouts)),

@@ -136,8 +136,14 @@ pub enum Code {
     ForbiddenAddress,
     /// The host does not resolve.
     Unresolvable,
-    /// The upstream could not be reached, or broke off before it answered.
+    /// The upstream could not be reached; nothing was sent.
     UpstreamUnreachable,
+    /// The upstream broke off after something was sent, before it answered.
+    UpstreamClosed,
+    /// Something was sent, and what the upstream answered cannot be read in one way only.
+    UpstreamMalformed,
+    /// The upstream asks for a login as only proxies may; agents would take it for the gateway's (RFC 9110 section 15.5.8).
+    UpstreamProxyAuthentication,
     /// The upstream was too slow.
     UpstreamTimeout,
     /// A limit is reached.
@@ -189,6 +195,9 @@ impl Code {
             Self::ForbiddenAddress => "forbidden_address",
             Self::Unresolvable => "unresolvable",
             Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamClosed => "upstream_closed",
+            Self::UpstreamMalformed => "upstream_malformed",
+            Self::UpstreamProxyAuthentication => "upstream_proxy_authentication",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::Busy => "busy",
             Self::Draining => "draining",
@@ -233,9 +242,12 @@ impl Code {
             | Self::CredentialUnhealthy
             | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unresolvable | Self::UpstreamUnreachable | Self::Unmaskable => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Unresolvable
+            | Self::UpstreamUnreachable
+            | Self::UpstreamClosed
+            | Self::UpstreamMalformed
+            | Self::UpstreamProxyAuthentication
+            | Self::Unmaskable => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Draining | Self::JournalUnavailable | Self::Internal => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -289,6 +301,15 @@ impl Code {
             Self::ForbiddenAddress => "This address may not be reached.",
             Self::Unresolvable => "The host does not resolve.",
             Self::UpstreamUnreachable => "The upstream could not be reached.",
+            Self::UpstreamClosed => {
+                "The upstream closed the connection without an answer. The request was sent and may have taken effect."
+            }
+            Self::UpstreamMalformed => {
+                "The upstream's answer cannot be read. The request was sent and may have taken effect."
+            }
+            Self::UpstreamProxyAuthentication => {
+                "The upstream asks for a proxy's login (407), which only a proxy of the agent's may."
+            }
             Self::UpstreamTimeout => "The upstream did not answer in time.",
             Self::Busy => "A limit of the gateway is reached; try again in a moment.",
             Self::Draining => "The gateway is shutting down.",

@@ -3,25 +3,26 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    TRANSFER_ENCODING, UPGRADE,
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE,
 };
 use http::response::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use sha1::{Digest as _, Sha1};
 
-use super::exchange::{Exchange, Permitted, State};
-use super::peer::{self, Failure};
+use super::exchange::{Exchange, Extent, Permitted, State};
+use super::peer::{self, Failure, Sent};
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::pipeline::websocket::Protocol;
 
-/// Meant for us, or sets the agent's connection to us: not passed on.
-const HOP: [HeaderName; 6] = [
+/// Meant for us, or sets the agent's connection to us, or sends it past us: not passed on.
+const HOP: [HeaderName; 7] = [
+    ALT_SVC,
     CONNECTION,
     PROXY_AUTHENTICATE,
     UPGRADE,
@@ -36,7 +37,7 @@ pub(super) fn is_last(status: StatusCode) -> bool {
 }
 
 /// Returns whether an answer ends with its head (RFC 9110 section 6.4.1, RFC 9112 section 6.3).
-pub(super) fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> bool {
+fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> bool {
     let length = response.headers.get(CONTENT_LENGTH);
     outgoing.method == Method::HEAD
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status)
@@ -50,7 +51,7 @@ pub(super) fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> boo
 ///
 /// # Errors
 /// When it is not; the agent reads that the upstream failed.
-pub(super) fn check_switch(outgoing: &Outgoing, response: &ResponseHeader) -> Result<()> {
+fn check_switch(outgoing: &Outgoing, response: &ResponseHeader) -> Result<()> {
     if response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
@@ -74,11 +75,7 @@ pub(super) fn check_switch(outgoing: &Outgoing, response: &ResponseHeader) -> Re
     if agreed {
         return Ok(());
     }
-    let error = Error::explain(
-        ErrorType::InvalidHTTPHeader,
-        "a switch of protocols that was not asked for",
-    );
-    Err(error.into_up())
+    Err(unreadable("a switch of protocols that was not asked for"))
 }
 
 /// RFC 6455 section 4.2.2, item 5.4.
@@ -87,17 +84,109 @@ fn accept_of(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
+/// Takes the head of an answer, and makes of it what the agent reads.
+///
+/// # Errors
+/// When it says two things, or switches to what was not asked for.
+pub(super) fn receive(permitted: &mut Permitted, response: &mut ResponseHeader) -> Result<()> {
+    check_switch(permitted.permit.outgoing(), response)?;
+    if !is_last(response.status) {
+        return mask(permitted, response);
+    }
+    let (status, headers) = (response.status, &response.headers);
+    permitted
+        .ticket
+        .note_outcome(Outcome::Answered(status.as_u16()));
+    permitted
+        .ticket
+        .note_head(permitted.permit.standing(), headers);
+    permitted.extent = Extent::of(response);
+    let ends = has_no_body(permitted.permit.outgoing(), response);
+    let promises = is_empty(status) && headers.contains_key(TRANSFER_ENCODING);
+    mask(permitted, response)?;
+    permitted.is_answering = true;
+    if ends {
+        permitted.note_answered();
+    }
+    if promises {
+        // What cannot be there may yet come, where the next answer belongs.
+        permitted.condemn();
+    }
+    Ok(())
+}
+
+/// Returns whether answers of this status have no body, whatever their headers say (RFC 9110 section 6.4.1).
+fn is_empty(status: StatusCode) -> bool {
+    status.is_informational()
+        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
+/// Leaves of the headers that frame an answer what its status allows, once (RFC 9110 section 8.6, RFC 9112 section 6.3).
+///
+/// # Errors
+/// When there are two lengths.
+fn frame(status: StatusCode, headers: &mut HeaderMap) -> Result<()> {
+    if is_empty(status) {
+        headers.remove(TRANSFER_ENCODING);
+        if status != StatusCode::NOT_MODIFIED {
+            headers.remove(CONTENT_LENGTH);
+            return Ok(());
+        }
+    }
+    let mut lengths = headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let Some(length) = lengths.next() else {
+        return Ok(());
+    };
+    let Some(more) = lengths.next() else {
+        return Ok(());
+    };
+    let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    if !digits || more != length || lengths.any(|more| more != length) {
+        return Err(unreadable("an answer with two lengths"));
+    }
+    let length = HeaderValue::from_bytes(length).map_err(|_| unreadable("a length"))?;
+    headers.insert(CONTENT_LENGTH, length);
+    Ok(())
+}
+
+/// Removes what a `Connection` header names, RFC 9110 section 7.6.1. What frames the answer was obeyed already.
+fn remove_nominated(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| ![CONTENT_LENGTH, TRANSFER_ENCODING].contains(name))
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+}
+
+fn unreadable(what: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
+}
+
 /// Rebuilds the head: Pingora keeps names twice, so headers cannot be changed in place. Without the second names they go
 /// out in their usual spelling.
 ///
 /// # Errors
-/// Never; the builder is fallible.
-pub(super) fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
+/// When it says two lengths.
+fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
     let empty = ResponseHeader::build_no_case(StatusCode::OK, Some(0))?;
     let mut parts = Parts::from(std::mem::replace(response, empty));
+    remove_nominated(&mut parts.headers);
     for name in &HOP {
         parts.headers.remove(name);
     }
+    frame(parts.status, &mut parts.headers)?;
     mask_head(&permitted.permit, &permitted.ticket, &mut parts.headers);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         parts.headers.remove(TRANSFER_ENCODING);
@@ -118,7 +207,14 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
         // An upstream that answers early closes while the agent still sends; the agent then leaves as it likes.
         return None;
     }
-    let failure = peer::failure(error);
+    let sent = match &exchange.state {
+        State::Permitted(permitted) if permitted.is_sent => Sent::Maybe,
+        _ => Sent::Nothing,
+    };
+    let failure = match peer::failure(error, sent) {
+        Failure::AgentLeft if exchange.is_unclear() => Failure::AgentUnclear,
+        failure => failure,
+    };
     // The kind only: the rest of Pingora's text quotes bytes of both sides.
     tracing::warn!(
         request.id = exchange.request_id,
@@ -150,7 +246,12 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
             Code::Internal
         }
     };
-    let refusal = Refusal::new(code, &exchange.request_id);
+    let mut refusal = Refusal::new(code, &exchange.request_id);
+    if code == Code::UpstreamTimeout && sent == Sent::Maybe {
+        refusal
+            .detail
+            .push_str(" The request was sent and may have taken effect.");
+    }
     Some(match &exchange.state {
         State::Permitted(permitted) => permitted.permit.dress(refusal),
         State::Refused => refusal,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT};
+use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::Timeouts;
@@ -55,7 +56,7 @@ impl<'a> SessionBody<'a> {
     }
 
     async fn read_whole(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
-        if declared_length(self.session).is_some_and(|length| length > limit as u64) {
+        if declared_length(self.session.req_header()).is_some_and(|length| length > limit as u64) {
             return Err(BodyFault::TooLarge(limit));
         }
         answer_expectation(self.session).await?;
@@ -118,15 +119,36 @@ impl BodyReader for SessionBody<'_> {
 }
 
 /// Returns `Content-Length`, where there is one.
-pub(super) fn declared_length(session: &Session) -> Option<u64> {
-    session
-        .req_header()
+pub(super) fn declared_length(request: &RequestHeader) -> Option<u64> {
+    request
         .headers
         .get(CONTENT_LENGTH)?
         .to_str()
         .ok()?
         .parse()
         .ok()
+}
+
+/// Waits for the end of a stream of HTTP/2 that has declared no body, and has not ended. Pingora takes it for whole.
+///
+/// # Errors
+/// When it does not end, or goes on (RFC 9113 section 8.1.1).
+pub(super) async fn await_end(session: &mut Session, patience: Duration) -> Result<(), BodyFault> {
+    let is_http2 = session.as_downstream().as_http2().is_some();
+    if !is_http2 || declared_length(session.req_header()) != Some(0) {
+        return Ok(());
+    }
+    loop {
+        let read = tokio::time::timeout(patience, session.read_request_body())
+            .await
+            .map_err(|_| BodyFault::TooSlow)?
+            .map_err(|error| BodyFault::Broken(error.etype().as_str().to_owned()))?;
+        match read {
+            None => return Ok(()),
+            Some(bytes) if bytes.is_empty() => {}
+            Some(_) => return Err(BodyFault::TooLarge(0)),
+        }
+    }
 }
 
 /// Answers `Expect: 100-continue`; Pingora does not. RFC 9110 section 10.1.1.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::Version;
 use http::header::CONTENT_LENGTH;
 use pingora::http::ResponseHeader;
@@ -16,7 +17,8 @@ use super::held::Held;
 use super::pace::Taken;
 use super::relay::{self, Slot};
 use super::reuse::Tracker;
-use super::upstream::Framing;
+use super::spoken::Upstream;
+use super::upstream::{self, Carriage, Framing};
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
 use crate::pipeline::refuse::Refusal;
@@ -55,6 +57,12 @@ pub(super) struct Permitted {
     pub(super) framing: Framing,
     /// Of the present attempt, once it is connected.
     pub(super) tracker: Option<Tracker>,
+    /// Something of the request may have been read by the upstream.
+    pub(super) is_sent: bool,
+    /// The head of the answer has passed.
+    pub(super) is_answering: bool,
+    /// How often the upstream has refused the request unread.
+    pub(super) unread: u8,
     pub(super) extent: Extent,
     /// The answer has passed to its last byte, so nothing that fails now changes how the exchange has ended.
     pub(super) is_answered: bool,
@@ -105,9 +113,22 @@ impl Permitted {
         };
         if version == Version::HTTP_2 {
             tracker.is_http2();
-            return Ok(());
+        } else {
+            let framing = match upstream::carriage(self.permit.outgoing()) {
+                // What is said after a switch is no body.
+                Carriage::WebSocket => Framing::Streamed(Some(0)),
+                Carriage::Any | Carriage::Grpc => self.framing,
+            };
+            tracker.begin(framing)?;
         }
-        tracker.begin(self.framing)
+        self.is_sent = true;
+        Ok(())
+    }
+
+    /// Returns the upstream that is tried: its address, and what its connections are grouped by.
+    pub(super) fn upstream(&self) -> Option<Upstream> {
+        let address = self.destination.addresses.get(self.attempt)?;
+        Some((*address, self.destination.group_key))
     }
 
     /// Notes that the answer has passed to its last byte.
@@ -118,6 +139,28 @@ impl Permitted {
             tracker.note_answered();
         }
         self.is_answered = true;
+    }
+
+    /// Lets the upstream connection carry no other exchange.
+    pub(super) fn condemn(&self) {
+        if let Some(tracker) = &self.tracker {
+            tracker.condemn();
+        }
+    }
+
+    /// Notes what is passed on of the request's body.
+    pub(super) fn note_sent(&mut self, body: &Bytes) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.note_sent(body.len());
+        }
+        self.ticket.note_sent(body.len() as u64);
+    }
+
+    /// Notes that the request has passed to its last byte.
+    pub(super) fn note_request_end(&mut self) {
+        if let Some(tracker) = &mut self.tracker {
+            tracker.note_request_end();
+        }
     }
 }
 
@@ -131,6 +174,11 @@ impl Exchange {
             taken: None,
             _counted: counted,
         }
+    }
+
+    /// Returns whether the request's body is framed in a way that cannot be read.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.taken.as_ref().is_some_and(Taken::is_unclear)
     }
 
     pub(super) fn permitted(&mut self) -> Option<&mut Permitted> {

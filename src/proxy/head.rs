@@ -2,10 +2,16 @@
 //!
 //! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+mod line;
+
+use std::borrow::Cow;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use line::RequestLine;
 
 use crate::model::header_value;
+use crate::pipeline::refuse::Code;
 
 /// As many as Pingora takes.
 const MAX_HEADERS: usize = 256;
@@ -14,7 +20,7 @@ const MAX_HEADERS: usize = 256;
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What cuts requests apart and says whose they are; nothing else is kept of a head that is only checked.
-const FRAMING: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+const FRAMING: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
 
 /// What the first head of a connection is.
 #[derive(Debug)]
@@ -35,16 +41,57 @@ pub(super) struct Connect {
     pub(super) persistent: bool,
 }
 
+/// A head that was checked.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) body: Body,
+    /// It asks for another protocol, so what follows may be no request.
+    pub(super) switches: bool,
+    /// The same, where Pingora would not take it as it is.
+    pub(super) respelled: Option<Vec<u8>>,
+}
+
+/// How a request's body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// After so many bytes.
+    Sized(u64),
+    Chunked,
+}
+
+/// Why a head is refused.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) code: Code,
+    pub(super) detail: Cow<'static, str>,
+}
+
+impl From<&'static str> for Fault {
+    fn from(detail: &'static str) -> Self {
+        Self {
+            code: Code::BadRequest,
+            detail: detail.into(),
+        }
+    }
+}
+
 /// Returns the length of the head at the start of `bytes`, once it is complete.
 pub(super) fn length(bytes: &[u8]) -> Option<usize> {
-    let ends = |end: &[u8]| {
-        bytes
-            .windows(end.len())
-            .position(|window| window == end)
-            .map(|at| at + end.len())
-    };
+    length_from(bytes, 0)
+}
+
+/// Returns the same, where no head ends in so many bytes at the start.
+pub(super) fn length_from(bytes: &[u8], known: usize) -> Option<usize> {
+    // An end may have begun in what is known.
+    let known = known.saturating_sub(2);
+    let fresh = bytes.get(known..)?;
     // A bare LF ends a head for many servers; it is found here so that it can be refused.
-    [ends(b"\n\r\n"), ends(b"\n\n")].into_iter().flatten().min()
+    let end = memchr::memchr_iter(b'\n', fresh).find_map(|at| match fresh.get(at + 1..) {
+        Some([b'\n', ..]) => Some(at + 2),
+        Some([b'\r', b'\n', ..]) => Some(at + 3),
+        _ => None,
+    });
+    end.map(|end| known + end)
 }
 
 /// Reads the first head of a connection.
@@ -83,44 +130,56 @@ pub(super) fn first(head: &[u8]) -> Result<First, &'static str> {
     }))
 }
 
-/// Checks a head as received in a connection. Pingora has parsed it, but more leniently: it drops `Content-Length` beside
-/// `Transfer-Encoding`, and accepts bare LF.
+/// Checks a head as received in a connection, before Pingora repairs it.
 ///
 /// # Errors
-/// One sentence for the agent.
-pub(super) fn check(head: &[u8]) -> Result<(), &'static str> {
+/// What the agent reads.
+pub(super) fn read(head: &[u8]) -> Result<Checked, Fault> {
     if head.len() > MAX_HEAD {
-        return Err("the request head is over 64 KiB");
+        return Err("the request head is over 64 KiB".into());
     }
     check_lines(head)?;
-    check_request_line(head)?;
-    let mut map = HeaderMap::new();
-    for line in head.split(|byte| *byte == b'\n').skip(1) {
-        let mut parts = line.splitn(2, |byte| *byte == b':');
-        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
-            continue;
-        };
-        let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
-        let value = header_value::trim_bytes(value.strip_suffix(b"\r").unwrap_or(value));
-        let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
-        if value.iter().any(bad) {
-            return Err("a header has a bad value");
-        }
-        if FRAMING.contains(&name) {
-            let value = HeaderValue::from_bytes(value).map_err(|_| "a header has a bad value")?;
+    let mut lines = head
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = RequestLine::parse(lines.next().unwrap_or_default())?;
+    let (mut map, mut count) = (HeaderMap::new(), 0);
+    for line in lines.take_while(|line| !line.is_empty()) {
+        count += 1;
+        if let Some((name, value)) = framing_header(line)? {
             map.append(name, value);
         }
     }
-    check_framing(&map)
+    if count > MAX_HEADERS {
+        return Err("the request has over 256 headers".into());
+    }
+    check_framing(&map)?;
+    let body = line.body(&map)?;
+    let host = line.check_names(map.get(HOST))?;
+    Ok(Checked {
+        body,
+        switches: map.contains_key(UPGRADE),
+        respelled: (host.is_some() || line.is_unusual()).then(|| line.respell(head, host)),
+    })
 }
 
-/// RFC 9112 section 3.2 knows no fragment. Pingora drops one, so it would be neither judged nor sent.
-fn check_request_line(head: &[u8]) -> Result<(), &'static str> {
-    let line = head.split(|byte| *byte == b'\n').next();
-    if line.is_some_and(|line| line.contains(&b'#')) {
-        return Err("the request target has a fragment (`#`)");
+/// Reads a line of a header; returns it where it says how the request is cut, or whose it is.
+fn framing_header(line: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+        return Err("a header has no colon");
+    };
+    let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
+    let value = header_value::trim_bytes(value);
+    let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
+    if value.iter().any(bad) {
+        return Err("a header has a bad value");
     }
-    Ok(())
+    if !FRAMING.contains(&name) {
+        return Ok(None);
+    }
+    let value = HeaderValue::from_bytes(value).map_err(|_| "a header has a bad value")?;
+    Ok(Some((name, value)))
 }
 
 /// RFC 9112 sections 2.2 and 5.2.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -17,15 +17,16 @@ use pingora::{Error, ErrorType, Result};
 
 use super::authority::CertificateAuthority;
 use super::drain::Drain;
-use super::exchange::{Exchange, Extent};
+use super::exchange::Exchange;
 use super::open::Opened;
 use super::respond::Answer;
 use super::reuse::Tracker;
-use super::{Timeouts, answer, peer, repeat, upstream};
+use super::spoken::Spoken;
+use super::{Timeouts, answer, peer, repeat, respond, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::inject::inject;
-use crate::pipeline::record::Outcome;
+use crate::pipeline::refuse::{Code, Refusal};
 
 /// Serves requests for Pingora.
 pub(super) struct Intercept {
@@ -34,6 +35,7 @@ pub(super) struct Intercept {
     pub(super) drain: Arc<Drain>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
+    pub(super) spoken: Spoken,
 }
 
 impl fmt::Debug for Intercept {
@@ -81,8 +83,7 @@ impl ProxyHttp for Intercept {
                 "a request without a permit came to the upstream",
             );
         };
-        let addresses = &permitted.destination.addresses;
-        let Some(address) = addresses.get(permitted.attempt).copied() else {
+        let Some(upstream) = permitted.upstream() else {
             return Error::e_explain(ErrorType::InternalError, "a destination has no address");
         };
         let permit = &permitted.permit;
@@ -90,7 +91,7 @@ impl ProxyHttp for Intercept {
         peer::peer(
             permit.outgoing(),
             &permitted.destination,
-            address,
+            (upstream.0, self.spoken.ask(upstream)),
             &timeouts,
         )
     }
@@ -147,22 +148,21 @@ impl ProxyHttp for Intercept {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        // Pingora chunks an empty end as a last chunk, and then ends the body with another one.
-        if end && body.as_ref().is_some_and(Bytes::is_empty) {
-            *body = None;
-        }
         // Towards HTTP/2 Pingora ends an exchange here only for what it takes for the agent's fault; else it waits for the answer.
         exchange
             .check_standing(&self.gateway)
             .map_err(|error| error.into_down())?;
-        if let Some(permitted) = exchange.permitted() {
-            let bytes = body.as_ref().map_or(0, Bytes::len);
-            if let Some(tracker) = &mut permitted.tracker {
-                tracker.note_sent(bytes, end);
-            }
-            if bytes > 0 {
-                permitted.ticket.note_sent(bytes as u64);
-            }
+        let Some(permitted) = exchange.permitted() else {
+            return Ok(());
+        };
+        match body {
+            // Pingora chunks an empty end as a last chunk, and then ends the body with another one.
+            Some(bytes) if end && bytes.is_empty() => *body = None,
+            Some(bytes) => permitted.note_sent(bytes),
+            None => {}
+        }
+        if end {
+            permitted.note_request_end();
         }
         Ok(())
     }
@@ -177,19 +177,18 @@ impl ProxyHttp for Intercept {
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
         };
-        answer::check_switch(permitted.permit.outgoing(), response)?;
-        if answer::is_last(response.status) {
-            permitted
-                .ticket
-                .note_outcome(Outcome::Answered(response.status.as_u16()));
-            let standing = permitted.permit.standing();
-            permitted.ticket.note_head(standing, &response.headers);
-            permitted.extent = Extent::of(response);
-            if answer::has_no_body(permitted.permit.outgoing(), response) {
-                permitted.note_answered();
-            }
+        if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let code = Code::UpstreamProxyAuthentication;
+            exchange.end(Refusal::new(code, &exchange.request_id));
+            return Error::e_explain(ErrorType::InternalError, "an upstream answers as a proxy");
         }
-        answer::mask(permitted, response)
+        answer::receive(permitted, response)?;
+        if response.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(taken) = &exchange.taken
+        {
+            taken.note_switched();
+        }
+        Ok(())
     }
 
     fn response_body_filter(
@@ -218,11 +217,10 @@ impl ProxyHttp for Intercept {
         exchange: &mut Exchange,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        // Nothing was sent, so the next address may be tried whatever the method.
-        if let Some(permitted) = exchange.permitted() {
-            permitted.attempt += 1;
-            error.set_retry(permitted.attempt < permitted.destination.addresses.len());
-        }
+        let again = exchange
+            .permitted()
+            .is_some_and(|permitted| repeat::after_connecting(permitted, &self.spoken));
+        error.set_retry(again);
         error
     }
 
@@ -231,10 +229,13 @@ impl ProxyHttp for Intercept {
         _peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
-        _exchange: &mut Exchange,
+        exchange: &mut Exchange,
         client_reused: bool,
     ) -> Box<Error> {
-        let again = repeat::may_repeat(session, &error, client_reused);
+        let again = exchange.permitted().is_some_and(|permitted| {
+            repeat::note_protocol(permitted, &self.spoken, &error);
+            repeat::after_sending(session, permitted, &error, client_reused)
+        });
         error.set_retry(again);
         error
     }
@@ -257,17 +258,10 @@ impl ProxyHttp for Intercept {
             .response_written()
             .is_some_and(|head| answer::is_last(head.status));
         if let (Some(refusal), false) = (failed, started) {
-            let answer = Answer::refusal(&refusal);
-            error_code = answer.status.as_u16();
-            // Pingora closes the connection after an error whatever is said here, so the agent is told.
-            session.set_keepalive(None);
-            if let Err(error) = answer.write(session).await {
-                tracing::debug!(
-                    request.id = exchange.request_id,
-                    error.kind = error.etype().as_str(),
-                    "agent left before its refusal"
-                );
-            }
+            error_code = respond::give_up(session, &refusal).await;
+        }
+        if started {
+            respond::cut(session).await;
         }
         FailToProxy {
             error_code,

@@ -1,20 +1,21 @@
 //! Open: an agent's request in, an exchange with a permit and a body in place out; or the answer that it gets from us.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pingora::proxy::Session;
 
 use super::body::{self, SessionBody, Unread};
+use super::connection::{Connection, Via};
 use super::exchange::{Exchange, Extent, Permitted, State, Watch};
 use super::held::Held;
 use super::intercept::Intercept;
-use super::io::{Connection, Via};
 use super::pace::Pace;
 use super::patience::Patience;
 use super::relay::{self, Body};
 use super::respond::Answer;
 use super::upstream::{self, Carriage, Framing};
-use super::{internal, io, receive};
+use super::{connection, internal, receive};
 use crate::model::agent::Agent;
 use crate::pipeline::admit::{admit, again, recognise};
 use crate::pipeline::forward::forward;
@@ -45,12 +46,12 @@ impl Intercept {
             // Pingora would wait for a next request for a minute, or for good.
             session.set_keepalive(Some(self.timeouts.idle.as_secs().max(1)));
         }
-        let connection = io::connection(session.digest())
+        let connection = connection::of(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
         exchange.taken = Pace::take(&connection);
-        let request_id = &exchange.request_id;
-        let head = match receive::receive(session, &connection, request_id, exchange.received) {
+        let about = (exchange.request_id.as_str(), exchange.received);
+        let head = match self.take_head(session, &connection, about).await {
             Ok(head) => head,
             Err(refusal) => {
                 let (pass, host) = match &connection.via {
@@ -69,7 +70,7 @@ impl Intercept {
         if internal::is_own(&head.authority) {
             return self.own(&head, &connection).map(Opened::Ours);
         }
-        let framing = Framing::Streamed(body::declared_length(session));
+        let framing = Framing::Streamed(body::declared_length(session.req_header()));
         let mut reader = SessionBody::new(session, &self.timeouts);
         let (permit, mut ticket) = judge(&self.gateway, head, &mut reader).await?;
         let unread = reader.unread();
@@ -87,6 +88,9 @@ impl Intercept {
             attempt: 0,
             framing,
             tracker: None,
+            is_sent: false,
+            is_answering: false,
+            unread: 0,
             extent: Extent::Bounded,
             is_answered: false,
             relay: None,
@@ -94,6 +98,20 @@ impl Intercept {
         self.place_body(session, &mut permitted, unread).await;
         exchange.state = State::Permitted(Box::new(permitted));
         Ok(Opened::Permitted)
+    }
+
+    /// Takes the head, and the end of a stream that declares no body.
+    async fn take_head(
+        &self,
+        session: &mut Session,
+        connection: &Arc<Connection>,
+        (request_id, received): (&str, Instant),
+    ) -> Result<Head, Refusal> {
+        let head = receive::receive(session, connection, request_id, received)?;
+        match body::await_end(session, self.timeouts.request_head).await {
+            Ok(()) => Ok(head),
+            Err(_) => Err(Refusal::new(Code::BadRequest, request_id)),
+        }
     }
 
     /// Puts the judged body in the place of the received one, or lets an unread one stream.

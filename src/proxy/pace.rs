@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::io::Connection;
+use super::connection::Connection;
 
 /// Whether a connection is between two requests.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ impl Pace {
         self.turn.store(1, Ordering::Release);
     }
 
+    /// Returns whether what comes is a head.
+    pub(super) fn is_expected(&self) -> bool {
+        self.turn.load(Ordering::Acquire) % 2 == 1
+    }
+
     /// Notes that a head is there; the next one is expected when what comes back is dropped.
     pub(super) fn take(connection: &Arc<Connection>) -> Option<Taken> {
         let turn = &connection.pace.turn;
@@ -56,6 +61,18 @@ impl Pace {
         }
         turn.fetch_add(1, Ordering::AcqRel);
         Some(Taken(Arc::clone(connection)))
+    }
+}
+
+impl Taken {
+    /// Notes that the upstream has accepted another protocol.
+    pub(super) fn note_switched(&self) {
+        self.0.note_switched();
+    }
+
+    /// Returns whether the request's body is framed in a way that cannot be read.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.0.is_unclear()
     }
 }
 

@@ -22,14 +22,14 @@ use crate::telemetry::metrics::UpstreamError;
 /// Concurrent requests on one upstream connection; Pingora's default is one.
 const STREAMS: usize = 100;
 
-/// Builds the peer for one address.
+/// Builds the peer for one address, and what to ask it for where both versions would do.
 ///
 /// # Errors
 /// When the destination has no server name.
 pub(super) fn peer(
     outgoing: &Outgoing,
     destination: &Destination,
-    address: SocketAddr,
+    (address, (alpn, apart)): (SocketAddr, (ALPN, u64)),
     timeouts: &Timeouts,
 ) -> Result<Box<HttpPeer>> {
     let carriage = upstream::carriage(outgoing);
@@ -46,13 +46,16 @@ pub(super) fn peer(
     let mut peer = HttpPeer::new(address, destination.tls, name.to_owned());
     // Pooled connections are not told apart by ALPN, and gRPC must not get one of HTTP/1.1.
     peer.group_key = destination.group_key.rotate_left(carriage as u32);
+    if carriage == Carriage::Any {
+        peer.group_key ^= apart;
+    }
     let options = &mut peer.options;
     options.verify_cert = true;
     options.verify_hostname = true;
     options.alpn = match (destination.tls, carriage) {
         (false, _) | (true, Carriage::WebSocket) => ALPN::H1,
         (true, Carriage::Grpc) => ALPN::H2,
-        (true, Carriage::Any) => ALPN::H2H1,
+        (true, Carriage::Any) => alpn,
     };
     options.max_h2_streams = STREAMS;
     options.custom_l4 = Some(Arc::new(Connects {
@@ -102,6 +105,13 @@ pub(super) enum Failure {
     Internal,
 }
 
+/// Whether the upstream may have read something of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Maybe,
+    Nothing,
+}
+
 /// Returns whether a connection is gone, and nothing else is wrong.
 pub(super) fn is_end(error: &Error) -> bool {
     matches!(
@@ -110,8 +120,22 @@ pub(super) fn is_end(error: &Error) -> bool {
     )
 }
 
-/// Sorts Pingora's error into the closed set of kinds.
-pub(super) fn failure(error: &Error) -> Failure {
+/// Sorts Pingora's error into the closed set of kinds. Once something was sent, nobody may read that nothing was.
+pub(super) fn failure(error: &Error, sent: Sent) -> Failure {
+    match (sorted(error), sent) {
+        (Failure::Upstream(kind, Code::UpstreamUnreachable), Sent::Maybe) => {
+            let code = match kind {
+                UpstreamError::Closed => Code::UpstreamClosed,
+                UpstreamError::Protocol => Code::UpstreamMalformed,
+                _ => Code::UpstreamUnreachable,
+            };
+            Failure::Upstream(kind, code)
+        }
+        (failure, _) => failure,
+    }
+}
+
+fn sorted(error: &Error) -> Failure {
     match error.etype() {
         ErrorType::Custom(relay::BODY_STALLED) => return Failure::AgentSlow,
         ErrorType::Custom(relay::IDLE) => return Failure::Idle,

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, Method, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
+use super::connection::{Connection, Via};
 use super::head;
-use super::io::{Connection, Via};
 use crate::model::target::Authority;
 use crate::pipeline::Head;
 use crate::pipeline::refuse::{Code, Refusal};
@@ -53,10 +53,8 @@ fn build(
     received: Instant,
 ) -> Result<Head, Fault> {
     let request = session.req_header();
-    match session.as_downstream().as_http1() {
-        Some(_) => head::check(&session.to_h1_raw()).map_err(bad)?,
-        None => head::check_framing(&request.headers).map_err(bad)?,
-    }
+    // What else a head of HTTP/1.1 may be was checked before Pingora read it.
+    head::check_framing(&request.headers).map_err(bad)?;
     check_method(request)?;
     let raw = std::str::from_utf8(request.raw_path())
         .map_err(|_| bad("the request target is not UTF-8"))?;

@@ -21,10 +21,11 @@ use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
-use super::answer;
 use super::exchange::{Extent, Watch};
 use super::held::Stop;
 use super::patience::{Patience, expire};
+use super::tail::Tail;
+use super::{answer, body};
 use crate::pipeline::refuse::Refusal;
 
 type MessageReader =
@@ -61,6 +62,7 @@ struct Relay {
     /// `Some` until dropped.
     agent: Box<ServerSession>,
     body: Body,
+    tail: Tail,
     /// Whether an attempt has begun whose first look at the body is still to come.
     begins: bool,
     patience: Patience,
@@ -78,6 +80,7 @@ pub(super) fn install(
     let slot = Slot::default();
     let agent = mem::replace(&mut *session.downstream_session, vacant());
     let relay = Relay {
+        tail: Tail::new(&agent, body::declared_length(agent.req_header())),
         agent: Box::new(agent),
         body,
         begins: false,
@@ -198,7 +201,7 @@ impl CustomSession for Relay {
     fn get_retry_buffer(&self) -> Option<Bytes> {
         match &self.body {
             Body::Replayed(body) => Some(body.clone()),
-            Body::Streamed => self.agent.get_retry_buffer(),
+            Body::Streamed => self.tail.without(self.agent.get_retry_buffer()),
         }
     }
 
@@ -233,7 +236,7 @@ impl CustomSession for Relay {
         tokio::select! {
             biased;
             // Without a body it returns only when the agent is gone.
-            read = self.agent.read_body_or_idle(no_body) => read,
+            read = self.tail.read(&mut self.agent, no_body) => read,
             // One that has an end of its own is looked at when bytes move, which costs less than to wait.
             refusal = standing.void(gateway), if streams => {
                 self.slot.0.lock().void = Some(refusal);

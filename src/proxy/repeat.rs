@@ -1,21 +1,70 @@
 //! Repeat: a failed attempt in, whether the request goes again out. What may have taken effect does not.
 
 use pingora::proxy::Session;
-use pingora::{Error, ErrorType};
+use pingora::{Error, ErrorSource, ErrorType, RetryType};
 
-use super::reuse;
+use super::exchange::Permitted;
+use super::spoken::Spoken;
+use super::{peer, reuse};
 
-/// Returns whether a request goes again after an attempt that was connected.
-pub(super) fn may_repeat(session: &Session, error: &Error, reused: bool) -> bool {
-    if session.as_ref().retry_buffer_truncated() {
+/// What an upstream that has refused a request unread may be sent again.
+const UNREAD_REPEATS: u8 = 1;
+
+/// Returns whether the next address is tried after one that did not connect. Nothing was sent, so it is whatever the method.
+pub(super) fn after_connecting(permitted: &mut Permitted, spoken: &Spoken) -> bool {
+    let upstream = permitted.upstream();
+    let refused = upstream.is_some_and(|upstream| spoken.note_refused(upstream));
+    // Where HTTP/2 was insisted on, the same address may speak HTTP/1.1 only by now.
+    permitted.attempt += usize::from(!refused);
+    permitted.upstream().is_some()
+}
+
+/// Remembers that an upstream whose answer cannot be read speaks HTTP/2 nonetheless.
+pub(super) fn note_protocol(permitted: &Permitted, spoken: &Spoken, error: &Error) {
+    if let (ErrorType::InvalidH2, Some(upstream)) = (error.etype(), permitted.upstream()) {
+        spoken.note_http2(upstream);
+    }
+}
+
+/// Returns whether a request goes again after an attempt that was connected. A repeat takes back that something was sent.
+pub(super) fn after_sending(
+    session: &Session,
+    permitted: &mut Permitted,
+    error: &Error,
+    reused: bool,
+) -> bool {
+    // The agent has been told the beginning of an answer.
+    if permitted.is_answering || session.as_ref().retry_buffer_truncated() {
         return false;
     }
-    if *error.etype() == ErrorType::Custom(reuse::NOT_CLEAN) {
-        return true;
+    let is_upstreams = *error.esource() == ErrorSource::Upstream;
+    let again = if *error.etype() == ErrorType::Custom(reuse::NOT_CLEAN) {
+        true
+    } else if !is_upstreams {
+        // The agent is at fault, or gone; what it has sent may be half of a request.
+        false
+    } else if was_unread(error) {
+        permitted.unread += 1;
+        permitted.unread <= UNREAD_REPEATS
+    } else {
+        // A connection of the pool may be closed by the upstream just as it is taken, with a farewell or without. Whether the
+        // request was read by then nobody knows, so only one without an effect goes again (RFC 9110 section 9.2.1).
+        reused && is_stale(error) && session.req_header().method.is_safe()
+    };
+    if again {
+        permitted.is_sent = false;
     }
-    // A connection of the pool may be closed by the upstream just as it is taken. Whether the request was read by then nobody
-    // knows, so only one without an effect goes again (RFC 9110 section 9.2.1).
-    let mut retry = error.retry;
-    retry.decide_reuse(reused);
-    session.req_header().method.is_safe() && retry.retry()
+    again
+}
+
+/// Returns whether the upstream says that it has not looked at the request: it is leaving, refuses the stream, or wants HTTP/1.1
+/// (RFC 9113 sections 6.8, 8.7 and 7). Pingora says "again" of these, and of answers that cannot be read.
+fn was_unread(error: &Error) -> bool {
+    matches!(error.retry, RetryType::Decided(true))
+        && matches!(error.etype(), ErrorType::H2Error | ErrorType::H2Downgrade)
+}
+
+/// Returns whether a connection was gone before an answer came over it.
+fn is_stale(error: &Error) -> bool {
+    peer::is_end(error) || matches!(error.retry, RetryType::ReusedOnly)
 }

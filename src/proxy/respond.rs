@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use tokio::time::timeout;
 
 use crate::pipeline::refuse::{Code, Refusal};
 
@@ -108,6 +109,37 @@ impl Answer {
         };
         session.write_response_header(Box::new(head), false).await?;
         session.write_response_body(Some(body), true).await
+    }
+}
+
+/// Answers a permitted request that has failed; returns the status.
+pub(super) async fn give_up(session: &mut Session, refusal: &Refusal) -> u16 {
+    let answer = Answer::refusal(refusal);
+    let status = answer.status.as_u16();
+    // Pingora closes the connection after an error whatever is said here, so the agent is told.
+    session.set_keepalive(None);
+    if let Err(error) = answer.write(session).await {
+        tracing::debug!(
+            request.id = %refusal.request_id,
+            error.kind = error.etype().as_str(),
+            "agent left before its refusal"
+        );
+    }
+    status
+}
+
+/// Ends the agent's connection within an answer that has begun, so that the agent reads what there is of it and sees that the
+/// rest is missing. Dropped, a connection loses what was not flushed; a stream of HTTP/2 is reset by that.
+pub(super) async fn cut(session: &mut Session) {
+    let delimited = session.req_header().version == Version::HTTP_11
+        || session
+            .response_written()
+            .is_some_and(|head| head.headers.contains_key(CONTENT_LENGTH));
+    // Where the close is the end, a proper one would make the answer whole.
+    let is_http1 = session.as_downstream().as_http1().is_some();
+    if is_http1 && delimited && !session.was_upgraded() {
+        // An agent that does not read gets no more.
+        let _ = timeout(DRAIN, session.as_downstream_mut().shutdown()).await;
     }
 }
 

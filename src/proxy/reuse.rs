@@ -73,6 +73,7 @@ impl Cleanness {
 
     /// Lets nobody read from the connection any more, so Pingora closes it instead of keeping it.
     fn condemn(&self) {
+        self.state.store(USED, Ordering::Release);
         if let Some(socket) = self.socket.lock().take() {
             // Gone already is as good.
             let _ = socket.shutdown(Shutdown::Read);
@@ -119,9 +120,13 @@ impl Tracker {
     }
 
     /// Notes what is passed on of the request's body.
-    pub(super) fn note_sent(&mut self, bytes: usize, end: bool) {
+    pub(super) fn note_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
-        self.request_ended |= end;
+    }
+
+    /// Notes that the request has passed to its last byte.
+    pub(super) fn note_request_end(&mut self) {
+        self.request_ended = true;
     }
 
     /// Notes that the answer has ended. Where the request has not, what would still be sent belongs to no exchange for an upstream
@@ -137,6 +142,13 @@ impl Tracker {
         if whole {
             connection.state.store(CLEAN, Ordering::Release);
         } else {
+            connection.condemn();
+        }
+    }
+
+    /// Closes the connection once the exchange is over.
+    pub(super) fn condemn(&self) {
+        if let Some(connection) = &self.connection {
             connection.condemn();
         }
     }

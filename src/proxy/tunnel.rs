@@ -14,15 +14,18 @@ use pingora::proxy::HttpProxy;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
+use super::connection::{Connection, Tunnel, Via};
 use super::drain::Drain;
+use super::framed::Framed;
 use super::head::{self, Connect, First};
 use super::intercept::Intercept;
-use super::io::{Connection, Socket, Tunnel, TunnelIo, Via};
+use super::io::{Socket, TunnelIo};
 use super::leaf::Leaves;
 use super::opening::{Arrival, HeadFault, Line, Opening};
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::pace::Pace;
 use super::respond::{After, Answer};
+use super::turn_away::Refuser;
 use super::{Timeouts, internal, request_id};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::clock::Clock;
@@ -173,12 +176,8 @@ impl Edge {
         let _kept = kept.inspect(|_| opening.place = None);
         // Pingora reads the head again, with whatever came after it.
         let ahead = opening.whole(head);
-        let connection = Connection {
-            via: Via::Direct,
-            peer: opening.peer,
-            fresh: opening.fresh,
-            pace: Pace::new(self.timeouts.request_head),
-        };
+        let pace = Pace::new(self.timeouts.request_head);
+        let connection = Connection::new(Via::Direct, opening.peer, opening.fresh, pace);
         self.hand_over(opening.socket, ahead, connection).await;
     }
 
@@ -266,12 +265,8 @@ impl Edge {
         let host = authority.host.clone();
         let pass = kept.as_ref().map(|kept| kept.pass);
         let via = Via::Tunnel(Tunnel::new(authority, pass, tls));
-        let connection = Connection {
-            via,
-            peer: opening.peer,
-            fresh: opening.fresh,
-            pace: Pace::new(self.timeouts.request_head),
-        };
+        let pace = Pace::new(self.timeouts.request_head);
+        let connection = Connection::new(via, opening.peer, opening.fresh, pace);
         let ahead = opening.read.freeze();
         if tls {
             self.terminate(opening.socket, ahead, connection, &host)
@@ -335,17 +330,27 @@ impl Edge {
         {
             tunnel.note_other_sni();
         }
-        if tls.selected_alpn_proto() != Some(ALPN::H2) {
-            connection.pace.begin();
+        if tls.selected_alpn_proto() == Some(ALPN::H2) {
+            return self.run(Box::new(tls)).await;
         }
-        self.run(Box::new(tls)).await;
+        self.run_http1(Box::new(tls), connection).await;
     }
 
     async fn hand_over(&self, socket: Socket, ahead: Bytes, connection: Connection) {
-        connection.pace.begin();
-        if let Ok(stream) = TunnelIo::new(socket, ahead, Arc::new(connection)) {
-            self.run(Box::new(stream)).await;
+        let connection = Arc::new(connection);
+        if let Ok(stream) = TunnelIo::new(socket, ahead, Arc::clone(&connection)) {
+            self.run_http1(Box::new(stream), connection).await;
         }
+    }
+
+    async fn run_http1(&self, stream: Stream, connection: Arc<Connection>) {
+        connection.pace.begin();
+        let refuser = Refuser {
+            gateway: Arc::clone(&self.gateway),
+            clock: self.clock.clone(),
+        };
+        self.run(Box::new(Framed::new(stream, connection, refuser)))
+            .await;
     }
 
     async fn run(&self, stream: Stream) {

@@ -82,7 +82,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("matchit", &["connector"]),
     ("jsonpath_rust", &["connector"]),
     ("apollo_parser", &["connector", "import"]),
-    ("memchr", &["connector"]),
+    ("memchr", &["connector", "proxy"]),
     ("aes_gcm", &["vault"]),
     ("argon2", &["vault"]),
     ("granit_parser", &["config/yaml"]),

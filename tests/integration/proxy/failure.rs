@@ -166,7 +166,7 @@ async fn refuses_when_the_upstream_breaks_off() {
     upstream.reply("/read", Reply::cut());
     refused(
         &gateway,
-        (502, "upstream_unreachable"),
+        (502, "upstream_closed"),
         ("upstream_failed closed", true),
     )
     .await;

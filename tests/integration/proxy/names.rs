@@ -127,7 +127,11 @@ async fn refuses_what_is_no_plain_request() {
     }
     let mut tls = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
     let inner = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
-    assert_eq!(exchange(&mut tls, &inner).await.status, 405);
+    let answer = exchange(&mut tls, &inner).await;
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (400, &"bad_request".into())
+    );
     assert_eq!(upstream.connections(), 0);
 }
 

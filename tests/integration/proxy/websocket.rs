@@ -322,7 +322,7 @@ async fn refuses_a_switch_that_was_not_agreed_on() {
             .await;
         let answer = read_answer(&mut tunnel).await;
         assert_eq!(answer.status, 502, "{headers}");
-        assert_eq!(answer.json()["code"], "upstream_unreachable");
+        assert_eq!(answer.json()["code"], "upstream_malformed");
         assert!(is_closed(&mut tunnel).await);
         assert!(served.rest().await.is_empty());
     }

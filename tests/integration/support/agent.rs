@@ -143,6 +143,14 @@ impl Agent {
             .await
     }
 
+    /// Opens a tunnel and TLS inside that has agreed on HTTP/2; its frames are the test's.
+    pub(crate) async fn http2_wire(&self, authority: &str, sni: &str) -> TlsStream<TcpStream> {
+        let socket = self.tunnel(authority).await;
+        let name = ServerName::try_from(sni.to_owned()).unwrap();
+        let tls = TlsConnector::from(Arc::new(self.tls(&[b"h2"])));
+        tls.connect(name, socket).await.unwrap()
+    }
+
     /// Opens a tunnel and speaks HTTP/2 inside, request by request.
     pub(crate) async fn http2_tunnel(
         &self,

@@ -118,19 +118,19 @@ impl Reply {
     }
 
     /// Takes what the reply needs of the request's body; what is left is read whole.
-    pub(super) async fn take(&mut self, body: Incoming) -> Bytes {
+    pub(super) async fn take(&mut self, body: Incoming) -> Option<Bytes> {
         match self.body {
             ReplyBody::Echo => {
                 self.body = ReplyBody::Streamed(echo(body));
-                Bytes::new()
+                Some(Bytes::new())
             }
             ReplyBody::Length => {
                 self.body = ReplyBody::Whole(length(body).await.to_string().into());
-                Bytes::new()
+                Some(Bytes::new())
             }
             ReplyBody::Whole(_) | ReplyBody::Streamed(_) | ReplyBody::Cut | ReplyBody::Silence => {
                 let whole = body.collect().await;
-                whole.map(|body| body.to_bytes()).unwrap_or_default()
+                whole.map(|body| body.to_bytes()).ok()
             }
         }
     }

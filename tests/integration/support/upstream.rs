@@ -30,6 +30,8 @@ pub(crate) struct Received {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether the body has come to its end.
+    pub(crate) whole: bool,
     pub(crate) version: Version,
     /// Of the request's `Host` or `:authority`.
     pub(crate) host: String,
@@ -255,7 +257,8 @@ async fn answer(
         path,
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
-        body,
+        whole: body.is_some(),
+        body: body.unwrap_or_default(),
         version: parts.version,
         host: host.unwrap_or_default(),
         connection,

@@ -49,6 +49,13 @@ impl Wire {
         Self::run(Some(tls), issued.ca_pem).await
     }
 
+    /// Starts a TLS server for these names that speaks HTTP/2 only.
+    pub(crate) async fn http2(names: &[&str]) -> Self {
+        let issued = Issued::new(names, Validity::Now);
+        let tls = TlsAcceptor::from(Arc::new(issued.server(&[b"h2"])));
+        Self::run(Some(tls), issued.ca_pem).await
+    }
+
     /// Starts a server without TLS.
     pub(crate) async fn plain() -> Self {
         Self::run(None, String::new()).await
@@ -111,6 +118,27 @@ impl Connection {
     pub(crate) async fn exactly(&mut self, expected: &str) {
         let read = self.until(|bytes| (bytes.len() >= expected.len()).then_some(expected.len()));
         assert_eq!(String::from_utf8_lossy(&read.await), expected);
+    }
+
+    /// Begins HTTP/2 as a server: reads the preface, and sends and acknowledges settings.
+    pub(crate) async fn begin_http2(&mut self) {
+        self.exactly("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        self.write([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+        self.write([0, 0, 0, 4, 1, 0, 0, 0, 0]).await;
+    }
+
+    /// Reads up to the next HEADERS frame of HTTP/2, and returns the number of its stream.
+    pub(crate) async fn headers(&mut self) -> u8 {
+        loop {
+            let head = self.until(|bytes| (bytes.len() >= 9).then_some(9)).await;
+            let length =
+                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            self.until(|bytes| (bytes.len() >= length).then_some(length))
+                .await;
+            if head[3] == 1 {
+                return head[8];
+            }
+        }
     }
 
     /// Waits for the first bytes that were not read yet, without taking them.

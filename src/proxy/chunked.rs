@@ -1,0 +1,140 @@
+//! Chunked: the bytes of a chunked body in; where it ends, or why it is none, out (RFC 9112 section 7.1).
+//!
+//! INVARIANT: one reading. What a server might repair is a fault, so nothing repaired is completed upstream.
+
+/// Longest line of a chunk's size with its extensions, and longest line of trailers, in bytes.
+const MAX_LINE: usize = 1024;
+
+/// Lines of trailers.
+const MAX_TRAILERS: usize = 64;
+
+/// Digits of a size; more would not fit in 64 bits.
+const MAX_DIGITS: usize = 15;
+
+/// Where in a chunked body the next byte is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a size, of which so many digits were read.
+    Size(usize),
+    /// Behind a size.
+    Extension,
+    /// Behind the CR of a line that gave a size.
+    SizeEnd,
+    /// In a chunk of which so much is to come.
+    Data(u64),
+    /// Behind a chunk.
+    DataEnd,
+    /// Behind the CR that follows a chunk.
+    DataEnded,
+    /// At the beginning of a line of trailers.
+    Line,
+    Name,
+    Value,
+    /// Behind the CR of a trailer.
+    ValueEnd,
+    /// Behind the CR of the last, empty line.
+    LastEnd,
+}
+
+/// Follows a chunked body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunked {
+    place: Place,
+    size: u64,
+    /// Bytes of the present line.
+    line: usize,
+    trailers: usize,
+}
+
+/// It is not a chunked body.
+#[derive(Debug)]
+pub(super) struct NotChunked;
+
+impl Chunked {
+    pub(super) fn new() -> Self {
+        Self {
+            place: Place::Size(0),
+            size: 0,
+            line: 0,
+            trailers: 0,
+        }
+    }
+
+    /// Follows more of the body; returns how many bytes belong to it once it has ended.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, NotChunked> {
+        let mut rest = bytes;
+        while let [byte, after @ ..] = rest {
+            if let Place::Data(left) = self.place {
+                let here = left.min(rest.len() as u64);
+                rest = usize::try_from(here)
+                    .ok()
+                    .and_then(|here| rest.get(here..))
+                    .unwrap_or_default();
+                self.place = if here == left {
+                    Place::DataEnd
+                } else {
+                    Place::Data(left - here)
+                };
+                continue;
+            }
+            if self.place == Place::LastEnd {
+                return if *byte == b'\n' {
+                    Ok(Some(bytes.len() - after.len()))
+                } else {
+                    Err(NotChunked)
+                };
+            }
+            self.place = self.step(*byte).ok_or(NotChunked)?;
+            rest = after;
+        }
+        Ok(None)
+    }
+
+    fn step(&mut self, byte: u8) -> Option<Place> {
+        self.line += 1;
+        if self.line > MAX_LINE {
+            return None;
+        }
+        let next = match (self.place, byte) {
+            (Place::Size(digits), byte) if byte.is_ascii_hexdigit() => {
+                let digit = char::from(byte).to_digit(16)?;
+                self.size = self.size << 4 | u64::from(digit);
+                (digits < MAX_DIGITS).then_some(Place::Size(digits + 1))?
+            }
+            (Place::Size(1..) | Place::Extension, b'\r') => Place::SizeEnd,
+            (Place::Size(1..), b';') => Place::Extension,
+            (Place::Extension, byte) if is_text(byte) => Place::Extension,
+            (Place::SizeEnd, b'\n') => match self.size {
+                0 => Place::Line,
+                size => Place::Data(size),
+            },
+            (Place::DataEnd, b'\r') => Place::DataEnded,
+            (Place::DataEnded, b'\n') => Place::Size(0),
+            (Place::Line, b'\r') => Place::LastEnd,
+            (Place::Line | Place::Name, byte) if is_token(byte) => Place::Name,
+            (Place::Name, b':') => Place::Value,
+            (Place::Value, b'\r') => Place::ValueEnd,
+            (Place::Value, byte) if is_text(byte) => Place::Value,
+            (Place::ValueEnd, b'\n') => {
+                self.trailers += 1;
+                (self.trailers <= MAX_TRAILERS).then_some(Place::Line)?
+            }
+            _ => return None,
+        };
+        if byte == b'\n' {
+            self.line = 0;
+            self.size = 0;
+        }
+        Some(next)
+    }
+}
+
+/// What values and extensions are made of.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

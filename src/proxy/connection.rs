@@ -1,0 +1,115 @@
+//! Connection: what is known of the connection that requests come through, for those who read it and those who judge what was read.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::drain::Fresh;
+use super::pace::Pace;
+use crate::model::target::Authority;
+use crate::pipeline::admit::Pass;
+
+/// The connection that requests come through.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) via: Via,
+    /// `None` for a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
+    /// Until its first request.
+    pub(super) fresh: Fresh,
+    pub(super) pace: Pace,
+    /// The body under way is framed in a way that cannot be read.
+    unclear: AtomicBool,
+    /// Another protocol is spoken from now on.
+    switched: AtomicBool,
+    /// The rest of a request is waited for.
+    hurry: AtomicBool,
+}
+
+/// How requests reach us.
+#[derive(Debug)]
+pub(super) enum Via {
+    /// Absolute-form on the proxy port.
+    Direct,
+    /// Inside a CONNECT.
+    Tunnel(Tunnel),
+}
+
+/// An open CONNECT.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    pub(super) authority: Authority,
+    /// `None` only for the gateway's own host.
+    pub(super) pass: Option<Pass>,
+    /// Whether TLS is spoken inside.
+    pub(super) tls: bool,
+    sni_disagrees: AtomicBool,
+}
+
+impl Connection {
+    pub(super) fn new(via: Via, peer: Option<SocketAddr>, fresh: Fresh, pace: Pace) -> Self {
+        Self {
+            via,
+            peer,
+            fresh,
+            pace,
+            unclear: AtomicBool::new(false),
+            switched: AtomicBool::new(false),
+            hurry: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that nobody knows any more where the body ends that is under way.
+    pub(super) fn note_unclear(&self) {
+        self.unclear.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_unclear(&self) -> bool {
+        self.unclear.load(Ordering::Acquire)
+    }
+
+    /// Notes that the upstream has accepted another protocol.
+    pub(super) fn note_switched(&self) {
+        self.switched.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_switched(&self) -> bool {
+        self.switched.load(Ordering::Acquire)
+    }
+
+    /// Notes that an agent may keep back the rest of a request until what it has sent is acknowledged (RFC 896).
+    pub(super) fn hurry(&self) {
+        self.hurry.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether that was noted since the last time.
+    pub(super) fn take_hurry(&self) -> bool {
+        self.hurry.load(Ordering::Relaxed) && self.hurry.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Tunnel {
+    pub(super) fn new(authority: Authority, pass: Option<Pass>, tls: bool) -> Self {
+        Self {
+            authority,
+            pass,
+            tls,
+            sni_disagrees: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes, after the handshake, that SNI named another host than CONNECT.
+    pub(super) fn note_other_sni(&self) {
+        self.sni_disagrees.store(true, Ordering::Release);
+    }
+
+    pub(super) fn sni_disagrees(&self) -> bool {
+        self.sni_disagrees.load(Ordering::Acquire)
+    }
+}
+
+/// Returns the connection that a session came through.
+pub(super) fn of(digest: Option<&pingora::protocols::Digest>) -> Option<Arc<Connection>> {
+    let data = digest?.proxy_digest.as_ref()?.user_data.as_ref()?;
+    data.downcast_ref::<Arc<Connection>>().cloned()
+}

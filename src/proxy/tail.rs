@@ -1,0 +1,58 @@
+//! Tail: the body of a request of HTTP/2 in; the same, its declared end held back until its stream has ended, out.
+//!
+//! An upstream of HTTP/1.1 takes a request for whole once it has as many bytes as were declared. A stream that then goes on with more
+//! DATA, or ends in trailers that are none, is malformed (RFC 9113 section 8.1.1), and must be completed nowhere.
+
+use bytes::{Bytes, BytesMut};
+use pingora::Result;
+use pingora::protocols::http::ServerSession;
+
+/// Follows the body of one request.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Bytes to come; `None` where nothing is held back.
+    left: Option<u64>,
+    held: BytesMut,
+}
+
+impl Tail {
+    /// Begins with what the agent declares.
+    pub(super) fn new(agent: &ServerSession, declared: Option<u64>) -> Self {
+        Self {
+            left: declared.filter(|_| agent.as_http2().is_some()),
+            held: BytesMut::new(),
+        }
+    }
+
+    /// Reads on, as [`ServerSession::read_body_or_idle`] does. Safe to drop.
+    pub(super) async fn read(
+        &mut self,
+        agent: &mut ServerSession,
+        no_body: bool,
+    ) -> Result<Option<Bytes>> {
+        loop {
+            let piece = agent.read_body_or_idle(no_body).await?;
+            let Some(left) = &mut self.left else {
+                return Ok(piece);
+            };
+            let Some(piece) = piece else {
+                return Ok((!self.held.is_empty()).then(|| self.held.split().freeze()));
+            };
+            *left = left.saturating_sub(piece.len() as u64);
+            if *left > 0 {
+                return Ok(Some(piece));
+            }
+            self.held.extend_from_slice(&piece);
+            if agent.is_body_done() {
+                return Ok(Some(self.held.split().freeze()));
+            }
+        }
+    }
+
+    /// Takes what is held back off a copy of all that was read.
+    pub(super) fn without(&self, read: Option<Bytes>) -> Option<Bytes> {
+        let read = read?;
+        let passed = read.len().saturating_sub(self.held.len());
+        Some(read.slice(..passed))
+    }
+}
