@@ -1,6 +1,7 @@
 //! Permissions and policies: one action in, one ruling with reasons out. Total: whatever fails, denies.
 
 mod compile;
+mod concern;
 mod condition;
 mod decide;
 mod facts;
@@ -57,9 +58,9 @@ pub enum Decision {
 pub struct PolicySet {
     compiled: compile::Compiled,
     /// By full name of every action that is known at load, so that what is for other actions costs nothing.
-    index: Table<String, decide::Concern>,
+    index: Table<String, concern::Concern>,
     /// For names that requests make: what can be for one of them at all.
-    nearby: Table<NameTemplate, decide::Nearby>,
+    nearby: Table<NameTemplate, concern::Nearby>,
     /// By connector: places of the permissions that can open it.
     openers: Table<String, Vec<usize>>,
     /// By connector: what denies or asks for some of its actions, so that `full` does not cover its `unknown`.

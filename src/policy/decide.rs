@@ -4,25 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use super::concern::Concern;
 use super::permission::{Answer, Claim, Permission, Stand};
 use super::rule::Rule;
 use super::{Choice, Decision, Facts, PolicySet, Ruling};
-use crate::model::template::NameTemplate;
-
-/// What concerns one action: places in the lists of permissions and policies.
-#[derive(Debug, Default)]
-pub(super) struct Concern {
-    special: bool,
-    pub(super) permissions: Vec<(usize, Claim)>,
-    pub(super) rules: Vec<usize>,
-}
-
-/// What can concern a name that a template makes: places in the lists of permissions and policies.
-#[derive(Debug, Default)]
-pub(super) struct Nearby {
-    pub(super) permissions: Vec<usize>,
-    pub(super) rules: Vec<usize>,
-}
 
 /// What all permissions together say.
 #[derive(Debug, Default)]
@@ -62,13 +47,13 @@ impl PolicySet {
             .chain(permitted.decision())
             .max();
         // Permissions open a connector, policies narrow: what nothing opens is not even asked about.
-        let givers = match strictest {
-            Some(Decision::Deny) => Vec::new(),
-            Some(Decision::Allow | Decision::RequireApproval) | None => {
-                self.givers(&permitted, facts, &mut failures)
-            }
+        let looked_for = strictest != Some(Decision::Deny) && permitted.deciding().next().is_none();
+        let openers = if looked_for {
+            self.closest_openers(facts, &mut failures)
+        } else {
+            Vec::new()
         };
-        let no_permission = givers.is_empty() && strictest != Some(Decision::Deny);
+        let no_permission = looked_for && openers.is_empty();
         let strictest = strictest.filter(|_| !no_permission);
         let decision = strictest.unwrap_or(Decision::Deny);
         spoken.retain(|(spoke, _)| strictest == Some(*spoke));
@@ -93,7 +78,7 @@ impl PolicySet {
             ..Ruling::silent()
         };
         if decision != Decision::Deny {
-            permitted.inject(&givers, &mut ruling, &mut failures);
+            permitted.inject(&openers, &mut ruling, &mut failures);
         }
         failures.sort();
         failures.dedup();
@@ -116,54 +101,6 @@ impl PolicySet {
             spoken.extend(voice.decision.map(|decision| (decision, rule)));
         }
         spoken
-    }
-
-    /// Looks up what concerns an action.
-    pub(super) fn concern(&self, name: &str, special: bool) -> Concern {
-        let permissions = self.compiled.permissions.iter().enumerate();
-        let rules = self.compiled.rules.iter().enumerate();
-        Concern {
-            special,
-            permissions: permissions
-                .filter_map(|(at, permission)| Some((at, permission.claim(name, special)?)))
-                .collect(),
-            rules: rules
-                .filter(|(_, rule)| rule.covers(name, special))
-                .map(|(at, _)| at)
-                .collect(),
-        }
-    }
-
-    /// Looks up what can concern some name that a template makes, so that what is for other actions costs nothing there either.
-    pub(super) fn near(&self, template: &NameTemplate) -> Nearby {
-        let permissions = self.compiled.permissions.iter().enumerate();
-        let rules = self.compiled.rules.iter().enumerate();
-        Nearby {
-            permissions: permissions
-                .filter(|(_, permission)| permission.may_claim(template))
-                .map(|(at, _)| at)
-                .collect(),
-            rules: rules
-                .filter(|(_, rule)| rule.may_cover(template))
-                .map(|(at, _)| at)
-                .collect(),
-        }
-    }
-
-    fn concern_near(&self, name: &str, special: bool, nearby: &Nearby) -> Concern {
-        let permission = |at: &usize| {
-            let permission = self.compiled.permissions.get(*at)?;
-            Some((*at, permission.claim(name, special)?))
-        };
-        let rule = |at: &&usize| {
-            let rule = self.compiled.rules.get(**at);
-            rule.is_some_and(|rule| rule.covers(name, special))
-        };
-        Concern {
-            special,
-            permissions: nearby.permissions.iter().filter_map(permission).collect(),
-            rules: nearby.rules.iter().filter(rule).copied().collect(),
-        }
     }
 
     fn permitted<'s>(&'s self, concern: &Concern, facts: &Facts<'_>) -> Permitted<'s> {
@@ -196,19 +133,8 @@ impl PolicySet {
         permitted
     }
 
-    /// Returns the permissions whose credential goes: those that decide on the action, else those that mean the agent and the
-    /// connector most closely. None where nothing opens the connector.
-    fn givers<'s>(
-        &'s self,
-        permitted: &Permitted<'s>,
-        facts: &Facts<'_>,
-        failures: &mut Vec<String>,
-    ) -> Vec<&'s Permission> {
-        let opening = permitted.winners.iter().filter(|(_, claim)| claim.opens());
-        let deciding: Vec<_> = opening.map(|(permission, _)| *permission).collect();
-        if !deciding.is_empty() {
-            return deciding;
-        }
+    /// Returns the permissions that open the connector without a word on the action: those that mean agent and connector most closely.
+    fn closest_openers(&self, facts: &Facts<'_>, failures: &mut Vec<String>) -> Vec<&Permission> {
         let mut closest = None;
         let mut openers = Vec::new();
         let places = self.openers.get(facts.action.name.connector());
@@ -263,10 +189,16 @@ impl Permitted<'_> {
             .map(|permission| permission.label.as_str())
     }
 
-    /// Says what may be injected.
-    fn inject(&self, givers: &[&Permission], ruling: &mut Ruling, failures: &mut Vec<String>) {
-        ruling.credential = givers
-            .iter()
+    /// Iterates over the permissions that decide on the action and open the connector.
+    fn deciding(&self) -> impl Iterator<Item = &Permission> {
+        let opening = self.winners.iter().filter(|(_, claim)| claim.opens());
+        opening.map(|(permission, _)| *permission)
+    }
+
+    /// Says what may be injected: what the deciding permissions choose, or where there are none, what the openers do.
+    fn inject(&self, openers: &[&Permission], ruling: &mut Ruling, failures: &mut Vec<String>) {
+        let givers = || self.deciding().chain(openers.iter().copied());
+        ruling.credential = givers()
             .filter_map(|permission| permission.credential.clone())
             .map(Choice::One)
             .fold(Choice::Open, Choice::and);
@@ -274,9 +206,9 @@ impl Permitted<'_> {
             failures.push("permissions of equal weight choose different credentials".to_owned());
         }
         let winners = self.winners.iter().map(|(permission, _)| *permission);
-        let mut counting = winners.chain(givers.iter().copied());
+        let mut counting = winners.chain(openers.iter().copied());
         ruling.passes_issued |= counting.all(|permission| permission.passes_issued);
-        let hosts: BTreeSet<_> = givers.iter().flat_map(|giver| &giver.hosts).collect();
+        let hosts: BTreeSet<_> = givers().flat_map(|giver| &giver.hosts).collect();
         ruling.hosts = hosts.into_iter().cloned().collect();
     }
 }

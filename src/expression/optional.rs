@@ -1,0 +1,94 @@
+//! `a.?b.orValue(c)` and `a.?b.hasValue()` to the conditional and the test that they stand for, so that no optional value exists when
+//! an expression is evaluated.
+
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
+
+use super::guards::path;
+use super::tree;
+
+/// What is to be done about a node.
+#[derive(Debug)]
+pub(super) enum Optional {
+    /// It is none of this.
+    No,
+    /// It stands for this; the id is that of the node in it that tests whether the field is there.
+    Means(Box<Expr>, u64),
+    /// It is part of a form that is not read.
+    Misused,
+}
+
+/// What to write.
+pub(super) const HELP: &str = "`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
+
+/// Returns what a node stands for.
+pub(super) fn read(node: &IdedExpr) -> Optional {
+    let Expr::Call(call) = &node.expr else {
+        return match &node.expr {
+            Expr::List(list) if !list.optional_indices.is_empty() => Optional::Misused,
+            _ => Optional::No,
+        };
+    };
+    if matches!(
+        call.func_name.as_str(),
+        operators::OPT_SELECT | operators::OPT_INDEX
+    ) {
+        return Optional::Misused;
+    }
+    let Some(target) = call.target.as_deref() else {
+        return Optional::No;
+    };
+    let Some((owner, field)) = selected(target) else {
+        return Optional::No;
+    };
+    let test = IdedExpr {
+        id: target.id,
+        expr: tested(target.id, owner, field),
+    };
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        ("hasValue", []) => Optional::Means(Box::new(test.expr), node.id),
+        ("orValue", [default]) => {
+            let value = IdedExpr {
+                id: node.id,
+                expr: Expr::Select(SelectExpr {
+                    operand: Box::new(owner.clone()),
+                    field: field.to_owned(),
+                    test: false,
+                }),
+            };
+            let chosen = CallExpr {
+                func_name: operators::CONDITIONAL.to_owned(),
+                target: None,
+                args: vec![test, value, default.clone()],
+            };
+            Optional::Means(Box::new(Expr::Call(chosen)), target.id)
+        }
+        _ => Optional::Misused,
+    }
+}
+
+/// Returns owner and field of `a.b.?c`.
+fn selected(node: &IdedExpr) -> Option<(&IdedExpr, &str)> {
+    let Expr::Call(call) = &node.expr else {
+        return None;
+    };
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (operators::OPT_SELECT, [owner, field]) => {
+            path(owner)?;
+            Some((owner, tree::text(field)?))
+        }
+        _ => None,
+    }
+}
+
+/// As `has` is linked: `"field" in owner`.
+fn tested(id: u64, owner: &IdedExpr, field: &str) -> Expr {
+    let key = IdedExpr {
+        id,
+        expr: Expr::Literal(LiteralValue::String(field.to_owned().into())),
+    };
+    Expr::Call(CallExpr {
+        func_name: operators::IN.to_owned(),
+        target: None,
+        args: vec![key, owner.clone()],
+    })
+}
