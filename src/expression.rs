@@ -2,11 +2,13 @@
 
 mod calls;
 mod check;
+mod comparing;
 mod functions;
 mod grammar;
 mod guards;
 mod link;
 mod names;
+mod optional;
 mod plain;
 mod program;
 mod scope;
@@ -79,7 +81,14 @@ pub enum Node {
 /// # Errors
 /// Says what is wrong and where.
 pub fn parse(source: &str) -> Result<Node, ExpressionError> {
-    grammar::parse(source).map(|parsed| tree::node(&parsed.root))
+    let parsed = grammar::parse(source)?;
+    match optional::first(&parsed.root) {
+        None => Ok(tree::node(&parsed.root)),
+        Some(id) => Err(ExpressionError {
+            offset: parsed.offset(id),
+            ..ExpressionError::new("unsupported syntax `.?`")
+        }),
+    }
 }
 
 impl ExpressionError {

@@ -55,8 +55,11 @@ pub(super) fn call(name: &str, form: Form, operands: &[Known]) -> Answer {
         (WITHIN, [text, _]) if text.value_type.fits(&Type::Text) => {
             Some((Known::scalar(Type::Bool), text.extent.bytes))
         }
-        ("size", [whole]) => matches!(whole.value_type, Type::Text | Type::List(_) | Type::Any)
-            .then(|| (Known::scalar(Type::Int), whole.extent.bytes)),
+        ("size", [whole]) => matches!(
+            whole.value_type,
+            Type::Text | Type::List(_) | Type::Query | Type::Any
+        )
+        .then(|| (Known::scalar(Type::Int), whole.extent.bytes)),
         (name, [value]) if form == Form::Function => conversion(name, value),
         (name, [text, rest @ ..]) if form == Form::Method => {
             methods::of_text(name, text, rest).or_else(|| methods::of_time(name, text, rest))
@@ -125,7 +128,7 @@ fn membership(item: &Known, owner: &Known) -> Answer {
             "`in` looks for {} in a list of {kind}",
             item.value_type
         )),
-        Type::Labels | Type::Record(_) if item.value_type.fits(&Type::Text) => {
+        Type::Labels | Type::Query | Type::Record(_) if item.value_type.fits(&Type::Text) => {
             Ok((bool, item.extent.bytes))
         }
         Type::Any => Ok((bool, owner.extent.bytes)),
@@ -196,6 +199,11 @@ fn index(list: &Known, at: &Known) -> Option<(Known, u64)> {
     let value_type = match &list.value_type {
         Type::List(item) if at.value_type.fits(&Type::Int) => (**item).clone(),
         Type::Labels if at.value_type.fits(&Type::Text) => Type::Text,
+        Type::Query if at.value_type.fits(&Type::Text) => {
+            let known = Known::outside(Type::List(Box::new(Type::Text)));
+            let cost = known.extent.bytes;
+            return Some((known, cost));
+        }
         Type::Any => Type::Any,
         _ => return None,
     };

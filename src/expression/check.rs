@@ -21,6 +21,8 @@ use crate::model::vocabulary::did_you_mean;
 const MAX_COST: u64 = 250_000_000;
 /// Most bytes of any value on the way.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// What to write instead of looking into a query as text.
+const QUERY_HELP: &str = "a query is a map of lists of decoded texts, as in `\"force\" in request.query && \"true\" in request.query[\"force\"]`";
 /// What any step costs, in bytes touched.
 const STEP: u64 = 100;
 
@@ -45,14 +47,15 @@ impl Known {
     }
 }
 
-/// Checks a whole condition: everything it names exists, and its value is a bool.
+/// Checks a whole condition: everything it names exists, and its value is a bool. Returns what it reads that may be absent.
 pub(super) fn check(
     parsed: &Parsed,
     linked: &Linked,
     environment: &Environment,
-) -> Result<(), ExpressionError> {
-    match type_of(parsed, linked, environment)? {
-        Type::Bool | Type::Any => Ok(()),
+) -> Result<BTreeSet<String>, ExpressionError> {
+    let mut checker = Checker::new(parsed, linked, environment);
+    match checker.visit(&parsed.root)?.value_type {
+        Type::Bool | Type::Any => Ok(checker.absent),
         other => Err(ExpressionError::new(format!(
             "the expression is {other}, not a bool"
         ))),
@@ -65,15 +68,7 @@ pub(super) fn type_of(
     linked: &Linked,
     environment: &Environment,
 ) -> Result<Type, ExpressionError> {
-    let mut checker = Checker {
-        parsed,
-        linked,
-        environment,
-        locals: Vec::new(),
-        present: BTreeSet::new(),
-        cost: 0,
-        times: 1,
-    };
+    let mut checker = Checker::new(parsed, linked, environment);
     checker.visit(&parsed.root).map(|known| known.value_type)
 }
 
@@ -85,12 +80,27 @@ struct Checker<'a> {
     locals: Vec<(&'a str, Known)>,
     /// Paths that a `has` around the current node proves.
     present: BTreeSet<String>,
+    /// Paths that are read, may be absent, and are not among those.
+    absent: BTreeSet<String>,
     cost: u64,
     /// How often the current node is evaluated.
     times: u64,
 }
 
 impl<'a> Checker<'a> {
+    fn new(parsed: &'a Parsed, linked: &'a Linked, environment: &'a Environment) -> Self {
+        Self {
+            parsed,
+            linked,
+            environment,
+            locals: Vec::new(),
+            present: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            cost: 0,
+            times: 1,
+        }
+    }
+
     fn visit(&mut self, node: &'a IdedExpr) -> Result<Known, ExpressionError> {
         let known = match &node.expr {
             Expr::Literal(value) => self.literal(node, value)?,
@@ -155,8 +165,14 @@ impl<'a> Checker<'a> {
         let owner = self.visit(operand)?;
         match &owner.value_type {
             Type::Labels => Ok(Known::outside(Type::Text)),
+            Type::Query => Ok(Known::outside(Type::List(Box::new(Type::Text)))),
             Type::Record(record) => match record.fields.get(field) {
-                Some(value_type) => Ok(Known::outside(value_type.clone())),
+                Some(value_type) => {
+                    let path = path(node).filter(|path| !self.present.contains(path));
+                    self.absent
+                        .extend(path.filter(|_| record.optional.contains(field)));
+                    Ok(Known::outside(value_type.clone()))
+                }
                 None if path(node).is_some_and(|path| self.present.contains(&path)) => {
                     Ok(Known::outside(Type::Any))
                 }
@@ -225,14 +241,16 @@ impl<'a> Checker<'a> {
                 self.bool_under(condition, BTreeSet::new())?;
                 let yes = self.under(yes, facts(condition, true))?;
                 let no = self.under(no, facts(condition, false))?;
-                if !yes.value_type.fits(&no.value_type) {
+                let numbers =
+                    yes.value_type.is_number() && yes.value_type.comparable(&no.value_type);
+                if !numbers && !yes.value_type.fits(&no.value_type) {
                     let message = format!("`?:` gives {} or {}", yes.value_type, no.value_type);
                     return Err(self.error(node, &message));
                 }
-                let value_type = if yes.value_type == Type::Any {
-                    no.value_type
-                } else {
-                    yes.value_type
+                let value_type = match (yes.value_type, no.value_type) {
+                    (Type::Any, no) => no,
+                    (yes, no) if numbers && yes != no => Type::Number,
+                    (yes, _) => yes,
                 };
                 return Ok(Known {
                     value_type,
@@ -253,8 +271,11 @@ impl<'a> Checker<'a> {
         } else {
             calls::Form::Function
         };
-        let (known, cost) = calls::call(&call.func_name, form, &operands)
-            .map_err(|message| self.error(node, &message))?;
+        let (known, cost) = calls::call(&call.func_name, form, &operands).map_err(|message| {
+            let error = self.error(node, &message);
+            let query = operands.iter().any(|known| known.value_type == Type::Query);
+            if query { error.help(QUERY_HELP) } else { error }
+        })?;
         self.cost = self.cost.saturating_add(cost.saturating_mul(self.times));
         Ok(known)
     }
@@ -262,7 +283,7 @@ impl<'a> Checker<'a> {
     /// `has(owner.field)`, which linking wrote as `"field" in owner`.
     fn test(&self, node: &IdedExpr, operands: &[Known]) -> Result<Known, ExpressionError> {
         match operands.last().map(|owner| &owner.value_type) {
-            Some(Type::Labels | Type::Record(_)) => Ok(Known::scalar(Type::Bool)),
+            Some(Type::Labels | Type::Query | Type::Record(_)) => Ok(Known::scalar(Type::Bool)),
             Some(other) => Err(self.error(node, &format!("{other} has no fields"))),
             None => Err(self.error(node, "`has` takes a field")),
         }

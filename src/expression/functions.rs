@@ -33,7 +33,7 @@ pub(super) enum Constant {
     Risk(Risk),
 }
 
-/// Builds the library. Optional syntax (`a.?b`) is off: `has` says the same, and one way is easier to check.
+/// Builds the library. It knows no optional values: `a.?b` is linked to the test and the field that it stands for.
 pub(super) fn library() -> cel::Env {
     let mut library = cel::Env::stdlib().with_optional_support(false);
     let added = library
@@ -46,8 +46,9 @@ pub(super) fn library() -> cel::Env {
             let types = vec![STRING_TYPE, NETWORK.to_owned()];
             library.add_overload(WITHIN, WITHIN, types, within)
         });
+    let comparing = super::comparing::add(&mut library);
     debug_assert!(
-        added.is_ok(),
+        added.is_ok() && comparing,
         "names that cannot be written collide with none"
     );
     library

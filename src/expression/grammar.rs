@@ -65,7 +65,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed, ExpressionError> {
 
 /// Drops a tree over the limits before it returns, still on the large stack.
 fn parse_here(source: &str) -> Result<Parsed, ExpressionError> {
-    let parser = LIBRARY.parser();
+    let parser = LIBRARY.parser().enable_optional_syntax(true);
     let (root, offsets) = parser
         .parse_with_source_info(source)
         .map_err(|errors| first(source, &errors))?;

@@ -8,6 +8,7 @@ use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operat
 
 use super::functions::{self, Constant};
 use super::grammar::{LIBRARY, Parsed};
+use super::optional::{self, Optional};
 use super::{ExpressionError, tree};
 
 /// What linking found besides the tree.
@@ -40,6 +41,16 @@ struct Linker<'a> {
 impl Linker<'_> {
     fn visit(&mut self, node: &mut IdedExpr) -> Result<(), ExpressionError> {
         let id = node.id;
+        match optional::read(node) {
+            Optional::No => {}
+            Optional::Means(expr, test) => {
+                node.expr = *expr;
+                self.linked.tests.insert(test);
+            }
+            Optional::Misused => {
+                return Err(self.error(id, "`.?` is not read here").help(optional::HELP));
+            }
+        }
         match &mut node.expr {
             Expr::Unspecified => return Err(self.error(id, "the expression cannot be parsed")),
             Expr::Ident(_) | Expr::Literal(_) => {}

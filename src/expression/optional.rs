@@ -4,7 +4,7 @@
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
 use super::guards::path;
-use super::tree;
+use super::{grammar, tree};
 
 /// What is to be done about a node.
 #[derive(Debug)]
@@ -64,6 +64,14 @@ pub(super) fn read(node: &IdedExpr) -> Optional {
         }
         _ => Optional::Misused,
     }
+}
+
+/// Returns the id of a node in which `.?` or `[?…]` stands.
+pub(super) fn first(node: &IdedExpr) -> Option<u64> {
+    let found = matches!(read(node), Optional::Misused | Optional::Means(..));
+    let mut children = grammar::children(node).into_iter();
+    let below = children.find_map(|(child, _)| first(child));
+    below.or_else(|| found.then_some(node.id))
 }
 
 /// Returns owner and field of `a.b.?c`.

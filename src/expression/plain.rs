@@ -127,6 +127,7 @@ impl Test {
             }
             Self::Holding(text) => match value {
                 Datum::Labels(labels) => labels.contains_key(&**text),
+                Datum::Query(query) => query.all(text).next().is_some(),
                 Datum::Value(Value::List(items)) => {
                     let items: Option<Vec<_>> = items.iter().map(Value::as_text).collect();
                     items?.contains(&&**text)

@@ -7,10 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{Expr, IdedExpr};
+use cel::common::ast::{Expr, IdedExpr, operators};
 
 use super::ExpressionError;
 use super::check;
+use super::comparing;
 use super::grammar::{self, LIBRARY, Parsed};
 use super::link::{self, Linked};
 use super::names;
@@ -23,6 +24,17 @@ use crate::model::value::Value;
 /// What all evaluations share. One that held the library itself would count its holders, all threads at one place.
 static FUNCTIONS: LazyLock<cel::Context<'_, '_>> =
     LazyLock::new(|| cel::Context::with_env(Arc::clone(&LIBRARY)));
+
+/// What compares two values.
+const COMPARING: [&str; 7] = [
+    operators::EQUALS,
+    operators::NOT_EQUALS,
+    operators::LESS,
+    operators::LESS_EQUALS,
+    operators::GREATER,
+    operators::GREATER_EQUALS,
+    operators::IN,
+];
 
 /// A condition that parses, but may name what does not exist.
 #[derive(Debug)]
@@ -67,6 +79,17 @@ impl Draft {
     /// # Errors
     /// Says what is wrong and where.
     pub fn check(&self, environment: &Environment) -> Result<(), ExpressionError> {
+        self.check_reads(environment).map(drop)
+    }
+
+    /// As [`Draft::check`]; returns the paths of what is read though it may be absent, where nothing tests whether it is there.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn check_reads(
+        &self,
+        environment: &Environment,
+    ) -> Result<BTreeSet<String>, ExpressionError> {
         check::check(&self.parsed, &self.linked, environment)
     }
 
@@ -86,12 +109,22 @@ impl Draft {
         found
     }
 
+    /// Returns the fields of a name that are compared with literals.
+    #[must_use]
+    pub fn compared_of(&self, root: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        compared(&self.parsed.root, root, &mut found);
+        found
+    }
+
     /// Goes on to evaluation; only a draft that was checked in every environment it is for should.
     #[must_use]
     pub fn finish(mut self) -> Program {
         names::join(&mut self.parsed.root);
+        let plain = Plain::of(&self.parsed.root, &self.linked.constants);
+        comparing::replace(&mut self.parsed.root);
         Program {
-            plain: Plain::of(&self.parsed.root, &self.linked.constants),
+            plain,
             root: self.parsed.root,
             linked: self.linked,
         }
@@ -174,6 +207,33 @@ impl Program {
             }
             _ => "the expression cannot be evaluated".to_owned(),
         })
+    }
+}
+
+fn compared(node: &IdedExpr, root: &str, found: &mut BTreeSet<String>) {
+    if let Expr::Call(call) = &node.expr
+        && let [one, other] = call.args.as_slice()
+        && COMPARING.contains(&call.func_name.as_str())
+    {
+        for (field, literal) in [(one, other), (other, one)] {
+            if let Expr::Select(select) = &field.expr
+                && matches!(&select.operand.expr, Expr::Ident(name) if name == root)
+                && is_literal(literal)
+            {
+                found.insert(select.field.clone());
+            }
+        }
+    }
+    for (child, _) in grammar::children(node) {
+        compared(child, root, found);
+    }
+}
+
+fn is_literal(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Expr::Literal(_) => true,
+        Expr::List(list) => list.elements.iter().all(is_literal),
+        _ => false,
     }
 }
 

@@ -1,14 +1,16 @@
 //! What a request says, as CEL reads it: a value is converted when an expression reads it, and not before.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer};
-use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelString, MAP_TYPE, Type};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelString, MAP_TYPE, Type,
+};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 
@@ -16,7 +18,8 @@ use super::check::constant;
 use super::functions::Constant;
 use super::grammar::LIBRARY;
 use crate::model::action::Risk;
-use crate::model::value::Value;
+use crate::model::target::Query;
+use crate::model::value::{MAX_LIST, MAX_TEXT, Value};
 
 /// A value as an expression reads it.
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub enum Datum<'a> {
     Time(SystemTime),
     /// Names to texts; an absent one reads "".
     Labels(&'a BTreeMap<String, String>),
+    /// Names to lists of texts, decoded.
+    Query(&'a Query),
     /// A parameter.
     Value(&'a Value),
 }
@@ -65,10 +70,15 @@ impl VariableResolver for Variables<'_> {
             }));
         };
         if let Some((field, key)) = path.split_once('.') {
-            let Some(Datum::Labels(labels)) = self.scope.read(root, field) else {
-                return None;
+            return match self.scope.read(root, field)? {
+                Datum::Labels(labels) => Some(label(labels, key)),
+                Datum::Query(query) => {
+                    let mut values = query.all(key).peekable();
+                    values.peek()?;
+                    Some(CowVal::owned(self.texts(values)))
+                }
+                _ => None,
             };
-            return Some(label(labels, key));
         }
         self.scope.read(root, path).map(|datum| self.convert(datum))
     }
@@ -83,8 +93,43 @@ impl Variables<'_> {
             Datum::Risk(risk) => CowVal::owned(Constant::Risk(risk)),
             Datum::Time(time) => moment(time),
             Datum::Labels(labels) => CowVal::owned(Labels(labels)),
+            Datum::Query(query) => CowVal::owned(self.query(query)),
             Datum::Value(value) => CowVal::Owned(self.value(value)),
         }
+    }
+
+    fn query<'b>(&'b self, query: &'b Query) -> CelMap<'b> {
+        if query.pairs().count() > MAX_LIST {
+            self.oversize.store(true, Ordering::Relaxed);
+            return CelMap::default();
+        }
+        let names = query.pairs().map(|(name, _)| name);
+        let entries: HashMap<CelMapKey<'b>, Box<dyn Val + 'b>> = names
+            .map(|name| {
+                let values: Box<dyn Val + 'b> = Box::new(self.texts(query.all(name)));
+                (CelMapKey::from(self.short(name)), values)
+            })
+            .collect();
+        CelMap::from(entries)
+    }
+
+    fn texts<'b>(&'b self, texts: impl Iterator<Item = &'b str>) -> CelList<'b> {
+        let mut items: Vec<Box<dyn Val + 'b>> = Vec::new();
+        for text in texts {
+            items.push(Box::new(CelString::from(self.short(text))));
+        }
+        if items.len() > MAX_LIST {
+            self.oversize.store(true, Ordering::Relaxed);
+        }
+        CelList::from(items)
+    }
+
+    fn short<'b>(&self, text: &'b str) -> &'b str {
+        if text.len() > MAX_TEXT {
+            self.oversize.store(true, Ordering::Relaxed);
+            return "";
+        }
+        text
     }
 
     fn value<'b>(&'b self, value: &'b Value) -> Box<dyn Val + 'b> {

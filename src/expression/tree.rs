@@ -59,6 +59,8 @@ pub(super) fn spelling(name: &str) -> &str {
         operators::DIVIDE => "/",
         operators::MODULO => "%",
         operators::INDEX => "[]",
+        operators::OPT_SELECT => ".?",
+        operators::OPT_INDEX => "[?]",
         other => other,
     }
 }

@@ -1,10 +1,13 @@
 //! What expressions can see: names, their types, and how large their values can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::value::{MAX_LIST, MAX_TEXT};
+
+/// Bytes of a query; a longer target is refused before anything is judged.
+const MAX_QUERY: u64 = 64 * 1024;
 
 /// The static type of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub enum Type {
     List(Box<Self>),
     /// Names to texts; a name that is absent reads "".
     Labels,
+    /// Names to lists of texts, as a query has them once it is decoded.
+    Query,
     /// Known fields.
     Record(Arc<Record>),
     /// Not known before the request.
@@ -46,6 +51,8 @@ pub struct Record {
     pub what: String,
     /// By name.
     pub fields: BTreeMap<String, Type>,
+    /// Those that a request may leave out.
+    pub optional: BTreeSet<String>,
 }
 
 /// The names that an expression can use.
@@ -78,6 +85,21 @@ impl Record {
         Type::Record(Arc::new(Self {
             what: what.into(),
             fields: fields.into_iter().collect(),
+            optional: BTreeSet::new(),
+        }))
+    }
+
+    /// Returns a record of these fields, of which some may be absent.
+    #[must_use]
+    pub fn with_optional(
+        what: impl Into<String>,
+        fields: impl IntoIterator<Item = (String, Type)>,
+        optional: BTreeSet<String>,
+    ) -> Type {
+        Type::Record(Arc::new(Self {
+            what: what.into(),
+            fields: fields.into_iter().collect(),
+            optional,
         }))
     }
 }
@@ -91,7 +113,7 @@ impl Type {
             }
             (Self::Number, number) | (number, Self::Number) => number.is_number(),
             (Self::List(one), Self::List(other)) => one.comparable(other),
-            (Self::Null | Self::Labels | Self::Record(_), _) => false,
+            (Self::Null | Self::Labels | Self::Query | Self::Record(_), _) => false,
             (one, other) => one == other,
         }
     }
@@ -134,6 +156,7 @@ impl fmt::Display for Type {
             Self::Null => "null",
             Self::List(_) => "a list",
             Self::Labels => "labels",
+            Self::Query => "a query",
             Self::Record(_) => "a record",
             Self::Any => "a value of any type",
         })
@@ -181,6 +204,11 @@ impl Extent {
         match value_type {
             Type::Text => Self::text(MAX_TEXT as u64),
             Type::Any | Type::List(_) => Self::list(MAX_LIST as u64, MAX_TEXT as u64),
+            Type::Query => Self {
+                items: MAX_LIST as u64,
+                bytes: 2 * MAX_QUERY,
+                each: MAX_TEXT as u64,
+            },
             Type::Labels | Type::Record(_) => Self {
                 items: 64,
                 bytes: 64,

@@ -1,6 +1,6 @@
 //! An expression of a permission or policy to a program, checked against every action that it is for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::Reading;
 use super::facts;
@@ -11,6 +11,9 @@ use crate::model::action::ActionName;
 use crate::model::template::NameTemplate;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::{ActionShape, did_you_mean};
+
+/// Paths that a condition reads though they may be absent, and an action of which that is so.
+type Absent = BTreeMap<String, String>;
 
 /// What an expression belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +76,14 @@ impl Reading<'_> {
                 return None;
             }
         };
-        if let Err(error) = self.check(&draft, owner) {
-            self.expression_error(written, source, error);
-            return None;
+        match self.check(&draft, owner) {
+            Ok(absent) => self.warn_of_absent(&absent, at),
+            Err(error) => {
+                self.expression_error(written, source, error);
+                return None;
+            }
         }
+        self.warn_of_types(&draft.compared_of("params"), owner, at);
         if owner.guards {
             self.warn_of_spellings(&draft.fields_of("params"), owner, at);
         }
@@ -107,9 +114,11 @@ impl Reading<'_> {
     }
 
     /// Checks against each set of parameters once, however many actions share it.
-    fn check(&self, draft: &Draft, owner: Owner<'_>) -> Result<(), ExpressionError> {
+    /// Returns the parameters that it reads though they may be absent, each with an action of which that is so.
+    fn check(&self, draft: &Draft, owner: Owner<'_>) -> Result<Absent, ExpressionError> {
+        let mut absent = Absent::new();
         if self.vocabulary.partial {
-            return Ok(());
+            return Ok(absent);
         }
         let fields = draft.fields_of("params");
         let mut seen = Vec::new();
@@ -120,7 +129,9 @@ impl Reading<'_> {
                 continue;
             }
             known.extend(params.keys().map(|name| (*name).clone()));
-            draft.check(&facts::environment(name, shape.params.iter()))?;
+            for path in draft.check_reads(&facts::environment(name, shape.params.iter()))? {
+                absent.entry(path).or_insert_with(|| name.to_owned());
+            }
             seen.push(params);
         }
         // A parameter behind `has` may be missing in some actions, but not in all of them.
@@ -136,7 +147,7 @@ impl Reading<'_> {
                     help: Some(did_you_mean(field, all)).filter(|help| !help.is_empty()),
                 })
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(absent),
         }
     }
 
@@ -150,6 +161,32 @@ impl Reading<'_> {
             .filter(move |(template, _)| owner.may_cover(template))
             .map(|(template, shape)| (template.as_str(), shape));
         fixed.chain(made)
+    }
+
+    fn warn_of_absent(&mut self, absent: &Absent, at: (usize, usize)) {
+        for (path, action) in absent {
+            let message =
+                format!("`{path}` may be absent in `{action}`, and then the condition fails");
+            let optional = path.replacen('.', ".?", 1);
+            let help = format!("write `has({path}) && …`, or `{optional}.orValue(…)`");
+            self.warning("may-be-absent", message, at, help);
+        }
+    }
+
+    fn warn_of_types(&mut self, compared: &BTreeSet<String>, owner: Owner<'_>, at: (usize, usize)) {
+        for field in compared {
+            let untyped = self.scope(owner).find(|(_, shape)| {
+                let param = shape.params.get(field);
+                param.is_some_and(|param| param.value_type.is_none())
+            });
+            if let Some((name, _)) = untyped {
+                let message = format!(
+                    "`params.{field}` of `{name}` has no type: the condition fails where a request sends another one than it is compared with"
+                );
+                let help = "give it `type: string`, `int`, `number` or `bool` in the connector";
+                self.warning("untyped", message, at, help);
+            }
+        }
     }
 
     fn warn_of_spellings(

@@ -1,5 +1,6 @@
 //! What an expression sees of a request: names and types at load, values when it is judged.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Facts;
@@ -34,11 +35,14 @@ pub(super) fn environment<'a>(
     .into_iter();
     let action_fields: Vec<_> = action_fields.chain([("risk", Type::Risk)]).collect();
     let request = [
-        text("query"),
+        ("query", Type::Query),
         text("content_type"),
         ("body_bytes", Type::Int),
         ("time", Type::Time),
     ];
+    let params: Vec<_> = params.into_iter().collect();
+    let optional = params.iter().filter(|(_, shape)| shape.optional);
+    let optional = optional.map(|(name, _)| (*name).clone()).collect();
     let params = params
         .into_iter()
         .map(|(name, shape)| (name.clone(), type_of(shape)));
@@ -52,7 +56,7 @@ pub(super) fn environment<'a>(
         .with("credential", record("credential", &[text("id")]))
         .with(
             "params",
-            Record::of(format!("a parameter of `{action}`"), params),
+            Record::with_optional(format!("a parameter of `{action}`"), params, optional),
         )
 }
 
@@ -86,10 +90,8 @@ impl Scope for Judged<'_> {
                 _ => None,
             },
             "request" => match field {
-                "query" => Some(Datum::Text(
-                    self.0.target.query.raw().unwrap_or_default().into(),
-                )),
-                "content_type" => Some(Datum::Text(self.0.content_type.into())),
+                "query" => Some(Datum::Query(&self.0.target.query)),
+                "content_type" => Some(Datum::Text(essence(self.0.content_type))),
                 "body_bytes" => self
                     .0
                     .body_bytes
@@ -118,7 +120,7 @@ impl Judged<'_> {
             "resource" => action.name.resource().into(),
             "verb" => action.name.verb().into(),
             "method" => target.method.as_str().into(),
-            "path" => target.path.as_str().into(),
+            "path" => target.path.decoded(),
             "host" => match &target.authority.host {
                 Host::Name(name) => (&**name).into(),
                 Host::Ip(_) => target.authority.host.to_string().into(),
@@ -127,6 +129,17 @@ impl Judged<'_> {
             _ => return None,
         };
         Some(Datum::Text(text))
+    }
+}
+
+/// Returns a media type without its parameters, in lower case, so that a condition sees one spelling of it.
+fn essence(content_type: &str) -> Cow<'_, str> {
+    let bare = content_type.split(';').next().unwrap_or_default();
+    let bare = bare.trim_matches([' ', '\t']);
+    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) fn of(event: &StoredEvent) -> String {
             if let Some(by) = list(&body, "/by") {
                 words.push(format!("by={by}"));
             }
+            if let Some(failures) = list(&body, "/failures") {
+                words.push(format!("failed={failures}"));
+            }
             if let Some(operator) = body.pointer("/approval/by").and_then(Json::as_str) {
                 words.push(format!("answered_by={operator}"));
             }

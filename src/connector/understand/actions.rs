@@ -16,9 +16,10 @@ impl Candidates {
     pub(in crate::connector) fn unknown(&self, part: Option<&str>) -> Action {
         let connector = &self.place.connector;
         let mut params = Parameters::new();
+        let path = self.place.path.decoded();
         let told = [
             ("method", Some(self.method.as_str())),
-            ("path", Some(self.place.path.as_str())),
+            ("path", Some(&*path)),
             ("part", part),
         ];
         for (name, value) in told {

@@ -16,6 +16,7 @@ impl<'a> Checker<'a> {
         let item = match &range.value_type {
             Type::List(item) => (**item).clone(),
             Type::Any => Type::Any,
+            Type::Query => Type::Text,
             other => return Err(self.error(node, &format!("{other} has no items"))),
         };
         if self.environment.get(&looped.iter_var).is_some() {

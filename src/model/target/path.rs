@@ -206,6 +206,12 @@ impl Path {
         self.matching.as_deref().unwrap_or(&self.text)
     }
 
+    /// Returns the path with every escape decoded, as conditions and records read it; it is not sent.
+    #[must_use]
+    pub fn decoded(&self) -> std::borrow::Cow<'_, str> {
+        decode(&self.text)
+    }
+
     /// Returns what servers disagree on in this path.
     #[must_use]
     pub fn oddities(&self) -> Oddities {

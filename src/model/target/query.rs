@@ -98,7 +98,7 @@ impl Query {
     }
 
     /// Iterates over the values under one name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.pairs()
             .filter(move |(known, _)| *known == name)
             .map(|(_, value)| value)

@@ -5,12 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tollgate::expression::{Datum, Draft, Environment, Outcome, Record, Scope, Type};
 use tollgate::model::action::{Parameter, Parameters, Risk};
+use tollgate::model::target::Query;
 use tollgate::model::value::Value;
 
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) params: Parameters,
+    pub(super) query: Query,
 }
 
 impl Scope for Request {
@@ -24,6 +26,7 @@ impl Scope for Request {
                 Some(Datum::Time(UNIX_EPOCH + Duration::from_secs(1_762_209_000)))
             }
             ("request", "body_bytes") => None,
+            ("request", "query") => Some(Datum::Query(&self.query)),
             ("params", name) => self.params.get(name).map(Datum::Value),
             _ => None,
         }
@@ -53,7 +56,11 @@ pub(super) fn environment() -> Environment {
             "request",
             Record::of(
                 "a field of `request`",
-                named(vec![("time", Type::Time), ("body_bytes", Type::Int)]),
+                named(vec![
+                    ("time", Type::Time),
+                    ("body_bytes", Type::Int),
+                    ("query", Type::Query),
+                ]),
             ),
         )
         .with(
@@ -70,6 +77,7 @@ pub(super) fn environment() -> Environment {
                     ("big", Type::Text),
                     ("ip", Type::Text),
                     ("any", Type::Any),
+                    ("anys", Type::List(Box::new(Type::Any))),
                 ]),
             ),
         )
@@ -91,9 +99,11 @@ pub(super) fn request() -> Request {
     set("big", Value::Oversize(9_000));
     set("ip", "::ffff:10.1.2.3".into());
     set("any", 31.into());
+    set("anys", Value::list(vec![7.into(), 8.into()]));
     Request {
         labels: BTreeMap::from([("team".to_owned(), "care".to_owned())]),
         params,
+        query: Query::parse(Some("force=tru%65&f%6Frce=1&a+b")).unwrap(),
     }
 }
 
@@ -155,9 +165,14 @@ fn refuses_what_can_never_be_meant() {
         "has(params.owner) || params.owner == 'a'",
         "'é' == 'é' && params.count == '7'",
         "unknown(1)",
+        "request.query.contains('force=true')",
+        "request.query == 'force=true'",
+        "params.?count == 7",
+        "params.?count.orValue('a') == 7",
+        "params[?'count'].orValue(1) == 7",
     ];
     let all: Vec<_> = sources.map(refusal).into();
-    insta::assert_snapshot!(all.join("\n"), @r"
+    insta::assert_snapshot!(all.join("\n"), @r#"
     agnet.name == 'a': unknown name `agnet` @0 (did you mean `agent`?)
     agent.nam == 'a': `agent.nam` is not a field of `agent` @5 (did you mean `name`?)
     params.porject == 'OPS': `params.porject` is not a parameter of `jira.issue.create` @6 (did you mean `project`?)
@@ -190,7 +205,12 @@ fn refuses_what_can_never_be_meant() {
     has(params.owner) || params.owner == 'a': `params.owner` is not a parameter of `jira.issue.create` @27
     'é' == 'é' && params.count == '7': `==` compares an int with a string @29
     unknown(1): there is no `unknown` for an int @7
-    ");
+    request.query.contains('force=true'): there is no `contains` for a query and a string @22 (a query is a map of lists of decoded texts, as in `"force" in request.query && "true" in request.query["force"]`)
+    request.query == 'force=true': `==` compares a query with a string @14 (a query is a map of lists of decoded texts, as in `"force" in request.query && "true" in request.query["force"]`)
+    params.?count == 7: `.?` is not read here @6 (`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
+    params.?count.orValue('a') == 7: `?:` gives an int or a string @21
+    params[?'count'].orValue(1) == 7: `.?` is not read here @6 (`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
+    "#);
 }
 
 #[test]
@@ -220,6 +240,15 @@ fn answers_what_holds() {
         "params.amount > 2 && params.amount == 2.5 && params.count * 2 - 1 == 13",
         "params.any == 31 && params.any in [31, 32]",
         "params.project in ['OPS', 'CARE'] && !(params.project in ['X'])",
+        "params.?count.orValue(1) == 7 && params.?flag.orValue(true) && params.?amount.orValue(1) == 2.5",
+        "!params.?flag.hasValue() && params.?count.hasValue() && params.?more.orValue([]) == []",
+        "agent.labels.?team.orValue('x') == 'care' && agent.labels.?none.orValue('x') == 'x'",
+        "'force' in request.query && 'true' in request.query['force'] && request.query.force == ['true', '1']",
+        "has(request.query.force) && !has(request.query.none) && request.query.?none.orValue([]) == []",
+        "request.query.exists(k, k == 'a b') && request.query.size() == 2",
+        "7 in params.anys && params.anys == [7, 8] && params.anys != [7] && params.anys.exists(x, x == 8)",
+        "params.any == 31.0 && params.any in [31.0, 1.5]",
+        "params.any == '31' || agent.name == 'devops'",
         "'OPS-1'.substring(0, 3) == params.project && 'a-b'.replace('-', '') == 'ab'",
     ] {
         assert_eq!(answer(source), Outcome::True, "{source}");
@@ -241,6 +270,26 @@ fn fails_where_nothing_can_be_said() {
         "params.count + 9223372036854775807 == 1",
         "params.any",
         "params.labels[7] == 'a'",
+        "params.any == '31'",
+        "params.any != '31'",
+        "!(params.any == '31')",
+        "params.any == true",
+        "params.any < '4'",
+        "params.any in ['31']",
+        "!(params.any in ['31', '32'])",
+        "'31' in params.any",
+        "'7' in params.anys",
+        "!('7' in params.anys)",
+        "params.anys == ['7', '8']",
+        "params.anys != ['7']",
+        "params.anys.exists(x, x == '7')",
+        "!params.anys.exists(x, x == '7')",
+        "params.anys.all(x, x != '7')",
+        "params.any == '31' || agent.name == 'nobody'",
+        "params.any == '31' ? true : false",
+        "params.any in request.query",
+        "request.query.none == ['a']",
+        "'a' in request.query.none",
     ] {
         assert!(
             matches!(answer(source), Outcome::Failed(_)),

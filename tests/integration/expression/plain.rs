@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert, proptest};
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 use proptest::prop_oneof;
 use tollgate::expression::{Draft, Outcome, Program};
 use tollgate::model::action::{Parameter, Parameters};
+use tollgate::model::target::Query;
 use tollgate::model::value::Value;
 
 use super::conditions::Request;
@@ -24,6 +25,8 @@ fn name() -> impl Strategy<Value = &'static str> {
         "action.risk",
         "request.time",
         "request.body_bytes",
+        "request.query",
+        "request.query['a']",
     ])
 }
 
@@ -109,7 +112,12 @@ fn request_of(pairs: Vec<(&str, Value)>) -> Request {
         });
     }
     let labels = BTreeMap::from([("team".to_owned(), "devops".to_owned())]);
-    Request { labels, params }
+    let query = Query::parse(Some("a=dev&b")).unwrap();
+    Request {
+        labels,
+        params,
+        query,
+    }
 }
 
 fn program(source: &str) -> Option<Program> {
@@ -132,6 +140,50 @@ proptest! {
     }
 }
 
+/// Returns a letter for the type that a value is compared as; numbers are one.
+fn kind(value: &Value) -> char {
+    match value {
+        Value::Text(_) => 't',
+        Value::Int(_) | Value::Number(_) => 'n',
+        Value::Bool(_) => 'b',
+        Value::List(_) => 'l',
+        Value::Oversize(_) => 'o',
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_comparison_of_different_types_fails_and_one_of_the_same_type_does_not(
+        value in value(),
+        (literal, wanted) in prop::sample::select(vec![("'dev'", 't'), ("7", 'n'), ("1.5", 'n'), ("true", 'b')]),
+        order in prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]),
+    ) {
+        let equality = ["==", "!="].contains(&order);
+        let nan = matches!(value, Value::Number(number) if number.is_nan());
+        proptest::prop_assume!(equality || wanted != 'b' && !nan);
+        let oversize = |value: &Value| matches!(value, Value::Oversize(_));
+        let large = oversize(&value) || matches!(&value, Value::List(items) if items.iter().any(oversize));
+        let request = request_of(vec![("a", value.clone())]);
+        let failed = |source: String| {
+            let outcome = program(&source).expect("it parses").evaluate(&request);
+            matches!(outcome, Outcome::Failed(_))
+        };
+        let alike = kind(&value) == wanted && !large;
+        prop_assert_eq!(failed(format!("params.a {order} {literal}")), !alike);
+        prop_assert_eq!(failed(format!("{literal} {order} params.a")), !alike);
+        prop_assert_eq!(failed(format!("!(params.a {order} {literal})")), !alike);
+        if equality {
+            prop_assert_eq!(failed(format!("params.a in [{literal}]")), !alike);
+            prop_assert_eq!(failed(format!("[params.a] {order} [{literal}]")), !alike);
+        }
+        if let Value::List(items) = &value {
+            let held = items.iter().all(|item| kind(item) == wanted) && !large;
+            let found = program(&format!("{literal} in params.a")).expect("it parses").evaluate(&request) == Outcome::True;
+            prop_assert_eq!(failed(format!("{literal} in params.a")), large || !(held || found));
+        }
+    }
+}
+
 #[test]
 fn the_forms_are_all_met_with_both_answers() {
     let holds = [
@@ -147,6 +199,7 @@ fn the_forms_are_all_met_with_both_answers() {
         "params.c == 7 && params.c < 8 && 6 < params.c && params.c >= 7 && params.c <= 7",
         "action.risk >= risk('high') && risk('low') < action.risk",
         "false == params.d || params.d",
+        "'a' in request.query && 'dev' in request.query['a'] && !('none' in request.query)",
     ];
     let request = request_of(vec![
         ("a", "devops".into()),

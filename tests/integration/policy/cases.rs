@@ -152,6 +152,7 @@ fn tells_every_problem_of_a_file_at_once() {
     13:49 error[expression] `>=` compares a risk with a string
     14:36 error[expression] no action here has a parameter `porject` (did you mean `project`?)
     15:50 error[expression] `when` is empty (leave the key out, or quote what begins with `!`, `*` or `"`, as in `when: '!has(params.x)'`)
+    16:50 warning[may-be-absent] `params.title` may be absent in `jira.issue.create`, and then the condition fails (write `has(params.title) && …`, or `params.?title.orvalue(…)`)
     16:50 warning[spelling] `params.title` of `jira.issue.create` can be spelled in several ways (give it `pattern` or `fold` in the connector, or another spelling gets around this)
     17:36 error[expression] the expression is a string, not a bool
     18:36 error[expression] the expression nests deeper than 64 levels (chains of `+` and of calls nest too; use a list with `in`, or several policies)
@@ -160,6 +161,36 @@ fn tells_every_problem_of_a_file_at_once() {
     22:5 error[policy-test] `key` is not a parameter of `jira.issue.get`
     23:5 error[policy-test] a test has either `action` or `request`
     "#);
+}
+
+#[test]
+fn warns_of_what_fails_or_has_no_effect() {
+    let text = r#"permissions:
+  - { agents: [devops], connector: jira, access: full }
+policies:
+  - { id: a, agents: [helper], actions: [jira.issue.get], decision: allow }
+  - { id: b, actions: [jira.issue.edit], when: 'params.priority > 3', decision: deny }
+  - { id: c, actions: [jira.issue.link], when: 'params.id == "7"', decision: deny }
+  - { id: d, agents: ["*"], actions: [github.*], decision: require_approval }
+  - { id: e, agents: [devops], actions: [jira.issue.edit], when: 'has(params.priority) && params.priority > 3 || params.?priority.orValue(1) == 2', decision: allow }
+  - { id: f, actions: ["*"], decision: require_approval }
+"#;
+    let mut report = Report::default();
+    PolicySet::compile(&[source("case", text)], &vocabulary(), &mut report);
+    let warnings: Vec<_> = report
+        .diagnostics
+        .iter()
+        .map(|problem| (problem.code, problem.places[0].line))
+        .collect();
+    let expected = [
+        ("may-be-absent", 5),
+        ("may-be-absent", 6),
+        ("untyped", 6),
+        ("full-unknown", 2),
+        ("no-permission", 4),
+        ("no-permission", 7),
+    ];
+    assert_eq!(warnings, expected, "{}", told(&report));
 }
 
 #[test]

@@ -72,14 +72,14 @@ pub(super) fn told(report: &Report) -> String {
 pub(super) fn vocabulary() -> Vocabulary {
     let words: Words = read(&folder().join("vocabulary.yaml"));
     let param = |kind: &String| ParamShape {
-        value_type: Some(if kind == "int" {
-            ValueType::Int
-        } else {
-            ValueType::String
-        }),
+        value_type: match kind.as_str() {
+            "int" => Some(ValueType::Int),
+            "any" => None,
+            _ => Some(ValueType::String),
+        },
         list: kind == "texts",
         one_spelling: kind == "key",
-        optional: true,
+        optional: kind != "key",
     };
     let shape = |shape: Shape| ActionShape {
         risks: [shape.risk].into(),
