@@ -93,6 +93,7 @@ fn operations(root: &Spot<'_>, version: Version, api: &mut Api) {
             );
             continue;
         }
+        api.judge.extend(unread(path, &item));
         for method in METHODS {
             let Some(operation) = item.get(method) else {
                 continue;
@@ -116,6 +117,24 @@ fn operations(root: &Spot<'_>, version: Version, api: &mut Api) {
             api.operations.extend(read);
         }
     }
+}
+
+/// Returns what a person must know of operations that no route is made for.
+fn unread(path: &str, item: &Spot<'_>) -> Option<String> {
+    let more = item.get("additionalOperations");
+    let mut methods: Vec<&str> = more
+        .iter()
+        .flat_map(Spot::entries)
+        .map(|(method, _)| method)
+        .collect();
+    methods.extend(item.get("query").map(|_| "QUERY"));
+    (!methods.is_empty()).then(|| {
+        format!(
+            "`{}` of `{}` is not imported: write its route by hand",
+            methods.join("`, `").escape_debug(),
+            path.escape_debug()
+        )
+    })
 }
 
 /// One operation as it is written.
@@ -206,6 +225,14 @@ fn field(parameter: &Spot<'_>) -> Option<Field> {
         (None, Some(_)) => Shape::text(),
         (None, None) => schema::shape(parameter),
     };
+    let shape = if shape.list && is_one_text(parameter, place) {
+        Shape {
+            secret: shape.secret,
+            ..Shape::text()
+        }
+    } else {
+        shape
+    };
     // `style: deepObject`: the keys are `name[x]`, which is not this name.
     let structured = place == Place::Query && shape.kind == Kind::Structure;
     (!structured).then(|| Field {
@@ -214,6 +241,19 @@ fn field(parameter: &Spot<'_>) -> Option<Field> {
         shape,
         required: parameter.flag("required"),
     })
+}
+
+/// Returns whether a list is sent as one value, `1,2`, which nothing takes apart: a text for everybody but the server.
+fn is_one_text(parameter: &Spot<'_>, place: Place) -> bool {
+    if place != Place::Query {
+        return true;
+    }
+    let style = parameter.text("style").unwrap_or("form");
+    let joined = parameter.value.get("explode") == Some(&serde_json::Value::Bool(false));
+    // Swagger 2 has the type beside the name, and joins with commas unless it is said.
+    let two = parameter.text("type") == Some("array")
+        && parameter.text("collectionFormat") != Some("multi");
+    two || style != "form" || joined
 }
 
 /// Marks a last segment that takes slashes too.

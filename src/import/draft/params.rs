@@ -156,14 +156,16 @@ fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param
         .find(|param| param.name == wanted && !captured);
     let mut taken = captured;
     if let Some(known) = known {
-        if let (Some(one), Some(other)) = (known.from.first(), from.first())
-            && listed(one) == listed(other)
-            && sent_as(one) == sent_as(other)
-        {
-            // As two things they could not be told apart: the gateway refuses a name that stands in both places and is read in one.
-            known.value_type = known.value_type.filter(|known| Some(*known) == value_type);
-            known.from.extend(from);
-            known.form.secret |= secret;
+        let (one, other) = (known.from.first(), from.first());
+        let (one, other) = one.zip(other).unwrap_or((&known.name, &known.name));
+        if sent_as(one) == sent_as(other) {
+            // As two parameters they could not be used: the gateway refuses a name that stands in one place and is read in another.
+            // So it does where one is a list and the other is not.
+            if listed(one) == listed(other) {
+                known.value_type = known.value_type.filter(|known| Some(*known) == value_type);
+                known.from.extend(from);
+                known.form.secret |= secret;
+            }
             return;
         }
         taken = true;
@@ -266,6 +268,10 @@ fn source(field: &Field, body: &Body) -> Option<String> {
     }
     Some(match field.place {
         Place::Path => return None,
+        // `filter[id]=a&filter[id]=b`: neither one name nor a list of names.
+        Place::Query if field.shape.list && name.trim_end_matches("[]").contains(['[', ']']) => {
+            return None;
+        }
         Place::Query if field.shape.list => format!("query:{}[*]", name.trim_end_matches("[]")),
         Place::Query if name.contains(['[', ']']) => return None,
         Place::Query => format!("query:{name}"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{openapi, tried};
 
 /// Writes a description with one `POST /things`.
-fn described(operation: serde_json::Value) -> String {
+fn described(operation: &serde_json::Value) -> String {
     json!({
         "openapi": "3.0.3", "info": { "title": "T", "version": "1" }, "servers": [{ "url": "https://t.example" }],
         "paths": { "/things": { "post": operation } },
@@ -13,15 +13,15 @@ fn described(operation: serde_json::Value) -> String {
     .to_string()
 }
 
-fn with_body(content: serde_json::Value) -> String {
+fn with_body(content: &serde_json::Value) -> String {
     let text = openapi(&described(
-        json!({ "requestBody": { "content": content }, "responses": {} }),
+        &json!({ "requestBody": { "content": content }, "responses": {} }),
     ));
     assert_eq!(tried(&text), 1, "{text}");
     text
 }
 
-fn swagger(operation: serde_json::Value) -> String {
+fn swagger(operation: &serde_json::Value) -> String {
     let text = openapi(
         &json!({
             "swagger": "2.0", "info": { "title": "T", "version": "1" }, "host": "t.example",
@@ -36,7 +36,7 @@ fn swagger(operation: serde_json::Value) -> String {
 #[test]
 fn what_a_description_or_a_name_calls_secret_is_recorded_only_as_a_hash() {
     let text = with_body(
-        json!({ "application/json": { "schema": { "type": "object", "properties": {
+        &json!({ "application/json": { "schema": { "type": "object", "properties": {
         "email": { "type": "string" },
         "login": { "type": "string", "format": "password" },
         "shared": { "allOf": [{ "type": "string", "writeOnly": true }] },
@@ -114,7 +114,7 @@ fn a_secret_in_path_query_or_form_is_recorded_only_as_a_hash() {
 #[test]
 fn a_body_that_is_json_or_a_form_is_read_as_both() {
     let schema = json!({ "type": "object", "properties": { "amount": { "type": "integer" }, "tags": { "type": "array", "items": { "type": "string" } } } });
-    let text = with_body(json!({
+    let text = with_body(&json!({
         "application/x-www-form-urlencoded": { "schema": schema },
         "application/json": { "schema": schema },
         "application/xml": { "schema": schema },
@@ -124,7 +124,7 @@ fn a_body_that_is_json_or_a_form_is_read_as_both() {
         text.contains("amount: { from: [$.amount, form:amount], type: int }"),
         "{text}"
     );
-    let text = with_body(json!({
+    let text = with_body(&json!({
         "multipart/form-data": { "schema": { "type": "object", "properties": { "one": { "type": "string" } } } },
         "application/json": { "schema": { "type": "object", "properties": { "two": { "type": "string" } } } },
     }));
@@ -174,14 +174,14 @@ fn a_json_body_of_swagger_2_is_never_unread() {
         ),
     ] {
         let text =
-            swagger(json!({ "consumes": consumes, "parameters": [parameter], "responses": {} }));
+            swagger(&json!({ "consumes": consumes, "parameters": [parameter], "responses": {} }));
         assert!(text.contains(wanted), "{consumes} {wanted}: {text}");
     }
 }
 
 #[test]
 fn a_name_that_is_read_in_two_places_is_read_in_both_whatever_its_types() {
-    let text = openapi(&described(json!({
+    let text = openapi(&described(&json!({
         "parameters": [{ "name": "amount", "in": "query", "schema": { "type": "integer" } }, { "name": "id", "in": "query", "required": true, "schema": { "type": "string" } }],
         "requestBody": { "content": { "application/json": { "schema": { "type": "object", "required": ["amount"], "properties": { "amount": { "type": "string" }, "id": { "type": "integer" } } } } } },
         "responses": {},
@@ -189,6 +189,65 @@ fn a_name_that_is_read_in_two_places_is_read_in_both_whatever_its_types() {
     assert_eq!(tried(&text), 1, "{text}");
     assert!(text.contains("amount: [query:amount, $.amount]"), "{text}");
     assert!(text.contains("id: [query:id, $.id]"), "{text}");
+    let text = openapi(&described(&json!({
+        "parameters": [{ "name": "dryRun", "in": "query", "schema": { "type": "string" } }],
+        "requestBody": { "content": { "application/json": { "schema": { "type": "object", "properties": { "dryRun": { "type": "array", "items": { "type": "string" } }, "dry_run": { "type": "integer" } } } } } },
+        "responses": {},
+    })));
+    assert_eq!(tried(&text), 1, "{text}");
+    assert!(text.contains("dry_run: query:dryRun"), "{text}");
+    assert!(
+        text.contains("body_dry_run: { from: $.dry_run, type: int }"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_list_that_is_sent_as_one_value_is_a_text() {
+    let parameter = |name: &str, place: &str, explode: bool| json!({ "name": name, "in": place, "required": true, "explode": explode, "schema": { "type": "array", "items": { "type": "integer" } } });
+    let text = openapi(
+        &json!({
+            "openapi": "3.0.3", "info": { "title": "T", "version": "1" }, "servers": [{ "url": "https://t.example" }],
+            "paths": { "/things/{ids}": { "get": {
+                "parameters": [parameter("ids", "path", true), parameter("some", "query", false), parameter("more", "query", true), parameter("filter[id]", "query", true), parameter("filter[no]", "query", false)],
+                "responses": {},
+            } } },
+        })
+        .to_string(),
+    );
+    assert_eq!(tried(&text), 1, "{text}");
+    assert!(text.contains("some: query:some"), "{text}");
+    assert!(
+        text.contains("more: { from: 'query:more[*]', type: int }"),
+        "{text}"
+    );
+    assert!(!text.contains("pattern: '0|[1-9][0-9]*'"), "{text}");
+    let text = swagger(&json!({ "parameters": [
+        { "name": "some", "in": "query", "type": "array", "items": { "type": "integer" } },
+        { "name": "more", "in": "query", "type": "array", "collectionFormat": "multi", "items": { "type": "integer" } },
+    ], "responses": {} }));
+    assert!(text.contains("some: query:some"), "{text}");
+    assert!(
+        text.contains("more: { from: 'query:more[*]', type: int }"),
+        "{text}"
+    );
+}
+
+#[test]
+fn methods_that_are_not_imported_are_told() {
+    let text = openapi(
+        r#"
+openapi: 3.2.0
+info: { title: T, version: "1" }
+servers: [{ url: "https://t.example" }]
+paths: { /a: { query: { responses: {} }, get: { responses: {} }, additionalOperations: { COPY: { responses: {} } } } }
+"#,
+    );
+    assert_eq!(tried(&text), 1, "{text}");
+    assert!(
+        text.contains("# judge: `COPY`, `QUERY` of `/a` is not imported"),
+        "{text}"
+    );
 }
 
 #[test]
