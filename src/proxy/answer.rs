@@ -14,6 +14,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::exchange::{Exchange, Extent, Permitted, State};
 use super::peer::{self, Failure, Sent};
+use crate::model::header_value;
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
@@ -133,24 +134,28 @@ fn frame(status: StatusCode, headers: &mut HeaderMap) -> Result<()> {
             return Ok(());
         }
     }
+    let Some(length) = one_length(headers)? else {
+        return Ok(());
+    };
+    headers.insert(CONTENT_LENGTH, length);
+    Ok(())
+}
+
+/// Returns the length that is there more than once, where all are the same.
+fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>> {
     let mut lengths = headers
         .get_all(CONTENT_LENGTH)
         .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii);
-    let Some(length) = lengths.next() else {
-        return Ok(());
-    };
-    let Some(more) = lengths.next() else {
-        return Ok(());
+        .flat_map(|value| header_value::entries(value.as_bytes()));
+    let (Some(length), Some(more)) = (lengths.next(), lengths.next()) else {
+        return Ok(None);
     };
     let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
     if !digits || more != length || lengths.any(|more| more != length) {
         return Err(unreadable("an answer with two lengths"));
     }
     let length = HeaderValue::from_bytes(length).map_err(|_| unreadable("a length"))?;
-    headers.insert(CONTENT_LENGTH, length);
-    Ok(())
+    Ok(Some(length))
 }
 
 /// Removes what a `Connection` header names, RFC 9110 section 7.6.1. What frames the answer was obeyed already.
@@ -161,8 +166,8 @@ fn remove_nominated(headers: &mut HeaderMap) {
     let nominated: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .flat_map(|value| header_value::entries(value.as_bytes()))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| ![CONTENT_LENGTH, TRANSFER_ENCODING].contains(name))
         .collect();
     for name in nominated {
