@@ -76,7 +76,7 @@ fn snapshot(agent: &Arc<Agent>) -> Snapshot {
         connectors: built_in_connectors(),
         policies: vec![policies],
         agents: vec![Arc::clone(agent)],
-        credentials: None,
+        ..Inputs::default()
     };
     let (snapshot, report) = Snapshot::compile(&inputs);
     assert!(!report.has_errors(), "{report:?}");

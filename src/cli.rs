@@ -24,6 +24,7 @@ mod kill;
 mod output;
 mod permission;
 mod policy;
+mod references;
 mod run;
 mod schema;
 mod serve;

@@ -12,6 +12,7 @@ mod rehearsal;
 mod rule;
 mod selector;
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -136,7 +137,24 @@ impl Choice {
 
 impl PolicySet {
     /// Compiles policy files and stored permissions; usable only where the report has no errors.
-    pub fn compile(sources: &[Source], vocabulary: &Vocabulary, report: &mut Report) -> Self {
+    pub fn compile(files: &[Source], vocabulary: &Vocabulary, report: &mut Report) -> Self {
+        Self::compile_with(files, &[], None, vocabulary, report)
+    }
+
+    /// Compiles policy files with permissions of the store, whose unknown names never are errors, and one that is being added,
+    /// whose unknown names always are.
+    pub fn compile_with(
+        files: &[Source],
+        stored: &[Source],
+        candidate: Option<&Source>,
+        vocabulary: &Vocabulary,
+        report: &mut Report,
+    ) -> Self {
+        let sources = compile::Sources {
+            files,
+            stored,
+            candidate,
+        };
         let mut set = Self {
             compiled: compile::compile(sources, vocabulary, report),
             ..Self::default()
@@ -162,6 +180,12 @@ impl PolicySet {
             set.lint(vocabulary, report);
         }
         set
+    }
+
+    /// Returns the names in files that do not exist.
+    #[must_use]
+    pub fn dangling(&self) -> &BTreeSet<String> {
+        &self.compiled.dangling
     }
 
     /// Returns the tests of all files, in order.

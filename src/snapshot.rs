@@ -12,10 +12,10 @@ use arc_swap::ArcSwap;
 
 pub use built_in::built_in_connectors;
 
-use crate::config::diagnostic::{Report, Source};
+use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
-use crate::model::vocabulary::Vocabulary;
+use crate::model::vocabulary::{Unknown, Vocabulary};
 use crate::policy::PolicySet;
 
 /// What a snapshot is compiled from.
@@ -23,8 +23,14 @@ use crate::policy::PolicySet;
 pub struct Inputs {
     /// Connector files; those that are built in come first.
     pub connectors: Vec<Source>,
-    /// Policy files and the store's permissions.
+    /// Policy files.
     pub policies: Vec<Source>,
+    /// The store's permissions.
+    pub stored: Vec<Source>,
+    /// A permission that is being added to the store.
+    pub candidate: Option<Source>,
+    /// What a name in a file means that nothing has.
+    pub unknown: Unknown,
     /// Everybody whom a policy may name.
     pub agents: Vec<Arc<Agent>>,
     /// Credential id to connector; `None` where no store is at hand.
@@ -66,6 +72,7 @@ impl Snapshot {
         let catalog = Catalog::compile(&inputs.connectors, &mut report);
         let mut vocabulary = Vocabulary {
             credentials: inputs.credentials.clone(),
+            unknown: inputs.unknown.clone(),
             // All problems are told at once, but a name that only a broken connector has would be a misleading one.
             partial: report.has_errors(),
             ..Vocabulary::default()
@@ -76,7 +83,16 @@ impl Snapshot {
                 .agents
                 .insert(agent.name.as_str().to_owned(), agent.labels.clone());
         }
-        let policies = PolicySet::compile(&inputs.policies, &vocabulary, &mut report);
+        if !vocabulary.partial {
+            warn_of_bare_credentials(&vocabulary, &mut report);
+        }
+        let policies = PolicySet::compile_with(
+            &inputs.policies,
+            &inputs.stored,
+            inputs.candidate.as_ref(),
+            &vocabulary,
+            &mut report,
+        );
         let snapshot = (!report.has_errors()).then_some(Self { catalog, policies });
         (snapshot, report)
     }
@@ -91,6 +107,21 @@ impl Snapshot {
     #[must_use]
     pub fn policies(&self) -> &PolicySet {
         &self.policies
+    }
+}
+
+/// A credential outlives its connector's file: it is kept, and goes nowhere.
+fn warn_of_bare_credentials(vocabulary: &Vocabulary, report: &mut Report) {
+    for (id, connector) in vocabulary.credentials.iter().flatten() {
+        if !vocabulary.connectors.contains(connector) {
+            let message = format!(
+                "the credential `{}` is for `{}`, and there is no such connector",
+                id.escape_debug(),
+                connector.escape_debug()
+            );
+            let help = "it is not used; bring the connector's file back, or remove the credential";
+            report.push(Diagnostic::warning("unknown-connector", message).help(help));
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub use error::StoreError;
 pub use event::{EventFilter, EventLine, EventOrder, StoredEvent};
 pub use options::{Commit, StoreOptions};
 pub use sqlite::EventWriter;
-pub use stored::{StoredAgent, StoredOperator, StoredPermission, StoredToken};
+pub use stored::{Cascade, StoredAgent, StoredOperator, StoredPermission, StoredToken};
 
 /// A connection pool to one database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -124,7 +124,15 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn remove_agent(&self, name: &str) -> Result<(), StoreError> {
-        self.database.remove_agent(name).await
+        self.remove_agent_with(name, &Cascade::default()).await
+    }
+
+    /// Removes an agent, its tokens, and what it is named by.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; then nothing is changed.
+    pub async fn remove_agent_with(&self, name: &str, cascade: &Cascade) -> Result<(), StoreError> {
+        self.database.remove_agent(name, cascade).await
     }
 
     /// Adds a token to an agent and prunes those that have expired.
@@ -242,7 +250,19 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn remove_credential(&self, id: &str) -> Result<(), StoreError> {
-        self.database.remove_credential(id).await
+        self.remove_credential_with(id, &Cascade::default()).await
+    }
+
+    /// Removes a credential and what it is named by.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; then nothing is changed.
+    pub async fn remove_credential_with(
+        &self,
+        id: &str,
+        cascade: &Cascade,
+    ) -> Result<(), StoreError> {
+        self.database.remove_credential(id, cascade).await
     }
 
     /// Lists halts by scope and name.

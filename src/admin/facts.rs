@@ -48,6 +48,8 @@ pub struct ReloadState {
     pub snapshot_since: String,
     /// Why the newest files are not in use, in one line; `None` where they are.
     pub failure: Option<String>,
+    /// What there is to say of what is in use, such as names that do not exist; a line each.
+    pub warnings: Vec<String>,
 }
 
 /// What is compiled.

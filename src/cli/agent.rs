@@ -8,6 +8,7 @@ use super::Context;
 use super::args::{AddAgent, AgentCommand};
 use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
+use super::references::{Named, References};
 use super::table::Table;
 use super::workspace::Workspace;
 use crate::model::agent::{Agent, AgentName};
@@ -19,7 +20,7 @@ pub(super) async fn run(context: &Context, command: AgentCommand) -> Outcome {
     match command {
         AgentCommand::Add(args) => add(context, args).await,
         AgentCommand::List => list(context).await,
-        AgentCommand::Remove { name } => remove(context, &name).await,
+        AgentCommand::Remove { name, cascade } => remove(context, &name, cascade).await,
     }
 }
 
@@ -36,6 +37,13 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
     let store = workspace.open_store().await?;
     let token = Token::generate(TokenKind::Agent, &mut rand::rng());
     let created_at = context.world.clock.stamp();
+    let permissions = store.permissions().await?;
+    let revived = References::find(
+        context,
+        &workspace,
+        &permissions,
+        Named::Agent(name.as_str()),
+    );
     let agent = StoredAgent {
         name: name.to_string(),
         labels,
@@ -52,13 +60,24 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
         other => Failure::from(other),
     })?;
     note_change(context, &store, "agent.add", name.as_str()).await;
+    let mut document = json!({ "name": name, "labels": agent.labels, "created_at": agent.created_at, "token": token.reveal() });
+    let revived = revived.lines();
+    if let (Some(fields), false) = (document.as_object_mut(), revived.is_empty()) {
+        fields.insert("revived".to_owned(), json!(revived));
+    }
     if context.output.is_json() {
-        context.output.document(&json!({ "name": name, "labels": agent.labels, "created_at": agent.created_at, "token": token.reveal() }))?;
-    } else {
-        context.output.line(token.reveal())?;
-        context.output.note(&format!(
-            "agent `{name}` may ask. Its token is above and is shown only this once."
-        ));
+        context.output.document(&document)?;
+        return Ok(Exit::Done);
+    }
+    context.output.line(token.reveal())?;
+    context.output.note(&format!(
+        "agent `{name}` may ask. Its token is above and is shown only this once."
+    ));
+    for rule in revived {
+        let rule = escape(&rule);
+        context
+            .output
+            .note(&format!("this takes effect for it again: {rule}"));
     }
     Ok(Exit::Done)
 }
@@ -161,7 +180,7 @@ async fn list(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn remove(context: &Context, name: &str) -> Outcome {
+async fn remove(context: &Context, name: &str, cascade: bool) -> Outcome {
     let workspace = Workspace::load(context)?;
     if workspace
         .declared_agents()
@@ -173,8 +192,13 @@ async fn remove(context: &Context, name: &str) -> Outcome {
         ));
     }
     let store = workspace.open_store().await?;
+    let permissions = store.permissions().await?;
+    let named = Named::Agent(name);
+    let rules = References::find(context, &workspace, &permissions, named);
+    let what = format!("agent `{}`", escape(name));
+    let with = rules.cascade(&what, named, cascade, &permissions)?;
     store
-        .remove_agent(name)
+        .remove_agent_with(name, &with)
         .await
         .map_err(|error| match error {
             StoreError::NotFound { .. } => Failure::failed(
@@ -189,10 +213,14 @@ async fn remove(context: &Context, name: &str) -> Outcome {
             .output
             .document(&json!({ "name": name, "removed": true }))?;
     } else {
-        context.output.line(&format!(
-            "agent `{}` is removed; its tokens are void",
-            escape(name)
-        ))?;
+        context
+            .output
+            .line(&format!("{what} is removed; its tokens are void"))?;
+        for rule in rules.lines() {
+            context
+                .output
+                .line(&format!("  no longer there for it: {}", escape(&rule)))?;
+        }
     }
     Ok(Exit::Done)
 }

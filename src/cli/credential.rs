@@ -10,6 +10,7 @@ use super::Context;
 use super::args::{AddCredential, CredentialCommand, ImpliedConnector};
 use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
+use super::references::{Named, References};
 use super::workspace::Workspace;
 use crate::auth::Scheme;
 use crate::config::suggest;
@@ -23,7 +24,7 @@ pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcom
     match command {
         CredentialCommand::Add(args) => add(context, args).await,
         CredentialCommand::List => list::run(context).await,
-        CredentialCommand::Remove { id } => remove(context, &id).await,
+        CredentialCommand::Remove { id, cascade } => remove(context, &id, cascade).await,
     }
 }
 
@@ -146,7 +147,7 @@ fn exists(id: &CredentialId) -> Failure {
     ))
 }
 
-async fn remove(context: &Context, id: &str) -> Outcome {
+async fn remove(context: &Context, id: &str, cascade: bool) -> Outcome {
     let workspace = Workspace::load(context)?;
     if let Ok(id) = CredentialId::parse(id)
         && workspace.declares_credential(&id)
@@ -154,8 +155,13 @@ async fn remove(context: &Context, id: &str) -> Outcome {
         return Err(declared(&id));
     }
     let store = workspace.open_store().await?;
+    let permissions = store.permissions().await?;
+    let named = Named::Credential(id);
+    let rules = References::find(context, &workspace, &permissions, named);
+    let what = format!("credential `{}`", escape(id));
+    let with = rules.cascade(&what, named, cascade, &permissions)?;
     store
-        .remove_credential(id)
+        .remove_credential_with(id, &with)
         .await
         .map_err(|error| match error {
             StoreError::NotFound { .. } => Failure::failed(

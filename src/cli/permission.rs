@@ -1,6 +1,6 @@
 //! `permission`: who may what, in the store; checked against connectors, agents and files before it is kept.
 
-mod manifest;
+pub(super) mod manifest;
 
 use serde_json::{Value as Json, json};
 
@@ -9,9 +9,10 @@ use super::args::{PermissionCommand, SetPermission};
 use super::change::note_change;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
-use super::workspace::{StoreView, Workspace, files_failure};
+use super::workspace::{StoreView, Workspace, files_failure, permission_source};
 use crate::config::diagnostic::Severity;
-use crate::snapshot::Snapshot;
+use crate::model::vocabulary::Unknown;
+use crate::snapshot::{Inputs, Snapshot};
 use crate::store::{Store, StoreError, StoredPermission};
 
 pub(super) async fn run(context: &Context, command: PermissionCommand) -> Outcome {
@@ -58,7 +59,10 @@ async fn check(
     store: &Store,
     permission: StoredPermission,
 ) -> Result<(), Failure> {
-    let files = workspace.files().map_err(files_failure)?;
+    let files = Inputs {
+        unknown: Unknown::Tolerated,
+        ..workspace.files().map_err(files_failure)?
+    };
     let mut view = StoreView::read(store).await?;
     view.permissions
         .retain(|stored| stored.key != permission.key);
@@ -67,8 +71,11 @@ async fn check(
         let detail = "the files have errors already, so the permission cannot be checked";
         return Err(Failure::failed("files_broken", detail).because(report));
     }
-    view.permissions.push(permission);
-    let (after, mut report) = Snapshot::compile(&workspace.with_store(files, &view));
+    let added = Inputs {
+        candidate: Some(permission_source(&permission)),
+        ..workspace.with_store(files, &view)
+    };
+    let (after, mut report) = Snapshot::compile(&added);
     if after.is_none() {
         // What else there is to warn of is not why.
         report

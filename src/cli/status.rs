@@ -81,6 +81,9 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
             text("/credentials_unhealthy")
         ));
     }
+    let warnings = status.pointer("/reload/warnings").and_then(Json::as_array);
+    let warnings = warnings.into_iter().flatten().filter_map(Json::as_str);
+    lines.extend(warnings.map(|line| format!("  warning      {}", escape(line))));
     if let Some(Json::String(failure)) = status.pointer("/reload/failure") {
         lines.push("  reload       FAILED; the snapshot above stays in force:".to_owned());
         lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));

@@ -8,7 +8,7 @@ mod stored;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(super) use stored::{StoreView, chain};
+pub(super) use stored::{StoreView, chain, permission_source};
 
 use super::Context;
 use super::failure::Failure;
@@ -20,6 +20,7 @@ use crate::config::{self, Config, Listen, Secrets, VaultKey};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
 use crate::model::secret::Secret;
+use crate::model::vocabulary::Unknown;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::vault::KeySource;
 
@@ -182,7 +183,7 @@ impl Workspace {
             connectors,
             policies,
             agents,
-            credentials: None,
+            ..Inputs::default()
         })
     }
 
@@ -207,11 +208,11 @@ impl Workspace {
 
     /// Compiles everything, as the gateway would now.
     pub(super) fn snapshot(&self, view: Option<&StoreView>) -> Result<Snapshot, Failure> {
-        let files = self.files().map_err(files_failure)?;
-        let inputs = match view {
-            Some(view) => self.with_store(files, view),
-            None => files,
-        };
+        let mut inputs = self.files().map_err(files_failure)?;
+        if let Some(view) = view {
+            inputs = self.with_store(inputs, view);
+        }
+        inputs.unknown = Unknown::Tolerated;
         let (snapshot, report) = Snapshot::compile(&inputs);
         snapshot.ok_or_else(|| files_failure(report))
     }

@@ -24,6 +24,24 @@ pub struct Vocabulary {
     pub renamed: BTreeMap<String, ActionName>,
     /// Some connector is broken, so what is not here may exist all the same.
     pub partial: bool,
+    /// What a name that is not here means for whoever wrote it.
+    pub unknown: Unknown,
+}
+
+/// What becomes of an entry that names what does not exist: an agent, a connector, an action, a credential.
+///
+/// However it is reported, the entry never grants more for it: a dangling grant is inert, a dangling deny or ask covers its connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// An error: for an entry that is being added.
+    Refused,
+    /// An error where the entry would be disarmed by it, a warning where it would only grant: for files that are checked or reloaded.
+    Guarded {
+        /// Names that dangled before: they do not keep other changes from taking effect.
+        known: BTreeSet<String>,
+    },
+    /// A warning: at start, and for what the store holds, since a state that was accepted once must start.
+    Tolerated,
 }
 
 impl Vocabulary {
@@ -60,6 +78,14 @@ impl Vocabulary {
     #[must_use]
     pub fn agents_are_complete(&self) -> bool {
         self.credentials.is_some()
+    }
+}
+
+impl Default for Unknown {
+    fn default() -> Self {
+        Self::Guarded {
+            known: BTreeSet::new(),
+        }
     }
 }
 

@@ -1,21 +1,43 @@
 //! Sources and a vocabulary to the permissions and policies in them; every problem goes into the report.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::manifest::{Manifest, PolicyEntry};
+use super::manifest::{Manifest, PolicyEntry, TestEntry};
 use super::permission::Permission;
 use super::rehearsal::PolicyTest;
 use super::rule::Rule;
-use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
+use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
 use crate::config::yaml::{self, At};
-use crate::model::vocabulary::{Vocabulary, did_you_mean};
+use crate::model::vocabulary::{Unknown, Vocabulary, did_you_mean};
 
 /// A source being read.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     pub(super) source: &'a Source,
     pub(super) vocabulary: &'a Vocabulary,
+    unknown: &'a Unknown,
     report: &'a mut Report,
+    /// Names in it that do not exist.
+    names: BTreeSet<String>,
+}
+
+/// What an entry does, and so what is lost while a name in it is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It only lets go: without it less goes.
+    Grants,
+    /// It denies or asks: without it more would go.
+    Guards,
+}
+
+/// What is compiled, by who wrote it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sources<'a> {
+    pub(super) files: &'a [Source],
+    /// Permissions of the store.
+    pub(super) stored: &'a [Source],
+    /// A permission that is being added.
+    pub(super) candidate: Option<&'a Source>,
 }
 
 /// What the sources hold, in no order that matters.
@@ -24,24 +46,34 @@ pub(super) struct Compiled {
     pub(super) permissions: Vec<Permission>,
     pub(super) rules: Vec<Rule>,
     pub(super) tests: Vec<PolicyTest>,
+    /// Names in files that do not exist.
+    pub(super) dangling: BTreeSet<String>,
 }
 
 /// Compiles all sources.
 pub(super) fn compile(
-    sources: &[Source],
+    sources: Sources<'_>,
     vocabulary: &Vocabulary,
     report: &mut Report,
 ) -> Compiled {
     let mut compiled = Compiled::default();
     let mut ids: HashMap<String, Place> = HashMap::new();
-    for source in sources {
+    let files = sources.files.iter().map(|file| (file, &vocabulary.unknown));
+    let stored = sources.stored.iter().map(|row| (row, &Unknown::Tolerated));
+    let candidate = sources
+        .candidate
+        .iter()
+        .map(|new| (*new, &Unknown::Refused));
+    for (source, unknown) in files.chain(stored).chain(candidate) {
         let Some(manifest) = yaml::read::<Manifest>(source, report) else {
             continue;
         };
         let mut reading = Reading {
             source,
             vocabulary,
+            unknown,
             report,
+            names: BTreeSet::new(),
         };
         for entry in &manifest.permissions {
             compiled.permissions.push(reading.permission(entry));
@@ -50,8 +82,12 @@ pub(super) fn compile(
             reading.claim(&entry.value, &mut ids);
             compiled.rules.push(reading.rule(entry));
         }
+        let dangling = std::mem::take(&mut reading.names);
         for entry in manifest.tests.iter().filter(|_| !vocabulary.partial) {
-            compiled.tests.extend(reading.test(entry));
+            compiled.tests.extend(reading.tolerant_test(entry));
+        }
+        if !sources.stored.contains(source) {
+            compiled.dangling.extend(dangling);
         }
     }
     compiled
@@ -83,6 +119,45 @@ impl Reading<'_> {
             return;
         }
         ids.insert(id.clone(), place);
+    }
+
+    /// Tells of a name that does not exist: as an error, or as a warning about an entry that is inert for it or covers more.
+    pub(super) fn dangling(
+        &mut self,
+        (code, message): (&'static str, String),
+        name: &At<String>,
+        help: String,
+        effect: Effect,
+    ) {
+        let at = (name.line, name.column);
+        let is_error = match self.unknown {
+            Unknown::Refused => true,
+            Unknown::Guarded { known } => effect == Effect::Guards && !known.contains(&name.value),
+            Unknown::Tolerated => false,
+        };
+        self.names.insert(name.value.clone());
+        if is_error {
+            self.error(code, message, at, help);
+        } else {
+            self.warning(code, message, at, help);
+        }
+    }
+
+    /// Returns whether an expression that does not fit what exists is kept, to fail whenever it is asked.
+    pub(super) fn keeps_what_fails(&self) -> bool {
+        *self.unknown == Unknown::Tolerated
+    }
+
+    /// Reads a test. No start runs it, so none fails by it.
+    fn tolerant_test(&mut self, entry: &At<TestEntry>) -> Option<PolicyTest> {
+        let before = self.report.diagnostics.len();
+        let test = self.test(entry);
+        if *self.unknown == Unknown::Tolerated {
+            for problem in self.report.diagnostics.iter_mut().skip(before) {
+                problem.severity = Severity::Warning;
+            }
+        }
+        test
     }
 
     /// Tells of a key that this version knows but cannot follow.

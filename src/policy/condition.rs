@@ -76,8 +76,16 @@ impl Reading<'_> {
                 return None;
             }
         };
+        let dangles = owner.patterns.iter().any(Pattern::dangles);
         match self.check(&draft, owner) {
             Ok(absent) => self.warn_of_absent(&absent, at),
+            // Nobody knows the parameters of an action that is not there; where one is missing, the expression fails, which denies.
+            Err(_) if dangles => {}
+            Err(error) if self.keeps_what_fails() => {
+                let message = format!("{}: it fails whenever it is asked", error.message);
+                self.warning("expression", message, at, error.help.unwrap_or_default());
+                return Some(draft.finish());
+            }
             Err(error) => {
                 self.expression_error(written, source, error);
                 return None;

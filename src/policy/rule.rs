@@ -1,6 +1,6 @@
 //! A policy: what must hold for the agents and actions it is for.
 
-use super::compile::Reading;
+use super::compile::{Effect, Reading};
 use super::condition::Owner;
 use super::facts::Judged;
 use super::manifest::PolicyEntry;
@@ -88,8 +88,13 @@ impl Reading<'_> {
         self.unsupported("rate", policy.rate.as_ref());
         self.unsupported("approval", policy.approval.as_ref());
         self.unsupported("shadow", policy.shadow.as_ref());
+        let decision = policy.decision.value;
+        let effect = match decision {
+            Decision::Allow => Effect::Grants,
+            Decision::RequireApproval | Decision::Deny => Effect::Guards,
+        };
         let who = match &policy.agents {
-            Some(agents) => self.agents(agents, at),
+            Some(agents) => self.agents(agents, at, effect),
             None => vec![Who::All],
         };
         if policy.actions.is_empty() {
@@ -100,9 +105,8 @@ impl Reading<'_> {
                 "",
             );
         }
-        let patterns = self.patterns(&policy.actions);
-        let decision = policy.decision.value;
-        let guards = decision != Decision::Allow;
+        let patterns = self.patterns(&policy.actions, effect);
+        let guards = effect == Effect::Guards;
         let owner = Owner {
             key: "when",
             patterns: &patterns,

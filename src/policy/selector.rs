@@ -9,7 +9,7 @@ use crate::model::agent::{Agent, AgentName};
 use crate::model::glob::Glob;
 use crate::model::template::NameTemplate;
 
-use super::compile::Reading;
+use super::compile::{Effect, Reading};
 
 /// Whom an entry is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,11 @@ pub(super) enum Aim {
 
 /// An action's name, or a glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(Glob);
+pub(super) struct Pattern {
+    glob: Glob,
+    /// It names no action that exists.
+    dangles: bool,
+}
 
 /// How exactly an action was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,28 +93,44 @@ pub(super) fn means(who: &[Who], name: &str, labels: &BTreeMap<String, String>) 
 
 impl Pattern {
     pub(super) fn new(text: &str) -> Self {
-        Self(Glob::new(text))
+        Self {
+            glob: Glob::new(text),
+            dangles: false,
+        }
+    }
+
+    fn dangling(text: &str) -> Self {
+        Self {
+            dangles: true,
+            ..Self::new(text)
+        }
     }
 
     pub(super) fn is_exact(&self) -> bool {
-        self.0.is_exact()
+        self.glob.is_exact()
     }
 
+    /// Returns whether it names no action that exists; a guard that does has been widened to its connector.
+    pub(super) fn dangles(&self) -> bool {
+        self.dangles
+    }
+
+    /// A widened guard stands for an action that may be any, so it counts as exact.
     pub(super) fn precision(&self) -> Precision {
-        if self.is_exact() {
+        if self.is_exact() || self.dangles {
             Precision::Exact
         } else {
-            Precision::Prefix(self.0.literal_start())
+            Precision::Prefix(self.glob.literal_start())
         }
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
-        self.0.matches(name)
+        self.glob.matches(name)
     }
 
     /// Returns whether it matches some name that a template can make.
     pub(super) fn overlaps(&self, template: &NameTemplate) -> bool {
-        template.overlaps(&self.0)
+        template.overlaps(&self.glob)
     }
 
     /// Returns whether it is for actions of any connector.
@@ -124,13 +144,18 @@ impl Pattern {
     }
 
     fn first(&self) -> &str {
-        self.0.as_str().split('.').next().unwrap_or_default()
+        self.glob.as_str().split('.').next().unwrap_or_default()
     }
 }
 
 impl Reading<'_> {
     /// Reads selectors of agents; each must mean somebody who exists, where all who do are known.
-    pub(super) fn agents(&mut self, written: &[At<String>], entry: (usize, usize)) -> Vec<Who> {
+    pub(super) fn agents(
+        &mut self,
+        written: &[At<String>],
+        entry: (usize, usize),
+        effect: Effect,
+    ) -> Vec<Who> {
         if written.is_empty() {
             self.error(
                 "no-agents",
@@ -141,14 +166,13 @@ impl Reading<'_> {
         }
         let mut all = Vec::new();
         for text in written {
-            let at = (text.line, text.column);
             let who = match text.value.split_once('=') {
                 None if text.value == "*" => Who::All,
                 None => Who::Name(text.value.clone()),
                 Some((key, value)) => Who::Label(key.to_owned(), value.to_owned()),
             };
             if let Some((message, help)) = self.nobody(&who) {
-                self.error("unknown-agent", message, at, help);
+                self.dangling(("unknown-agent", message), text, help, effect);
             }
             all.push(who);
         }
@@ -186,13 +210,14 @@ impl Reading<'_> {
         }
     }
 
-    /// Reads patterns of actions; each must match an action that exists, now or under its old name.
-    pub(super) fn patterns(&mut self, written: &[At<String>]) -> Vec<Pattern> {
+    /// Reads patterns of actions; each should match an action that exists, now or under its old name. A guard that does not
+    /// covers its whole connector instead, so that nothing gets past it while its name is wrong.
+    pub(super) fn patterns(&mut self, written: &[At<String>], effect: Effect) -> Vec<Pattern> {
         let mut all = Vec::new();
         for text in written {
             let at = (text.line, text.column);
             let pattern = Pattern::new(&text.value);
-            if self.vocabulary.has_match(&pattern.0) {
+            if self.vocabulary.has_match(&pattern.glob) {
                 all.push(pattern);
                 continue;
             }
@@ -217,9 +242,31 @@ impl Reading<'_> {
                 let known = self.vocabulary.actions.keys().map(ActionName::as_str);
                 self.suggestion(&text.value, known)
             });
-            self.error("unknown-action", message, at, help);
+            let shown = (message, help);
+            all.push(self.dangling_pattern(text, effect, shown));
         }
         all
+    }
+
+    fn dangling_pattern(
+        &mut self,
+        text: &At<String>,
+        effect: Effect,
+        (message, help): (String, String),
+    ) -> Pattern {
+        let connector = text.value.split('.').next().unwrap_or_default();
+        let widens = effect == Effect::Guards && self.vocabulary.connectors.contains(connector);
+        let message = if widens {
+            format!("{message}; while it is wrong, all of `{connector}` is covered")
+        } else {
+            message
+        };
+        self.dangling(("unknown-action", message), text, help, effect);
+        if widens {
+            Pattern::dangling(&format!("{connector}.*"))
+        } else {
+            Pattern::dangling(&text.value)
+        }
     }
 
     /// Suggests a glob whose part in front of the `*` exists.
@@ -233,7 +280,7 @@ impl Reading<'_> {
             .collect();
         let close = suggest::closest(front, fronts.iter().map(String::as_str))?;
         let meant = format!("{close}.*{rest}");
-        let exists = self.vocabulary.has_match(&Pattern::new(&meant).0);
+        let exists = self.vocabulary.has_match(&Glob::new(&meant));
         exists.then(|| format!("did you mean `{meant}`?"))
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Current, Inputs, Snapshot};
-use crate::config::diagnostic::{Report, Severity, Source};
+use crate::config::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::model::clock::Clock;
+use crate::model::vocabulary::Unknown;
 use crate::telemetry::metrics::{Metrics, Reload};
 
 /// Swaps snapshots.
@@ -26,22 +27,47 @@ struct State {
     problem: Option<String>,
     /// RFC 3339: since when the snapshot in force is in force.
     since: String,
+    /// What there is to say of the snapshot in force, a line each.
+    warnings: Vec<String>,
+}
+
+impl State {
+    /// Keeps the warnings, and logs those that are new.
+    fn note_warnings(&mut self, report: &Report) {
+        let warnings: Vec<String> = report.diagnostics.iter().map(line).collect();
+        for warning in warnings.iter().filter(|line| !self.warnings.contains(line)) {
+            tracing::warn!("{warning}");
+        }
+        self.warnings = warnings;
+    }
+}
+
+fn line(problem: &Diagnostic) -> String {
+    match problem.places.first() {
+        Some(place) if place.line > 0 => {
+            format!("{}:{}: {}", place.source.name, place.line, problem.message)
+        }
+        Some(place) => format!("{}: {}", place.source.name, problem.message),
+        None => problem.message.clone(),
+    }
 }
 
 impl Reloader {
-    /// Starts with the snapshot that the inputs gave.
+    /// Starts with the snapshot that the inputs gave, and what there was to say of it.
     #[must_use]
     pub fn new(
         current: Arc<Current>,
         metrics: Arc<Metrics>,
         clock: Clock,
-        inputs: &Inputs,
+        (inputs, report): (&Inputs, &Report),
     ) -> Self {
-        let state = State {
+        let mut state = State {
             fingerprint: fingerprint(inputs),
             problem: None,
             since: clock.stamp(),
+            warnings: Vec::new(),
         };
+        state.note_warnings(report);
         let reloader = Self {
             current,
             metrics,
@@ -64,10 +90,16 @@ impl Reloader {
                     return false;
                 }
                 state.fingerprint = fingerprint;
+                let known = self.current.snapshot().policies().dangling().clone();
+                let inputs = Inputs {
+                    unknown: Unknown::Guarded { known },
+                    ..inputs
+                };
                 match Snapshot::compile(&inputs) {
-                    (Some(snapshot), _) => {
+                    (Some(snapshot), report) => {
                         self.current.swap(snapshot);
                         state.problem = None;
+                        state.note_warnings(&report);
                         state.since = self.clock.stamp();
                         let (connectors, routes, policies) = self.sizes();
                         self.metrics.reloaded(Reload::Swapped {
@@ -115,6 +147,12 @@ impl Reloader {
         self.state.lock().problem.clone()
     }
 
+    /// Returns what there is to say of the snapshot in force, a line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.state.lock().warnings.clone()
+    }
+
     /// Returns since when the snapshot in force is in force: RFC 3339, UTC.
     #[must_use]
     pub fn since(&self) -> String {
@@ -141,6 +179,10 @@ fn fingerprint(inputs: &Inputs) -> u64 {
     let Inputs {
         connectors,
         policies,
+        stored,
+        candidate,
+        // How names are reported; what they come to is the same.
+        unknown: _,
         agents,
         credentials,
     } = inputs;
@@ -148,7 +190,11 @@ fn fingerprint(inputs: &Inputs) -> u64 {
         name,
         text,
         built_in,
-    } in connectors.iter().chain(policies)
+    } in connectors
+        .iter()
+        .chain(policies)
+        .chain(stored)
+        .chain(candidate)
     {
         (name, text, built_in).hash(&mut hasher);
     }

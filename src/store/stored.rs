@@ -47,3 +47,12 @@ pub struct StoredPermission {
     /// JSON object with the keys of a policy file's permission.
     pub manifest: String,
 }
+
+/// What is changed about permissions in the same transaction in which something that they name is removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cascade {
+    /// Ids of permissions that go too.
+    pub removed: Vec<i64>,
+    /// Permissions that stay under their ids, as they are from then on.
+    pub changed: Vec<StoredPermission>,
+}

@@ -103,7 +103,7 @@ fn snapshot(file: &File) -> Snapshot {
             built_in: false,
         }],
         agents: vec![tester()],
-        credentials: None,
+        ..Inputs::default()
     };
     let (snapshot, report) = Snapshot::compile(&inputs);
     snapshot.unwrap_or_else(|| panic!("{}", report.to_text()))

@@ -8,6 +8,7 @@ mod check;
 mod connector;
 mod coverage;
 mod credential;
+mod dangling;
 mod env;
 mod explain;
 mod import;

@@ -69,6 +69,9 @@ pub(in crate::cli) enum CredentialCommand {
     Remove {
         /// Its id
         id: String,
+        /// Remove the stored permissions that name it too
+        #[arg(long)]
+        cascade: bool,
     },
 }
 
@@ -114,6 +117,9 @@ pub(in crate::cli) enum AgentCommand {
     Remove {
         /// Its name
         name: String,
+        /// Remove the stored permissions that name it too
+        #[arg(long)]
+        cascade: bool,
     },
 }
 

@@ -18,7 +18,7 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
     agents.dedup();
     let mut fields = Map::new();
     fields.insert("agents".to_owned(), json!(agents));
-    let key = match (&args.connector, &args.access) {
+    match (&args.connector, &args.access) {
         (Some(connector), Some(access)) => {
             // The seed product's word.
             let access = if access == "allow_all" {
@@ -35,7 +35,6 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
             }
             fields.insert("connector".to_owned(), json!(connector));
             fields.insert("access".to_owned(), json!(access));
-            json!({ "agents": agents, "connector": connector }).to_string()
         }
         (None | Some(_), _) => {
             for (name, globs) in [
@@ -52,9 +51,9 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
                     "a permission needs `--connector C --access X`, or `--allow`, `--ask` or `--deny`",
                 ));
             }
-            Json::Object(fields.clone()).to_string()
         }
-    };
+    }
+    let key = key(&Json::Object(fields.clone()));
     if let Some(condition) = &args.condition {
         fields.insert("where".to_owned(), json!(condition));
     }
@@ -65,33 +64,57 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
 }
 
 /// Reads a stored manifest; one that somebody broke is shown as such.
-pub(super) fn parse(permission: &StoredPermission) -> Json {
+pub(in crate::cli) fn parse(permission: &StoredPermission) -> Json {
     serde_json::from_str(&permission.manifest)
         .unwrap_or_else(|_| json!({ "unreadable": permission.manifest }))
 }
 
+/// Returns the store's key of a manifest; see [`of`].
+pub(in crate::cli) fn key(manifest: &Json) -> String {
+    match manifest.get("connector") {
+        Some(connector) => {
+            json!({ "agents": manifest.get("agents"), "connector": connector }).to_string()
+        }
+        None => {
+            let mut listed = manifest.clone();
+            if let Some(fields) = listed.as_object_mut() {
+                fields
+                    .retain(|name, _| ["agents", "allow", "ask", "deny"].contains(&name.as_str()));
+            }
+            listed.to_string()
+        }
+    }
+}
+
 /// Returns the permissions that a policy file holds, for listing; problems of the file are `check`'s.
 pub(super) fn in_file(source: &Source) -> Vec<Json> {
-    let document: Option<Json> = yaml::read(source, &mut Report::default());
-    let permissions = document
-        .as_ref()
-        .and_then(|document| document.get("permissions"))
-        .and_then(Json::as_array);
-    let Some(permissions) = permissions else {
-        return Vec::new();
-    };
-    let shown = |permission: &Json| {
+    let shown = |permission: Json| {
         let mut shown = json!({ "id": null, "from": &*source.name });
-        if let (Some(shown), Some(fields)) = (shown.as_object_mut(), permission.as_object()) {
-            shown.extend(fields.clone());
+        if let (Some(shown), Json::Object(fields)) = (shown.as_object_mut(), permission) {
+            shown.extend(fields);
         }
         shown
     };
-    permissions.iter().map(shown).collect()
+    entries(source, &["permissions"]).map(shown).collect()
+}
+
+/// Returns the permissions and policies that a policy file holds, as written.
+pub(in crate::cli) fn rules_in_file(source: &Source) -> Vec<Json> {
+    entries(source, &["permissions", "policies"]).collect()
+}
+
+fn entries(source: &Source, lists: &[&str]) -> impl Iterator<Item = Json> {
+    let document: Option<Json> = yaml::read(source, &mut Report::default());
+    let found: Vec<Json> = lists
+        .iter()
+        .filter_map(|list| document.as_ref()?.get(*list)?.as_array().cloned())
+        .flatten()
+        .collect();
+    found.into_iter()
 }
 
 /// Returns the permission as a sentence: `ci on jira: read_only`.
-pub(super) fn in_words(manifest: &Json) -> String {
+pub(in crate::cli) fn in_words(manifest: &Json) -> String {
     let list = |key: &str| match manifest.get(key) {
         Some(Json::Array(items)) => Some(
             items

@@ -81,6 +81,7 @@ impl Sources {
         ReloadState {
             snapshot_since: self.live.reloader.since(),
             failure: self.live.reloader.problem(),
+            warnings: self.live.reloader.warnings(),
         }
     }
 

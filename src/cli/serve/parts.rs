@@ -26,12 +26,13 @@ use crate::config::{self, Limits};
 use crate::kill_switch::KillSwitch;
 use crate::limit::{self, Bound};
 use crate::model::changes::Changes;
+use crate::model::vocabulary::Unknown;
 use crate::pipeline::collect::Bounds;
 use crate::pipeline::{Gateway, Parts};
 use crate::proxy::{Proxy, ProxyParts, merge_roots};
 use crate::roster::Roster;
 use crate::snapshot::reload::Reloader;
-use crate::snapshot::{Current, Snapshot};
+use crate::snapshot::{Current, Inputs, Snapshot};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::vault::Keyring;
@@ -128,15 +129,15 @@ async fn live(
     let view = StoreView::read(&prepared.store)
         .await
         .map_err(store_broken)?;
-    let inputs = workspace.with_store(workspace.files().map_err(files_failure)?, &view);
+    let inputs = Inputs {
+        // What was accepted once must start, whatever went missing since.
+        unknown: Unknown::Tolerated,
+        ..workspace.with_store(workspace.files().map_err(files_failure)?, &view)
+    };
     let (snapshot, report) = Snapshot::compile(&inputs);
-    let warnings = report.diagnostics.len();
     let Some(snapshot) = snapshot else {
         return Err(files_failure(report));
     };
-    if warnings > 0 {
-        tracing::warn!(warnings, "files have warnings; `tollgate check` shows them");
-    }
     let sealer = &prepared.unlocked.sealer;
     let created_at = context.world.clock.stamp();
     let credentials = workspace
@@ -162,7 +163,7 @@ async fn live(
             Arc::clone(&current),
             Arc::clone(metrics),
             context.world.clock.clone(),
-            &inputs,
+            (&inputs, &report),
         ),
         give_back: context.world.give_back,
         operators: ArcSwap::default(),

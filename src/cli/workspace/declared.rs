@@ -41,7 +41,8 @@ impl Workspace {
         Ok(all)
     }
 
-    /// Hands every declared credential to `seal`; all problems are in the report.
+    /// Hands every declared credential to `seal`; all problems are in the report. One whose connector is not there is left out:
+    /// the snapshot warns of it.
     pub(in crate::cli) fn declared_credentials(
         &self,
         catalog: &Catalog,
@@ -50,7 +51,8 @@ impl Workspace {
     ) -> Result<Vec<SealedCredential>, Report> {
         let mut report = Report::default();
         let mut sealed = Vec::new();
-        for declared in &self.config().credentials {
+        let credentials = self.config().credentials.iter();
+        for declared in credentials.filter(|declared| catalog.get(&declared.connector).is_some()) {
             let credential = draft(declared, catalog, created_at)
                 .and_then(|draft| seal(draft).map_err(|error| error.to_string()));
             match credential {

@@ -62,20 +62,23 @@ impl StoreView {
 
     /// Returns the stored permissions as policy files, one each, named by the id under which `permission list` shows it.
     pub(in crate::cli) fn permission_sources(&self) -> impl Iterator<Item = Source> {
-        self.permissions.iter().map(|permission| {
-            // JSON in flow style: YAML reads it, and a manifest that somebody broke in the database stays inside the list.
-            let manifest: Json = serde_json::from_str(&permission.manifest).unwrap_or(Json::Null);
-            // The store's ids begin at 1.
-            let name = match permission.id {
-                0 => "this permission".to_owned(),
-                id => format!("store:{id}"),
-            };
-            Source {
-                name: name.into(),
-                text: format!("permissions: [{manifest}]").into(),
-                built_in: false,
-            }
-        })
+        self.permissions.iter().map(permission_source)
+    }
+}
+
+/// Returns a stored permission as a policy file.
+pub(in crate::cli) fn permission_source(permission: &StoredPermission) -> Source {
+    // JSON in flow style: YAML reads it, and a manifest that somebody broke in the database stays inside the list.
+    let manifest: Json = serde_json::from_str(&permission.manifest).unwrap_or(Json::Null);
+    // The store's ids begin at 1.
+    let name = match permission.id {
+        0 => "this permission".to_owned(),
+        id => format!("store:{id}"),
+    };
+    Source {
+        name: name.into(),
+        text: format!("permissions: [{manifest}]").into(),
+        built_in: false,
     }
 }
 
@@ -123,7 +126,7 @@ impl Workspace {
                     .map(|credential| (credential.id.to_string(), credential.connector.clone())),
             );
         inputs.credentials = Some(credentials.collect());
-        inputs.policies.extend(view.permission_sources());
+        inputs.stored.extend(view.permission_sources());
         inputs.agents = self.agents(Some(view));
         inputs
     }

@@ -4,7 +4,7 @@ use super::{Permission, Preset};
 use crate::config::yaml::At;
 use crate::model::credential::CredentialId;
 use crate::model::target::Authority;
-use crate::policy::compile::Reading;
+use crate::policy::compile::{Effect, Reading};
 use crate::policy::condition::Owner;
 use crate::policy::manifest::{Access, PermissionEntry};
 
@@ -13,10 +13,14 @@ impl Reading<'_> {
     pub(in crate::policy) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
         let at = (entry.line, entry.column);
         let written = &entry.value;
-        let who = self.agents(&written.agents, at);
+        let who = self.agents(&written.agents, at, effect(written));
         let preset = self.preset(written, at);
-        let [allow, ask, deny] =
-            [&written.allow, &written.ask, &written.deny].map(|list| self.patterns(list));
+        let [allow, ask, deny] = [
+            (&written.allow, Effect::Grants),
+            (&written.ask, Effect::Guards),
+            (&written.deny, Effect::Guards),
+        ]
+        .map(|(list, effect)| self.patterns(list, effect));
         let patterns: Vec<_> = [&allow, &ask, &deny]
             .into_iter()
             .flatten()
@@ -112,11 +116,11 @@ impl Reading<'_> {
                 &connector.value,
                 self.vocabulary.connectors.iter().map(String::as_str),
             );
-            self.error(
-                "unknown-connector",
-                message,
-                (connector.line, connector.column),
+            self.dangling(
+                ("unknown-connector", message),
+                connector,
                 help,
+                effect(written),
             );
         }
         Some(Preset {
@@ -137,23 +141,28 @@ impl Reading<'_> {
         let Some(known) = &self.vocabulary.credentials else {
             return Some(id);
         };
-        let Some(connector) = known.get(id.as_str()) else {
-            let help = self.suggestion(id.as_str(), known.keys().map(String::as_str));
-            self.error(
-                "unknown-credential",
-                format!("there is no credential `{id}`"),
-                at,
-                help,
-            );
-            return None;
-        };
-        if !connectors
-            .iter()
-            .any(|named| named == "*" || named == connector)
-        {
-            let message =
-                format!("the credential `{id}` is for `{connector}`, and the permission is not");
-            self.error("foreign-credential", message, at, "");
+        // Never dropped: without it the connector's only credential would go out instead.
+        match known.get(id.as_str()) {
+            None => {
+                let help = self.suggestion(id.as_str(), known.keys().map(String::as_str));
+                let message = format!("there is no credential `{id}`");
+                self.dangling(
+                    ("unknown-credential", message),
+                    written,
+                    help,
+                    Effect::Grants,
+                );
+            }
+            Some(connector) => {
+                let fits = |named: &String| named == "*" || named == connector;
+                if !connectors.iter().any(fits) {
+                    let message = format!(
+                        "the credential `{id}` is for `{connector}`, and the permission is not"
+                    );
+                    let told = ("foreign-credential", message);
+                    self.dangling(told, written, String::new(), Effect::Grants);
+                }
+            }
         }
         Some(id)
     }
@@ -171,5 +180,16 @@ impl Reading<'_> {
                 None
             }
         }
+    }
+}
+
+/// What a permission does as a whole, and so what is lost while it names somebody or something that is not there.
+fn effect(written: &PermissionEntry) -> Effect {
+    let access = written.access.as_ref().map(|access| access.value);
+    let narrows = matches!(access, Some(Access::Ask | Access::None));
+    if narrows || !written.ask.is_empty() || !written.deny.is_empty() {
+        Effect::Guards
+    } else {
+        Effect::Grants
     }
 }

@@ -7,7 +7,7 @@ use sqlx::query;
 
 use super::row::{Reader, abridged, json};
 use super::{Change, Database, not_found, seconds};
-use crate::store::{StoreError, StoredAgent, StoredToken};
+use crate::store::{Cascade, StoreError, StoredAgent, StoredToken};
 
 impl Database {
     pub(in crate::store) async fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
@@ -53,7 +53,11 @@ impl Database {
         change.commit().await
     }
 
-    pub(in crate::store) async fn remove_agent(&self, name: &str) -> Result<(), StoreError> {
+    pub(in crate::store) async fn remove_agent(
+        &self,
+        name: &str,
+        cascade: &Cascade,
+    ) -> Result<(), StoreError> {
         let mut change = self.change().await?;
         if change
             .run(
@@ -66,6 +70,7 @@ impl Database {
         {
             return Err(not_found("agent", name));
         }
+        change.cascade(cascade).await?;
         change.commit().await
     }
 

@@ -5,7 +5,7 @@ use sqlx::query;
 use super::row::{Reader, json};
 use super::{Database, not_found};
 use crate::model::credential::{CredentialId, SealedCredential};
-use crate::store::StoreError;
+use crate::store::{Cascade, StoreError};
 
 impl Database {
     pub(in crate::store) async fn credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
@@ -46,7 +46,11 @@ impl Database {
         change.commit().await
     }
 
-    pub(in crate::store) async fn remove_credential(&self, id: &str) -> Result<(), StoreError> {
+    pub(in crate::store) async fn remove_credential(
+        &self,
+        id: &str,
+        cascade: &Cascade,
+    ) -> Result<(), StoreError> {
         let mut change = self.change().await?;
         if change
             .run(
@@ -59,6 +63,7 @@ impl Database {
         {
             return Err(not_found("credential", id));
         }
+        change.cascade(cascade).await?;
         change.commit().await
     }
 }

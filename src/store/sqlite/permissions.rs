@@ -3,8 +3,8 @@
 use sqlx::{Row as _, query};
 
 use super::row::Reader;
-use super::{Database, not_found};
-use crate::store::{StoreError, StoredPermission};
+use super::{Change, Database, not_found};
+use crate::store::{Cascade, StoreError, StoredPermission};
 
 type Object = serde_json::Map<String, serde_json::Value>;
 
@@ -67,5 +67,23 @@ impl Database {
             return Err(not_found("permission", key));
         }
         change.commit().await
+    }
+}
+
+impl Change<'_> {
+    /// Removes and changes permissions that name what is being removed.
+    pub(super) async fn cascade(&mut self, cascade: &Cascade) -> Result<(), StoreError> {
+        for id in &cascade.removed {
+            let delete = query("DELETE FROM permission WHERE id = ?").bind(id);
+            self.run(delete, "permission", &id.to_string()).await?;
+        }
+        for permission in &cascade.changed {
+            let update = query("UPDATE permission SET key = ?, manifest = ? WHERE id = ?")
+                .bind(&permission.key)
+                .bind(&permission.manifest)
+                .bind(permission.id);
+            self.run(update, "permission", &permission.key).await?;
+        }
+        Ok(())
     }
 }

@@ -281,7 +281,7 @@ fn snapshot(connector: &str, policy: &str) -> Snapshot {
         connectors: vec![source("api", connector)],
         policies: vec![source("policy", policy)],
         agents: vec![agent("ci"), agent("other")],
-        credentials: None,
+        ..Inputs::default()
     };
     let (snapshot, report) = Snapshot::compile(&inputs);
     snapshot.unwrap_or_else(|| panic!("{}", report.to_text()))

@@ -122,6 +122,7 @@ pub(super) fn vocabulary() -> Vocabulary {
             .into_iter()
             .map(|(old, new)| (old, name(&new)))
             .collect(),
+        ..Vocabulary::default()
     }
 }
 
