@@ -23,7 +23,7 @@ help: ## Show the commands
 
 .PHONY: run
 run: setup ## Build the gateway and start it with this checkout's configuration
-	$(CARGO) run --profile fast --locked -- serve
+	$(CARGO) run --profile fast --locked -- serve --config tollgate.yaml
 
 .PHONY: release
 release: setup ## Build the binary to deploy, optimised across crates: minutes more than `run`
@@ -32,7 +32,7 @@ release: setup ## Build the binary to deploy, optimised across crates: minutes m
 .PHONY: test
 test: setup check deny ## Everything that CI runs
 	@if command -v cargo-nextest >/dev/null; then $(CARGO) nextest run --locked --no-fail-fast; else $(CARGO) test --locked; fi
-	$(CARGO) run --locked --quiet -- check --strict
+	$(CARGO) run --locked --quiet -- check --strict .
 	bash tests/import/run
 	bash tests/editor/run
 	bash tests/clients/run

@@ -11,6 +11,7 @@ mod hosts;
 mod kill_switch;
 mod listen;
 mod operator;
+mod running;
 
 use std::sync::Arc;
 
@@ -27,7 +28,9 @@ use operator::authorize;
 use crate::config::Role;
 
 pub use controls::{Controls, Knows};
-pub use facts::{Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status};
+pub use facts::{
+    Answering, Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status, Synced,
+};
 pub use hosts::Hosts;
 pub use listen::{BindError, Listener};
 pub use operator::Operator;
@@ -73,7 +76,8 @@ fn router(surface: Surface, facts: Arc<Facts>) -> Router {
         Surface::Admin => router
             .route("/api/v1/status", get(status))
             .merge(kill_switch::routes())
-            .merge(approvals::routes()),
+            .merge(approvals::routes())
+            .merge(running::routes()),
         Surface::Metrics => router.route("/metrics", get(metrics)),
     };
     router

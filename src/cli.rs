@@ -1,7 +1,7 @@
 //! The command line: arguments and the process's surroundings in, an exit code out.
 //!
 //! Exit codes: 0 done, 1 a check found problems or an act failed, 2 usage, 3 gateway or store not reached; `run` exits as its
-//! child did. INVARIANT: no command but `serve` creates a store.
+//! child did. INVARIANT: only `serve` and commands that write to the store create one.
 
 mod agent;
 mod approval;
@@ -12,6 +12,7 @@ mod change;
 mod check;
 mod completions;
 mod connector;
+mod control;
 mod credential;
 mod env;
 mod environment;
@@ -26,6 +27,7 @@ mod permission;
 mod policy;
 mod references;
 mod run;
+mod running;
 mod schema;
 mod serve;
 mod state;
@@ -67,11 +69,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: World) -> u8 {
     let output = Output::new(json);
     let outcome = match Cli::try_parse_from(args) {
         Ok(cli) => {
-            let context = Context {
+            let mut context = Context {
                 world,
                 output: output.clone(),
                 config: cli.config,
             };
+            if let Some(dir) = cli.data_dir {
+                context.world.set_data_dir(&dir);
+            }
             dispatch(&context, cli.command)
         }
         Err(error) => usage(&output, &error),

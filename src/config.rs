@@ -5,7 +5,7 @@
 mod build;
 mod declared;
 pub mod diagnostic;
-mod discovery;
+pub mod discovery;
 mod environment;
 mod manifest;
 mod render;
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Host};
 
-pub use build::load;
+pub use build::{check_log_filter, load};
 pub use declared::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field, Role};
 pub use manifest::Manifest;
 
@@ -70,6 +70,8 @@ pub enum Secrets {
     Needed,
     /// They are left out: a pull request is checked, and a command is run, where secrets are not at hand.
     IfThere,
+    /// None is read: the file may be anybody's, or only its settings are asked for.
+    Unread,
 }
 
 /// A gateway's configuration, checked.

@@ -1,6 +1,7 @@
 //! What the admin side may know: closures that `cli serve` fills, so that this folder depends on nothing that it shows.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -26,8 +27,24 @@ pub struct Facts {
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
     /// Prometheus text format 0.0.4.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Takes the store over up to a revision.
+    pub sync: Arc<dyn Fn(i64) -> Answering<Synced> + Send + Sync>,
+    /// What a child of `tollgate run` needs to work for an agent.
+    pub run: Arc<dyn Fn(&str) -> Json + Send + Sync>,
     /// What operators change.
     pub controls: Controls,
+}
+
+/// An answer that takes a moment.
+pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// `POST /api/v1/sync`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Synced {
+    /// The store's revision that is in use.
+    pub store_revision: i64,
+    /// Why permissions of the store may not be in use.
+    pub reload_failure: Option<String>,
 }
 
 /// Whether the gateway takes requests.
@@ -48,6 +65,10 @@ pub struct ReloadState {
     pub snapshot_since: String,
     /// Why the newest files are not in use, in one line; `None` where they are.
     pub failure: Option<String>,
+    /// Why the configuration file as it is now has not taken effect; `None` where it has.
+    pub config_failure: Option<String>,
+    /// Keys of the configuration file that have changed and take effect at the next start.
+    pub needs_restart: Vec<String>,
     /// What there is to say of what is in use, such as names that do not exist; a line each.
     pub warnings: Vec<String>,
 }

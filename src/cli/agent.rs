@@ -6,9 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::args::{AddAgent, AgentCommand};
-use super::change::note_change;
+use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
 use super::references::{Named, References};
+use super::serve::claim;
 use super::table::Table;
 use super::workspace::Workspace;
 use crate::model::agent::{Agent, AgentName};
@@ -34,7 +35,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
             format!("agent `{name}` is declared in the configuration already"),
         ));
     }
-    let store = workspace.open_store().await?;
+    let store = claim::open_or_make(context, &workspace).await?;
     let token = Token::generate(TokenKind::Agent, &mut rand::rng());
     let created_at = context.world.clock.stamp();
     let permissions = store.permissions().await?;
@@ -60,6 +61,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
         other => Failure::from(other),
     })?;
     note_change(context, &store, "agent.add", name.as_str()).await;
+    settled(context, &workspace.gateway(), &store).await;
     let mut document = json!({ "name": name, "labels": agent.labels, "created_at": agent.created_at, "token": token.reveal() });
     let revived = revived.lines();
     if let (Some(fields), false) = (document.as_object_mut(), revived.is_empty()) {
@@ -208,6 +210,7 @@ async fn remove(context: &Context, name: &str, cascade: bool) -> Outcome {
             other => Failure::from(other),
         })?;
     note_change(context, &store, "agent.remove", name).await;
+    settled(context, &workspace.gateway(), &store).await;
     if context.output.is_json() {
         context
             .output

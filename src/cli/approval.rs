@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 
 use super::Context;
 use super::args::ApprovalCommand;
+use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
-use super::workspace::Workspace;
 use crate::model::show::escape;
 
 const PATH: &str = "/api/v1/approvals";
@@ -22,13 +22,13 @@ pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome 
 }
 
 async fn list(context: &Context, all: bool) -> Outcome {
-    let workspace = Workspace::load(context)?;
+    let gateway = Control::find(context)?.gateway();
     let path = if all {
         PATH.to_owned()
     } else {
         format!("{PATH}?status=pending")
     };
-    let document = workspace.gateway().get(&path).await?;
+    let document = gateway.get(&path).await?;
     if context.output.is_json() {
         context.output.document(&document)?;
         return Ok(Exit::Done);
@@ -59,8 +59,8 @@ async fn list(context: &Context, all: bool) -> Outcome {
 }
 
 async fn show(context: &Context, id: &str) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let approval = workspace.gateway().get(&path(id)).await?;
+    let gateway = Control::find(context)?.gateway();
+    let approval = gateway.get(&path(id)).await?;
     if context.output.is_json() {
         context.output.document(&approval)?;
     } else {
@@ -70,9 +70,9 @@ async fn show(context: &Context, id: &str) -> Outcome {
 }
 
 async fn resolve(context: &Context, id: &str, verb: &str) -> Outcome {
-    let workspace = Workspace::load(context)?;
+    let gateway = Control::find(context)?.gateway();
     let path = format!("{}/{verb}", path(id));
-    let approval = workspace.gateway().send(Method::POST, &path, None).await?;
+    let approval = gateway.send(Method::POST, &path, None).await?;
     if context.output.is_json() {
         context.output.document(&approval)?;
         return Ok(Exit::Done);

@@ -28,9 +28,12 @@ pub(super) use stored::{
     max_term_width = 110
 )]
 pub(super) struct Cli {
-    /// Configuration file; else `./tollgate.yaml`, else `$XDG_CONFIG_HOME/tollgate/`, else `/etc/tollgate/`
+    /// Configuration file; else the one that the state directory remembers, `$XDG_CONFIG_HOME/tollgate/` or `/etc/tollgate/`
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     pub(super) config: Option<PathBuf>,
+    /// State directory; else the configuration's `data_dir`, else `$XDG_STATE_HOME/tollgate`
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
+    pub(super) data_dir: Option<PathBuf>,
     /// Print JSON, and errors as problem+json
     #[arg(long, global = true, display_order = 901)]
     json: bool,

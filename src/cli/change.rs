@@ -1,8 +1,11 @@
-//! What an operator changed, as an event in the journal: who, what, when; never a secret.
+//! What an operator changed: an event in the journal (who, what, when; never a secret), and taken over by the gateway that runs.
 
-use serde_json::json;
+use http::Method;
+use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::failure::Failure;
+use super::gateway::Gateway;
 use crate::model::event::{Event, EventKind};
 use crate::store::Store;
 
@@ -31,4 +34,35 @@ pub(super) async fn note_change(context: &Context, store: &Store, what: &str, su
             "warning: the change is not in the journal: {error}"
         ));
     }
+}
+
+/// Waits until the running gateway judges by what was written, or says why it does not yet. Where none runs there is nothing to
+/// wait for.
+pub(super) async fn settled(context: &Context, gateway: &Gateway, store: &Store) {
+    match settle(gateway, store).await {
+        Ok(None) => {}
+        Ok(Some(held_up)) => context.output.note(&format!("warning: {held_up}")),
+        Err(failure) if failure.is_unreached() => {}
+        Err(failure) => context.output.note(&format!(
+            "warning: it is not known whether the gateway has taken it over: {}",
+            failure.to_text()
+        )),
+    }
+}
+
+/// Asks the gateway to take the store over as it is now; returns what keeps it from that.
+pub(super) async fn settle(gateway: &Gateway, store: &Store) -> Result<Option<String>, Failure> {
+    let wanted = store.revision().await?;
+    let wish = json!({ "revision": wanted });
+    let answer = gateway
+        .send(Method::POST, "/api/v1/sync", Some(&wish))
+        .await?;
+    let reached = answer.get("store_revision").and_then(Json::as_i64);
+    if reached.is_none_or(|reached| reached < wanted) {
+        return Ok(Some("the gateway has not taken it over yet".to_owned()));
+    }
+    let failed = answer.get("reload_failure").and_then(Json::as_str);
+    Ok(failed.map(|_| {
+        "the gateway cannot reload its files, so permissions of the store do not change either; `tollgate status` says why".to_owned()
+    }))
 }

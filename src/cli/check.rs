@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::args::{Check, CheckFormat};
+use super::control;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::{StoreView, Workspace};
-use crate::config::Config;
+use super::workspace::{StoreView, Workspace, args};
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::yaml;
+use crate::config::{Config, Secrets, discovery};
 use crate::connector::Catalog;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::study::case::{self, Tried};
@@ -43,6 +44,9 @@ pub(super) async fn run(context: &Context, args: &Check) -> Outcome {
         (None, false) => CheckFormat::Text,
     };
     let found = examine_gathered(context, args.dir.as_deref(), &Tests::All).await?;
+    if args.dir.is_none() {
+        control::tell_what_waits(context).await;
+    }
     finish(context, &found, format, strictness)
 }
 
@@ -60,6 +64,11 @@ pub(super) async fn examine_gathered(
     if let Some(workspace) = gathered.workspace {
         let mut report = Report::default();
         let catalog = Catalog::compile(&gathered.inputs.connectors, &mut report);
+        // With a store at hand the snapshot has told of them.
+        if !report.has_errors() && gathered.inputs.credentials.is_none() {
+            let bare = workspace.bare_credentials(&catalog);
+            found.report.diagnostics.extend(bare);
+        }
         // Against connectors that do not compile, each credential would be a second, misleading error.
         if !report.has_errors()
             && let Err(report) = workspace.declared_credentials(&catalog, "", Draft::unsealed)
@@ -113,7 +122,7 @@ async fn gather(
         workspace: None,
     };
     let Some(dir) = dir else {
-        return from_configuration(context, context.config.clone()).await;
+        return from_configuration(context, context.config.clone(), Whose::Chosen).await;
     };
     let dir = context.world.directory.join(dir);
     if !dir.is_dir() {
@@ -124,7 +133,14 @@ async fn gather(
     }
     let file = dir.join("tollgate.yaml");
     if context.config.is_none() && file.is_file() {
-        return from_configuration(context, Some(file)).await;
+        let known = args(context, None, Secrets::Unread);
+        let real = |path: PathBuf| path.canonicalize().ok();
+        let chosen = discovery::locate(&known).and_then(real);
+        let whose = match real(file.clone()) {
+            Some(path) if chosen == Some(path.clone()) => Whose::Chosen,
+            Some(_) | None => Whose::Anybodys,
+        };
+        return from_configuration(context, Some(file), whose).await;
     }
     let connectors: Vec<PathBuf> = vec![dir.join("connectors.d")]
         .into_iter()
@@ -148,12 +164,26 @@ async fn gather(
     Ok(Workspace::of(context, config).files().map(alone))
 }
 
+/// Whose configuration is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The one that the gateway takes.
+    Chosen,
+    /// One in a directory that was named: no secret, key or store that it names is read.
+    Anybodys,
+}
+
 /// With the store's permissions, agents and credentials where there is a store, so that names in files can be checked.
 async fn from_configuration(
     context: &Context,
     file: Option<PathBuf>,
+    whose: Whose,
 ) -> Result<Result<Gathered, Report>, Failure> {
-    let workspace = match Workspace::load_file(context, file) {
+    let secrets = match whose {
+        Whose::Chosen => Secrets::IfThere,
+        Whose::Anybodys => Secrets::Unread,
+    };
+    let workspace = match Workspace::load_file(context, file, secrets) {
         Ok(workspace) => workspace,
         Err(report) => return Ok(Err(report)),
     };
@@ -161,7 +191,11 @@ async fn from_configuration(
         Ok(files) => files,
         Err(report) => return Ok(Err(report)),
     };
-    let inputs = match StoreView::read_if_there(&workspace.config().store_url).await? {
+    let view = match whose {
+        Whose::Chosen => StoreView::read_if_there(&workspace.config().store_url).await?,
+        Whose::Anybodys => None,
+    };
+    let inputs = match view {
         Some(view) => workspace.with_store(files, &view),
         None => files,
     };

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::Context;
 use super::args::{AddCredential, CredentialCommand, ImpliedConnector};
-use super::change::note_change;
+use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
 use super::references::{Named, References};
+use super::serve::claim;
 use super::workspace::Workspace;
 use crate::auth::Scheme;
 use crate::config::suggest;
@@ -59,7 +60,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     if workspace.declares_credential(&id) {
         return Err(declared(&id));
     }
-    let store = workspace.open_store().await?;
+    let store = claim::open_or_make(context, &workspace).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
     let scheme = find_scheme(connector, args.scheme.as_deref())?;
@@ -100,11 +101,16 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     let sealed = sealer
         .seal(draft, &mut rand::rng())
         .map_err(|error| Failure::failed("credential_refused", error.to_string()))?;
-    keep(context, &store, &sealed).await
+    keep(context, &workspace, &store, &sealed).await
 }
 
 /// Stores a sealed credential and says what it is bound to.
-async fn keep(context: &Context, store: &Store, sealed: &SealedCredential) -> Outcome {
+async fn keep(
+    context: &Context,
+    workspace: &Workspace,
+    store: &Store,
+    sealed: &SealedCredential,
+) -> Outcome {
     let id = &sealed.id;
     store
         .put_credential(sealed)
@@ -114,6 +120,7 @@ async fn keep(context: &Context, store: &Store, sealed: &SealedCredential) -> Ou
             other => Failure::from(other),
         })?;
     note_change(context, store, "credential.add", id.as_str()).await;
+    settled(context, &workspace.gateway(), store).await;
     if context.output.is_json() {
         context.output.document(sealed)?;
     } else {
@@ -172,6 +179,7 @@ async fn remove(context: &Context, id: &str, cascade: bool) -> Outcome {
             other => Failure::from(other),
         })?;
     note_change(context, &store, "credential.remove", id).await;
+    settled(context, &workspace.gateway(), &store).await;
     if context.output.is_json() {
         context
             .output

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json};
 use super::Context;
 use super::agent::give_token;
 use super::args::{Env, EnvFormat};
+use super::change::settled;
 use super::environment::{self, Changes};
 use super::failure::{Exit, Failure, Outcome};
 use super::run::write_files;
-use super::workspace::Workspace;
+use super::running;
 use crate::model::agent::AgentName;
 use crate::model::show::escape;
 use crate::roster::{Token, TokenKind};
@@ -19,12 +20,14 @@ use crate::store::StoredToken;
 
 pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
-    let workspace = Workspace::load(context)?;
+    let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
     let proxy = workspace.proxy_address().await?;
     let files = write_files(context, &workspace)?;
-    let catalog = workspace.catalog()?;
-    let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
+    let mut changes = match placeholders {
+        Some(placeholders) => placeholders,
+        None => workspace.placeholders(&store, &agent).await?,
+    };
     let token = if args.new_token {
         let token = Token::generate(TokenKind::Agent, &mut rand::rng());
         let stored = StoredToken {
@@ -32,6 +35,7 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
             expires_at: None,
         };
         give_token(context, &workspace, &store, (&agent, &stored)).await?;
+        settled(context, &workspace.gateway(), &store).await;
         token.reveal().to_owned()
     } else {
         context
@@ -46,8 +50,6 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
         bundle: &files.bundle,
         node_preload: &files.node_preload,
     };
-    let connectors = catalog.connectors().map(AsRef::as_ref);
-    let mut changes = environment::placeholders(connectors, &credentials, agent.as_str());
     changes.extend(environment::wiring(&wiring, None));
     let format = if context.output.is_json() {
         EnvFormat::Json

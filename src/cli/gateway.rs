@@ -1,4 +1,6 @@
-//! The running gateway, asked over its admin side: a path in, a JSON document out, or exit 3.
+//! The running gateway, asked over the socket in its state directory: a path in, a JSON document out, or exit 3.
+//!
+//! INVARIANT: an operator's token goes to that socket only, never to an address that a file names.
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::failure::Failure;
@@ -25,19 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct Gateway {
     state: StateDir,
-    listen: Vec<String>,
     /// `TOLLGATE_OPERATOR_TOKEN`; else the file of operator `local`.
     token: Option<String>,
 }
 
 impl Gateway {
-    /// Remembers where to ask: the socket in the state directory, then the configured addresses.
-    pub(super) fn new(state: StateDir, listen: Vec<String>, token: Option<String>) -> Self {
-        Self {
-            state,
-            listen,
-            token,
-        }
+    /// Remembers where to ask.
+    pub(super) fn new(state: StateDir, token: Option<String>) -> Self {
+        Self { state, token }
     }
 
     /// Asks for a document with an operator's token.
@@ -71,27 +68,15 @@ impl Gateway {
     }
 
     async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Json, Failure> {
-        if let Ok(stream) = UnixStream::connect(self.state.admin_socket()).await {
-            return self.exchange(stream, request).await;
+        let socket = self.state.admin_socket();
+        match UnixStream::connect(&socket).await {
+            Ok(stream) => self.exchange(stream, request).await,
+            Err(_) => Err(Failure::unreached(
+                "gateway_unreached",
+                format!("no gateway answers at `{}`", socket.display()),
+            )
+            .help("start one: `tollgate serve`")),
         }
-        for address in &self.listen {
-            let stream = match address.strip_prefix("unix:") {
-                Some(socket) => match UnixStream::connect(socket).await {
-                    Ok(stream) => return self.exchange(stream, request).await,
-                    Err(_) => continue,
-                },
-                None => TcpStream::connect(reachable(address)).await,
-            };
-            if let Ok(stream) = stream {
-                return self.exchange(stream, request).await;
-            }
-        }
-        let tried = self.state.admin_socket();
-        Err(Failure::unreached(
-            "gateway_unreached",
-            format!("no gateway answers at `{}`", tried.display()),
-        )
-        .help("start one: `tollgate serve`"))
     }
 
     async fn exchange<S>(

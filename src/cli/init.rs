@@ -9,6 +9,7 @@ use super::args::Init as Args;
 use super::failure::{Exit, Failure, Outcome};
 use super::schema;
 use super::workspace::Workspace;
+use crate::config::{Secrets, discovery};
 
 /// Every file that is written, beside the schemas.
 const FILES: [(&str, &str); 3] = [
@@ -32,10 +33,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         }
     }
     // What a broken file of somebody's own keeps from being named, `schema --write --actions` names later.
-    let workspace = Workspace::load_file(context, Some(directory.join("tollgate.yaml")));
-    let vocabulary = workspace
-        .ok()
-        .and_then(|workspace| schema::vocabulary(&workspace).ok());
+    let file = directory.join("tollgate.yaml");
+    let workspace = Workspace::load_file(context, Some(file.clone()), Secrets::Unread).ok();
+    let is_new = written.iter().any(|name| name == "tollgate.yaml");
+    let is_chosen = workspace.as_ref().is_some_and(|workspace| {
+        is_recorded(workspace, &file) || (is_new && record(workspace, &file))
+    });
+    let vocabulary = workspace.and_then(|workspace| schema::vocabulary(&workspace).ok());
     let mut schemas = schema::schemas();
     if let Some(vocabulary) = vocabulary {
         schema::name_actions(&mut schemas, &vocabulary);
@@ -63,10 +67,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     } else {
         format!("cd {} && ", args.dir.display())
     };
+    let (check, serve) = if is_chosen {
+        ("", "")
+    } else {
+        (" .", " --config tollgate.yaml")
+    };
     context.output.note(&format!(
-        "next: {into}tollgate check --strict && tollgate serve"
+        "next: {into}tollgate check --strict{check} && tollgate serve{serve}"
     ));
     Ok(Exit::Done)
+}
+
+fn is_recorded(workspace: &Workspace, file: &Path) -> bool {
+    let known = discovery::recorded(workspace.state().path());
+    known.is_some() && known == file.canonicalize().ok()
+}
+
+/// Lets the state directory remember a configuration that was written here and now, unless it remembers another.
+fn record(workspace: &Workspace, file: &Path) -> bool {
+    let state = workspace.state();
+    let other = discovery::recorded(state.path()).filter(|known| known.exists());
+    let file = file.canonicalize().ok().filter(|_| other.is_none());
+    file.is_some_and(|file| state.create().is_ok() && state.record_config(&file).is_ok())
 }
 
 fn shown(directory: &Path, name: &str) -> String {

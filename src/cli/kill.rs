@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::Context;
 use super::args::{KillCommand, KillScope};
 use super::change::note_change;
+use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
 use super::workspace::{StoreView, Workspace};
@@ -41,9 +42,9 @@ impl KillScope {
 }
 
 async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome {
-    let workspace = Workspace::load(context)?;
+    let control = Control::find(context)?;
     let wish = json!({ "reason": reason });
-    match workspace
+    match control
         .gateway()
         .send(Method::PUT, &path(&scope), Some(&wish))
         .await
@@ -55,9 +56,9 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
         Err(failure) if failure.is_unreached() => {}
         Err(failure) => return Err(failure),
     }
-    let store = workspace.open_store().await?;
+    let store = control.open_store().await?;
     let view = StoreView::read(&store).await?;
-    if !exists(&workspace, &view, &scope)? {
+    if !exists(context, &control, &view, &scope) {
         return Err(Failure::failed("not_found", format!("there is no {scope}")));
     }
     let halt = Halt {
@@ -77,12 +78,12 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
 }
 
 async fn off(context: &Context, scope: Scope) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let gateway = workspace.gateway();
+    let control = Control::find(context)?;
+    let gateway = control.gateway();
     let lifted = match gateway.send(Method::DELETE, &path(&scope), None).await {
         Ok(answer) => answer,
         Err(failure) if failure.is_unreached() => {
-            let store = workspace.open_store().await?;
+            let store = control.open_store().await?;
             let lifted = lift_stored(context, &store, &scope).await?;
             json!({ "scope": scope.kind(), "name": scope.name(), "lifted": lifted })
         }
@@ -107,11 +108,11 @@ async fn lift_stored(context: &Context, store: &Store, scope: &Scope) -> Result<
 }
 
 async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let document = match workspace.gateway().get("/api/v1/kill-switch").await {
+    let control = Control::find(context)?;
+    let document = match control.gateway().get("/api/v1/kill-switch").await {
         Ok(document) => document,
         Err(failure) if failure.is_unreached() => {
-            let store = workspace.open_store().await?;
+            let store = control.open_store().await?;
             let mut halts = store.halts().await?;
             halts.sort_by(|one, other| one.scope.cmp(&other.scope));
             json!({ "halts": halts })
@@ -154,16 +155,28 @@ async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// A misspelt name would look as if something were halted.
-fn exists(workspace: &Workspace, view: &StoreView, scope: &Scope) -> Result<bool, Failure> {
-    Ok(match scope {
+/// A misspelt name would look as if something were halted. What cannot be read keeps no halt back.
+fn exists(context: &Context, control: &Control, view: &StoreView, scope: &Scope) -> bool {
+    let unread = |_: Failure| {
+        let note = "warning: the configuration cannot be read, so it is not known whether there is one of this name";
+        context.output.note(note);
+        true
+    };
+    let workspace = control.workspace();
+    match scope {
         Scope::All => true,
-        Scope::Connector(id) => workspace.catalog()?.get(id).is_some(),
-        Scope::Agent(name) => workspace
-            .agents(Some(view))
-            .iter()
-            .any(|agent| agent.name.as_str() == name),
-    })
+        Scope::Connector(id) => workspace
+            .and_then(Workspace::catalog)
+            .map_or_else(unread, |catalog| catalog.get(id).is_some()),
+        Scope::Agent(name) => {
+            let is_stored = view.agents.iter().any(|agent| agent.name == *name);
+            is_stored
+                || workspace.map_or_else(unread, |workspace| {
+                    let mut declared = workspace.declared_agents();
+                    declared.any(|agent| agent.name.as_str() == name)
+                })
+        }
+    }
 }
 
 fn path(scope: &Scope) -> String {

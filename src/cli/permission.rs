@@ -6,8 +6,9 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::args::{PermissionCommand, SetPermission};
-use super::change::note_change;
+use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
+use super::serve::claim;
 use super::table::Table;
 use super::workspace::{StoreView, Workspace, files_failure, permission_source};
 use crate::config::diagnostic::Severity;
@@ -27,7 +28,7 @@ pub(super) async fn run(context: &Context, command: PermissionCommand) -> Outcom
 async fn set(context: &Context, args: &SetPermission) -> Outcome {
     let (key, manifest) = manifest::of(args)?;
     let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
+    let store = claim::open_or_make(context, &workspace).await?;
     let text = manifest.to_string();
     check(
         &workspace,
@@ -41,6 +42,7 @@ async fn set(context: &Context, args: &SetPermission) -> Outcome {
     .await?;
     let id = store.set_permission(&key, &text).await?;
     note_change(context, &store, "permission.set", &text).await;
+    settled(context, &workspace.gateway(), &store).await;
     let shown = shown(id, &manifest);
     if context.output.is_json() {
         context.output.document(&shown)?;
@@ -147,6 +149,7 @@ async fn remove(context: &Context, id: i64) -> Outcome {
             other => Failure::from(other),
         })?;
     note_change(context, &store, "permission.remove", &permission.manifest).await;
+    settled(context, &workspace.gateway(), &store).await;
     if context.output.is_json() {
         context
             .output

@@ -7,9 +7,9 @@ mod lease;
 pub(super) use files::write_files;
 
 use super::args::Run;
+use super::change::settle;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::Workspace;
-use super::{Context, environment, gateway};
+use super::{Context, environment, running};
 use crate::model::agent::AgentName;
 
 /// Runs the command and returns its status.
@@ -19,12 +19,14 @@ pub(super) fn run(context: &Context, args: &Run) -> Outcome {
 
 async fn run_child(context: &Context, args: &Run) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
-    let workspace = Workspace::load(context)?;
+    let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
     let proxy = workspace.reach_proxy().await?;
     let files = write_files(context, &workspace)?;
-    let catalog = workspace.catalog()?;
-    let credentials = workspace.credentials(&catalog, &store.credentials().await?)?;
+    let placeholders = match placeholders {
+        Some(placeholders) => placeholders,
+        None => workspace.placeholders(&store, &agent).await?,
+    };
 
     let (lease, token) = lease::Lease::take(context, &workspace, &store, &agent).await?;
     let proxy_url = format!("http://{}:{}@{proxy}", args.agent, token.reveal());
@@ -37,12 +39,7 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     let known = &context.world.environment;
     let secrets = &workspace.config().secret_variables;
     let mut changes = environment::own_variables(known.keys(), secrets);
-    let connectors = catalog.connectors().map(AsRef::as_ref);
-    changes.extend(environment::placeholders(
-        connectors,
-        &credentials,
-        &args.agent,
-    ));
+    changes.extend(placeholders);
     changes.extend(environment::wiring(
         &wiring,
         known
@@ -50,7 +47,8 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
             .map(AsRef::as_ref),
     ));
 
-    wait_for_revision(&workspace, &store).await;
+    // One that is not taken over in time is told by the refusal that the child reads.
+    let _ = settle(&workspace.gateway(), &store).await;
     context.output.note("tollgate: contained: false (the command can reach the network and your files without the gateway)");
     let ended = child::run(
         &args.command,
@@ -61,30 +59,6 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     .await;
     lease.end().await;
     ended.map(Exit::Child)
-}
-
-/// Waits until the gateway has taken the new token over; a gateway that does not tell is given up on quietly, as the child
-/// then reads the refusal.
-async fn wait_for_revision(workspace: &Workspace, store: &crate::store::Store) {
-    let Ok(wanted) = store.revision().await else {
-        return;
-    };
-    let gateway: gateway::Gateway = workspace.gateway();
-    for _ in 0..100 {
-        match gateway.get("/api/v1/status").await {
-            Ok(status)
-                if status
-                    .get("store_revision")
-                    .and_then(serde_json::Value::as_i64)
-                    .unwrap_or(0)
-                    >= wanted =>
-            {
-                return;
-            }
-            Ok(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            Err(_) => return,
-        }
-    }
 }
 
 /// For `child`: why a command did not start, as shells say it.

@@ -1,16 +1,19 @@
 //! `serve`: starts the gateway, obeys signals, lets open exchanges finish.
 
 mod announce;
+pub(super) mod claim;
 mod declared;
 mod descriptors;
 mod facts;
 mod first_start;
+mod follow;
 mod listeners;
 mod live;
 mod logging;
 mod network;
 mod parts;
 mod serving;
+mod settings;
 
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ use super::args::Serve;
 use super::failure::{Exit, Failure, Outcome, Problem};
 use super::workspace::Workspace;
 
+pub(super) use live::Live;
 pub use serving::Serving;
 
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::config::discovery;
+
 /// Where the gateway keeps what it makes.
 #[derive(Debug, Clone)]
 pub(super) struct StateDir(PathBuf);
@@ -57,6 +59,12 @@ impl StateDir {
     /// The token of an agent that the gateway made by itself.
     pub(super) fn agent_token(&self, agent: &str) -> PathBuf {
         self.0.join("agents").join(format!("{agent}.token"))
+    }
+
+    /// Remembers a configuration, for commands and starts that name none.
+    pub(super) fn record_config(&self, config: &Path) -> io::Result<()> {
+        let text = format!("{}\n", config.display());
+        write(&discovery::record(&self.0), text.as_bytes(), Access::Owner)
     }
 
     /// Claims the directory for one gateway for as long as the returned file is open; `None` where another has it.

@@ -4,22 +4,24 @@
 use serde_json::Value as Json;
 
 use super::Context;
+use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::Workspace;
 use crate::model::show::escape;
 
 pub(super) async fn run(context: &Context) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let status = workspace.gateway().get("/api/v1/status").await?;
+    let status = Control::find(context)?
+        .gateway()
+        .get("/api/v1/status")
+        .await?;
     if context.output.is_json() {
         context.output.document(&status)?;
     } else {
         print(context, &status)?;
     }
     let is_ready = status.get("ready").and_then(Json::as_bool).unwrap_or(false);
-    let failed = status
-        .pointer("/reload/failure")
-        .is_some_and(Json::is_string);
+    let failed = ["/reload/failure", "/reload/config_failure"]
+        .into_iter()
+        .any(|failure| status.pointer(failure).is_some_and(Json::is_string));
     let unhealthy = status.pointer("/credentials_unhealthy/0").is_some();
     Ok(if is_ready && !failed && !unhealthy {
         Exit::Done
@@ -81,13 +83,7 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
             text("/credentials_unhealthy")
         ));
     }
-    let warnings = status.pointer("/reload/warnings").and_then(Json::as_array);
-    let warnings = warnings.into_iter().flatten().filter_map(Json::as_str);
-    lines.extend(warnings.map(|line| format!("  warning      {}", escape(line))));
-    if let Some(Json::String(failure)) = status.pointer("/reload/failure") {
-        lines.push("  reload       FAILED; the snapshot above stays in force:".to_owned());
-        lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));
-    }
+    lines.extend(files(status));
     context.output.line(&lines.join("\n"))
 }
 
@@ -103,4 +99,39 @@ fn halts(status: &Json) -> impl Iterator<Item = String> {
         let line = format!("{what}, since {} by {}", text("since"), text("by"));
         format!("  HALTED       {}", escape(&line))
     })
+}
+
+/// What there is to say of the files: not in force yet, not in force for their errors, or in force with warnings.
+fn files(status: &Json) -> Vec<String> {
+    let list = |pointer: &str| -> Vec<&str> {
+        let items = status.pointer(pointer).and_then(Json::as_array);
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect()
+    };
+    let mut lines = Vec::new();
+    let keys = list("/reload/needs_restart").join(", ");
+    if !keys.is_empty() {
+        lines.push(format!("  config       needs a restart: {}", escape(&keys)));
+    }
+    let warnings = list("/reload/warnings").into_iter();
+    lines.extend(warnings.map(|line| format!("  warning      {}", escape(line))));
+    for (pointer, head) in [
+        (
+            "/reload/config_failure",
+            "  config       HAS ERRORS; the one above stays in force:",
+        ),
+        (
+            "/reload/failure",
+            "  reload       FAILED; the snapshot above stays in force:",
+        ),
+    ] {
+        if let Some(Json::String(failure)) = status.pointer(pointer) {
+            lines.push(head.to_owned());
+            lines.extend(failure.lines().map(|line| format!("    {}", escape(line))));
+        }
+    }
+    lines
 }

@@ -20,6 +20,7 @@ use crate::config::{self, Config, Listen, Secrets, VaultKey};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
 use crate::model::secret::Secret;
+use crate::model::show::escape;
 use crate::model::vocabulary::Unknown;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::vault::KeySource;
@@ -38,27 +39,44 @@ pub(super) struct Workspace {
 impl Workspace {
     /// Reads the configuration; secrets in it are read where they are at hand.
     pub(super) fn load(context: &Context) -> Result<Self, Failure> {
-        Self::read(context, context.config.clone(), Secrets::IfThere).map_err(unusable)
+        let args = args(context, context.config.clone(), Secrets::IfThere);
+        if let (Some(beside), false) = (args.passed_over(), context.output.is_json()) {
+            let shown = beside.display().to_string();
+            context.output.note(&format!(
+                "note: `{}` is not read; if it is yours: --config {}",
+                escape(&shown),
+                escape(&shell_word(&shown))
+            ));
+        }
+        Self::read(context, &args).map_err(unusable)
     }
 
-    /// Reads the configuration with every secret that it names.
+    /// Reads the configuration with every secret that it names, for a gateway that starts.
     pub(super) fn load_whole(context: &Context) -> Result<Self, Failure> {
-        Self::read(context, context.config.clone(), Secrets::Needed).map_err(unusable)
+        let args = args(context, context.config.clone(), Secrets::Needed);
+        if let Some(beside) = args.passed_over() {
+            let shown = beside.display().to_string();
+            let detail = format!("nobody has chosen the configuration `{shown}` yet");
+            let help = format!(
+                "if it is yours: tollgate serve --config {}",
+                shell_word(&shown)
+            );
+            return Err(Failure::usage(detail).help(help));
+        }
+        Self::read(context, &args).map_err(unusable)
     }
 
     /// Reads a configuration file, or finds it.
-    pub(super) fn load_file(context: &Context, file: Option<PathBuf>) -> Result<Self, Report> {
-        Self::read(context, file, Secrets::IfThere)
+    pub(super) fn load_file(
+        context: &Context,
+        file: Option<PathBuf>,
+        secrets: Secrets,
+    ) -> Result<Self, Report> {
+        Self::read(context, &args(context, file, secrets))
     }
 
-    fn read(context: &Context, file: Option<PathBuf>, secrets: Secrets) -> Result<Self, Report> {
-        let args = config::Args {
-            config: file,
-            cwd: context.world.directory.clone(),
-            env: context.world.text_variables(),
-            secrets,
-        };
-        Ok(Self::of(context, config::load(&args)?))
+    fn read(context: &Context, args: &config::Args) -> Result<Self, Report> {
+        Ok(Self::of(context, config::load(args)?))
     }
 
     /// Works on a configuration.
@@ -71,6 +89,14 @@ impl Workspace {
                 .world
                 .variable("TOLLGATE_OPERATOR_TOKEN")
                 .map(str::to_owned),
+        }
+    }
+
+    /// Works on another configuration of the same gateway.
+    pub(super) fn with_config(&self, config: Config) -> Self {
+        Self {
+            config,
+            ..self.clone()
         }
     }
 
@@ -97,8 +123,7 @@ impl Workspace {
 
     /// The running gateway.
     pub(super) fn gateway(&self) -> Gateway {
-        let listen = self.config.admin.iter().map(listen_text).collect();
-        Gateway::new(self.state.clone(), listen, self.operator_token.clone())
+        Gateway::new(self.state.clone(), self.operator_token.clone())
     }
 
     /// `host:port` at which programs of this machine reach the proxy.
@@ -235,6 +260,26 @@ fn variable_key(secret: &Secret) -> KeySource {
     KeySource::Variable {
         name: "vault.key.env".to_owned(),
         value: secret.clone(),
+    }
+}
+
+/// What the configuration is looked for by.
+pub(super) fn args(context: &Context, config: Option<PathBuf>, secrets: Secrets) -> config::Args {
+    config::Args {
+        config,
+        cwd: context.world.directory.clone(),
+        env: context.world.text_variables(),
+        secrets,
+    }
+}
+
+/// Quotes what a shell would split or expand.
+pub(super) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

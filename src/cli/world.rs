@@ -47,6 +47,14 @@ impl World {
         }
     }
 
+    /// Chooses the state directory, whatever the configuration says.
+    pub(super) fn set_data_dir(&mut self, dir: &std::path::Path) {
+        self.environment
+            .remove(OsStr::new("TOLLGATE_DATA_DIR_FILE"));
+        let dir = self.directory.join(dir).into_os_string();
+        self.environment.insert("TOLLGATE_DATA_DIR".into(), dir);
+    }
+
     /// Returns a variable that is set, not empty, and UTF-8.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {

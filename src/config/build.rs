@@ -151,11 +151,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         approval: approval(context, &manifest.approval),
         durability: manifest.audit.durability,
         log: Log {
-            level: manifest
-                .log
-                .level
-                .as_ref()
-                .map_or_else(|| "info".to_owned(), |level| level.value.clone()),
+            level: log_level(context, manifest.log.level.as_ref()),
             format: manifest.log.format,
         },
         data_dir: data_dir?,
@@ -249,6 +245,42 @@ fn vault_key(context: &mut Context<'_>, written: &KeySection, data_dir: Option<&
             passphrase_env: None,
         } => default,
     }
+}
+
+fn log_level(context: &mut Context<'_>, written: Option<&At<String>>) -> String {
+    let default = "info".to_owned();
+    let Some(at) = written else {
+        return default;
+    };
+    let checked = check_log_filter(&at.value).map(|()| at.value.clone());
+    context.checked(at, checked).unwrap_or(default)
+}
+
+/// Checks a level or a list of `target=level`. What reads it later takes a misspelt level for a target, and logs nothing.
+///
+/// # Errors
+/// Says which part is neither.
+pub fn check_log_filter(filter: &str) -> Result<(), String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |text: &str| LEVELS.iter().any(|level| text.eq_ignore_ascii_case(level));
+    let is_target = |text: &str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-:".contains(&byte);
+        !text.is_empty() && text.bytes().all(good)
+    };
+    for directive in filter.split(',').map(str::trim) {
+        let good = match directive.split_once('=') {
+            Some((target, level)) => is_target(target) && is_level(level),
+            None => is_level(directive),
+        };
+        if !good {
+            return Err(format!(
+                "`{}` is not a log level: write one of {}, or `target=level`",
+                directive.escape_debug(),
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn approval(context: &mut Context<'_>, written: &ApprovalSection) -> Approval {

@@ -9,30 +9,83 @@ use super::diagnostic::{Diagnostic, Place, Source};
 
 const NAME: &str = "tollgate.yaml";
 
+/// In the state directory: the path of the configuration that was chosen there.
+const RECORD: &str = "config.path";
+
 /// Reads the configuration: the file with its path, or `None` where there is none.
 pub(super) fn find(args: &Args) -> Result<Option<(PathBuf, Source)>, Diagnostic> {
-    let asked = args
-        .config
-        .clone()
-        .or_else(|| args.env.get("TOLLGATE_CONFIG").map(PathBuf::from));
-    if let Some(path) = asked {
-        let path = args.cwd.join(path);
-        return read(&path, &args.cwd).map(|source| Some((path, source)));
-    }
-    let mut places = vec![args.cwd.join(NAME)];
-    places.extend(
-        directory(&args.env, "XDG_CONFIG_HOME", ".config")
-            .map(|home| home.join("tollgate").join(NAME)),
-    );
-    places.push(Path::new("/etc/tollgate").join(NAME));
-    let found = places.into_iter().find(|path| path.exists());
-    found
+    locate(args)
         .map(|path| read(&path, &args.cwd).map(|source| (path, source)))
         .transpose()
 }
 
-/// Returns where state goes when the file does not say.
-pub(super) fn state_dir(env: &BTreeMap<String, String>) -> Option<PathBuf> {
+/// Returns where the configuration is, never by the working directory, which may be anybody's.
+///
+/// It is where it was asked for, where the state directory remembers it, or in a directory of the user's or the machine's.
+#[must_use]
+pub fn locate(args: &Args) -> Option<PathBuf> {
+    if let Some(asked) = args.asked() {
+        return Some(asked);
+    }
+    // One that is gone is told, not passed over: without its policies more would go.
+    if let Some(recorded) = chosen_state_dir(args).and_then(|state| recorded(&state)) {
+        return Some(recorded);
+    }
+    let home = directory(&args.env, "XDG_CONFIG_HOME", ".config");
+    let home = home.map(|home| home.join("tollgate").join(NAME));
+    let machine = Path::new("/etc/tollgate").join(NAME);
+    home.into_iter().chain([machine]).find(|path| path.exists())
+}
+
+impl Args {
+    /// Returns the file that the command line or the environment names.
+    #[must_use]
+    pub fn asked(&self) -> Option<PathBuf> {
+        let variable = || self.env.get("TOLLGATE_CONFIG").map(PathBuf::from);
+        let asked = self.config.clone().or_else(variable)?;
+        Some(self.cwd.join(asked))
+    }
+
+    /// Returns a configuration that lies in the working directory and is another than the one that is taken.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<PathBuf> {
+        let beside = self.cwd.join(NAME);
+        if self.asked().is_some() || !beside.exists() {
+            return None;
+        }
+        let real = |path: &Path| path.canonicalize().ok();
+        let taken = locate(self).and_then(|path| real(&path));
+        (taken.is_none() || taken != real(&beside)).then_some(beside)
+    }
+}
+
+/// Returns the state directory that the environment chooses, whatever a file says.
+#[must_use]
+pub fn chosen_state_dir(args: &Args) -> Option<PathBuf> {
+    let variable = args.env.get("TOLLGATE_DATA_DIR");
+    let variable = variable.filter(|path| !path.is_empty());
+    variable
+        .map(|path| args.cwd.join(path))
+        .or_else(|| state_dir(&args.env))
+}
+
+/// Returns the configuration that a state directory remembers.
+#[must_use]
+pub fn recorded(state: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(state.join(RECORD)).ok()?;
+    let path = PathBuf::from(text.trim_end_matches('\n'));
+    path.is_absolute().then_some(path)
+}
+
+/// Returns the file in which a state directory remembers its configuration.
+#[must_use]
+pub fn record(state: &Path) -> PathBuf {
+    state.join(RECORD)
+}
+
+/// Returns where state goes when nothing says where.
+#[must_use]
+pub fn state_dir(env: &BTreeMap<String, String>) -> Option<PathBuf> {
     directory(env, "XDG_STATE_HOME", ".local/state").map(|home| home.join("tollgate"))
 }
 

@@ -1,22 +1,26 @@
 //! The command line from outside: what a terminal shows, whole, and with which code a command ends.
 
+mod accepted;
 mod agent;
 mod approval;
 mod audit;
 mod ca;
 mod check;
+mod cloned;
 mod connector;
 mod coverage;
 mod credential;
 mod dangling;
 mod env;
 mod explain;
+mod half_saved;
 mod import;
 mod init;
 mod kill;
 mod new;
 mod permission;
 mod policy;
+mod reload;
 mod run;
 mod schema;
 mod serve;

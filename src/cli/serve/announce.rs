@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::serving::Serving;
 use crate::cli::Context;
-use crate::cli::workspace::{Workspace, listen_text};
+use crate::cli::workspace::{Workspace, listen_text, shell_word};
 use crate::config::Listen;
 use crate::model::show::escape;
 
@@ -77,15 +77,5 @@ fn listed(bound: &[SocketAddr], configured: &[Listen], none: &str) -> String {
         none.to_owned()
     } else {
         texts.join(", ")
-    }
-}
-
-/// Quotes what a shell would split or expand.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }

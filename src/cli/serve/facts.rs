@@ -1,10 +1,15 @@
 //! What the admin side is told: the running parts in, closures over them out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::admin::{Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status};
+use serde_json::Value as Json;
+
+use crate::admin::{
+    Answering, Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status, Synced,
+};
 use crate::approval::Desk;
 use crate::audit::Journal;
 use crate::cli::workspace::{Workspace, listen_text};
@@ -16,6 +21,11 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::Metrics;
 
 use super::live::Live;
+use crate::cli::running;
+
+/// How often a revision that was asked for is looked for, and how long is waited between.
+const SYNC_TRIES: usize = 50;
+const SYNC_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where the facts come from.
 #[derive(Debug)]
@@ -23,7 +33,8 @@ pub(super) struct Sources {
     pub(super) workspace: Workspace,
     pub(super) live: Arc<Live>,
     pub(super) proxy: Arc<Proxy>,
-    pub(super) proxy_addresses: Vec<String>,
+    /// Where agents connect: as it is shown, and the ports.
+    pub(super) proxies: (Vec<String>, Vec<SocketAddr>),
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,
     pub(super) desk: Arc<Desk>,
@@ -50,8 +61,42 @@ pub(super) fn of(sources: Sources) -> Facts {
         readiness: Arc::new(move || ready.readiness()),
         status: Arc::new(move || status.status()),
         metrics: Arc::new(move || metrics.metrics()),
+        sync: sync(&sources),
+        run: run(&sources),
         controls: controls(&sources),
     }
+}
+
+type SyncCall = Arc<dyn Fn(i64) -> Answering<Synced> + Send + std::marker::Sync>;
+
+/// Looks at the store at once, and again where a change of another's came between.
+fn sync(sources: &Arc<Sources>) -> SyncCall {
+    let sources = Arc::clone(sources);
+    Arc::new(move |wanted| {
+        let sources = Arc::clone(&sources);
+        Box::pin(async move {
+            let live = &sources.live;
+            for _ in 0..SYNC_TRIES {
+                live.follow_store().await;
+                if live.revision.load(Ordering::SeqCst) >= wanted {
+                    break;
+                }
+                tokio::time::sleep(SYNC_PAUSE).await;
+            }
+            Synced {
+                store_revision: live.revision.load(Ordering::SeqCst),
+                reload_failure: live.reloader.problem(),
+            }
+        })
+    })
+}
+
+fn run(sources: &Arc<Sources>) -> Arc<dyn Fn(&str) -> Json + Send + std::marker::Sync> {
+    let sources = Arc::clone(sources);
+    Arc::new(move |agent| {
+        let (live, snapshot) = (&sources.live, sources.current.snapshot());
+        running::document(live, &snapshot, &sources.proxies.1, agent)
+    })
 }
 
 fn controls(sources: &Arc<Sources>) -> Controls {
@@ -78,9 +123,12 @@ impl Sources {
     }
 
     fn reload(&self) -> ReloadState {
+        let settings = self.live.settings.lock();
         ReloadState {
             snapshot_since: self.live.reloader.since(),
             failure: self.live.reloader.problem(),
+            config_failure: settings.failure.clone(),
+            needs_restart: settings.needs_restart.clone(),
             warnings: self.live.reloader.warnings(),
         }
     }
@@ -92,7 +140,7 @@ impl Sources {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at.clone(),
-            proxy: self.proxy_addresses.clone(),
+            proxy: self.proxies.0.clone(),
             config: config.file.as_ref().map(|file| file.display().to_string()),
             data_dir: config.data_dir.display().to_string(),
             store_revision: self.live.revision.load(Ordering::SeqCst),
@@ -124,7 +172,7 @@ impl Sources {
             // An agent without a living token is known too: it may get one.
             Scope::Agent(name) => self
                 .live
-                .workspace
+                .workspace()
                 .agents(Some(&self.live.view.load()))
                 .iter()
                 .any(|agent| agent.name.as_str() == name),

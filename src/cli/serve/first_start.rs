@@ -10,11 +10,11 @@ use std::io::ErrorKind;
 use rand::rngs::StdRng;
 use serde_json::json;
 
-use super::store_broken;
-use crate::cli::Context;
+use super::{claim, store_broken};
 use crate::cli::failure::Failure;
 use crate::cli::state::{self, Access};
 use crate::cli::workspace::{Workspace, chain};
+use crate::cli::{Context, control};
 use crate::config::VaultKey;
 use crate::proxy::CertificateAuthority;
 use crate::roster::{Token, TokenKind};
@@ -56,10 +56,9 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
     state
         .create()
         .map_err(|error| unwritable(workspace, &error))?;
-    let claim = state
-        .claim()
-        .map_err(|error| unwritable(workspace, &error))?
-        .ok_or_else(|| in_use(workspace))?;
+    let claim = claim::claim(workspace).await?;
+    control::remember(context, workspace);
+    control::record(context, workspace);
     let store = Store::create(&workspace.config().store_url)
         .await
         .map_err(store_broken)?;
@@ -234,7 +233,7 @@ fn write_secret(workspace: &Workspace, file: &std::path::Path, text: &str) -> Re
         .map_err(|error| unwritable(workspace, &error))
 }
 
-fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
+pub(super) fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
     let path = workspace.state().path().display().to_string();
     let reason = match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "a file is in its place".to_owned(),
@@ -267,7 +266,7 @@ fn locked(workspace: &Workspace, error: &KeyError) -> Failure {
     }
 }
 
-fn in_use(workspace: &Workspace) -> Failure {
+pub(super) fn in_use(workspace: &Workspace) -> Failure {
     let path = workspace.state().path().display().to_string();
     Failure::failed(
         "state_in_use",

@@ -3,7 +3,6 @@
 //! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,59 +10,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
-use tokio::sync::watch;
 
-use super::declared::OperatorToken;
+use super::declared::{self, OperatorToken};
+use super::settings::Settings;
 use crate::admin::Operator;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
 use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
+use crate::model::clock::Clock;
 use crate::model::credential::SealedCredential;
 use crate::roster::{Entry, Roster, TokenHash};
 use crate::snapshot::reload::Reloader;
-use crate::snapshot::watch::Watch;
 use crate::store::{Store, StoredOperator};
 use crate::telemetry::metrics::{Health, Metrics};
-use crate::vault::{Keyring, Opener};
+use crate::vault::{Keyring, Opener, Sealer};
 
-/// How often the store is asked whether something has changed.
-const STORE_POLL: Duration = Duration::from_millis(200);
-
-/// Takes changes of files and store over until it is told to stop.
-pub(super) async fn follow(
-    live: Arc<Live>,
-    directories: Vec<PathBuf>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut watch = match Watch::start(&directories) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            tracing::error!(%error, "directories are not watched; send SIGHUP after a change");
-            None
-        }
-    };
-    let mut poll = tokio::time::interval(STORE_POLL);
-    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        let files = async {
-            match &mut watch {
-                Some(watch) => watch.changed().await,
-                None => std::future::pending().await,
-            }
-        };
-        // The guard that `wait_for` returns must not outlive its branch.
-        let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
-        tokio::select! {
-            () = told => return,
-            () = files => live.reload_files().await,
-            _ = poll.tick() => live.follow_store().await,
-        }
-    }
-}
-
-/// What the configuration declares; the same for the whole run.
+/// What the configuration declares, as it was last read.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) entries: Vec<Entry>,
@@ -71,17 +35,30 @@ pub(super) struct Declared {
     pub(super) operators: Vec<OperatorToken>,
 }
 
+impl Declared {
+    pub(super) fn of(workspace: &Workspace, credentials: Vec<SealedCredential>) -> Self {
+        Self {
+            entries: declared::entries(workspace),
+            credentials,
+            operators: declared::operators(workspace),
+        }
+    }
+}
+
 /// The living parts.
 #[derive(Debug)]
-pub(super) struct Live {
-    pub(super) workspace: Workspace,
+pub(in crate::cli) struct Live {
+    pub(super) workspace: ArcSwap<Workspace>,
+    pub(super) settings: Mutex<Settings>,
+    pub(super) sealer: Sealer,
+    pub(super) clock: Clock,
     pub(super) store: Store,
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) kill_switch: Arc<KillSwitch>,
     pub(super) opener: Opener,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) declared: Declared,
+    pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
     /// As in [`World`](crate::cli::World).
     pub(super) give_back: fn(),
@@ -89,8 +66,12 @@ pub(super) struct Live {
     /// The store as it is in force.
     pub(super) view: ArcSwap<StoreView>,
     pub(super) revision: AtomicI64,
+    /// Held while the store is taken over.
+    pub(super) following: tokio::sync::Mutex<()>,
     /// Told after anything of it is in force.
     pub(super) changes: Changes,
+    /// Told when other directories hold the files.
+    pub(super) moved: tokio::sync::Notify,
     /// Ids of credentials that do not open, so that each is logged once.
     pub(super) unhealthy: Mutex<BTreeSet<String>>,
     /// The last trouble with the store, so that it is logged once.
@@ -100,6 +81,8 @@ pub(super) struct Live {
 impl Live {
     /// Takes the store over where its revision has changed.
     pub(super) async fn follow_store(self: &Arc<Self>) {
+        // One after the other: an older view must not replace a newer one.
+        let _turn = self.following.lock().await;
         let known = self.revision.load(Ordering::SeqCst);
         let generation = self.kill_switch.generation();
         let view = match self.store.revision().await {
@@ -127,35 +110,45 @@ impl Live {
     ///
     /// Halts stay as they are where one was changed here since `generation`; returns whether they were taken over.
     pub(super) fn apply(&self, view: StoreView, generation: u64) -> bool {
-        let mut entries = self.declared.entries.clone();
-        entries.extend(self.stored_entries(&view));
+        self.apply_names(&view);
+        let is_whole = self.kill_switch.replace(&view.halts, generation);
+        self.view.store(Arc::new(view));
+        self.changes.tell();
+        is_whole
+    }
+
+    /// Puts agents, credentials and operators in force, declared and stored.
+    fn apply_names(&self, view: &StoreView) {
+        let declared = self.declared.load();
+        let mut entries = declared.entries.clone();
+        entries.extend(self.stored_entries(view));
         self.roster.replace(entries);
-        let mut credentials = self.declared.credentials.clone();
-        let is_declared = |credential: &SealedCredential| {
-            self.declared
-                .credentials
-                .iter()
-                .any(|other| other.id == credential.id)
-        };
-        credentials.extend(
-            view.credentials
-                .iter()
-                .filter(|credential| !is_declared(credential))
-                .cloned(),
-        );
+        let credentials = self.with_declared(view);
         self.note_health(&credentials);
         self.keyring.replace(credentials);
-        let mut operators = self.declared.operators.clone();
+        let mut operators = declared.operators.clone();
         operators.extend(
             view.operators
                 .iter()
                 .map(|operator| (known(operator), TokenHash(operator.token_hash))),
         );
         self.operators.store(Arc::new(operators));
-        let is_whole = self.kill_switch.replace(&view.halts, generation);
-        self.view.store(Arc::new(view));
-        self.changes.tell();
-        is_whole
+    }
+
+    /// Reads configuration and files again.
+    pub(super) async fn reload(self: &Arc<Self>) {
+        let moved = {
+            let _turn = self.following.lock().await;
+            let moved = self.reload_settings().await;
+            // Not the halts: those of the view may be older than those in force.
+            self.apply_names(&self.view.load());
+            self.changes.tell();
+            moved
+        };
+        if moved {
+            self.moved.notify_one();
+        }
+        self.reload_files().await;
     }
 
     /// Reads the files again and puts them with the store's permissions in force, or keeps what is.
@@ -163,8 +156,9 @@ impl Live {
         let live = Arc::clone(self);
         // Compiling a catalogue takes longer than a runtime's thread should be kept.
         let reloaded = tokio::task::spawn_blocking(move || {
-            let files = live.workspace.files();
-            let inputs = files.map(|files| live.workspace.with_store(files, &live.view.load()));
+            let workspace = live.workspace.load();
+            let files = workspace.files();
+            let inputs = files.map(|files| workspace.with_store(files, &live.view.load()));
             let reloaded = live.reloader.reload(inputs);
             if reloaded {
                 (live.give_back)();
@@ -178,6 +172,25 @@ impl Live {
                 tracing::error!(%error, "reload broke off, the last good snapshot stays");
             }
         }
+    }
+
+    /// The configuration and files that the gateway runs on.
+    pub(in crate::cli) fn workspace(&self) -> Arc<Workspace> {
+        self.workspace.load_full()
+    }
+
+    /// Declared and stored credentials, sealed.
+    pub(in crate::cli) fn credentials(&self) -> Vec<SealedCredential> {
+        self.with_declared(&self.view.load())
+    }
+
+    fn with_declared(&self, view: &StoreView) -> Vec<SealedCredential> {
+        let declared = self.declared.load();
+        let declared = &declared.credentials;
+        let hidden =
+            |stored: &&SealedCredential| declared.iter().any(|other| other.id == stored.id);
+        let stored = view.credentials.iter().filter(|stored| !hidden(stored));
+        declared.iter().chain(stored).cloned().collect()
     }
 
     /// Returns whose operator token this is; every known one is compared, in constant time.
@@ -194,7 +207,7 @@ impl Live {
 
     /// Returns the tokens of the store; an agent that is declared has the labels of the declaration.
     fn stored_entries(&self, view: &StoreView) -> Vec<Entry> {
-        let agents = self.workspace.agents(Some(view));
+        let agents = self.workspace.load().agents(Some(view));
         let by_name: HashMap<&str, &Arc<Agent>> = agents
             .iter()
             .map(|agent| (agent.name.as_str(), agent))

@@ -14,5 +14,7 @@ pub(super) fn start(log: &Log, args: &Serve, world: &World) -> Result<(), Failur
         LogFormat::Text if args.log_json => Format::Json,
         LogFormat::Text => Format::Text,
     };
+    crate::config::check_log_filter(level)
+        .map_err(|problem| Failure::failed("logging", problem))?;
     telemetry::start(level, format).map_err(|error| Failure::failed("logging", error.to_string()))
 }

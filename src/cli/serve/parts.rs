@@ -9,12 +9,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::declared;
 use super::facts;
 use super::first_start::Prepared;
 use super::listeners::Listeners;
 use super::live::{Declared, Live};
 use super::network;
+use super::settings::Settings;
 use super::store_broken;
 use crate::admin::Facts;
 use crate::approval::{self, Desk};
@@ -100,7 +100,7 @@ pub(super) async fn compose(
         workspace: workspace.clone(),
         live: Arc::clone(&live),
         proxy: Arc::clone(&proxy),
-        proxy_addresses: listeners.shown_proxies(),
+        proxies: (listeners.shown_proxies(), listeners.addresses().proxy),
         current,
         journal: journal.clone(),
         desk,
@@ -147,18 +147,18 @@ async fn live(
         .map_err(unusable)?;
     let current = Arc::new(Current::new(snapshot));
     let live = Arc::new(Live {
-        workspace: workspace.clone(),
+        workspace: ArcSwap::from_pointee(workspace.clone()),
+        settings: Mutex::new(Settings::new(context, workspace.config())),
+        sealer: sealer.clone(),
+        clock: context.world.clock.clone(),
+        moved: tokio::sync::Notify::new(),
         store: prepared.store.clone(),
         roster: Arc::new(Roster::default()),
         keyring: Arc::new(Keyring::default()),
         kill_switch: Arc::new(KillSwitch::default()),
         opener: prepared.unlocked.opener.clone(),
         metrics: Arc::clone(metrics),
-        declared: Declared {
-            entries: declared::entries(workspace),
-            credentials,
-            operators: declared::operators(workspace),
-        },
+        declared: ArcSwap::from_pointee(Declared::of(workspace, credentials)),
         reloader: Reloader::new(
             Arc::clone(&current),
             Arc::clone(metrics),
@@ -169,6 +169,7 @@ async fn live(
         operators: ArcSwap::default(),
         view: ArcSwap::default(),
         revision: AtomicI64::new(view.revision),
+        following: tokio::sync::Mutex::default(),
         changes: Changes::default(),
         unhealthy: Mutex::default(),
         trouble: Mutex::new(None),

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::listeners::Listeners;
 use super::parts::{self, Running};
-use super::{first_start, live};
+use super::{first_start, follow};
 use crate::admin::{self, Surface};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -83,19 +83,8 @@ impl Serving {
         let shown_proxies = listeners.shown_proxies();
         let (stop, stopped) = watch::channel(false);
         let (proxies, edges) = serve(&running, listeners, &stopped);
-        let config = workspace.config();
-        let directories = config
-            .connectors
-            .iter()
-            .chain(&config.policies)
-            .cloned()
-            .collect();
         let summaries = tokio::spawn(summarize(Arc::clone(&running.proxy), stopped.clone()));
-        let follower = tokio::spawn(live::follow(
-            Arc::clone(&running.live),
-            directories,
-            stopped,
-        ));
+        let follower = tokio::spawn(follow::follow(Arc::clone(&running.live), stopped));
         Ok(Self {
             running,
             workspace,
@@ -124,7 +113,7 @@ impl Serving {
 
     /// Reads the files again now, as SIGHUP does.
     pub async fn reload(&self) {
-        self.running.live.reload_files().await;
+        self.running.live.reload().await;
     }
 
     /// Drains, at most for `deadline` or until `cut` ends, then closes journal and store, in this order: the last exchanges write into them.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Workspace, unusable};
 use crate::auth::Scheme;
 use crate::cli::failure::Failure;
-use crate::config::diagnostic::{Diagnostic, Report};
+use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::{DeclaredCredential, Field};
 use crate::connector::Catalog;
 use crate::model::credential::{CredentialId, SealedCredential};
@@ -39,6 +39,20 @@ impl Workspace {
                 .cloned(),
         );
         Ok(all)
+    }
+
+    /// Tells of declared credentials whose connector is not there.
+    pub(in crate::cli) fn bare_credentials(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+        let declared = self.config().credentials.iter();
+        let bare = declared.filter(|declared| catalog.get(&declared.connector).is_none());
+        let told = bare.map(|declared| {
+            let message = format!("there is no connector `{}`", declared.connector);
+            Diagnostic {
+                severity: Severity::Warning,
+                ..problem(declared, &message)
+            }
+        });
+        told.collect()
     }
 
     /// Hands every declared credential to `seal`; all problems are in the report. One whose connector is not there is left out:

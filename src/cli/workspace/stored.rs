@@ -6,6 +6,7 @@ use rand::rngs::StdRng;
 use serde_json::Value as Json;
 
 use super::{Workspace, key_source};
+use crate::cli::environment::{self, Changes};
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::Source;
 use crate::model::agent::{Agent, AgentName};
@@ -88,6 +89,22 @@ impl Workspace {
         Store::open(&self.config.store_url)
             .await
             .map_err(Failure::from)
+    }
+
+    /// Returns the variables that stand for an agent's credentials, by the files and the store.
+    pub(in crate::cli) async fn placeholders(
+        &self,
+        store: &Store,
+        agent: &AgentName,
+    ) -> Result<Changes, Failure> {
+        let catalog = self.catalog()?;
+        let credentials = self.credentials(&catalog, &store.credentials().await?)?;
+        let connectors = catalog.connectors().map(AsRef::as_ref);
+        Ok(environment::placeholders(
+            connectors,
+            &credentials,
+            agent.as_str(),
+        ))
     }
 
     /// Unlocks the vault for sealing.

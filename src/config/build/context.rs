@@ -173,6 +173,12 @@ impl Context<'_> {
     }
 
     fn bytes<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Zeroizing<Vec<u8>>> {
+        if self.secrets == Secrets::Unread {
+            if let SecretSource::Env(name) = source {
+                self.note_variable(name);
+            }
+            return None;
+        }
         let found = match source {
             SecretSource::File(path) => std::fs::read(self.base.join(path)).map_err(|error| {
                 (

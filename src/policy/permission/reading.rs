@@ -7,6 +7,7 @@ use crate::model::target::Authority;
 use crate::policy::compile::{Effect, Reading};
 use crate::policy::condition::Owner;
 use crate::policy::manifest::{Access, PermissionEntry};
+use crate::policy::selector::Pattern;
 
 impl Reading<'_> {
     /// Reads one permission.
@@ -15,12 +16,9 @@ impl Reading<'_> {
         let written = &entry.value;
         let who = self.agents(&written.agents, at, effect(written));
         let preset = self.preset(written, at);
-        let [allow, ask, deny] = [
-            (&written.allow, Effect::Grants),
-            (&written.ask, Effect::Guards),
-            (&written.deny, Effect::Guards),
-        ]
-        .map(|(list, effect)| self.patterns(list, effect));
+        let allow = self.patterns(&written.allow, Effect::Grants);
+        let [ask, deny] =
+            [&written.ask, &written.deny].map(|list| self.patterns(list, Effect::Guards));
         let patterns: Vec<_> = [&allow, &ask, &deny]
             .into_iter()
             .flatten()
@@ -37,16 +35,7 @@ impl Reading<'_> {
                 || preset.as_ref().is_some_and(|preset| narrows(preset.access)),
         };
         let condition = self.condition(&written.condition, owner);
-        let mut connectors: Vec<_> = preset
-            .iter()
-            .map(|preset| preset.connector.clone())
-            .collect();
-        connectors.extend(
-            allow
-                .iter()
-                .chain(&ask)
-                .map(|pattern| pattern.connector().unwrap_or("*").to_owned()),
-        );
+        let connectors = opened(preset.as_ref(), allow.iter().chain(&ask));
         let credential = written
             .credential
             .as_ref()
@@ -192,4 +181,11 @@ fn effect(written: &PermissionEntry) -> Effect {
     } else {
         Effect::Grants
     }
+}
+
+/// The connectors that a permission names, or `*`.
+fn opened<'p>(preset: Option<&Preset>, patterns: impl Iterator<Item = &'p Pattern>) -> Vec<String> {
+    let preset = preset.map(|preset| preset.connector.clone());
+    let named = patterns.map(|pattern| pattern.connector().unwrap_or("*").to_owned());
+    preset.into_iter().chain(named).collect()
 }

@@ -181,7 +181,7 @@ async fn a_hang_up_reads_the_files_again_and_logs_are_json_where_asked() {
     let mut served = shell.serve(&["--log-json"]).await;
     std::fs::write(
         shell.path("policies.d/a.yaml"),
-        "permissions: [{ agents: ['*'], connector: gihub, access: full }]\n",
+        "permissions: [{ agents: ['*'], connector: gihub, access: none }]\n",
     )
     .unwrap();
     served.signal(Signal::HUP);

@@ -18,7 +18,7 @@ async fn a_gateway_that_is_well_and_one_whose_files_are_broken() {
     gateway
         .write(
             "policies.d/team.yaml",
-            "permissions: [{ agents: [ci], connector: gihub, access: full }]\n",
+            "permissions: [{ agents: [ci], connector: gihub, access: none }]\n",
         )
         .await;
     let broken = shell.play("tollgate status\ntollgate --json status").await;

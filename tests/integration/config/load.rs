@@ -43,8 +43,11 @@ impl Place {
     }
 
     fn args(&self) -> Args {
+        let named = Path::new("tollgate.yaml");
+        let is_there = self.path("tollgate.yaml").exists();
+        let other = self.env.contains_key("TOLLGATE_CONFIG");
         Args {
-            config: None,
+            config: (is_there && !other).then(|| named.to_owned()),
             cwd: self.dir.path().to_owned(),
             env: self.env.clone(),
             secrets: Secrets::Needed,
@@ -232,7 +235,16 @@ fn finds_the_file_in_the_order_of_the_contract() {
         .file("xdg/tollgate/tollgate.yaml", &named(2))
         .env("XDG_CONFIG_HOME", &xdg);
     assert_eq!(port(&place), 2);
-    place = place.file("tollgate.yaml", &named(1));
+    let recorded = place.path("mine.yaml").display().to_string();
+    place = place.file("mine.yaml", &named(1)).file(
+        "home/.local/state/tollgate/config.path",
+        &format!("{recorded}\n"),
+    );
+    assert_eq!(port(&place), 1);
+    let chosen = place.path("chosen").display().to_string();
+    place = place
+        .file("chosen/config.path", &format!("{recorded}\n"))
+        .env("TOLLGATE_DATA_DIR", &chosen);
     assert_eq!(port(&place), 1);
     place = place
         .file("other.yaml", &named(4))

@@ -240,7 +240,7 @@ fn snapshot() -> Snapshot {
         connectors: vec![source(CONNECTOR)],
         policies: Vec::new(),
         agents: Vec::new(),
-        credentials: None,
+        ..Inputs::default()
     };
     let (snapshot, report) = Snapshot::compile(&inputs);
     snapshot.unwrap_or_else(|| panic!("{}", report.to_text()))

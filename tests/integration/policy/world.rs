@@ -12,7 +12,7 @@ use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::target::{Authority, Path as UrlPath, Query, Target};
 use tollgate::model::template::NameTemplate;
 use tollgate::model::value::ValueType;
-use tollgate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
+use tollgate::model::vocabulary::{ActionShape, ParamShape, Unknown, Vocabulary};
 use tollgate::policy::{Facts, PolicySet, Ruling};
 
 #[derive(Deserialize)]
@@ -122,7 +122,7 @@ pub(super) fn vocabulary() -> Vocabulary {
             .into_iter()
             .map(|(old, new)| (old, name(&new)))
             .collect(),
-        ..Vocabulary::default()
+        unknown: Unknown::Refused,
     }
 }
 

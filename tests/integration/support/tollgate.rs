@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Shell {
     directory: PathBuf,
     environment: BTreeMap<String, String>,
+    /// `./tollgate.yaml` is the configuration, as if TOLLGATE_CONFIG said so.
+    trusts: bool,
     /// Removed when the test ends, unless the directory is somebody else's.
     _own: Option<tempfile::TempDir>,
 }
@@ -41,6 +43,7 @@ impl Shell {
         Self {
             directory: directory.to_owned(),
             environment: BTreeMap::from([("HOME".to_owned(), home), ("PATH".to_owned(), path)]),
+            trusts: true,
             _own: None,
         }
     }
@@ -54,6 +57,12 @@ impl Shell {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Says nothing of a configuration, as in a directory that somebody has just cloned.
+    pub(crate) fn without_config(mut self) -> Self {
+        self.trusts = false;
         self
     }
 
@@ -161,10 +170,13 @@ impl Shell {
     }
 
     fn prepare(&self, command: &mut Command) {
+        command.env_clear().envs(&self.environment);
+        let config = self.path("tollgate.yaml");
+        if self.trusts && config.exists() {
+            command.env("TOLLGATE_CONFIG", config);
+        }
         command
             .current_dir(&self.directory)
-            .env_clear()
-            .envs(&self.environment)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

@@ -1,0 +1,58 @@
+//! Changes of configuration, files and store, noticed and taken over until the gateway ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::live::Live;
+use crate::snapshot::watch::Watch;
+
+/// How often the store is asked whether something has changed.
+const STORE_POLL: Duration = Duration::from_millis(200);
+
+fn watched(live: &Live) -> Option<Watch> {
+    let workspace = live.workspace();
+    let config = workspace.config();
+    let directories: Vec<PathBuf> = config
+        .connectors
+        .iter()
+        .chain(&config.policies)
+        .cloned()
+        .collect();
+    Watch::start(&directories)
+        .inspect_err(|error| {
+            tracing::error!(%error, "directories are not watched; send SIGHUP after a change");
+        })
+        .ok()
+}
+
+/// Takes changes of configuration, files and store over until it is told to stop.
+pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) {
+    let mut watch = watched(&live);
+    let mut poll = tokio::time::interval(STORE_POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let files = async {
+            match &mut watch {
+                Some(watch) => watch.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        // The guard that `wait_for` returns must not outlive its branch.
+        let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+        tokio::select! {
+            () = told => return,
+            () = files => live.reload_files().await,
+            () = live.moved.notified() => watch = watched(&live),
+            _ = poll.tick() => {
+                let has_changed = live.settings.lock().has_changed();
+                if has_changed {
+                    live.reload().await;
+                }
+                live.follow_store().await;
+            }
+        }
+    }
+}
