@@ -56,11 +56,9 @@ async fn nothing_is_written_that_check_refuses() {
         .file("hub.yaml", API.replace("api.things.example", "api.github.com").replace("/things: ", "/user: "));
     let shown = shell
         .play(
-            "tollgate check
-             tollgate connector import --openapi api.yaml --id things --out connectors.d/things.yaml
+            "tollgate connector import --openapi api.yaml --id things --out connectors.d/things.yaml
              tollgate connector import --openapi api.yaml --id Things --out new.yaml
-             tollgate connector import --openapi hub.yaml --update connectors.d/github.yaml
-             tollgate check",
+             tollgate connector import --openapi hub.yaml --update connectors.d/github.yaml",
         )
         .await;
     assert_shown("import_refused", &shown);
@@ -74,7 +72,7 @@ async fn nothing_is_written_that_check_refuses() {
 
 #[tokio::test]
 async fn an_operation_that_check_would_refuse_is_left_out_and_marked() {
-    let odd = "post: { parameters: [{ name: '/^var[.][a-z]+$/', in: query, schema: { type: array, items: { type: string } } }] }";
+    let odd = "post: { parameters: [{ name: X Odd, in: header, schema: { type: string } }] }";
     let shell = Shell::new().file("api.yaml", API.replace("post: {}", odd));
     let shown = shell
         .play(
