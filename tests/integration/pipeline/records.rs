@@ -50,6 +50,26 @@ fn describe(upstream: &Upstream) -> Builder {
 }
 
 #[tokio::test]
+async fn a_parameter_that_is_absent_is_named_where_a_condition_fails_for_it() {
+    let quiet = "policies: [{ id: quiet, actions: [api.item.put], when: 'params.title == \"x\"', decision: deny }]";
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).policy("quiet", quiet).start().await;
+    let request = gateway.agent.http1().put(format!("https://{HOST}/items/7"));
+    let request = request.header("content-type", "application/json");
+    let answer = request.body("{}").send().await.unwrap();
+    assert_eq!(answer.status(), 403);
+    let why = "quiet: `params.title` is absent";
+    let record = &gateway.decided(1).await[0];
+    assert_eq!(record["failures"], serde_json::json!([why]));
+    let shell = Shell::at(&gateway.path(""));
+    let shown = shell.play("tollgate audit query --decision deny").await;
+    assert!(shown.contains(&format!("failed={why}")), "{shown}");
+    let asked = "tollgate explain PUT https://api.test/items/7 --agent ci -H content-type:application/json --body {}";
+    let shown = shell.play(asked).await;
+    assert!(shown.contains(why), "{shown}");
+}
+
+#[tokio::test]
 async fn a_request_that_is_refused_while_it_is_read_is_found_by_the_actions_it_may_have_been() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = describe(&upstream).start().await;
