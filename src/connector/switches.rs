@@ -114,7 +114,7 @@ impl Connector {
             if given.len() < 4 {
                 continue;
             }
-            let like = |known: &&&str| may_be(known, given) && !is_read(known);
+            let like = |known: &&&str| may_be(known, given) && !is_read(given);
             if let Some(known) = METHOD_KEYS.iter().find(like)
                 && !self.lets_override(known)
             {
@@ -136,6 +136,8 @@ impl Connector {
 fn refuse_key(key: &str) -> Unreadable {
     Unreadable {
         code: METHOD_OVERRIDE,
-        detail: format!("the query key `{key}` overrides the method that is judged; leave it out"),
+        detail: format!(
+            "the query key `{key}` overrides the method or operation that is judged; leave it out, or have a route read it (`query:{key}`)"
+        ),
     }
 }

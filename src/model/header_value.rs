@@ -37,21 +37,17 @@ pub fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Returns whether every server reads the value as the same text, but for its charset: no control character, no space but SP
-/// and HTAB, nothing that some readers trim although it is not a space.
+/// and HTAB, nothing that some readers trim although it is not a space. Takes the bytes of an `http::HeaderValue`.
 #[must_use]
 pub fn is_clean(value: &[u8]) -> bool {
-    // Nearly every value; twice as fast as looking at each byte for both questions.
+    // Nearly every value. `http::HeaderValue` holds no ASCII control but HTAB, so there is nothing left to look for.
     if value.is_ascii() {
-        return !value
-            .iter()
-            .any(|byte| byte.is_ascii_control() && *byte != b'\t');
+        return true;
     }
     match std::str::from_utf8(value) {
         Ok(text) => text.chars().all(is_clean_char),
         // Latin-1, as Python's clients write it: C1 controls and the space that does not break.
-        Err(_) => value.iter().all(|byte| {
-            !matches!(byte, 0x80..=0xa0) && (!byte.is_ascii_control() || *byte == b'\t')
-        }),
+        Err(_) => value.iter().all(|byte| !matches!(byte, 0x80..=0xa0)),
     }
 }
 

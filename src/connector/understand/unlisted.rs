@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::super::body::may_be;
 use super::super::headers::Readers;
 use super::super::route::Route;
 use super::super::{Candidates, Reading, Unreadable};
@@ -22,8 +23,8 @@ impl Candidates {
         let own = own.filter(|found| found.is_member == sheet.in_member);
         let numbers = own.map(|found| found.place.1);
         let applying = numbers.clone().filter_map(|number| connector.route(number));
-        connector.check_query_switches(&reading.target.query, |key| {
-            let same = |read: &str| read.eq_ignore_ascii_case(key);
+        connector.check_query_switches(&reading.target.query, |given| {
+            let same = |read: &str| may_be(read, given);
             let mut matched = self.groups().flat_map(|group| group.matches.query_keys());
             applying.clone().flat_map(Route::query_keys).any(same) || matched.any(same)
         })?;
