@@ -130,16 +130,21 @@ impl Reading<'_> {
         effect: Effect,
     ) {
         let at = (name.line, name.column);
-        let is_error = match self.unknown {
-            Unknown::Refused => true,
-            Unknown::Guarded { known } => effect == Effect::Guards && !known.contains(&name.value),
-            Unknown::Tolerated => false,
-        };
+        let is_error = self.refuses(name, effect);
         self.names.insert(name.value.clone());
         if is_error {
             self.error(code, message, at, help);
         } else {
             self.warning(code, message, at, help);
+        }
+    }
+
+    /// Returns whether a name that does not exist keeps the entry from being used.
+    pub(super) fn refuses(&self, name: &At<String>, effect: Effect) -> bool {
+        match self.unknown {
+            Unknown::Refused => true,
+            Unknown::Guarded { known } => effect == Effect::Guards && !known.contains(&name.value),
+            Unknown::Tolerated => false,
         }
     }
 

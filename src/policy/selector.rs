@@ -256,7 +256,7 @@ impl Reading<'_> {
     ) -> Pattern {
         let connector = text.value.split('.').next().unwrap_or_default();
         let widens = effect == Effect::Guards && self.vocabulary.connectors.contains(connector);
-        let message = if widens {
+        let message = if widens && !self.refuses(text, effect) {
             format!("{message}; while it is wrong, all of `{connector}` is covered")
         } else {
             message

@@ -107,7 +107,7 @@ async fn a_broken_configuration_changes_nothing_and_is_told() {
         "agents: [{ name: Wrong }]\n",
     ] {
         gateway.write("tollgate.yaml", broken).await;
-        let shown = shell.play("tollgate status").await;
+        let shown = shell.play("tollgate --data-dir state status").await;
         assert!(
             shown.contains("HAS ERRORS") && shown.contains("[exit 1]"),
             "{shown}"
@@ -116,7 +116,7 @@ async fn a_broken_configuration_changes_nothing_and_is_told() {
         assert!(knows(&gateway, &gateway.agent.token).await);
     }
     gateway.write("tollgate.yaml", &good).await;
-    let shown = shell.play("tollgate status").await;
+    let shown = shell.play("tollgate --data-dir state status").await;
     assert!(!shown.contains("[exit"), "{shown}");
 }
 
