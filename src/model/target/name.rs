@@ -27,7 +27,9 @@ pub fn split_pair(pair: &str) -> Option<(&str, &str)> {
 pub fn split_name(name: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let end = name.bytes().position(|byte| byte == b'[');
     let (root, rest) = name.split_at_checked(end.unwrap_or(name.len()))?;
+    // Where names are split at dots, what stands behind the first one would be the root.
     let good = !root.is_empty()
+        && !root.starts_with('.')
         && !root.eq_ignore_ascii_case(CHARSET)
         && is_plain(root)
         && (rest.is_empty() || are_keys(rest));
