@@ -117,6 +117,7 @@ impl Connector {
             let like = |known: &&&str| may_be(known, given) && !is_read(given);
             if let Some(known) = METHOD_KEYS.iter().find(like)
                 && !self.lets_override(known)
+                && !self.lets_override(given)
             {
                 return Err(refuse_key(known));
             }
