@@ -3,6 +3,7 @@
 mod attacks;
 mod catalog;
 mod features;
+mod fuzz;
 mod git;
 mod hostile;
 mod lint;
