@@ -15,6 +15,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::Source;
+use tollgate::connector::OwnMemory;
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::credential::{Binding, CredentialId, SealedCredential};
 use tollgate::model::target::Authority;
@@ -183,9 +184,13 @@ fn judge(criterion: &mut Criterion) {
                     let mut classified = classify(&snapshot, head).expect("a route");
                     let wanted = collect::wanted(&classified, BOUNDS).expect("a body that is read");
                     let encoding = wanted.map(|(encoding, _)| encoding);
-                    let collected =
-                        collect::understand(&mut classified, body.clone(), encoding, BOUNDS)
-                            .expect("actions");
+                    let collected = collect::understand(
+                        &mut classified,
+                        (body.clone(), encoding),
+                        BOUNDS,
+                        &mut OwnMemory,
+                    )
+                    .expect("actions");
                     let asking = Asking {
                         agent: &agent,
                         keyring: &keyring,

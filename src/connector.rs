@@ -29,6 +29,7 @@ mod parameter;
 mod part;
 mod pattern;
 mod request;
+mod room;
 mod route;
 mod rpc;
 mod summary;
@@ -54,6 +55,7 @@ pub use headers::{UNDECLARED_HEADER, is_always_dropped, needs_declaring};
 pub use lint::made_credential;
 pub use manifest::Manifest;
 pub use request::AMBIGUOUS;
+pub use room::{Memory, OwnMemory};
 pub use route::RouteView;
 pub use switches::{IDENTITY_HEADER, METHOD_OVERRIDE};
 pub use terms::{Passes, Terms};
@@ -164,6 +166,8 @@ pub struct Understood {
     pub terms: Terms,
     /// Headers that nothing declares or reads: dropped where every action is low.
     pub unlisted: Vec<HeaderName>,
+    /// Bytes that were copied to understand it, beside the body.
+    pub copied: usize,
 }
 
 /// Why a request cannot be understood; becomes a 400 or 415 with this code.

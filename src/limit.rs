@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: of everything that is counted here an agent holds at most its part, so what is left is for the others.
 
+mod line;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::model::agent::AgentName;
+
+pub use line::{Evicted, Line, Place};
 
 /// How much there is of one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +78,7 @@ struct Usage([AtomicUsize; 3]);
 /// A part of a resource that is in use. Dropping it gives it back.
 pub struct Share {
     resource: Resource,
+    bound: Bound,
     amount: usize,
     own: Arc<Usage>,
     all: Arc<Usage>,
@@ -100,22 +105,15 @@ impl Limits {
         resource: Resource,
         amount: usize,
     ) -> Result<Share, Reached> {
-        let bound = self.bound(resource);
-        let reached = |whose| Reached { resource, whose };
-        let own = self.usage(agent);
-        if !add(own.of(resource), amount, bound.per_agent) {
-            return Err(reached(Whose::Agent));
-        }
-        if !add(self.all.of(resource), amount, bound.total) {
-            subtract(own.of(resource), amount);
-            return Err(reached(Whose::All));
-        }
-        Ok(Share {
+        let mut share = Share {
             resource,
-            amount,
-            own,
+            bound: self.bound(resource),
+            amount: 0,
+            own: self.usage(agent),
             all: Arc::clone(&self.all),
-        })
+        };
+        share.grow(amount)?;
+        Ok(share)
     }
 
     /// Returns how much all agents use.
@@ -161,6 +159,24 @@ impl Usage {
 }
 
 impl Share {
+    /// Takes more of the same.
+    ///
+    /// # Errors
+    /// When the agent, or all together, would use more than there is; nothing more is taken then.
+    pub fn grow(&mut self, more: usize) -> Result<(), Reached> {
+        let resource = self.resource;
+        let reached = |whose| Reached { resource, whose };
+        if !add(self.own.of(resource), more, self.bound.per_agent) {
+            return Err(reached(Whose::Agent));
+        }
+        if !add(self.all.of(resource), more, self.bound.total) {
+            subtract(self.own.of(resource), more);
+            return Err(reached(Whose::All));
+        }
+        self.amount += more;
+        Ok(())
+    }
+
     /// Gives back what is over `amount`.
     pub fn shrink_to(&mut self, amount: usize) {
         let over = self.amount.saturating_sub(amount);

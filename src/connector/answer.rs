@@ -6,10 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
-use jsonpath_rust::query::js_path_vals;
+use jsonpath_rust::parser::parse_json_path;
 use serde_json::Value as Json;
 
-use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, PathId, Paths, Plan, Slot, read_tree};
+use super::body::{DEFAULT_NODE_LIMIT, Fields, Keys, PathId, Paths, Plan, Slot, Tree, follow};
+use super::room::{OwnMemory, Room};
 use crate::model::action::{Parameter, Parameters};
 use crate::model::value::Value;
 
@@ -63,7 +64,12 @@ impl AnswerPlace {
     #[must_use]
     pub fn find<'t>(&self, tree: &'t Json) -> Option<Vec<&'t Json>> {
         match self {
-            Self::Body(text) => js_path_vals(text, tree).ok(),
+            Self::Body(text) => {
+                let query = parse_json_path(text).ok()?;
+                let mut found = Vec::new();
+                follow(&query, tree, &mut |value| found.push(value));
+                Some(found)
+            }
             Self::Header(_) => Some(Vec::new()),
         }
     }
@@ -72,8 +78,10 @@ impl AnswerPlace {
 /// Reads an answer's JSON with at most so many values, as strictly as a request's: what two parsers could read differently is
 /// `None`, as is what is no JSON.
 #[must_use]
-pub fn read_answer(body: &[u8], mut nodes: usize) -> Option<Json> {
-    read_tree(body, &mut nodes).ok()
+pub fn read_answer(body: &[u8], nodes: usize) -> Option<Json> {
+    let mut memory = OwnMemory;
+    let mut room = Room::new(nodes, body.len(), &mut memory);
+    Tree::read(body, &mut room).ok().map(Json::from)
 }
 
 impl AnswerParams {
@@ -109,7 +117,9 @@ impl AnswerParams {
 
     /// Takes what an answer has.
     pub(super) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Parameters {
-        let fields = Fields::read(body, &self.plan, &mut DEFAULT_NODE_LIMIT.clone()).ok();
+        let mut memory = OwnMemory;
+        let mut room = Room::new(DEFAULT_NODE_LIMIT, body.len(), &mut memory);
+        let fields = Fields::read(body, &self.plan, &mut room).ok();
         let mut params = Parameters::new();
         for (name, source) in &self.names {
             let value = match source {

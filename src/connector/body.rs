@@ -3,6 +3,7 @@
 //! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that some server takes for a read one,
 //! integers outside `i64`, wrong containers under a read path, trailing bytes.
 
+mod follow;
 mod form;
 mod keys;
 mod multipart;
@@ -13,16 +14,18 @@ mod reader;
 mod spelling;
 mod tree;
 
+pub(super) use follow::follow;
 pub(super) use form::Form;
 pub(super) use multipart::parts as multipart_parts;
 pub(super) use names::{Held, NamePath, Named};
 pub(super) use path::{Access, Key, PathId, Paths};
 pub(super) use plan::{Keys, Plan};
 pub(super) use spelling::{METHOD_KEY, may_be, overrides_method};
-pub(super) use tree::{items, read_tree, too_many};
+pub(super) use tree::{Tree, items, too_many};
 
 use super::Unreadable;
-use crate::model::value::{MAX_LIST, Value};
+use super::room::Room;
+use crate::model::value::{MAX_LIST, MAX_TEXT, Value};
 
 /// Code of a body that is not what the route needs it to be.
 pub(super) const UNREADABLE_BODY: &str = "unreadable_body";
@@ -62,36 +65,42 @@ impl Slot {
         }
     }
 
-    fn push(&mut self, value: Value) {
+    /// Takes one more value; `text` is what it has to be copied from.
+    fn push(
+        &mut self,
+        value: impl FnOnce() -> Value,
+        text: usize,
+        room: &mut Room<'_>,
+    ) -> Result<(), Unreadable> {
         self.count += 1;
         if self.values.len() <= MAX_LIST {
-            self.values.push(value);
+            // An over-long text is not copied.
+            let text = if text > MAX_TEXT { 0 } else { text };
+            room.copy(text + size_of::<Value>())?;
+            self.values.push(value());
         }
+        Ok(())
     }
 }
 
 impl Fields {
-    /// Reads a body, taking its values from `nodes_left`; an empty one has no fields.
-    pub(super) fn read(
-        bytes: &[u8],
-        plan: &Plan,
-        nodes_left: &mut usize,
-    ) -> Result<Self, Unreadable> {
+    /// Reads a body, taking its values and copies from `room`; an empty one has no fields.
+    pub(super) fn read(bytes: &[u8], plan: &Plan, room: &mut Room<'_>) -> Result<Self, Unreadable> {
         if bytes.is_empty() {
             return Ok(plan.nothing());
         }
-        let mut fields = reader::read(bytes, plan, nodes_left)?;
-        plan.read_trees(bytes, &mut fields)?;
+        let mut fields = reader::read(bytes, plan, room)?;
+        plan.read_trees(bytes, &mut fields, room)?;
         Ok(fields)
     }
 
     /// Reads a tree that was made from what a request says; only paths of plain steps are followed.
     pub(super) fn of_tree(
-        tree: &serde_json::Value,
+        tree: &Tree<'_>,
         plan: &Plan,
-        nodes_left: &mut usize,
+        room: &mut Room<'_>,
     ) -> Result<Self, Unreadable> {
-        reader::read_tree(tree, plan, nodes_left)
+        reader::read_tree(tree, plan, room)
     }
 
     /// Returns what was found under a path; `None` where the plan does not have it.

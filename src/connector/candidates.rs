@@ -10,6 +10,7 @@ use super::dialect::{self, Dialect};
 use super::errors::ErrorShape;
 use super::matches::{WEBSOCKET, method_keys};
 use super::part::PartKind;
+use super::room::{Memory, OwnMemory, Room};
 use super::route::{Group, RouteView};
 use super::understand::Sheet;
 use super::{BodyNeed, DEFAULT_PART_LIMIT, Reading, Understood, Unreadable};
@@ -101,7 +102,22 @@ impl Candidates {
     /// # Errors
     /// When the request can be read in two ways, or not at all, or is too many actions.
     pub fn understand(&self, reading: &Reading<'_>) -> Result<Understood, Unreadable> {
-        let mut sheet = Sheet::new(self.part_limit, self.node_limit);
+        self.understand_within(reading, &mut OwnMemory)
+    }
+
+    /// Does the same with memory that is counted: what reading takes beside the body is asked for before it is allocated.
+    ///
+    /// # Errors
+    /// The same, and when there is no memory left.
+    pub fn understand_within(
+        &self,
+        reading: &Reading<'_>,
+        memory: &mut dyn Memory,
+    ) -> Result<Understood, Unreadable> {
+        let query = reading.target.query.raw().map_or(0, str::len);
+        let bytes = reading.body.map_or(0, <[u8]>::len).saturating_add(query);
+        let room = Room::new(self.node_limit, bytes, memory);
+        let mut sheet = Sheet::new(self.part_limit, room);
         self.understand_into(reading, &mut sheet)?;
         let unlisted = self.unlisted(reading, (&sheet, 0))?;
         Ok(Understood {

@@ -40,6 +40,9 @@ pub(super) struct Members {
     pub(super) ids: Vec<PathId>,
 }
 
+/// Headers of one member.
+const MAX_HEADERS: usize = 100;
+
 /// Keys from the outside in.
 type Keys = Vec<Box<str>>;
 
@@ -62,6 +65,21 @@ pub(super) enum MemberBody<'b> {
     Json(&'b [u8]),
     /// A text in JSON, decoded.
     Text(String),
+}
+
+impl Member<'_> {
+    /// Returns how many bytes reading it copies out of the batch: its target in pairs, its headers, a text that was decoded.
+    pub(super) fn copied(&self) -> usize {
+        const PAIR: usize = 2 * size_of::<(String, String)>();
+        let pairs = self.target.bytes().filter(|byte| *byte == b'&').count() + 1;
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + PAIR);
+        let text = match &self.body {
+            MemberBody::Text(text) => text.len(),
+            MemberBody::Bytes(_) | MemberBody::Json(_) => 0,
+        };
+        2 * self.target.len() + pairs * PAIR + headers.sum::<usize>() + text
+    }
 }
 
 impl Each {
@@ -252,6 +270,10 @@ fn headers(bytes: &[u8]) -> Result<HeaderMap, Unreadable> {
 }
 
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Unreadable> {
+    // A map of over 32,768 panics, and no API takes as many as this.
+    if headers.len() >= MAX_HEADERS {
+        return Err(refuse("a member of the batch has too many headers"));
+    }
     let name = name.parse::<HeaderName>().ok();
     // Nobody strips the white space around it, so whether a server does would be a guess.
     let value = Some(value).filter(|value| header_value::trim(value) == *value);

@@ -8,21 +8,20 @@ mod document;
 mod envelope;
 mod upload;
 
-use serde_json::{Map, Value as Json};
-
 use super::Unreadable;
-use super::body::{Form, items, read_tree};
+use super::body::{Form, Tree, items};
 use super::part::{Fact, Part, Quota};
+use super::room::Room;
 use crate::model::target::Query;
 use crate::model::value::Value;
-use envelope::Envelope;
+use envelope::{Entries, Envelope};
 use upload::Operations;
 
 /// A root field and its arguments.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(super) struct Root<'b> {
     pub(super) part: Part,
-    pub(super) arguments: Json,
+    pub(super) arguments: Tree<'b>,
 }
 
 /// Where a request says what it asks for.
@@ -38,51 +37,52 @@ pub(super) enum Carrier<'a> {
 
 /// What one request may still hold.
 #[derive(Debug)]
-pub(super) struct Budget<'q> {
+pub(super) struct Budget<'q, 'm> {
     pub(super) parts: &'q mut Quota,
-    pub(super) nodes: &'q mut usize,
+    pub(super) room: &'q mut Room<'m>,
 }
 
 /// Reads a request as the root fields that it asks for.
-pub(super) fn roots(
-    carrier: Carrier<'_>,
-    query: &Query,
-    budget: &mut Budget<'_>,
-) -> Result<Vec<Root>, Unreadable> {
+pub(super) fn roots<'b>(
+    carrier: Carrier<'b>,
+    query: &'b Query,
+    budget: &mut Budget<'_, '_>,
+) -> Result<Vec<Root<'b>>, Unreadable> {
     if !matches!(carrier, Carrier::Query) {
         envelope::check_url(query)?;
     }
     let envelopes = match carrier {
-        Carrier::Query => vec![Envelope::of_pairs(query.pairs(), budget.nodes)?],
+        Carrier::Query => vec![Envelope::of_pairs(query.pairs(), budget.room)?],
         Carrier::Json(bytes) => in_json(bytes, budget)?.envelopes,
         Carrier::Form(form) => match form.text("operations")? {
             Some(operations) => {
                 envelope::check_beside(form)?;
                 let operations = in_json(operations.as_bytes(), budget)?;
                 if let Some(map) = form.text("map")? {
-                    upload::check(map, &operations, budget.nodes)?;
+                    upload::check(map, &operations, budget.room)?;
                 }
                 operations.envelopes
             }
-            None => vec![Envelope::of_pairs(form.texts()?.into_iter(), budget.nodes)?],
+            None => vec![Envelope::of_pairs(form.texts()?.into_iter(), budget.room)?],
         },
     };
     let mut roots = Vec::new();
-    for envelope in &envelopes {
+    for envelope in envelopes {
         match &envelope.document {
             envelope::Document::Text(text) => {
-                roots.extend(document::roots(text, &envelope.variables, budget)?);
+                roots.extend(document::roots(text, envelope.variables, budget)?);
             }
             envelope::Document::Persisted(id) => {
                 budget.parts.take()?;
-                roots.push(persisted(id, &envelope.variables));
+                budget.room.copy(id.len())?;
+                roots.push(persisted(id, envelope.variables));
             }
         }
     }
     Ok(roots)
 }
 
-fn in_json(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Operations, Unreadable> {
+fn in_json<'b>(bytes: &'b [u8], budget: &mut Budget<'_, '_>) -> Result<Operations<'b>, Unreadable> {
     let many = items(bytes, budget.parts.left())?;
     let listed = many.is_some();
     let all = many.unwrap_or_else(|| vec![bytes]);
@@ -91,7 +91,7 @@ fn in_json(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Operations, Unreadab
     }
     let envelopes = all
         .into_iter()
-        .map(|bytes| Envelope::of_tree(read_tree(bytes, budget.nodes)?));
+        .map(|bytes| Envelope::of_tree(Tree::read(bytes, budget.room)?));
     Ok(Operations {
         listed,
         envelopes: envelopes.collect::<Result<_, _>>()?,
@@ -99,7 +99,7 @@ fn in_json(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Operations, Unreadab
 }
 
 /// A document that the server has: its variables are what it is given.
-fn persisted(id: &str, variables: &Map<String, Json>) -> Root {
+fn persisted<'b>(id: &str, variables: Entries<'b>) -> Root<'b> {
     Root {
         part: Part {
             name: format!("persisted.{id}"),
@@ -108,6 +108,6 @@ fn persisted(id: &str, variables: &Map<String, Json>) -> Root {
                 (Fact::GraphqlField, Value::text(id)),
             ],
         },
-        arguments: Json::Object(variables.clone()),
+        arguments: Tree::Object(variables.into_boxed_slice()),
     }
 }

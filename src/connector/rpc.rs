@@ -5,6 +5,7 @@
 use super::Unreadable;
 use super::body::{Access, Fields, Key, PathId, Paths, Plan, Slot, UNREADABLE_BODY, items};
 use super::part::{Fact, Part, Quota};
+use super::room::Room;
 use crate::model::value::Value;
 
 /// What is read of every message.
@@ -48,7 +49,7 @@ impl Envelope {
         self,
         bytes: &[u8],
         plan: &Plan,
-        (parts, nodes_left): (&mut Quota, &mut usize),
+        (parts, room): (&mut Quota, &mut Room<'_>),
     ) -> Result<Vec<Message>, Unreadable> {
         let all = items(bytes, parts.left())?.unwrap_or_else(|| vec![bytes]);
         if all.is_empty() || bytes.is_empty() {
@@ -57,7 +58,7 @@ impl Envelope {
         let mut messages = Vec::with_capacity(all.len());
         for bytes in all {
             parts.take()?;
-            let fields = Fields::read(bytes, plan, nodes_left)?;
+            let fields = Fields::read(bytes, plan, room)?;
             let part = self.part(&fields)?;
             let id = fields.get(self.id).and_then(Slot::single).cloned();
             messages.push(Message { part, id, fields });
@@ -75,6 +76,7 @@ impl Envelope {
         let there = |path| fields.get(path).is_some_and(|slot| slot.count > 0);
         let reply = there(self.result) || there(self.error);
         match (method.and_then(Slot::single), reply) {
+            // Of at most `MAX_TEXT` bytes, once a message.
             (Some(Value::Text(method)), false) => Ok(Some(Part {
                 name: method.to_string(),
                 values: vec![(Fact::RpcMethod, Value::Text(method.clone()))],

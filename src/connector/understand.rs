@@ -19,6 +19,7 @@ use super::git;
 use super::graphql::{self, Carrier};
 use super::part::{PartKind, Quota};
 use super::request::{Body, Request};
+use super::room::Room;
 use super::route::{Group, Route};
 use super::terms::Terms;
 use super::{Connector, Reading, Understood, Unreadable};
@@ -27,9 +28,9 @@ use crate::model::target::decode;
 
 /// What has been found in a request, and what it may still hold.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct Sheet<'m> {
     parts: Quota,
-    nodes_left: usize,
+    room: Room<'m>,
     /// The part that is being read, counted over all groups.
     part: usize,
     /// Some of it is looked up part by part.
@@ -71,11 +72,11 @@ struct Parting<'a> {
     request: Request<'a>,
 }
 
-impl Sheet {
-    pub(super) fn new(parts: usize, nodes: usize) -> Self {
+impl<'m> Sheet<'m> {
+    pub(super) fn new(parts: usize, room: Room<'m>) -> Self {
         Self {
             parts: Quota::new(parts),
-            nodes_left: nodes,
+            room,
             part: 0,
             in_parts: false,
             foreign: None,
@@ -110,15 +111,19 @@ impl Sheet {
             actions,
             terms,
             unlisted: Vec::new(),
+            copied: self.room.copied,
         }
     }
 
-    fn push(&mut self, route: u32, action: Action) {
+    fn push(&mut self, route: u32, action: Action) -> Result<(), Unreadable> {
+        self.room
+            .copy(size_of::<Action>() + action.params.bytes())?;
         self.found.push(Found {
             place: (self.part, route),
             is_member: self.in_member,
             action,
         });
+        Ok(())
     }
 }
 
@@ -127,12 +132,12 @@ impl Candidates {
     pub(super) fn understand_into(
         &self,
         reading: &Reading<'_>,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
     ) -> Result<(), Unreadable> {
         let dialect = self.dialect(reading.headers)?;
         let mut groups = self.groups().peekable();
         if groups.peek().is_none() {
-            sheet.push(u32::MAX, self.unknown(None));
+            sheet.push(u32::MAX, self.unknown(None))?;
         }
         for group in groups {
             let captures = self.captures(group);
@@ -166,8 +171,8 @@ impl Candidates {
         Ok(())
     }
 
-    fn whole(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
-        let parsed = parting.parse(&mut sheet.nodes_left)?;
+    fn whole(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
+        let parsed = parting.parse(&mut sheet.room)?;
         let body = parsed.body();
         self.place.connector.check_method_key(body)?;
         parting.group.check_places(parting.request.query, body)?;
@@ -181,7 +186,7 @@ impl Candidates {
         self.settle(parting, &request, sheet)
     }
 
-    fn graphql(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+    fn graphql(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
         let (Some(dialect), Some(plan)) = (parting.dialect, &parting.group.plan) else {
             return Err(unread());
         };
@@ -192,16 +197,16 @@ impl Candidates {
             _ if by_url => Carrier::Query,
             Kind::Json => Carrier::Json(bytes),
             Kind::Form | Kind::Multipart | Kind::Batch | Kind::Git => {
-                form = form_of(bytes, dialect, sheet.nodes_left)?;
+                form = form_of(bytes, dialect, sheet.room.nodes)?;
                 Carrier::Form(&form)
             }
         };
         let mut budget = graphql::Budget {
             parts: &mut sheet.parts,
-            nodes: &mut sheet.nodes_left,
+            room: &mut sheet.room,
         };
         for root in graphql::roots(carrier, parting.request.query, &mut budget)? {
-            let fields = Fields::of_tree(&root.arguments, plan, &mut sheet.nodes_left)?;
+            let fields = Fields::of_tree(&root.arguments, plan, &mut sheet.room)?;
             let request = Request {
                 body: Body::Json(&fields),
                 part: Some(&root.part),
@@ -213,13 +218,13 @@ impl Candidates {
         Ok(())
     }
 
-    fn rpc(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+    fn rpc(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
         let connector = &self.place.connector;
         let (Some(envelope), Some(plan)) = (connector.rpc, &parting.group.plan) else {
             return Err(unread());
         };
         let bytes = parting.bytes()?;
-        let left = (&mut sheet.parts, &mut sheet.nodes_left);
+        let left = (&mut sheet.parts, &mut sheet.room);
         for message in envelope.messages(bytes, plan, left)? {
             if let (Some(id), Some(_)) = (&message.id, &message.part) {
                 sheet.rpc_ids.push(serde_json::json!(id));
@@ -228,7 +233,7 @@ impl Candidates {
             connector.check_method_key(body)?;
             parting.group.check_places(parting.request.query, body)?;
             match &message.part {
-                None => sheet.push(u32::MAX, connector.reply()),
+                None => sheet.push(u32::MAX, connector.reply())?,
                 Some(part) => {
                     let request = Request {
                         body,
@@ -243,11 +248,11 @@ impl Candidates {
         Ok(())
     }
 
-    fn git(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+    fn git(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
         let (parts, push) = git::parts(parting.bytes()?, &mut sheet.parts)?;
         sheet.push = Some(push);
         if parts.is_empty() {
-            sheet.push(u32::MAX, self.place.connector.probe());
+            sheet.push(u32::MAX, self.place.connector.probe())?;
         }
         for part in parts {
             let request = Request {
@@ -265,18 +270,18 @@ impl Candidates {
         &self,
         parting: &Parting<'_>,
         request: &Request<'_>,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
     ) -> Result<(), Unreadable> {
         let part = request.part.map(|part| part.name.as_str());
         let mut found = false;
         for siblings in parting.group.table.find(part.unwrap_or_default()) {
             for (number, route) in self.applying(siblings, parting.dialect, request)? {
-                sheet.push(number, self.place.connector.action(route, request)?);
+                sheet.push(number, self.place.connector.action(route, request)?)?;
                 found = true;
             }
         }
         if !found {
-            sheet.push(u32::MAX, self.unknown(part));
+            sheet.push(u32::MAX, self.unknown(part))?;
         }
         Ok(())
     }
@@ -334,14 +339,14 @@ impl<'a> Parting<'a> {
         self.reading.body.ok_or_else(unread)
     }
 
-    fn parse(&self, nodes_left: &mut usize) -> Result<Parsed<'a>, Unreadable> {
+    fn parse(&self, room: &mut Room<'_>) -> Result<Parsed<'a>, Unreadable> {
         let (Some(dialect), Some(plan)) = (self.dialect, &self.group.plan) else {
             return Ok(Parsed::Unread);
         };
         let bytes = self.bytes()?;
         match dialect.kind() {
-            Kind::Json => Fields::read(bytes, plan, nodes_left).map(Parsed::Json),
-            Kind::Form | Kind::Multipart => form_of(bytes, dialect, *nodes_left).map(Parsed::Form),
+            Kind::Json => Fields::read(bytes, plan, room).map(Parsed::Json),
+            Kind::Form | Kind::Multipart => form_of(bytes, dialect, room.nodes).map(Parsed::Form),
             // Their members are not names and values.
             Kind::Batch | Kind::Git => Ok(Parsed::Unread),
         }

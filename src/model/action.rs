@@ -188,6 +188,13 @@ impl Parameters {
         self.0.iter()
     }
 
+    /// Returns how many bytes they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let bytes = |parameter: &Parameter| size_of::<Parameter>() + parameter.value.bytes();
+        self.0.iter().map(bytes).sum()
+    }
+
     /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -31,3 +31,20 @@ fn is_deceptive(character: char) -> bool {
                 | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
+
+/// Characters of a text that a message quotes.
+const QUOTED: usize = 80;
+
+/// Returns the beginning of a text for a message: on one line, escaped, and short however long the text is.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(QUOTED)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(QUOTED).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -49,6 +49,19 @@ impl Value {
         }
     }
 
+    /// Returns how many bytes it takes beside itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(items) => items
+                .iter()
+                .map(|item| size_of::<Self>() + item.bytes())
+                .sum(),
+            Self::Bool(_) | Self::Int(_) | Self::Number(_) | Self::Oversize(_) => 0,
+        }
+    }
+
     /// Returns the text, where this is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

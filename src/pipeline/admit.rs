@@ -10,7 +10,8 @@ use http::header::PROXY_AUTHORIZATION;
 
 use super::Gateway;
 use super::refuse::{Code, Refusal};
-use crate::limit::{Resource, Share};
+use crate::connector::Memory;
+use crate::limit::{Reached, Resource, Share};
 use crate::model::agent::Agent;
 use crate::model::halt::Halt;
 use crate::roster::TokenHash;
@@ -91,6 +92,51 @@ pub(super) fn reserve(gateway: &Gateway, agent: &Agent, bytes: usize) -> Result<
     take(gateway, agent, Resource::Bodies, bytes)
 }
 
+/// The memory of one request, which grows with what is copied to understand it.
+#[derive(Debug)]
+struct Growing<'a> {
+    gateway: &'a Gateway,
+    agent: &'a Agent,
+    share: &'a mut Option<Share>,
+    /// Why it does not grow any more.
+    refusal: Option<Refusal>,
+}
+
+impl Memory for Growing<'_> {
+    fn take(&mut self, bytes: usize) -> bool {
+        let taken = match &mut *self.share {
+            Some(share) => share
+                .grow(bytes)
+                .map_err(|reached| busy(self.gateway, reached)),
+            None => reserve(self.gateway, self.agent, bytes).map(|share| {
+                *self.share = Some(share);
+            }),
+        };
+        self.refusal = taken.err();
+        self.refusal.is_none()
+    }
+}
+
+/// Does work whose memory counts with that of the request; without memory the refusal is that, whatever the work says.
+pub(super) fn growing<T>(
+    gateway: &Gateway,
+    agent: &Agent,
+    share: &mut Option<Share>,
+    work: impl FnOnce(&mut dyn Memory) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let mut memory = Growing {
+        gateway,
+        agent,
+        share,
+        refusal: None,
+    };
+    let done = work(&mut memory);
+    match memory.refusal {
+        Some(refusal) => Err(refusal),
+        None => done,
+    }
+}
+
 /// Over a limit is a refusal, never an allocation.
 fn take(
     gateway: &Gateway,
@@ -99,10 +145,12 @@ fn take(
     amount: usize,
 ) -> Result<Share, Refusal> {
     let taken = gateway.parts.limits.take(&agent.name, resource, amount);
-    taken.map_err(|reached| {
-        gateway.parts.metrics.limit_reached(reached.setting());
-        Refusal::because(Code::Busy, reached.to_string())
-    })
+    taken.map_err(|reached| busy(gateway, reached))
+}
+
+fn busy(gateway: &Gateway, reached: Reached) -> Refusal {
+    gateway.parts.metrics.limit_reached(reached.setting());
+    Refusal::because(Code::Busy, reached.to_string())
 }
 
 /// Waits until the token of a tunnel runs out, as far as is known now; for ever where it does not.
@@ -115,6 +163,51 @@ pub(super) async fn expiry(gateway: &Gateway, pass: Pass) {
         }
         None => std::future::pending().await,
     }
+}
+
+/// Waits until an agent may not ask any more, and returns why: it is gone, or the kill switch holds it or the connector back.
+///
+/// Safe to drop and to call again.
+pub(super) async fn barred(gateway: &Gateway, pass: Pass, connector: &str) -> Refusal {
+    loop {
+        // Before anything is looked at, so that a change meanwhile is seen as one.
+        let seen = gateway.parts.changes.count();
+        if let Err(refusal) = check(gateway, pass, connector) {
+            return refusal;
+        }
+        tokio::select! {
+            () = gateway.parts.changes.after(seen) => {}
+            // That a token has run out is no change that anybody tells of.
+            () = expiry(gateway, pass) => {}
+        }
+    }
+}
+
+/// Does work that waits for the agent or for somebody else; it ends where the agent may not ask any more.
+pub(super) async fn while_admitted<T>(
+    gateway: &Gateway,
+    (pass, connector): (Pass, &str),
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        refusal = barred(gateway, pass, connector) => Err(refusal),
+    }
+}
+
+/// Looks up whether an agent may ask a connector now.
+///
+/// # Errors
+/// The agent is gone, or the kill switch holds it or the connector back.
+pub(super) fn check(gateway: &Gateway, pass: Pass, connector: &str) -> Result<Arc<Agent>, Refusal> {
+    let agent = again(gateway, pass).ok_or_else(|| {
+        let code = Code::ProxyAuthenticationRequired;
+        Refusal::because(code, code.sentence())
+    })?;
+    check_halt(gateway, &agent)?;
+    check_connector_halt(gateway, connector)?;
+    Ok(agent)
 }
 
 /// Refuses an agent that the kill switch holds back, alone or with everybody.

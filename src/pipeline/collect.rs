@@ -9,7 +9,7 @@ use super::decode;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
-use crate::connector::{BodyNeed, Dialect, Reading, Terms, Understood, Unreadable};
+use crate::connector::{BodyNeed, Dialect, Memory, Reading, Terms, Understood, Unreadable};
 use crate::model::action::Action;
 use crate::model::header_value;
 
@@ -63,38 +63,37 @@ pub(super) fn room(headers: &HeaderMap, declared: Option<usize>, limit: usize) -
     }
 }
 
-/// Reads the body where a candidate reads it, and names the actions.
+/// Reads the body, decoded, where a candidate reads it.
 ///
 /// # Errors
-/// 400, 413 and 415 as the contract says; the codes are the connector's.
-pub async fn collect(
-    classified: &mut Classified,
+/// 400, 413 and 415 as the contract says.
+pub async fn read(
+    classified: &Classified,
     body: &mut dyn BodyReader,
-    bounds: Bounds,
-) -> Result<Collected, Refusal> {
-    let (bytes, dialect) = match wanted(classified, bounds)? {
+    wanted: Option<(Dialect, usize)>,
+) -> Result<(Option<Bytes>, Option<Dialect>), Refusal> {
+    Ok(match wanted {
         None => (None, None),
         Some((dialect, _)) if body.is_empty() => (Some(Bytes::new()), Some(dialect)),
         Some((dialect, limit)) => {
             let raw = body.read(limit).await.map_err(|cause| fault(&cause))?;
-            (
-                Some(decode::decode(&classified.headers, raw, limit)?),
-                Some(dialect),
-            )
+            let decoded = decode::decode(&classified.headers, raw, limit)?;
+            (Some(decoded), Some(dialect))
         }
-    };
-    understand(classified, bytes, dialect, bounds)
+    })
 }
 
 /// Names the actions of a request whose body, if it is read at all, is at hand; sets `Content-Type` to what was judged.
+///
+/// What it takes of memory beside the body is asked of `memory`, before it is allocated.
 ///
 /// # Errors
 /// 400 with the connector's code.
 pub fn understand(
     classified: &mut Classified,
-    body: Option<Bytes>,
-    dialect: Option<Dialect>,
+    (body, dialect): (Option<Bytes>, Option<Dialect>),
     bounds: Bounds,
+    memory: &mut dyn Memory,
 ) -> Result<Collected, Refusal> {
     classified.candidates.limit_nodes(bounds.json_nodes);
     classified.candidates.limit_parts(bounds.actions);
@@ -107,9 +106,10 @@ pub fn understand(
         actions,
         terms,
         unlisted,
+        ..
     } = classified
         .candidates
-        .understand(&reading)
+        .understand_within(&reading, memory)
         .map_err(unreadable)?;
     if actions.len() > bounds.actions {
         return Err(Refusal::because(

@@ -233,7 +233,10 @@ impl Held {
                 (Some(decoded), Some(encoding))
             }
         };
-        let collected = collect::understand(&mut classified, body, encoding, bounds)?;
+        let mut memory = memory.or(self.understood.memory.take());
+        let collected = admit::growing(gateway, &self.asker.agent, &mut memory, |memory| {
+            collect::understand(&mut classified, (body, encoding), bounds, memory)
+        })?;
         let (matter, mut rest, connector) = Matter::part(classified, collected);
         rest.body = rest.body.or(held);
         self.understood = Understood {
@@ -241,7 +244,7 @@ impl Held {
             matter,
             rest,
             connector,
-            memory: memory.or(self.understood.memory.take()),
+            memory,
         };
         Ok(())
     }

@@ -142,7 +142,7 @@ async fn stages(
     let started = staged(gateway, Stage::Classify, started);
     headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
     trail.note_classified(&classified);
-    let read = read(gateway, &asker.agent, &mut classified, (declared, body)).await;
+    let read = read(gateway, &asker, &mut classified, (declared, body)).await;
     let (collected, memory) =
         read.inspect_err(|_| trail.note_candidates(&classified.candidates))?;
     let started = staged(gateway, Stage::Collect, started);
@@ -183,26 +183,34 @@ async fn stages(
     cleared.permit(gateway, &head.request_id, trail.native())
 }
 
-/// Reads the body where a route reads it, and names the actions. Memory is there before the body is.
+/// Reads the body where a route reads it, and names the actions.
+///
+/// Memory is there before the body is, and before what is copied of it; an agent that is halted meanwhile is not waited for.
 async fn read(
     gateway: &Gateway,
-    agent: &Agent,
+    asker: &Asker,
     classified: &mut Classified,
     (declared, body): (Option<usize>, &mut dyn BodyReader),
 ) -> Result<(Collected, Option<Share>), Refusal> {
     let bounds = gateway.parts.bounds;
     admit::check_connector_halt(gateway, classified.connector().id())?;
-    let mut memory = match collect::wanted(classified, bounds)? {
+    let wanted = collect::wanted(classified, bounds)?;
+    let mut memory = match &wanted {
         Some((_, limit)) if !body.is_empty() => {
-            let room = collect::room(&classified.headers, declared, limit);
-            Some(admit::reserve(gateway, agent, room)?)
+            let room = collect::room(&classified.headers, declared, *limit);
+            Some(admit::reserve(gateway, &asker.agent, room)?)
         }
         _ => None,
     };
-    let collected = collect::collect(classified, body, bounds).await?;
+    let who = (asker.pass, classified.connector().id());
+    let reading = collect::read(classified, body, wanted);
+    let read = admit::while_admitted(gateway, who, reading).await?;
     if let Some(memory) = &mut memory {
-        memory.shrink_to(collected.body.as_ref().map_or(0, Bytes::len));
+        memory.shrink_to(read.0.as_ref().map_or(0, Bytes::len));
     }
+    let collected = admit::growing(gateway, &asker.agent, &mut memory, |memory| {
+        collect::understand(classified, read, bounds, memory)
+    })?;
     Ok((collected, memory))
 }
 

@@ -12,6 +12,7 @@ use super::matter::Matter;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
 use crate::connector::{AnswerPlace, Catalog, Connector, Terms};
+use crate::limit::Share;
 use crate::model::agent::Agent;
 use crate::policy::Ruling;
 
@@ -152,6 +153,32 @@ impl Standing {
         }
     }
 
+    /// Reserves memory of the agent's for its exchange.
+    ///
+    /// # Errors
+    /// When the agent, or all together, have used theirs up; or the agent may not ask any more.
+    pub fn reserve(&self, gateway: &Gateway, bytes: usize) -> Result<Share, Refusal> {
+        let agent = self.admit_again(gateway)?;
+        admit::reserve(gateway, &agent, bytes).map_err(|refusal| Refusal {
+            request_id: self.request_id.as_str().into(),
+            action: refusal.action.or_else(|| self.matter.action()),
+            ..refusal
+        })
+    }
+
+    /// Waits until the agent may not ask any more, whatever becomes of its policies, and returns why.
+    ///
+    /// As [`Standing::void`], for a
+    /// request that finishes on the snapshot that it was judged by.
+    pub async fn barred(&self, gateway: &Gateway) -> Refusal {
+        let refusal = admit::barred(gateway, self.pass, self.connector.id()).await;
+        Refusal {
+            request_id: self.request_id.as_str().into(),
+            action: refusal.action.or_else(|| self.matter.action()),
+            ..refusal
+        }
+    }
+
     /// Returns the connector that understood the request.
     pub(super) fn connector(&self) -> &Connector {
         &self.connector
@@ -215,11 +242,7 @@ impl Standing {
     }
 
     fn admit_again(&self, gateway: &Gateway) -> Result<Arc<Agent>, Refusal> {
-        let agent = admit::again(gateway, self.pass)
-            .ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))?;
-        admit::check_halt(gateway, &agent)?;
-        admit::check_connector_halt(gateway, self.connector.id())?;
-        Ok(agent)
+        admit::check(gateway, self.pass, self.connector.id())
     }
 
     /// Returns whose the target is now, as what it was understood as: a tunnel that is passed through, or a request that is read.

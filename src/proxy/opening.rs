@@ -1,7 +1,5 @@
 //! Opening: an agent's socket in, its first head out, or why there is none; and answers to it before Pingora takes over.
 
-mod line;
-
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
@@ -11,7 +9,7 @@ use super::drain::Fresh;
 use super::head;
 use super::io::Socket;
 
-pub(super) use line::{Line, Place};
+pub(super) use crate::limit::{Line, Place};
 
 /// Longest first head of a connection, in bytes.
 const MAX_HEAD: usize = 16 * 1024;

@@ -8,6 +8,7 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Serialize;
 
+use crate::connector::OwnMemory;
 use crate::model::action::{Action, Parameter};
 use crate::model::agent::Agent;
 use crate::model::clock::Clock;
@@ -197,7 +198,7 @@ pub fn understand(
         Some((dialect, _)) => (Some(question.body.clone()), Some(dialect)),
         None => (None, None),
     };
-    let collected = collect::understand(&mut classified, body, dialect, BOUNDS)?;
+    let collected = collect::understand(&mut classified, (body, dialect), BOUNDS, &mut OwnMemory)?;
     Ok((classified, collected))
 }
 

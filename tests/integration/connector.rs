@@ -9,6 +9,8 @@ mod hostile;
 mod lint;
 mod load;
 mod matching;
+mod memory;
+mod paths;
 mod reading;
 
 use http::{HeaderMap, Method};

@@ -1,6 +1,7 @@
 //! The actors that tests put on: an agent in front of the gateway, an upstream behind it.
 
 pub(crate) mod agent;
+pub(crate) mod allocated;
 pub(crate) mod certificate;
 pub(crate) mod gateway;
 mod reply;

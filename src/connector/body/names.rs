@@ -9,6 +9,7 @@ use super::super::Unreadable;
 use super::super::request::ambiguous;
 use super::keys::Seen;
 use super::spelling::{may_be, same_key};
+use crate::model::show::brief;
 use crate::model::target::split_name;
 use crate::model::value::MAX_LIST;
 
@@ -126,7 +127,7 @@ impl NamePath {
         let mut seen = Seen::default();
         let mut first = None;
         for (name, held) in pairs {
-            let shown = || name.escape_debug();
+            let shown = || brief(name);
             let relation = self.relation(name);
             match relation {
                 Relation::Other => continue,

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 
+use super::follow::unfollowed;
+
 /// Bytes of one path, as written.
 const MAX_PATH: usize = 1024;
 
@@ -134,6 +136,9 @@ impl BodyPath {
         // Several `..` visit nodes more than once: 458 ms for `$..*..*..*` on a document 100 deep.
         if descents > 1 || text.matches("..").count() > 1 {
             return Err(format!("`{text}` has more than one `..`"));
+        }
+        if let Some(what) = unfollowed(&query) {
+            return Err(format!("`{text}` has {what}, which is not followed"));
         }
         let steps: Option<Vec<Step>> = query.segments.iter().map(Step::of).collect();
         if let Some(steps) = steps {

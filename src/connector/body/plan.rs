@@ -1,10 +1,10 @@
 //! Reading plans: the paths that a request's routes read, joined into one tree that the reader walks along with the body.
 
-use jsonpath_rust::query::js_path_process;
-use serde_json::Value as Json;
-
+use super::follow::{Scalar, Walk as _, follow};
 use super::path::{Access, Paths, Route, Step};
-use super::{Fields, PathId, Slot, UNREADABLE_BODY, Unreadable};
+use super::tree::Tree as Json;
+use super::{Fields, PathId, Slot, Unreadable};
+use crate::connector::room::Room;
 use crate::model::value::Value;
 
 /// The paths of one reading.
@@ -103,37 +103,51 @@ impl Plan {
         }
     }
 
-    /// Follows the paths that need a tree; the bytes have passed the reader.
-    pub(super) fn read_trees(&self, bytes: &[u8], fields: &mut Fields) -> Result<(), Unreadable> {
+    /// Follows the paths that need a tree; the bytes have passed the reader, which has counted their values.
+    pub(super) fn read_trees(
+        &self,
+        bytes: &[u8],
+        fields: &mut Fields,
+        room: &mut Room<'_>,
+    ) -> Result<(), Unreadable> {
         if self.trees.is_empty() {
             return Ok(());
         }
-        let refuse = |detail: &str| Unreadable {
-            code: UNREADABLE_BODY,
-            detail: detail.to_owned(),
-        };
-        let tree: Json =
-            serde_json::from_slice(bytes).map_err(|_| refuse("the body is not JSON"))?;
+        let left = std::mem::replace(&mut room.nodes, usize::MAX);
+        let tree = Json::read(bytes, room)?;
+        room.nodes = left;
         for Tree { slot, query } in &self.trees {
-            let found = js_path_process(query, &tree)
-                .map_err(|_| refuse("the body does not fit a path"))?;
             let Some((_, slot)) = fields.slots.get_mut(*slot) else {
                 continue;
             };
-            for item in found {
-                match item.val() {
-                    Json::Null => {}
-                    Json::Bool(truth) => slot.push(Value::Bool(*truth)),
-                    Json::Number(number) => match number.as_i64() {
-                        Some(whole) => slot.push(Value::Int(whole)),
-                        None => slot.push(Value::Number(number.as_f64().unwrap_or(f64::MAX))),
-                    },
-                    Json::String(text) => slot.push(Value::text(text)),
-                    Json::Array(_) | Json::Object(_) => slot.misfit = true,
+            let mut outcome = Ok(());
+            follow(query, &tree, &mut |found| {
+                let taken = match found.scalar() {
+                    None => {
+                        slot.misfit = true;
+                        Ok(())
+                    }
+                    Some(scalar) => slot.take(scalar, room),
+                };
+                if outcome.is_ok() {
+                    outcome = taken;
                 }
-            }
+            });
+            outcome?;
         }
         Ok(())
+    }
+}
+
+impl Slot {
+    fn take(&mut self, scalar: Scalar<'_>, room: &mut Room<'_>) -> Result<(), Unreadable> {
+        match scalar {
+            Scalar::Null => Ok(()),
+            Scalar::Bool(truth) => self.push(|| Value::Bool(truth), 0, room),
+            Scalar::Int(number) => self.push(|| Value::Int(number), 0, room),
+            Scalar::Number(number) => self.push(|| Value::Number(number), 0, room),
+            Scalar::Text(text) => self.push(|| Value::text(text), text.len(), room),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one pass over a JSON body: checks everything that two parsers could read differently, takes what the plan names.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -7,17 +8,16 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use super::keys::{KeySeed, Seen};
 use super::plan::{Node, Plan};
 use super::spelling::{overrides_method, same_key};
+use super::tree::Tree;
 use super::{Fields, Slot, UNREADABLE_BODY, Unreadable};
+use crate::connector::room::Room;
+use crate::model::show::brief;
 use crate::model::target::is_shared_key;
 use crate::model::value::Value;
 
 /// Reads a body that is not empty.
-pub(super) fn read(
-    bytes: &[u8],
-    plan: &Plan,
-    nodes_left: &mut usize,
-) -> Result<Fields, Unreadable> {
-    let mut state = State::new(plan, nodes_left);
+pub(super) fn read(bytes: &[u8], plan: &Plan, room: &mut Room<'_>) -> Result<Fields, Unreadable> {
+    let mut state = State::new(plan, room);
     let outcome = match std::str::from_utf8(bytes) {
         // The parser need not check each text and key again.
         Ok(text) => read_whole(&mut state, serde_json::Deserializer::from_str(text)),
@@ -27,7 +27,7 @@ pub(super) fn read(
 }
 
 fn read_whole<'de>(
-    state: &mut State<'_, '_>,
+    state: &mut State<'_, '_, '_>,
     mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
 ) -> Result<(), serde_json::Error> {
     state.root().deserialize(&mut deserializer)?;
@@ -36,11 +36,12 @@ fn read_whole<'de>(
 
 /// Reads a tree as if it were a body.
 pub(super) fn read_tree(
-    tree: &serde_json::Value,
+    tree: &Tree<'_>,
     plan: &Plan,
-    nodes_left: &mut usize,
+    room: &mut Room<'_>,
 ) -> Result<Fields, Unreadable> {
-    let mut state = State::new(plan, nodes_left);
+    let mut state = State::new(plan, room);
+    state.unique = true;
     let outcome = state.root().deserialize(tree);
     state.finish(outcome)
 }
@@ -62,32 +63,35 @@ fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-struct State<'p, 'n> {
+struct State<'p, 'n, 'm> {
     plan: &'p Plan,
     fields: Fields,
-    nodes_left: &'n mut usize,
+    room: &'n mut Room<'m>,
     depth: usize,
+    /// No object has a key twice: a tree has been read as strictly before, and what is shared in it comes by many times.
+    unique: bool,
     fault: Option<Unreadable>,
 }
 
 /// A place in the body, and what is read there.
-struct Place<'p, 'n, 's> {
+struct Place<'p, 'n, 'm, 's> {
     node: Option<&'p Node>,
-    state: &'s mut State<'p, 'n>,
+    state: &'s mut State<'p, 'n, 'm>,
 }
 
-impl<'p, 'n> State<'p, 'n> {
-    fn new(plan: &'p Plan, nodes_left: &'n mut usize) -> Self {
+impl<'p, 'n, 'm> State<'p, 'n, 'm> {
+    fn new(plan: &'p Plan, room: &'n mut Room<'m>) -> Self {
         Self {
             plan,
             fields: plan.nothing(),
-            nodes_left,
+            room,
             depth: 0,
+            unique: false,
             fault: None,
         }
     }
 
-    fn root(&mut self) -> Place<'p, 'n, '_> {
+    fn root(&mut self) -> Place<'p, 'n, 'm, '_> {
         Place {
             node: Some(&self.plan.root),
             state: self,
@@ -114,13 +118,18 @@ impl<'p, 'n> State<'p, 'n> {
     }
 
     fn count<E: de::Error>(&mut self) -> Result<(), E> {
-        match self.nodes_left.checked_sub(1) {
-            Some(left) => {
-                *self.nodes_left = left;
-                Ok(())
-            }
-            None => Err(self.stop("the body has more values than the gateway reads".to_owned())),
-        }
+        let taken = self.room.node();
+        taken.map_err(|fault| self.refuse(fault))
+    }
+
+    fn copy<E: de::Error>(&mut self, bytes: usize) -> Result<(), E> {
+        let taken = self.room.copy(bytes);
+        taken.map_err(|fault| self.refuse(fault))
+    }
+
+    fn refuse<E: de::Error>(&mut self, fault: Unreadable) -> E {
+        self.fault = Some(fault);
+        E::custom("refused")
     }
 
     fn each(&mut self, slots: &[usize], mark: impl Fn(&mut Slot)) {
@@ -131,8 +140,25 @@ impl<'p, 'n> State<'p, 'n> {
         }
     }
 
-    fn present(&mut self, node: &Node) {
-        self.each(&node.presence, |slot| slot.push(Value::Bool(true)));
+    /// Takes a value, copied from so many bytes, into each of these slots.
+    fn push<E: de::Error>(
+        &mut self,
+        slots: &[usize],
+        value: impl Fn() -> Value,
+        bytes: usize,
+    ) -> Result<(), E> {
+        for slot in slots {
+            if let Some((_, slot)) = self.fields.slots.get_mut(*slot)
+                && let Err(fault) = slot.push(&value, bytes, self.room)
+            {
+                return Err(self.refuse(fault));
+            }
+        }
+        Ok(())
+    }
+
+    fn present<E: de::Error>(&mut self, node: &Node) -> Result<(), E> {
+        self.push(&node.presence, || Value::Bool(true), 0)
     }
 
     /// Refuses a key that no path names, and that some server takes for one that a path does.
@@ -151,13 +177,13 @@ impl<'p, 'n> State<'p, 'n> {
         }
         let detail = format!(
             "the body has the key `{}`, spelled unlike the one that is read",
-            key.escape_debug()
+            brief(key)
         );
         Err(self.stop(detail))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -166,12 +192,14 @@ impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_> {
     }
 }
 
-impl Place<'_, '_, '_> {
+impl Place<'_, '_, '_, '_> {
     /// Takes a scalar, given as a function since most scalars are not read.
-    fn scalar(self, value: impl Fn() -> Value) {
-        let Some(node) = self.node else { return };
-        self.state.each(&node.values, |slot| slot.push(value()));
-        self.state.present(node);
+    fn scalar<E: de::Error>(self, value: impl Fn() -> Value, bytes: usize) -> Result<(), E> {
+        let Some(node) = self.node else {
+            return Ok(());
+        };
+        self.state.push(&node.values, value, bytes)?;
+        self.state.present(node)?;
         for slots in [
             &node.through_names,
             &node.through_indices,
@@ -179,10 +207,11 @@ impl Place<'_, '_, '_> {
         ] {
             self.state.each(slots, |slot| slot.misfit = true);
         }
+        Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for Place<'_, '_, '_> {
+impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -194,13 +223,11 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<(), E> {
-        self.scalar(|| Value::Bool(truth));
-        Ok(())
+        self.scalar(|| Value::Bool(truth), 0)
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<(), E> {
-        self.scalar(|| Value::Int(number));
-        Ok(())
+        self.scalar(|| Value::Int(number), 0)
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
@@ -219,19 +246,17 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
                 .state
                 .stop("the body has a number outside 64 bits".to_owned()));
         }
-        self.scalar(|| Value::Number(number));
-        Ok(())
+        self.scalar(|| Value::Number(number), 0)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.scalar(|| Value::text(text));
-        Ok(())
+        self.scalar(|| Value::text(text), text.len())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Self { node, state } = self;
         if let Some(node) = node {
-            state.present(node);
+            state.present(node)?;
             state.each(&node.values, |slot| slot.misfit = true);
             state.each(&node.through_names, |slot| slot.misfit = true);
             state.each(&node.through_items, |slot| slot.reached = true);
@@ -258,7 +283,7 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let Self { node, state } = self;
         if let Some(node) = node {
-            state.present(node);
+            state.present(node)?;
             for slots in [&node.values, &node.through_indices, &node.through_items] {
                 state.each(slots, |slot| slot.misfit = true);
             }
@@ -276,13 +301,17 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_> {
             if outermost {
                 state.fields.overrides_method |= overrides_method(&key);
                 if state.plan.keep_keys {
+                    state.copy(key.len() + size_of::<String>())?;
                     state.fields.keys.push(key.clone().into_owned());
                 }
             }
-            if !seen.insert(key.clone()) {
+            if let Cow::Owned(key) = &key {
+                state.copy(key.len())?;
+            }
+            if !state.unique && !seen.insert(key.clone()) {
                 return Err(state.stop(format!(
                     "the body has the key `{}` twice in one object",
-                    key.escape_debug()
+                    brief(&key)
                 )));
             }
             entries.next_value_seed(Place {

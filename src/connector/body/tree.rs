@@ -1,34 +1,124 @@
-//! JSON as a tree, for what has to be searched: read as strictly as in one pass, and counted against the same limit.
+//! JSON as a tree, for what has to be searched: read as strictly as in one pass, and counted against the same limits.
+//!
+//! INVARIANT: texts and keys are borrowed from the body unless an escape is written in them, and what is used twice is shared.
+
+mod json;
+mod lent;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value as Json};
 
 use super::super::Unreadable;
+use super::super::room::Room;
+use super::follow::{Scalar, Walk};
 use super::form::refuse;
 use super::keys::{KeySeed, Seen};
+use crate::model::show::brief;
 
-/// Reads a body that is not empty; takes its values from `nodes_left`.
-pub(in crate::connector) fn read_tree(
-    bytes: &[u8],
-    nodes_left: &mut usize,
-) -> Result<Json, Unreadable> {
-    let mut fault = None;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let whole = Whole {
-        nodes_left,
-        fault: &mut fault,
-    };
-    let tree = whole
-        .deserialize(&mut deserializer)
-        .and_then(|tree| deserializer.end().map(|()| tree));
-    match (fault, tree) {
-        (None, Ok(tree)) => Ok(tree),
-        (Some(fault), _) => Err(refuse(fault)),
-        (None, Err(_)) => Err(refuse("the body is not JSON, or is nested too deeply")),
+/// One value of a body, and what lies in it.
+#[derive(Debug, Clone)]
+pub(in crate::connector) enum Tree<'b> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Number(f64),
+    Text(Cow<'b, str>),
+    List(Box<[Self]>),
+    Object(Box<[(Cow<'b, str>, Self)]>),
+    /// What several places hold: a variable.
+    Shared(Arc<Self>),
+}
+
+impl<'b> Tree<'b> {
+    /// Reads a body that is not empty; takes its values and copies from `room`.
+    pub(in crate::connector) fn read(
+        bytes: &'b [u8],
+        room: &mut Room<'_>,
+    ) -> Result<Self, Unreadable> {
+        let mut fault = None;
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let whole = Whole {
+            room,
+            fault: &mut fault,
+        };
+        let tree = whole
+            .deserialize(&mut deserializer)
+            .and_then(|tree| deserializer.end().map(|()| tree));
+        match (fault, tree) {
+            (None, Ok(tree)) => Ok(tree),
+            (Some(fault), _) => Err(fault),
+            (None, Err(_)) => Err(refuse("the body is not JSON, or is nested too deeply")),
+        }
+    }
+
+    /// Returns what it is, wherever it is kept.
+    pub(in crate::connector) fn own(&self) -> &Self {
+        match self {
+            Self::Shared(tree) => tree.own(),
+            _ => self,
+        }
+    }
+
+    /// Takes a key out of an object.
+    pub(in crate::connector) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key)
+    }
+
+    /// Returns how many values it has, and how many bytes of keys.
+    pub(in crate::connector) fn weight(&self) -> (usize, usize) {
+        let join = |(nodes, keys): (usize, usize), (more, longer): (usize, usize)| {
+            (nodes.saturating_add(more), keys.saturating_add(longer))
+        };
+        match self.own() {
+            Self::List(items) => items.iter().map(Self::weight).fold((1, 0), join),
+            Self::Object(entries) => entries
+                .iter()
+                .map(|(key, value)| join((0, key.len()), value.weight()))
+                .fold((1, 0), join),
+            _ => (1, 0),
+        }
+    }
+}
+
+impl Walk for Tree<'_> {
+    fn items(&self) -> Option<&[Self]> {
+        match self.own() {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn entry(&self, key: &str) -> Option<&Self> {
+        match self.own() {
+            Self::Object(entries) => entries
+                .iter()
+                .find(|(known, _)| **known == *key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    fn each<'t>(&'t self, take: &mut dyn FnMut(&'t Self)) {
+        match self.own() {
+            Self::List(items) => items.iter().for_each(take),
+            Self::Object(entries) => entries.iter().for_each(|(_, value)| take(value)),
+            _ => {}
+        }
+    }
+
+    fn scalar(&self) -> Option<Scalar<'_>> {
+        Some(match self.own() {
+            Self::Null => Scalar::Null,
+            Self::Bool(truth) => Scalar::Bool(*truth),
+            Self::Int(number) => Scalar::Int(*number),
+            Self::Number(number) => Scalar::Number(*number),
+            Self::Text(text) => Scalar::Text(text),
+            Self::List(_) | Self::Object(_) | Self::Shared(_) => return None,
+        })
     }
 }
 
@@ -86,104 +176,114 @@ impl<'de> Visitor<'de> for Items {
 }
 
 /// Reads one value with everything in it.
-struct Whole<'s> {
-    nodes_left: &'s mut usize,
-    fault: &'s mut Option<Cow<'static, str>>,
+struct Whole<'s, 'm> {
+    room: &'s mut Room<'m>,
+    fault: &'s mut Option<Unreadable>,
 }
 
-impl Whole<'_> {
-    fn stop<E: de::Error>(&mut self, fault: impl Into<Cow<'static, str>>) -> E {
-        *self.fault = Some(fault.into());
+impl<'m> Whole<'_, 'm> {
+    fn stop<E: de::Error>(&mut self, fault: Unreadable) -> E {
+        *self.fault = Some(fault);
         E::custom("refused")
     }
 
-    fn inner(&mut self) -> Whole<'_> {
+    fn inner(&mut self) -> Whole<'_, 'm> {
         Whole {
-            nodes_left: self.nodes_left,
+            room: self.room,
             fault: self.fault,
         }
     }
+
+    fn copy<E: de::Error>(&mut self, bytes: usize) -> Result<(), E> {
+        let taken = self.room.copy(bytes);
+        taken.map_err(|fault| self.stop(fault))
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Whole<'_> {
-    type Value = Json;
+impl<'de> DeserializeSeed<'de> for Whole<'_, '_> {
+    type Value = Tree<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Json, D::Error> {
-        match self.nodes_left.checked_sub(1) {
-            Some(left) => *self.nodes_left = left,
-            None => return Err(self.stop("the body has more values than the gateway reads")),
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Tree<'de>, D::Error> {
+        if let Err(fault) = self.room.node() {
+            return Err(self.stop(fault));
         }
+        self.copy(size_of::<Tree<'_>>())?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Whole<'_> {
-    type Value = Json;
+impl<'de> Visitor<'de> for Whole<'_, '_> {
+    type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Json, E> {
-        Ok(Json::Null)
+    fn visit_unit<E: de::Error>(self) -> Result<Tree<'de>, E> {
+        Ok(Tree::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Json, E> {
-        Ok(Json::Bool(truth))
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Tree<'de>, E> {
+        Ok(Tree::Bool(truth))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Json, E> {
-        Ok(Json::from(number))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Tree<'de>, E> {
+        Ok(Tree::Int(number))
     }
 
-    fn visit_u64<E: de::Error>(mut self, number: u64) -> Result<Json, E> {
+    fn visit_u64<E: de::Error>(mut self, number: u64) -> Result<Tree<'de>, E> {
         match i64::try_from(number) {
-            Ok(number) => Ok(Json::from(number)),
-            Err(_) => Err(self.stop("the body has an integer outside 64 bits")),
+            Ok(number) => Ok(Tree::Int(number)),
+            Err(_) => Err(self.stop(refuse("the body has an integer outside 64 bits"))),
         }
     }
 
-    fn visit_f64<E: de::Error>(mut self, number: f64) -> Result<Json, E> {
+    fn visit_f64<E: de::Error>(mut self, number: f64) -> Result<Tree<'de>, E> {
         // As in the one-pass reader: integers outside 64 bits come as floats.
         if number.abs() >= 9_223_372_036_854_775_808.0 {
-            return Err(self.stop("the body has a number outside 64 bits"));
+            return Err(self.stop(refuse("the body has a number outside 64 bits")));
         }
-        Ok(Json::from(number))
+        Ok(Tree::Number(number))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::from(text))
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Json, E> {
-        Ok(Json::from(text))
+    fn visit_str<E: de::Error>(mut self, text: &str) -> Result<Tree<'de>, E> {
+        self.copy(text.len())?;
+        Ok(Tree::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Json, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Tree<'de>, A::Error> {
         let mut found = Vec::new();
         while let Some(item) = items.next_element_seed(self.inner())? {
             found.push(item);
         }
-        Ok(Json::Array(found))
+        Ok(Tree::List(found.into_boxed_slice()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Json, A::Error> {
-        let mut found = Map::new();
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Tree<'de>, A::Error> {
+        let mut found = Vec::new();
         let mut seen = Seen::default();
         while let Some(key) = entries.next_key_seed(KeySeed)? {
             if key == "__proto__" {
-                return Err(self.stop("the body has the key `__proto__`; leave it out"));
+                return Err(self.stop(refuse("the body has the key `__proto__`; leave it out")));
             }
+            let owned = if matches!(key, Cow::Owned(_)) {
+                // Once to tell it from the others, once to keep it.
+                key.len().saturating_mul(2)
+            } else {
+                0
+            };
+            self.copy(owned.saturating_add(size_of::<Cow<'_, str>>()))?;
             if !seen.insert(key.clone()) {
-                let fault = format!(
-                    "the body has the key `{}` twice in one object",
-                    key.escape_debug()
-                );
-                return Err(self.stop(fault));
+                let fault = format!("the body has the key `{}` twice in one object", brief(&key));
+                return Err(self.stop(refuse(fault)));
             }
             let value = entries.next_value_seed(self.inner())?;
-            found.insert(key.into_owned(), value);
+            found.push((key, value));
         }
-        Ok(Json::Object(found))
+        Ok(Tree::Object(found.into_boxed_slice()))
     }
 }

@@ -14,6 +14,9 @@ pub(super) type Parents = HashMap<String, Vec<String>>;
 /// Bytes of all commits that are read, inflated. Git writes commits before everything else.
 const MAX_COMMITS: usize = 4 * 1024 * 1024;
 
+/// What is kept of a commit beside its content, in bytes: one of no bytes at all costs that too.
+const COMMIT_COST: usize = 256;
+
 const COMMIT: u8 = 1;
 const OFFSET_DELTA: u8 = 6;
 
@@ -27,7 +30,7 @@ pub(super) fn parents(pack: &[u8], id_length: usize) -> Parents {
     // `PACK`, version and number of objects.
     let mut at = 12;
     while let Some((content, next)) = commit(pack, at, &contents, left) {
-        left = left.saturating_sub(content.len());
+        left = left.saturating_sub(content.len().saturating_add(COMMIT_COST));
         let own = own_parents(&content, id_length).unwrap_or_default();
         parents.insert(id(&content, id_length), own);
         contents.insert(at, content);
@@ -72,7 +75,7 @@ fn commit(
         OFFSET_DELTA => Some(contents.get(&at.checked_sub(offset(&mut rest)?)?)?),
         _ => return None,
     };
-    if size > left {
+    if size > left || left < COMMIT_COST {
         return None;
     }
     let mut inflated = Vec::new();

@@ -1,28 +1,70 @@
 //! Arguments: values of a document and the variables of its request in, one JSON tree out.
 //!
-//! INVARIANT: a variable that is put in many places counts in each of them against the values that a body may have.
+//! INVARIANT: a variable that is put in many places is shared by them, and counts in each of them against the values that a
+//! body may have.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use apollo_parser::cst;
-use serde_json::{Map, Value as Json};
 
-use super::envelope::refuse;
+use super::envelope::{Entries, refuse};
 use crate::connector::Unreadable;
+use crate::connector::body::Tree;
+use crate::connector::room::Room;
+
+/// What the request gives under the names of variables.
+#[derive(Debug)]
+pub(super) struct Given<'b>(HashMap<Cow<'b, str>, Variable<'b>>);
+
+/// A value that any number of places can hold.
+#[derive(Debug, Clone)]
+struct Variable<'b> {
+    tree: Arc<Tree<'b>>,
+    nodes: usize,
+    /// Bytes of keys, which are compared wherever it is used.
+    keys: usize,
+}
 
 /// The variables that one operation declares, with what the request gives them.
 #[derive(Debug)]
-pub(super) struct Variables<'v> {
+pub(super) struct Variables<'b> {
     /// `None` for one that is neither given nor has a default.
-    values: HashMap<String, Option<Cow<'v, Json>>>,
+    values: HashMap<String, Option<Variable<'b>>>,
 }
 
-impl<'v> Variables<'v> {
+impl<'b> Given<'b> {
+    pub(super) fn new(variables: Entries<'b>) -> Self {
+        let pairs = variables.into_iter();
+        Self(
+            pairs
+                .map(|(name, tree)| (name, Variable::new(tree)))
+                .collect(),
+        )
+    }
+}
+
+impl<'b> Variable<'b> {
+    fn new(tree: Tree<'b>) -> Self {
+        let (nodes, keys) = tree.weight();
+        let tree = Arc::new(tree);
+        Self { tree, nodes, keys }
+    }
+
+    /// Counts what it costs to use it once more.
+    fn put(&self, room: &mut Room<'_>) -> Result<Tree<'b>, Unreadable> {
+        room.nodes(self.nodes)?;
+        room.walk(self.keys)?;
+        Ok(Tree::Shared(Arc::clone(&self.tree)))
+    }
+}
+
+impl<'b> Variables<'b> {
     pub(super) fn new(
         operation: &cst::OperationDefinition,
-        given: &'v Map<String, Json>,
-        nodes_left: &mut usize,
+        given: &Given<'b>,
+        room: &mut Room<'_>,
     ) -> Result<Self, Unreadable> {
         let mut declared = Self {
             values: HashMap::new(),
@@ -38,14 +80,13 @@ impl<'v> Variables<'v> {
             let default = definition
                 .default_value()
                 .and_then(|default| default.value());
-            let value = match (given.get(&name), default) {
-                (Some(value), _) => Some(Cow::Borrowed(value)),
+            let value = match (given.0.get(name.as_str()), default) {
+                (Some(value), _) => Some(value.clone()),
                 // A default is a constant: there is nothing in it to look up.
-                (None, Some(default)) => {
-                    Some(Cow::Owned(Self::none().value(&default, nodes_left)?))
-                }
+                (None, Some(default)) => Some(Variable::new(Self::none().value(&default, room)?)),
                 (None, None) => None,
             };
+            room.copy(name.len() + size_of::<(String, Option<Variable<'_>>)>())?;
             if declared.values.insert(name, value).is_some() {
                 return Err(refuse("a variable is declared twice"));
             }
@@ -63,45 +104,59 @@ impl<'v> Variables<'v> {
     pub(super) fn arguments(
         &self,
         arguments: Option<&cst::Arguments>,
-        nodes_left: &mut usize,
-    ) -> Result<Json, Unreadable> {
+        room: &mut Room<'_>,
+    ) -> Result<Tree<'b>, Unreadable> {
         let arguments = arguments.into_iter().flat_map(cst::Arguments::arguments);
         let pairs = arguments.map(|argument| (argument.name(), argument.value()));
-        self.object(pairs, nodes_left)
+        self.object(pairs, room)
     }
 
     fn object(
         &self,
         pairs: impl Iterator<Item = (Option<cst::Name>, Option<cst::Value>)>,
-        nodes_left: &mut usize,
-    ) -> Result<Json, Unreadable> {
-        let mut object = Map::new();
+        room: &mut Room<'_>,
+    ) -> Result<Tree<'b>, Unreadable> {
+        let mut names = HashSet::new();
+        let mut object = Entries::new();
         for pair in pairs {
             let (Some(name), Some(value)) = pair else {
                 return Err(refuse("an argument has no value"));
             };
-            let value = self.value(&value, nodes_left)?;
-            if object.insert(name.text().to_string(), value).is_some() {
+            let value = self.value(&value, room)?;
+            let name = name.text().to_string();
+            room.copy(2 * name.len() + size_of::<(Cow<'_, str>, Tree<'_>)>())?;
+            if !names.insert(name.clone()) {
                 return Err(refuse("an argument is given twice"));
             }
+            object.push((Cow::Owned(name), value));
         }
-        Ok(Json::Object(object))
+        Ok(Tree::Object(object.into_boxed_slice()))
     }
 
-    fn value(&self, value: &cst::Value, nodes_left: &mut usize) -> Result<Json, Unreadable> {
-        take(nodes_left)?;
+    fn value(&self, value: &cst::Value, room: &mut Room<'_>) -> Result<Tree<'b>, Unreadable> {
+        room.node()?;
+        room.copy(size_of::<Tree<'_>>())?;
         Ok(match value {
-            cst::Value::Variable(variable) => return self.variable(variable, nodes_left),
-            cst::Value::StringValue(text) => Json::from(String::from(text)),
-            cst::Value::BooleanValue(truth) => Json::from(truth.true_token().is_some()),
-            cst::Value::NullValue(_) => Json::Null,
-            cst::Value::EnumValue(name) => {
-                Json::from(name.name().map(|name| name.text().to_string()))
+            cst::Value::Variable(variable) => return self.variable(variable, room),
+            cst::Value::StringValue(text) => {
+                let text = String::from(text);
+                room.copy(text.len())?;
+                Tree::Text(Cow::Owned(text))
             }
+            cst::Value::BooleanValue(truth) => Tree::Bool(truth.true_token().is_some()),
+            cst::Value::NullValue(_) => Tree::Null,
+            cst::Value::EnumValue(name) => match name.name() {
+                Some(name) => {
+                    let name = name.text().to_string();
+                    room.copy(name.len())?;
+                    Tree::Text(Cow::Owned(name))
+                }
+                None => Tree::Null,
+            },
             cst::Value::IntValue(number) => {
                 let text = number.int_token().map(|token| token.text().to_owned());
                 let number = text.and_then(|text| text.parse::<i64>().ok());
-                Json::from(
+                Tree::Int(
                     number.ok_or_else(|| refuse("an argument is an integer outside 64 bits"))?,
                 )
             }
@@ -109,16 +164,18 @@ impl<'v> Variables<'v> {
                 let number = f64::try_from(number)
                     .ok()
                     .filter(|number| number.is_finite());
-                Json::from(number.ok_or_else(|| refuse("an argument is a number outside 64 bits"))?)
+                Tree::Number(
+                    number.ok_or_else(|| refuse("an argument is a number outside 64 bits"))?,
+                )
             }
             cst::Value::ListValue(list) => {
-                let items = list.values().map(|item| self.value(&item, nodes_left));
-                Json::Array(items.collect::<Result<_, _>>()?)
+                let items = list.values().map(|item| self.value(&item, room));
+                Tree::List(items.collect::<Result<_, _>>()?)
             }
             cst::Value::ObjectValue(object) => {
                 let fields = object.object_fields();
                 let pairs = fields.map(|field| (field.name(), field.value()));
-                return self.object(pairs, nodes_left);
+                return self.object(pairs, room);
             }
         })
     }
@@ -126,35 +183,15 @@ impl<'v> Variables<'v> {
     fn variable(
         &self,
         variable: &cst::Variable,
-        nodes_left: &mut usize,
-    ) -> Result<Json, Unreadable> {
+        room: &mut Room<'_>,
+    ) -> Result<Tree<'b>, Unreadable> {
         let name = variable.name().map(|name| name.text().to_string());
         let value = name.as_ref().and_then(|name| self.values.get(name));
         let value =
             value.ok_or_else(|| refuse("the GraphQL document uses an undeclared variable"))?;
-        let Some(value) = value else {
-            return Ok(Json::Null);
-        };
-        count(value, nodes_left)?;
-        Ok(value.clone().into_owned())
+        match value {
+            None => Ok(Tree::Null),
+            Some(value) => value.put(room),
+        }
     }
-}
-
-/// Counts what a copy costs, before it is made.
-fn count(value: &Json, nodes_left: &mut usize) -> Result<(), Unreadable> {
-    take(nodes_left)?;
-    match value {
-        Json::Array(items) => items.iter().try_for_each(|item| count(item, nodes_left)),
-        Json::Object(entries) => entries
-            .values()
-            .try_for_each(|item| count(item, nodes_left)),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
-    }
-}
-
-fn take(nodes_left: &mut usize) -> Result<(), Unreadable> {
-    *nodes_left = nodes_left
-        .checked_sub(1)
-        .ok_or_else(|| refuse("the request has more values than the gateway reads"))?;
-    Ok(())
 }

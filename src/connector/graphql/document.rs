@@ -6,14 +6,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use apollo_parser::Parser;
 use apollo_parser::cst;
-use serde_json::{Map, Value as Json};
 
-use super::argument::Variables;
-use super::envelope::refuse;
+use super::argument::{Given, Variables};
+use super::envelope::{Entries, refuse};
 use super::{Budget, Root, upload};
 use crate::connector::Unreadable;
 use crate::connector::part::{Fact, Part};
-use crate::model::value::Value;
+use crate::connector::room::Room;
+use crate::model::value::{MAX_LIST, Value};
 
 /// Levels that selections and values may be nested.
 const MAX_DEPTH: usize = 64;
@@ -27,6 +27,9 @@ const MAX_LEVELS: usize = 128;
 /// Selections that are looked at for the root fields of one operation.
 const MAX_STEPS: usize = 10_000;
 
+/// Selections that are looked at for the names below all root fields.
+const MAX_NAMED: usize = 100_000;
+
 /// Where a walk through selections is.
 #[derive(Debug, Default)]
 struct Way {
@@ -34,6 +37,16 @@ struct Way {
     fragments: BTreeSet<String>,
     levels: usize,
     steps: usize,
+}
+
+/// The names of fields below a root field, while they are collected.
+#[derive(Debug)]
+struct Found<'r, 'm> {
+    names: BTreeSet<String>,
+    way: Way,
+    /// Over all root fields: each of them may spread the same fragments.
+    steps: &'r mut usize,
+    room: &'r mut Room<'m>,
 }
 
 /// The definitions of one document.
@@ -44,15 +57,19 @@ struct Document {
 }
 
 /// Reads a document as its root fields.
-pub(super) fn roots(
+pub(super) fn roots<'b>(
     text: &str,
-    variables: &Map<String, Json>,
-    budget: &mut Budget<'_>,
-) -> Result<Vec<Root>, Unreadable> {
+    variables: Entries<'b>,
+    budget: &mut Budget<'_, '_>,
+) -> Result<Vec<Root<'b>>, Unreadable> {
+    // The parser keeps the text of each token.
+    budget.room.copy(text.len())?;
     let document = Document::parse(text)?;
+    let given = Given::new(variables);
+    let mut steps = 0;
     let mut roots = Vec::new();
     for operation in &document.operations {
-        let variables = Variables::new(operation, variables, budget.nodes)?;
+        let variables = Variables::new(operation, &given, budget.room)?;
         let kind = kind_of(operation);
         let name = operation.name().map(|name| name.text().to_string());
         let mut fields = Vec::new();
@@ -68,7 +85,18 @@ pub(super) fn roots(
         let telling = fields.iter().any(|field| name_of(field) != "__typename");
         fields.retain(|field| !telling || name_of(field) != "__typename");
         for field in fields {
-            roots.push(document.root(&field, (kind, name.as_deref()), &variables, budget)?);
+            let mut found = Found {
+                names: BTreeSet::new(),
+                way: Way::default(),
+                steps: &mut steps,
+                room: budget.room,
+            };
+            document.names(field.selection_set().as_ref(), &mut found)?;
+            let names = found.names;
+            roots.push(Root {
+                part: part(&field, (kind, name.as_deref()), &names, budget.room)?,
+                arguments: variables.arguments(field.arguments().as_ref(), budget.room)?,
+            });
         }
     }
     Ok(roots)
@@ -183,64 +211,79 @@ impl Document {
         Ok(())
     }
 
-    fn root(
-        &self,
-        field: &cst::Field,
-        (kind, operation): (&'static str, Option<&str>),
-        variables: &Variables<'_>,
-        budget: &mut Budget<'_>,
-    ) -> Result<Root, Unreadable> {
-        let name = name_of(field);
-        let mut selections = BTreeSet::new();
-        let below = field.selection_set();
-        self.names(below.as_ref(), &mut selections, &mut Way::default())?;
-        let selections = selections.iter().map(|name| Value::text(name)).collect();
-        let mut values = vec![
-            (Fact::GraphqlType, Value::text(kind)),
-            (Fact::GraphqlField, Value::text(&name)),
-            (Fact::GraphqlSelections, Value::list(selections)),
-        ];
-        values.extend(operation.map(|name| (Fact::GraphqlOperation, Value::text(name))));
-        Ok(Root {
-            part: Part {
-                name: format!("{kind}.{name}"),
-                values,
-            },
-            arguments: variables.arguments(field.arguments().as_ref(), budget.nodes)?,
-        })
-    }
-
     /// Collects the names of all fields below, each fragment once: twice would only find the same.
     fn names(
         &self,
         selections: Option<&cst::SelectionSet>,
-        found: &mut BTreeSet<String>,
-        way: &mut Way,
+        found: &mut Found<'_, '_>,
     ) -> Result<(), Unreadable> {
-        way.enter()?;
+        found.way.enter()?;
         for selection in selections
             .into_iter()
             .flat_map(cst::SelectionSet::selections)
         {
+            found.step()?;
             match selection {
                 cst::Selection::Field(field) => {
-                    found.insert(name_of(&field));
-                    self.names(field.selection_set().as_ref(), found, way)?;
+                    found.insert(name_of(&field))?;
+                    self.names(field.selection_set().as_ref(), found)?;
                 }
                 cst::Selection::InlineFragment(fragment) => {
-                    self.names(fragment.selection_set().as_ref(), found, way)?;
+                    self.names(fragment.selection_set().as_ref(), found)?;
                 }
                 cst::Selection::FragmentSpread(spread) => {
                     let (name, selections) = self.fragment(&spread)?;
-                    if way.fragments.insert(name) {
-                        self.names(Some(selections), found, way)?;
+                    if found.way.fragments.insert(name) {
+                        self.names(Some(selections), found)?;
                     }
                 }
             }
         }
-        way.levels -= 1;
+        found.way.levels -= 1;
         Ok(())
     }
+}
+
+impl Found<'_, '_> {
+    /// One more than a list may have tells that it has too many.
+    fn insert(&mut self, name: String) -> Result<(), Unreadable> {
+        if self.names.len() <= MAX_LIST && !self.names.contains(&name) {
+            // Here, and as a value.
+            self.room.copy(2 * (name.len() + size_of::<String>()))?;
+            self.names.insert(name);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Unreadable> {
+        *self.steps += 1;
+        if *self.steps > MAX_NAMED {
+            return Err(refuse("the GraphQL document spreads too much"));
+        }
+        Ok(())
+    }
+}
+
+/// Makes the part that a root field is.
+fn part(
+    field: &cst::Field,
+    (kind, operation): (&'static str, Option<&str>),
+    selections: &BTreeSet<String>,
+    room: &mut Room<'_>,
+) -> Result<Part, Unreadable> {
+    let name = name_of(field);
+    room.copy(3 * name.len() + operation.map_or(0, str::len))?;
+    let selections = selections.iter().map(|name| Value::text(name)).collect();
+    let mut values = vec![
+        (Fact::GraphqlType, Value::text(kind)),
+        (Fact::GraphqlField, Value::text(&name)),
+        (Fact::GraphqlSelections, Value::list(selections)),
+    ];
+    values.extend(operation.map(|name| (Fact::GraphqlOperation, Value::text(name))));
+    Ok(Part {
+        name: format!("{kind}.{name}"),
+        values,
+    })
 }
 
 impl Way {

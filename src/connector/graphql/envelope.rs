@@ -1,11 +1,14 @@
 //! What carries a GraphQL document: `{query, variables, operationName, extensions}` in, the document and its variables out.
 
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::connector::Unreadable;
-use crate::connector::body::{Form, UNREADABLE_BODY, may_be, read_tree};
+use crate::connector::body::{Form, Tree, UNREADABLE_BODY, may_be};
 use crate::connector::request::ambiguous;
+use crate::connector::room::Room;
+use crate::model::show::brief;
 use crate::model::target::Query;
 
 /// Keys of a request, as GraphQL over HTTP has them.
@@ -24,44 +27,51 @@ const IDS: [&str; 6] = [
 /// Parts of a multipart form by which servers find other requests than those of the keys.
 const PARTS: [&str; 2] = ["operations", "map"];
 
+/// The keys of an object, each once.
+pub(super) type Entries<'b> = Vec<(Cow<'b, str>, Tree<'b>)>;
+
 /// One request.
 #[derive(Debug)]
-pub(super) struct Envelope {
-    pub(super) document: Document,
-    pub(super) variables: Map<String, Json>,
+pub(super) struct Envelope<'b> {
+    pub(super) document: Document<'b>,
+    pub(super) variables: Entries<'b>,
 }
 
 /// What is to be executed.
 #[derive(Debug)]
-pub(super) enum Document {
+pub(super) enum Document<'b> {
     /// Here it is.
-    Text(String),
+    Text(Cow<'b, str>),
     /// The server has it.
-    Persisted(String),
+    Persisted(Cow<'b, str>),
 }
 
-impl Envelope {
+impl<'b> Envelope<'b> {
     /// Reads a JSON object.
-    pub(super) fn of_tree(tree: Json) -> Result<Self, Unreadable> {
-        let Json::Object(mut keys) = tree else {
+    pub(super) fn of_tree(tree: Tree<'b>) -> Result<Self, Unreadable> {
+        let Tree::Object(keys) = tree else {
             return Err(refuse("a GraphQL request is not a JSON object"));
         };
+        Self::of_keys(keys.into_vec())
+    }
+
+    fn of_keys(mut keys: Entries<'b>) -> Result<Self, Unreadable> {
         let known = |key: &str| KEYS.contains(&key) || IDS.contains(&key);
-        if let Some(key) = keys.keys().find(|key| !known(key)) {
+        if let Some((key, _)) = keys.iter().find(|(key, _)| !known(key)) {
             // It may choose another document.
-            let key = key.escape_debug();
+            let key = brief(key);
             return Err(refuse(format!("a GraphQL request has the key `{key}`")));
         }
-        let name = keys.remove("operationName").unwrap_or_default();
-        if !matches!(name, Json::Null | Json::String(_)) {
+        if !matches!(
+            take(&mut keys, "operationName"),
+            None | Some(Tree::Null | Tree::Text(_))
+        ) {
             return Err(refuse("`operationName` is not a text"));
         }
-        let variables = match keys.remove("variables").unwrap_or_default() {
-            Json::Null => Map::new(),
-            Json::Object(variables) => variables,
-            Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
-                return Err(refuse("`variables` is not an object"));
-            }
+        let variables = match take(&mut keys, "variables") {
+            None | Some(Tree::Null) => Vec::new(),
+            Some(Tree::Object(variables)) => variables.into_vec(),
+            Some(_) => return Err(refuse("`variables` is not an object")),
         };
         Ok(Self {
             document: Document::of(&mut keys)?,
@@ -70,54 +80,52 @@ impl Envelope {
     }
 
     /// Reads the pairs of a URL or form; `variables` and `extensions` are JSON in them.
-    pub(super) fn of_pairs<'p>(
-        pairs: impl Iterator<Item = (&'p str, &'p str)>,
-        nodes_left: &mut usize,
+    pub(super) fn of_pairs(
+        pairs: impl Iterator<Item = (&'b str, &'b str)>,
+        room: &mut Room<'_>,
     ) -> Result<Self, Unreadable> {
-        let mut keys = Map::new();
+        let mut keys = Entries::new();
         for (name, value) in pairs {
             let is_known = KEYS.iter().chain(&IDS).any(|key| *key == name);
             let mut known = KEYS.iter().chain(&IDS).chain(&PARTS);
             if !is_known && !known.any(|key| may_be(key, name)) {
                 continue;
             }
-            if !is_known || keys.contains_key(name) {
-                let name = name.escape_debug();
+            if !is_known || keys.iter().any(|(known, _)| known == name) {
+                let name = brief(name);
                 return Err(ambiguous(format!(
                     "the GraphQL request has `{name}` twice, spelled unlike itself, or where it is not read"
                 )));
             }
             let value = match (name, value) {
-                ("variables" | "extensions", "") => Json::Null,
-                ("variables" | "extensions", text) => read_tree(text.as_bytes(), nodes_left)?,
-                (_, text) => Json::from(text),
+                ("variables" | "extensions", "") => Tree::Null,
+                ("variables" | "extensions", text) => Tree::read(text.as_bytes(), room)?,
+                (_, text) => Tree::Text(Cow::Borrowed(text)),
             };
-            keys.insert(name.to_owned(), value);
+            keys.push((Cow::Borrowed(name), value));
         }
-        Self::of_tree(Json::Object(keys))
+        Self::of_keys(keys)
     }
 }
 
-impl Document {
-    fn of(keys: &mut Map<String, Json>) -> Result<Self, Unreadable> {
-        let text = |value: Option<Json>| match value {
-            None | Some(Json::Null) => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text)),
-            Some(Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => {
-                Err(refuse("a key that names a GraphQL document is not a text"))
-            }
+impl<'b> Document<'b> {
+    fn of(keys: &mut Entries<'b>) -> Result<Self, Unreadable> {
+        let text = |value: Option<Tree<'b>>| match value {
+            None | Some(Tree::Null) => Ok(None),
+            Some(Tree::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(refuse("a key that names a GraphQL document is not a text")),
         };
-        let query = text(keys.remove("query"))?.filter(|query| !query.is_empty());
-        let hash = hash(keys.remove("extensions"))?;
+        let query = text(take(keys, "query"))?.filter(|query| !query.is_empty());
+        let hash = hash(take(keys, "extensions"))?;
         let mut ids = Vec::new();
         for key in IDS {
-            ids.extend(text(keys.remove(key))?);
+            ids.extend(text(take(keys, key))?);
         }
         match (query, hash, ids.as_slice()) {
             (Some(query), None, []) => Ok(Self::Text(query)),
             // What a client sends so that the server keeps it: the text must be what is meant.
             (Some(query), Some(hash), []) if hash == sha256(&query) => Ok(Self::Text(query)),
-            (None, Some(id), []) => Ok(Self::Persisted(id)),
+            (None, Some(id), []) => Ok(Self::Persisted(Cow::Owned(id))),
             (None, None, [id]) => Ok(Self::Persisted(id.clone())),
             (None, None, []) => Err(refuse("a GraphQL request has no document")),
             _ => Err(ambiguous(
@@ -127,19 +135,22 @@ impl Document {
     }
 }
 
+/// Takes a key out.
+fn take<'b>(keys: &mut Entries<'b>, name: &str) -> Option<Tree<'b>> {
+    let at = keys.iter().position(|(key, _)| key == name)?;
+    Some(keys.swap_remove(at).1)
+}
+
 /// Returns the hash of an automatically persisted document, wherever `extensions` has one.
-fn hash(extensions: Option<Json>) -> Result<Option<String>, Unreadable> {
-    let Some(Json::Object(extensions)) = extensions.filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    let Some(persisted) = extensions
-        .get("persistedQuery")
-        .filter(|value| !value.is_null())
-    else {
+fn hash(extensions: Option<Tree<'_>>) -> Result<Option<String>, Unreadable> {
+    let persisted = extensions
+        .as_ref()
+        .and_then(|tree| tree.get("persistedQuery"));
+    let Some(persisted) = persisted.filter(|value| !matches!(value, Tree::Null)) else {
         return Ok(None);
     };
     match persisted.get("sha256Hash") {
-        Some(Json::String(hash)) => Ok(Some(hash.to_ascii_lowercase())),
+        Some(Tree::Text(hash)) => Ok(Some(hash.to_ascii_lowercase())),
         _ => Err(refuse("`persistedQuery` has no hash")),
     }
 }
@@ -179,7 +190,7 @@ fn check_name(place: &str, name: &str) -> Result<(), Unreadable> {
 }
 
 fn beside(place: &str, name: &str) -> Unreadable {
-    let name = name.escape_debug();
+    let name = brief(name);
     ambiguous(format!(
         "{place} of a GraphQL request has the key `{name}` beside the body"
     ))

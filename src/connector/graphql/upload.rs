@@ -4,29 +4,29 @@
 //! of the document nor of a variable that is judged. The form is that of `graphql-multipart-request-spec`.
 
 use apollo_parser::cst;
-use serde_json::Value as Json;
 
 use super::document::{Uploads, uploads};
 use super::envelope::{Document, Envelope, refuse};
 use crate::connector::Unreadable;
-use crate::connector::body::read_tree;
+use crate::connector::body::Tree;
+use crate::connector::room::Room;
 
 /// The scalar that servers read a part of the form as.
 const UPLOAD: &str = "Upload";
 
 /// The requests of `operations`, and whether they are written as a list.
-pub(super) struct Operations {
+pub(super) struct Operations<'b> {
     pub(super) listed: bool,
-    pub(super) envelopes: Vec<Envelope>,
+    pub(super) envelopes: Vec<Envelope<'b>>,
 }
 
 /// Refuses a `map` that puts a part anywhere else than into an upload.
 pub(super) fn check(
     map: &str,
-    operations: &Operations,
-    nodes_left: &mut usize,
+    operations: &Operations<'_>,
+    room: &mut Room<'_>,
 ) -> Result<(), Unreadable> {
-    let Json::Object(map) = read_tree(map.as_bytes(), nodes_left)? else {
+    let Tree::Object(map) = Tree::read(map.as_bytes(), room)? else {
         return Err(refuse("`map` is not an object"));
     };
     let mut declared = Vec::new();
@@ -38,12 +38,12 @@ pub(super) fn check(
         });
     }
     let is_upload = |path: &str| names_upload(path, operations.listed, &declared);
-    for paths in map.values() {
-        let Json::Array(paths) = paths else {
+    for (_, paths) in &map {
+        let Tree::List(paths) = paths else {
             return Err(refuse("`map` has something else than a list of paths"));
         };
         for path in paths {
-            if !path.as_str().is_some_and(is_upload) {
+            if !matches!(path, Tree::Text(path) if is_upload(path)) {
                 return Err(refuse(
                     "`map` names something else than a variable that the document declares as `Upload`",
                 ));

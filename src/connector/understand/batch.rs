@@ -24,10 +24,14 @@ const NEAR_ROUTE: &str = "near_route";
 
 impl Candidates {
     /// Adds the batch's own action, and those of its members.
-    pub(super) fn batch(&self, parting: &Parting<'_>, sheet: &mut Sheet) -> Result<(), Unreadable> {
+    pub(super) fn batch(
+        &self,
+        parting: &Parting<'_>,
+        sheet: &mut Sheet<'_>,
+    ) -> Result<(), Unreadable> {
         let bytes = parting.bytes()?;
         // Reading it whole refuses duplicate keys, before members are cut out of it.
-        let parsed = parting.parse(&mut sheet.nodes_left)?;
+        let parsed = parting.parse(&mut sheet.room)?;
         let body = parsed.body();
         self.place.connector.check_method_key(body)?;
         parting.group.check_places(parting.request.query, body)?;
@@ -50,6 +54,7 @@ impl Candidates {
         }
         for member in &members {
             sheet.parts.take()?;
+            sheet.room.copy(member.copied())?;
             self.member(member, parting.reading.target, sheet)?;
         }
         Ok(())
@@ -59,7 +64,7 @@ impl Candidates {
         &self,
         member: &Member<'_>,
         batch: &Target,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
     ) -> Result<(), Unreadable> {
         let target = Target {
             method: member.method.clone(),

@@ -5,6 +5,7 @@ use super::super::request::{Body, METHOD_OVERRIDE, ambiguous};
 use super::super::route::Group;
 use super::super::{Connector, Unreadable};
 use super::Parsed;
+use crate::model::show::brief;
 use crate::model::target::Query;
 
 impl Parsed<'_> {
@@ -71,14 +72,14 @@ impl Group {
             if self.body_keys.iter().any(|read| may_be(read, key)) {
                 return Err(ambiguous(format!(
                     "`{}` is read in the body, and the query has it too",
-                    key.escape_debug()
+                    brief(key)
                 )));
             }
         }
         if let Some(key) = self.query_keys.iter().find_map(|read| body.like(read)) {
             return Err(ambiguous(format!(
                 "`{}` is read in the query, and the body has it too",
-                key.escape_debug()
+                brief(key)
             )));
         }
         Ok(())

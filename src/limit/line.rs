@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 /// All that are open.
 #[derive(Debug)]
-pub(in crate::proxy) struct Line {
+pub struct Line {
     capacity: usize,
     waiting: Mutex<Waiting>,
 }
@@ -24,18 +24,19 @@ struct Waiting {
 
 /// A place among them, until it is dropped.
 #[derive(Debug)]
-pub(in crate::proxy) struct Place {
+pub struct Place {
     line: Arc<Line>,
     number: u64,
 }
 
 /// Resolves when the place is taken away, and never once it has been given up.
 #[derive(Debug)]
-pub(in crate::proxy) struct Evicted(oneshot::Receiver<()>);
+pub struct Evicted(oneshot::Receiver<()>);
 
 impl Line {
     /// Makes one with so many places. An agent that means it needs one for a moment only.
-    pub(in crate::proxy) fn new(capacity: usize) -> Arc<Self> {
+    #[must_use]
+    pub fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             capacity,
             waiting: Mutex::default(),
@@ -43,7 +44,8 @@ impl Line {
     }
 
     /// Takes a place; if there is none, that of the connection that has been waiting longest.
-    pub(in crate::proxy) fn enter(self: &Arc<Self>) -> (Place, Evicted) {
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> (Place, Evicted) {
         let (evict, evicted) = oneshot::channel();
         let mut waiting = self.waiting.lock();
         if waiting.places.len() >= self.capacity
@@ -63,13 +65,21 @@ impl Line {
     }
 
     /// Returns how many are open.
-    pub(in crate::proxy) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.waiting.lock().places.len()
+    }
+
+    /// Returns whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 impl Evicted {
-    pub(in crate::proxy) async fn wait(self) {
+    /// Waits for it.
+    pub async fn wait(self) {
         if self.0.await.is_err() {
             std::future::pending::<()>().await;
         }
