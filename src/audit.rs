@@ -4,6 +4,7 @@
 
 mod canonical;
 mod changed;
+mod refusals;
 mod writer;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use writer::Writer;
 
 pub use canonical::{abridged, canonical};
 pub use changed::Change;
+pub use refusals::{RESERVE, RefusalLimit, Refusals, Summary};
 
 /// Events that may wait at once with somebody waiting for them: 16 KiB each at most.
 const QUEUE: usize = 4_096;

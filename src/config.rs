@@ -115,6 +115,8 @@ pub struct Config {
     pub approval: Approval,
     /// When an event counts as kept.
     pub durability: Durability,
+    /// How many refusals of one agent are recorded one by one.
+    pub refusals: Refusals,
     /// What is logged.
     pub log: Log,
     /// Variables from which secrets are read: no child may see them.
@@ -268,6 +270,24 @@ pub struct Approval {
     pub timeout: Duration,
     /// How long a question can be answered.
     pub expires: Duration,
+}
+
+/// How many refusals of one agent are recorded one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals {
+    /// In the long run.
+    pub per_minute: u32,
+    /// At once.
+    pub burst: u32,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            per_minute: 3_000,
+            burst: 500,
+        }
+    }
 }
 
 /// When an event counts as kept.

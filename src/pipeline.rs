@@ -35,7 +35,7 @@ pub use judge::judge;
 pub use outgoing::Outgoing;
 
 use crate::approval::Desk;
-use crate::audit::Journal;
+use crate::audit::{Journal, Refusals};
 use crate::egress::Egress;
 use crate::kill_switch::KillSwitch;
 use crate::limit::Limits;
@@ -67,6 +67,8 @@ pub struct Parts {
     pub opener: Opener,
     /// Where events go.
     pub journal: Journal,
+    /// Which refusals are recorded one by one.
+    pub refusals: Refusals,
     /// Which addresses may be contacted.
     pub egress: Egress,
     /// Where requests wait for a human's yes.

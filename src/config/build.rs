@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Report, Source};
-use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest};
+use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest, RefusalsSection};
 use super::yaml::{self, At};
 use super::{
-    Approval, Args, CaFiles, CertFiles, Config, Log, Secrets, VaultKey, discovery, environment,
+    Approval, Args, CaFiles, CertFiles, Config, Log, Refusals, Secrets, VaultKey, discovery,
+    environment,
 };
 use context::Context;
 use limits::period;
@@ -150,6 +151,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         limits: limits::limits(context, &manifest.limits),
         approval: approval(context, &manifest.approval),
         durability: manifest.audit.durability,
+        refusals: refusals(&manifest.audit.refusals),
         log: Log {
             level: log_level(context, manifest.log.level.as_ref()),
             format: manifest.log.format,
@@ -281,6 +283,20 @@ pub fn check_log_filter(filter: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn refusals(written: &RefusalsSection) -> Refusals {
+    let defaults = Refusals::default();
+    Refusals {
+        per_minute: written
+            .rate
+            .as_ref()
+            .map_or(defaults.per_minute, |rate| rate.value.per_minute),
+        burst: written
+            .burst
+            .as_ref()
+            .map_or(defaults.burst, |burst| burst.value),
+    }
 }
 
 fn approval(context: &mut Context<'_>, written: &ApprovalSection) -> Approval {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret_source::{FieldSource, SecretSource};
-use super::units::{Period, Size};
+use super::units::{Period, Rate, Size};
 use super::yaml::{At, Entries, OneOrMany, ShortOr};
 use super::{Durability, LogFormat, Role};
 
@@ -266,6 +266,18 @@ pub(super) struct ApprovalSection {
 pub(super) struct AuditSection {
     /// When an event counts as kept.
     pub(super) durability: Durability,
+    /// How many refusals of one agent are recorded one by one; what is over that becomes one summary a second.
+    pub(super) refusals: RefusalsSection,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RefusalsSection {
+    /// In the long run; `50/s` unless stated.
+    #[schemars(example = &"50/s")]
+    pub(super) rate: Option<At<Rate>>,
+    /// At once; 500 unless stated.
+    pub(super) burst: Option<At<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -1,4 +1,4 @@
-//! `1MiB` and `30s` in, bytes and durations out.
+//! `1MiB`, `30s` and `50/s` in, bytes, durations and rates out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +17,13 @@ pub struct Size(pub usize);
 /// A length of time, written `250ms`, `30s`, `10m`, `24h` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub Duration);
+
+/// How often something may happen, written `50/s` or `600/m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// In a minute.
+    pub per_minute: u32,
+}
 
 impl FromStr for Size {
     type Err = String;
@@ -66,6 +73,25 @@ impl FromStr for Period {
     }
 }
 
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a rate: write `50/s` or `600/m`");
+        let (number, unit) = split(text).ok_or_else(wrong)?;
+        let factor = match unit {
+            "/s" => 60,
+            "/m" => 1,
+            _ => return Err(wrong()),
+        };
+        let number = u32::try_from(number).ok();
+        number
+            .and_then(|number| number.checked_mul(factor))
+            .map(|per_minute| Self { per_minute })
+            .ok_or_else(|| format!("`{text}` is too often"))
+    }
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|character: char| !character.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(end)?;
@@ -99,6 +125,24 @@ impl<'de> Deserialize<'de> for Period {
             "a length of time with its unit, as in `30s`",
             PhantomData,
         ))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Read("a rate, as in `50/s`", PhantomData))
+    }
+}
+
+impl JsonSchema for Rate {
+    fn schema_name() -> Cow<'static, str> {
+        "Rate".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9]+ */(s|m)$",
+            "description": "How often something may happen: `50/s`, `600/m`.",
+        })
     }
 }
 

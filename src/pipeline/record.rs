@@ -4,6 +4,7 @@
 
 mod answered;
 mod draft;
+mod repeated;
 mod shown;
 mod strangers;
 mod ticket;
@@ -36,6 +37,7 @@ use shown::bounded;
 pub(super) use shown::{actions, hex};
 pub(super) use strangers::Strangers;
 
+pub use repeated::summarize_refusals;
 pub use strangers::{refused_stranger, summarize_strangers};
 pub use ticket::{Outcome, Ticket};
 
@@ -79,6 +81,9 @@ pub async fn refused_early(
     gateway.parts.metrics.refused(name, "", code);
     if agent.is_none() {
         return refused_stranger(gateway, peer, refusal.code);
+    }
+    if !repeated::is_recorded(gateway, name, code, &refusal.request_id) {
+        return;
     }
     let mut body = Map::new();
     body.insert("agent".into(), name.into());
@@ -273,6 +278,10 @@ impl Trail {
             .parts
             .metrics
             .refused(&self.agent, &self.connector, code);
+        if !repeated::is_recorded(&self.gateway, &self.agent, code, &self.request_id) {
+            return;
+        }
+        repeated::shorten(&mut self.body);
         self.body.insert("code".into(), code.into());
         tracing::info!(
             request.id = %self.request_id,

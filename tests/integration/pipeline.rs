@@ -11,5 +11,6 @@ mod law;
 mod live;
 mod native;
 mod records;
+mod refusals;
 mod rig;
 mod standing;

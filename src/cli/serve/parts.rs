@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::store_broken;
 use crate::admin::Facts;
 use crate::approval::{self, Desk};
-use crate::audit::{Durability, Journal};
+use crate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
@@ -74,6 +74,7 @@ pub(super) async fn compose(
         keyring: Arc::clone(&live.keyring),
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
+        refusals: Refusals::new(refusals(config.refusals)),
         egress: network::egress(config, listeners)?,
         desk: Arc::clone(&desk),
         approval_timeout: config.approval.timeout,
@@ -211,6 +212,13 @@ fn bounds(limits: &Limits) -> Bounds {
         body: limits.body,
         actions: limits.actions_per_request,
         json_nodes: limits.json_nodes,
+    }
+}
+
+fn refusals(configured: config::Refusals) -> RefusalLimit {
+    RefusalLimit {
+        per_minute: configured.per_minute,
+        burst: configured.burst,
     }
 }
 

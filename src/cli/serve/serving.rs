@@ -1,7 +1,7 @@
 //! A gateway that serves in this process, from its sockets to its end: what `serve` runs, and what a test starts.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +83,11 @@ impl Serving {
         let shown_proxies = listeners.shown_proxies();
         let (stop, stopped) = watch::channel(false);
         let (proxies, edges) = serve(&running, listeners, &stopped);
-        let summaries = tokio::spawn(summarize(Arc::clone(&running.proxy), stopped.clone()));
+        let summaries = tokio::spawn(summarize(
+            Arc::clone(&running.proxy),
+            workspace.state().path().to_owned(),
+            stopped.clone(),
+        ));
         let follower = tokio::spawn(follow::follow(Arc::clone(&running.live), stopped));
         Ok(Self {
             running,
@@ -158,22 +162,35 @@ impl Drop for Serving {
     }
 }
 
-/// Sums up what strangers were refused, every minute and at the end.
-async fn summarize(proxy: Arc<Proxy>, mut stopped: watch::Receiver<bool>) {
+/// Sums up what strangers were refused, every minute, and what agents were refused too often, every second; both at the end.
+async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiver<bool>) {
     // The first tick of an `interval` is at once, and would part what strangers are refused in the first moment from the rest.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + SUMMARY, SUMMARY);
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         // The guard that `wait_for` returns must not outlive its branch.
         let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
         let ends = tokio::select! {
             () = told => true,
+            _ = second.tick() => {
+                proxy.note_free(free(&state));
+                proxy.summarize_refusals().await;
+                continue;
+            }
             _ = minute.tick() => false,
         };
         proxy.summarize_strangers().await;
         if ends {
+            proxy.summarize_refusals().await;
             return;
         }
     }
+}
+
+/// Returns how many bytes the disk of the journal has left for us; as many as there can be where that is not known.
+fn free(state: &Path) -> u64 {
+    rustix::fs::statvfs(state).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn serve(

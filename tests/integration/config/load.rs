@@ -198,6 +198,10 @@ fn reads_everything_that_the_contract_names() {
         (2 << 20, Duration::from_secs(60))
     );
     assert_eq!(
+        (config.refusals.per_minute, config.refusals.burst),
+        (600, 20)
+    );
+    assert_eq!(
         (config.durability, config.log.format),
         (Durability::Fsync, LogFormat::Json)
     );

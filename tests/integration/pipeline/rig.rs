@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::sync::Notify;
 use tollgate::approval::{Approval, Desk, Settings};
-use tollgate::audit::{Durability, Journal};
+use tollgate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
 use tollgate::kill_switch::KillSwitch;
@@ -159,6 +159,10 @@ impl Rig {
                 limits: Arc::new(Limits::new(LIMITS)),
                 clock,
                 parameter_key: [7; 32],
+                refusals: Refusals::new(RefusalLimit {
+                    per_minute: 60,
+                    burst: 100,
+                }),
                 pseudonym: "tollgate-test".to_owned(),
             })),
             store,
