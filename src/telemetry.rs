@@ -1,9 +1,12 @@
 //! What the gateway says of itself while it runs: log lines to standard error, metrics to whoever scrapes.
 
+mod lines;
 pub mod metrics;
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::field::Field;
 use tracing::{Level, Metadata, Subscriber};
@@ -15,6 +18,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::model::show::escape;
+
+pub use lines::{Line, Lines};
+
+/// The lines of this process, once logging has started.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,17 +48,47 @@ pub enum LogError {
     /// Only one can be installed in a process.
     #[error("logging was started already")]
     Started,
+    /// Standard error is closed, or the system starts no thread.
+    #[error("log lines cannot be written: {0}")]
+    Unwritable(#[from] std::io::Error),
 }
 
-/// Starts logging to standard error for the whole process.
+/// Starts logging to standard error for the whole process. From then on nobody waits for standard error, a panic included.
 ///
 /// # Errors
-/// When the filter cannot be read, or logging was started before.
+/// When the filter cannot be read, nothing can be written, or logging was started before.
 pub fn start(filter: &str, format: Format) -> Result<(), LogError> {
     let ansi = std::io::stderr().is_terminal();
-    subscriber(filter, format, ansi.into(), std::io::stderr)?
+    let lines = Lines::to_stderr()?;
+    subscriber(filter, format, ansi.into(), lines.clone())?
         .try_init()
-        .map_err(|_| LogError::Started)
+        .map_err(|_| LogError::Started)?;
+    // The standard hook writes to standard error itself, and would wait for it.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(panic = %panic, "a task has failed");
+    }));
+    let _ = LINES.set(lines);
+    Ok(())
+}
+
+/// Writes a text among the log lines, as it is; nowhere where logging has not started.
+pub fn say(text: &str) {
+    if let Some(lines) = LINES.get() {
+        lines.say(text.as_bytes());
+    }
+}
+
+/// Waits until what was logged is written, at most for so long.
+pub fn flush(patience: Duration) {
+    if let Some(lines) = LINES.get() {
+        lines.flush(patience);
+    }
+}
+
+/// Returns how many lines could not be written.
+#[must_use]
+pub fn lines_dropped() -> u64 {
+    LINES.get().map_or(0, Lines::dropped)
 }
 
 /// Whether lines carry colours.
@@ -92,6 +130,8 @@ where
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
+        // They would go to standard error past the writer.
+        .log_internal_errors(false)
         .with_ansi(colours == Colours::On);
     Ok(match format {
         Format::Text => builder

@@ -15,7 +15,7 @@ use prometheus::{
 
 use register::{
     approval_metrics, build_info, counters, credential_health, gauge, histogram, journal_metrics,
-    kill_switch, limit_metrics, request_counters, stage_histogram,
+    kill_switch, limit_metrics, log_metrics, request_counters, stage_histogram,
 };
 
 pub use stage::{Stage, UpstreamError};
@@ -58,6 +58,7 @@ pub struct Metrics {
     kill_switch: IntGaugeVec,
     approvals: IntGauge,
     approval_wait: Histogram,
+    log_dropped: IntCounter,
 }
 
 /// Counts one more while it lives.
@@ -115,6 +116,7 @@ impl Metrics {
         let (openings, bodies, limits_reached) = limit_metrics(&registry)?;
         build_info(&registry)?;
         Ok(Self {
+            log_dropped: log_metrics(&registry)?,
             requests,
             refusals,
             upstream_errors,
@@ -271,6 +273,12 @@ impl Metrics {
         self.journal_events
             .inc_by(events_total.saturating_sub(self.journal_events.get()));
         self.journal_lag.set(lag.as_secs_f64());
+    }
+
+    /// Takes over how many log lines were dropped so far.
+    pub fn log_lines_dropped(&self, total: u64) {
+        self.log_dropped
+            .inc_by(total.saturating_sub(self.log_dropped.get()));
     }
 
     /// Takes over how many questions no operator has answered.

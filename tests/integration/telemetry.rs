@@ -1,12 +1,12 @@
 //! Logs and metrics, read as an operator's tools read them.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tollgate::telemetry::metrics::{Health, Metrics, Reload, Stage, UpstreamError};
-use tollgate::telemetry::{Colours, Format, subscriber};
+use tollgate::telemetry::{Colours, Format, Lines, subscriber};
 
 #[test]
 fn counts_under_the_names_of_the_contract() {
@@ -127,4 +127,64 @@ fn refuses_a_filter_that_is_none() {
             .starts_with("`info,=,=` is not a log filter: "),
         "{error}"
     );
+}
+
+#[test]
+fn whoever_logs_does_not_wait_for_a_pipe_that_nobody_reads() {
+    let (mut read, write) = std::io::pipe().unwrap();
+    let lines = Lines::to(write).unwrap();
+    let dispatch = subscriber("info", Format::Text, Colours::Off, lines.clone()).unwrap();
+    // 4 MiB, which neither the pipe nor the queue holds.
+    tracing::dispatcher::with_default(&dispatch, || {
+        for at in 0..4_096 {
+            tracing::info!(at, text = "x".repeat(1_000), "said");
+        }
+    });
+    assert!(lines.dropped() > 0);
+    let dropped = lines.dropped();
+    drop((dispatch, lines));
+    let mut text = String::new();
+    read.read_to_string(&mut text).unwrap();
+    let said = text.lines().filter(|line| line.contains("said")).count() as u64;
+    assert_eq!(said + dropped, 4_096);
+    assert!(
+        text.contains(&format!("{dropped} log lines were dropped")),
+        "{}",
+        text.lines().last().unwrap()
+    );
+}
+
+#[test]
+fn a_full_disk_under_the_log_is_counted_and_fails_nobody() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::to(Full).unwrap();
+    let dispatch = subscriber("info", Format::Json, Colours::Off, lines.clone()).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        for _ in 0..10 {
+            tracing::info!("said");
+        }
+    });
+    lines.flush(Duration::from_secs(30));
+    assert_eq!(lines.dropped(), 10);
+}
+
+#[test]
+fn one_line_takes_so_much_memory_and_no_more() {
+    let (mut read, write) = std::io::pipe().unwrap();
+    let lines = Lines::to(write).unwrap();
+    lines.say("é".repeat(50_000).as_bytes());
+    lines.say(b"next\n");
+    drop(lines);
+    let mut text = Vec::new();
+    read.read_to_end(&mut text).unwrap();
+    assert!(text.len() < 40_000);
+    assert!(text.ends_with("…\nnext\n".as_bytes()));
 }

@@ -7,12 +7,13 @@ use crate::cli::Context;
 use crate::cli::workspace::{Workspace, listen_text, shell_word};
 use crate::config::Listen;
 use crate::model::show::escape;
+use crate::telemetry;
 
 /// Says where it listens, and after the first start what to do next.
 pub(super) fn announce(context: &Context, serving: &Serving) {
     let workspace = serving.workspace();
     let config = workspace.config();
-    let note = |text: &str| context.output.note(text);
+    let note = |text: &str| telemetry::say(&format!("{text}\n"));
     note(&format!(
         "tollgate {} serves agents at {}",
         env!("CARGO_PKG_VERSION"),

@@ -18,7 +18,7 @@ use crate::model::clock::Clock;
 use crate::model::halt::Scope;
 use crate::proxy::Proxy;
 use crate::snapshot::Current;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{self, metrics::Metrics};
 
 use super::live::Live;
 use crate::cli::running;
@@ -192,6 +192,7 @@ impl Sources {
         );
         let lag = Duration::try_from_secs_f64(self.journal.lag_seconds()).unwrap_or_default();
         self.metrics.journal(self.journal.events_total(), lag);
+        self.metrics.log_lines_dropped(telemetry::lines_dropped());
         self.metrics.render()
     }
 }

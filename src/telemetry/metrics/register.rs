@@ -106,6 +106,11 @@ pub(super) fn journal_metrics(
     Ok((register(registry, lag)?, register(registry, events)?))
 }
 
+pub(super) fn log_metrics(registry: &Registry) -> Result<IntCounter, prometheus::Error> {
+    let help = "Log lines that standard error did not take in time";
+    register(registry, IntCounter::new("log_lines_dropped_total", help)?)
+}
+
 pub(super) fn kill_switch(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
     let options = Opts::new(
         "kill_switch_active",
