@@ -5,6 +5,7 @@
 
 mod answer;
 mod approvals;
+mod connection;
 mod controls;
 mod facts;
 mod hosts;
@@ -23,10 +24,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use answer::{json, problem};
+use connection::Guarded;
 use operator::authorize;
 
 use crate::config::Role;
 
+pub use connection::CONNECTIONS;
 pub use controls::{Controls, Knows};
 pub use facts::{
     Answering, Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status, Synced,
@@ -59,9 +62,13 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let app = router(surface, facts);
     match listener {
-        Listener::Tcp(tcp) => axum::serve(tcp, app).with_graceful_shutdown(shutdown).await,
+        Listener::Tcp(tcp) => {
+            axum::serve(Guarded::new(tcp), app)
+                .with_graceful_shutdown(shutdown)
+                .await
+        }
         Listener::Unix(unix) => {
-            axum::serve(unix, app)
+            axum::serve(Guarded::new(unix), app)
                 .with_graceful_shutdown(shutdown)
                 .await
         }

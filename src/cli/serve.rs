@@ -23,6 +23,7 @@ use super::Context;
 use super::args::Serve;
 use super::failure::{Exit, Failure, Outcome, Problem};
 use super::workspace::Workspace;
+use crate::telemetry;
 
 pub(super) use live::Live;
 pub use serving::Serving;
@@ -30,7 +31,10 @@ pub use serving::Serving;
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let workspace = Workspace::load_whole(context)?;
     logging::start(&workspace.config().log, args, &context.world)?;
-    descriptors::raise(&workspace.config().limits);
+    let config = workspace.config();
+    // The socket in the state directory is one more.
+    let edges = config.admin.len() + config.metrics.len() + 1;
+    descriptors::raise(&config.limits, edges);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tollgate")
@@ -41,6 +45,7 @@ pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let outcome = runtime.block_on(serve(context, workspace));
     // What still hangs after the drain is cut.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    telemetry::flush(Duration::from_secs(1));
     outcome
 }
 

@@ -1,4 +1,5 @@
 //! The admin side from outside: who may do what, and what it does.
 
 mod approvals;
+mod connections;
 mod kill_switch;

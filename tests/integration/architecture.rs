@@ -13,13 +13,17 @@ const LADDER: &[(&str, &[&str])] = &[
             "audit",
             "config",
             "kill_switch",
+            "limit",
             "model",
             "roster",
             "store",
             "telemetry",
         ],
     ),
-    ("proxy", &["config", "model", "pipeline", "telemetry"]),
+    (
+        "proxy",
+        &["config", "limit", "model", "pipeline", "telemetry"],
+    ),
     (
         "study",
         &[

@@ -1,20 +1,22 @@
-//! Limits of connections in; the process's limit of file descriptors raised to what they need, or a warning that it cannot be, out.
+//! Limits of connections, of agents and of operators, in; the process's limit of file descriptors raised to what they need, or a warning that it cannot be, out.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::admin::CONNECTIONS;
 use crate::config::Limits;
 
 /// A connection of an agent, and one to an upstream for it.
 const PER_TUNNEL: usize = 2;
 
-/// For the store, the listeners, operators, and upstream connections that are kept.
+/// For the store, the listeners, and upstream connections that are kept.
 const OTHERS: usize = 1024;
 
-/// Makes room for as many connections as the limits allow: a limit that the system undercuts would hold for all agents together.
-pub(super) fn raise(limits: &Limits) {
+/// Makes room for as many connections as the limits allow, and as `edges` listeners of operators take at most: a limit that the system undercuts would hold for all agents together.
+pub(super) fn raise(limits: &Limits, edges: usize) {
     let tunnels = limits.tunnels.saturating_mul(PER_TUNNEL);
     let wanted = tunnels
         .saturating_add(limits.openings)
+        .saturating_add(edges.saturating_mul(CONNECTIONS))
         .saturating_add(OTHERS);
     let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
