@@ -8,6 +8,7 @@ mod body;
 mod chunked;
 mod connection;
 mod drain;
+mod end;
 mod exchange;
 mod framed;
 mod head;
@@ -30,6 +31,7 @@ mod repeat;
 mod respond;
 mod reuse;
 mod roots;
+mod slot;
 mod spoken;
 mod tail;
 mod tunnel;
@@ -56,7 +58,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
-use crate::pipeline::record::summarize_strangers;
+use crate::pipeline::record::{summarize_refusals, summarize_strangers};
 use intercept::Intercept;
 use leaf::Leaves;
 use opening::Line;
@@ -65,6 +67,9 @@ use tunnel::Edge;
 
 /// Upstream connections kept for reuse.
 const UPSTREAM_POOL: usize = 512;
+
+/// Bytes of one answer that wait in an agent's HTTP/2 connection, however large a window the agent opens.
+const AGENT_BUFFER: usize = 64 * 1024;
 
 /// Concurrent requests on one agent's HTTP/2 connection.
 const AGENT_STREAMS: u32 = 100;
@@ -216,6 +221,16 @@ impl Proxy {
         summarize_strangers(&self.edge.gateway).await;
     }
 
+    /// Notes how many bytes the disk of the journal has left: few are kept for what is allowed.
+    pub fn note_free(&self, bytes: u64) {
+        self.edge.gateway.parts().refusals.note_free(bytes);
+    }
+
+    /// Writes down what agents were refused too often to record each; to be called every second, and at the end.
+    pub async fn summarize_refusals(&self) {
+        summarize_refusals(&self.edge.gateway).await;
+    }
+
     /// Returns the certificate that agents must trust, PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
@@ -248,6 +263,7 @@ fn http(intercept: Intercept, roots: &std::path::Path, timeouts: Timeouts) -> Ht
     let mut http = http_proxy(&Arc::new(conf), intercept);
     let mut options = default_h2_options();
     options.max_concurrent_streams(AGENT_STREAMS);
+    options.max_send_buffer_size(AGENT_BUFFER);
     options.max_header_list_size(u32::try_from(head::MAX_HEAD).unwrap_or(u32::MAX));
     http.h2_options = Some(options);
     let mut server = HttpServerOptions::default();

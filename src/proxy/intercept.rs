@@ -117,6 +117,8 @@ impl ProxyHttp for Intercept {
         request: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        // Connecting may have taken its time.
+        exchange.check_standing(&self.gateway)?;
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(
                 ErrorType::InternalError,

@@ -74,7 +74,12 @@ impl Intercept {
         let mut reader = SessionBody::new(session, &self.timeouts);
         let (permit, mut ticket) = judge(&self.gateway, head, &mut reader).await?;
         let unread = reader.unread();
-        let destination = match forward(&self.gateway, &permit).await {
+        let found = tokio::select! {
+            biased;
+            found = forward(&self.gateway, &permit) => found,
+            refusal = permit.standing().barred(&self.gateway) => Err(refusal),
+        };
+        let destination = match found {
             Ok(destination) => destination,
             Err(refusal) => {
                 ticket.note_outcome(Outcome::Refused(refusal.code.as_str()));

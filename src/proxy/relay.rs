@@ -1,17 +1,15 @@
 //! Relay: the agent's session of a permitted request in, what Pingora reads and writes in its place out. A body that was read
 //! and judged comes out as if it had just arrived; an exchange in which nothing passes any more ends.
 //!
-//! INVARIANT: the only file that touches Pingora's hidden session trait (pinned to 0.9.1). The matrix in
-//! `tests/integration/proxy/replay.rs` holds what is relied on here.
+//! INVARIANT: it waits for nobody longer than its permit stands; the only file that touches Pingora's hidden session trait (pinned to
+//! 0.9.1). The matrix in `tests/integration/proxy/replay.rs` holds what is relied on here.
 
 use std::mem;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
-use parking_lot::Mutex;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::protocols::http::custom::CustomMessageWrite;
@@ -21,33 +19,24 @@ use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
+use super::end::End;
 use super::exchange::{Extent, Watch};
 use super::held::Stop;
 use super::patience::{Patience, expire};
+use super::slot::Slot;
 use super::tail::Tail;
 use super::{answer, body};
 use crate::pipeline::refuse::Refusal;
 
-type MessageReader =
-    Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
+type MessageReader = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
 
 /// Names of the errors that end an exchange here, for [`super::peer::failure`]; Pingora lays them all at the agent's door.
 pub(super) const BODY_STALLED: &str = "request body stalled";
 pub(super) const UPSTREAM_SILENT: &str = "no answer to an upgrade";
 pub(super) const IDLE: &str = "nothing passed for too long";
-pub(super) const VOID: &str = "the permit has become void";
 
-/// What comes back when a relay is taken away.
-#[derive(Clone, Default)]
-pub(super) struct Slot(Arc<Mutex<Returned>>);
-
-#[derive(Default)]
-struct Returned {
-    /// The agent's own session.
-    agent: Option<ServerSession>,
-    /// Why the exchange was ended.
-    void: Option<Refusal>,
-}
+/// Memory of an answer that is not read: what Pingora has read ahead (four times 64 KiB), and what waits in HTTP/2.
+const STALLED: usize = 320 * 1024;
 
 /// What goes upstream as the body.
 pub(super) enum Body {
@@ -67,6 +56,7 @@ struct Relay {
     begins: bool,
     patience: Patience,
     watch: Watch,
+    end: End,
     slot: Slot,
 }
 
@@ -86,6 +76,7 @@ pub(super) fn install(
         begins: false,
         patience,
         watch,
+        end: End::default(),
         slot: slot.clone(),
     };
     *session.downstream_session = ServerSession::new_custom(Box::new(relay));
@@ -138,10 +129,7 @@ impl Relay {
         held.take(gateway, standing, tasks)
             .map_err(|stop| match stop {
                 Stop::Failed(error) => error,
-                Stop::Refused(refusal) => {
-                    self.slot.0.lock().void = Some(*refusal);
-                    Error::new(ErrorType::Custom(VOID))
-                }
+                Stop::Refused(refusal) => self.slot.end(*refusal),
             })
     }
 
@@ -229,19 +217,12 @@ impl CustomSession for Relay {
     async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
         let no_body = no_body_expected || matches!(self.body, Body::Replayed(_));
         let patience = self.patience();
-        let streams = self.extent() == Extent::Stream;
-        let Watch {
-            gateway, standing, ..
-        } = &self.watch;
+        let extent = self.extent();
         tokio::select! {
             biased;
             // Without a body it returns only when the agent is gone.
             read = self.tail.read(&mut self.agent, no_body) => read,
-            // One that has an end of its own is looked at when bytes move, which costs less than to wait.
-            refusal = standing.void(gateway), if streams => {
-                self.slot.0.lock().void = Some(refusal);
-                Err(Error::new(ErrorType::Custom(VOID)))
-            }
+            refusal = self.end.wait(&self.watch, extent) => Err(self.slot.end(refusal)),
             name = expire(patience) => Err(Error::new(ErrorType::Custom(name))),
         }
     }
@@ -298,7 +279,13 @@ impl CustomSession for Relay {
     }
 
     async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
-        self.agent.write_response_body(data, end).await
+        let extent = self.extent();
+        tokio::select! {
+            biased;
+            written = self.agent.write_response_body(data, end) => written,
+            // An agent that does not read its answer.
+            refusal = self.end.wait(&self.watch, extent) => Err(self.slot.end(refusal)),
+        }
     }
 
     async fn write_trailers(&mut self, trailers: HeaderMap) -> Result<()> {
@@ -310,7 +297,23 @@ impl CustomSession for Relay {
             return Ok(false);
         };
         self.say_last();
-        self.agent.response_duplex_vec(tasks).await
+        let extent = self.extent();
+        let (watch, end, slot) = (&self.watch, &mut self.end, &self.slot);
+        let write = self.agent.response_duplex_vec(tasks);
+        tokio::pin!(write);
+        tokio::select! {
+            biased;
+            written = &mut write => return written,
+            () = std::future::ready(()) => {}
+        }
+        // Until the agent reads on, what the upstream has sent meanwhile stays in memory: the agent's.
+        let stalled = watch.standing.reserve(&watch.gateway, STALLED);
+        let _stalled = stalled.map_err(|refusal| slot.end(refusal))?;
+        tokio::select! {
+            biased;
+            written = write => written,
+            refusal = end.wait(watch, extent) => Err(slot.end(refusal)),
+        }
     }
 
     fn set_read_timeout(&mut self, timeout: Option<Duration>) {

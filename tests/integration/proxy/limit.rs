@@ -401,3 +401,22 @@ async fn unused_connections_end_with_the_idle_time() {
     let mut rest = Vec::new();
     assert!(used.read_to_end(&mut rest).await.is_err() || rest.is_empty());
 }
+
+#[tokio::test]
+async fn answers_that_an_agent_does_not_read_count_with_its_memory() {
+    let upstream = Upstream::start(&[HOST]).await;
+    // More than the system keeps for a connection.
+    upstream.reply("/big", Reply::new(200, vec![b'x'; 64 << 20]));
+    // Room for twelve, at 320 KiB each.
+    let gateway = start(&upstream, "  body_per_agent: 4MiB").await;
+    let request = format!("GET /big HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+        tunnel.write_all(request.as_bytes()).await.unwrap();
+        unread.push(tunnel);
+    }
+    let finished: Vec<String> = gateway.finished(8).await.iter().map(rig::outcome).collect();
+    assert_eq!(finished, ["refused busy"; 8]);
+    drop(unread);
+}

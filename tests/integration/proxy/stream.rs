@@ -99,3 +99,50 @@ async fn a_call_in_which_nobody_talks_ends_with_a_halt() {
     assert_eq!(rig::outcome(finished), "refused killed");
     drop(outbox);
 }
+
+/// Halts the agent while nothing at all passes: the upstream has the request and says nothing, or has begun an answer of a known
+/// length and says no more. It never goes on, so the agent's request ends by the halt alone.
+async fn silence(speaks: Speaks, client: impl Fn(&Agent) -> reqwest::Client, begun: bool) {
+    let upstream = Upstream::speaking(&[HOST], speaks).await;
+    let gateway = rig::start(&upstream).await;
+    let (reply, feed) = Reply::streamed(200);
+    let reply = if begun {
+        reply.header("content-length", "100")
+    } else {
+        reply
+    };
+    upstream.reply("/read", if begun { reply } else { Reply::silence() });
+    let request = client(&gateway.agent).post(format!("https://{HOST}/read"));
+    let asked = tokio::spawn(request.body("{}").send());
+    if begun {
+        feed.send("some").await;
+        let mut answer = asked.await.unwrap().unwrap();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "some");
+        halt(&gateway, Method::PUT).await;
+        assert!(answer.chunk().await.is_err(), "{speaks:?}");
+    } else {
+        upstream.wait_for(1).await;
+        halt(&gateway, Method::PUT).await;
+        let answer = asked.await.unwrap().unwrap();
+        assert_eq!(answer.status(), 403, "{speaks:?}");
+    }
+    let finished = &gateway.finished(1).await[0];
+    assert_eq!(
+        rig::outcome(finished),
+        "refused killed",
+        "{speaks:?} {begun}"
+    );
+    drop(feed);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_awaited_or_has_fallen_silent_ends_with_a_halt() {
+    for begun in [false, true] {
+        tokio::join!(
+            silence(Speaks::Http1, Agent::http1, begun),
+            silence(Speaks::Http1, Agent::http2, begun),
+            silence(Speaks::Http2, Agent::http1, begun),
+            silence(Speaks::Http2, Agent::http2, begun),
+        );
+    }
+}

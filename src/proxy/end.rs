@@ -1,0 +1,39 @@
+//! End: what an exchange rests on in; why its permit does not stand any more, as soon as it does not, out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::exchange::{Extent, Watch};
+use crate::pipeline::refuse::Refusal;
+
+/// The wait for the end of a permit.
+///
+/// It is kept from one wait for bytes to the next, since to begin it costs more than to go on.
+/// Nobody else looks into the mutex: it only makes the whole shareable, as Pingora wants it.
+#[derive(Default)]
+pub(super) struct End(Option<(Extent, Mutex<Ending>)>);
+
+type Ending = Pin<Box<dyn Future<Output = Refusal> + Send>>;
+
+impl End {
+    /// Waits until the permit does not stand any more. What finishes by itself does so on the snapshot that it was judged by.
+    pub(super) async fn wait(&mut self, watch: &Watch, extent: Extent) -> Refusal {
+        let end = match &mut self.0 {
+            Some((of, end)) if *of == extent => end,
+            kept => {
+                let (gateway, standing) = (Arc::clone(&watch.gateway), Arc::clone(&watch.standing));
+                let end: Ending = match extent {
+                    Extent::Stream => Box::pin(async move { standing.void(&gateway).await }),
+                    Extent::Bounded => Box::pin(async move { standing.barred(&gateway).await }),
+                };
+                &mut kept.insert((extent, Mutex::new(end))).1
+            }
+        };
+        let refusal = end.get_mut().as_mut().await;
+        // One that has come to its end is not asked again.
+        self.0 = None;
+        refusal
+    }
+}

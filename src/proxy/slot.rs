@@ -1,0 +1,32 @@
+//! Slot: what comes back of a relay when it is taken away: the agent's own session, and why the exchange was ended.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pingora::protocols::http::ServerSession;
+use pingora::{Error, ErrorType};
+
+use crate::pipeline::refuse::Refusal;
+
+/// Names the error that ends an exchange whose permit does not stand any more.
+pub(super) const VOID: &str = "the permit has become void";
+
+/// What comes back when a relay is taken away.
+#[derive(Clone, Default)]
+pub(super) struct Slot(pub(super) Arc<Mutex<Returned>>);
+
+#[derive(Default)]
+pub(super) struct Returned {
+    /// The agent's own session.
+    pub(super) agent: Option<ServerSession>,
+    /// Why the exchange was ended.
+    pub(super) void: Option<Refusal>,
+}
+
+impl Slot {
+    /// Keeps why an exchange ends, for its answer and its record.
+    pub(super) fn end(&self, refusal: Refusal) -> Box<Error> {
+        self.0.lock().void = Some(refusal);
+        Error::new(ErrorType::Custom(VOID))
+    }
+}
