@@ -84,12 +84,16 @@ fn snapshot(agent: &Arc<Agent>) -> Snapshot {
     snapshot.expect("files without errors compile")
 }
 
-fn keyring() -> Keyring {
+fn keyring(snapshot: &Snapshot) -> Keyring {
+    let jira = snapshot.catalog().get("jira").expect("it is embedded");
+    let mut schemes = jira.schemes().iter();
+    let scheme = schemes.find(|scheme| scheme.id == "oauth");
     let keyring = Keyring::default();
     keyring.replace(vec![SealedCredential {
         id: CredentialId::parse("jira").expect("an id"),
         connector: "jira".to_owned(),
         scheme: "oauth".to_owned(),
+        placement: scheme.expect("it has one").placement().to_owned(),
         public_fields: BTreeMap::new(),
         binding: Binding {
             hosts: vec![format!("{HOST}:443")],
@@ -157,7 +161,8 @@ fn judge(criterion: &mut Criterion) {
         name: AgentName::parse("bench").expect("a name"),
         labels: BTreeMap::from([("team".to_owned(), "care".to_owned())]),
     });
-    let (snapshot, keyring) = (snapshot(&agent), keyring());
+    let snapshot = snapshot(&agent);
+    let keyring = keyring(&snapshot);
     let requests = [
         ("get", head(Method::GET, "/rest/api/3/issue/OPS-7"), None),
         (

@@ -1,6 +1,6 @@
 //! Approvals: a held request's question in; an operator's answer, to all who hold the same question, out.
 //!
-//! INVARIANT: one yes lets one request go. INVARIANT: every answer is about one fingerprint, so about exactly what was shown.
+//! INVARIANT: one yes lets one request go. INVARIANT: every yes is about one fingerprint, so about exactly what was shown.
 
 mod desk;
 mod fingerprint;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::model::clock;
 
@@ -39,6 +39,9 @@ pub struct Settings {
 pub struct Card {
     /// Of the request as it would be sent.
     pub fingerprint: Fingerprint,
+    /// What a no is remembered for.
+    #[serde(skip)]
+    pub subject: Fingerprint,
     /// Who asks.
     pub agent: String,
     /// Whose API.
@@ -50,8 +53,10 @@ pub struct Card {
     pub method: String,
     /// Host and port.
     pub host: String,
-    /// Path, and query where there is one; too long ones as length and hash.
-    pub target: Json,
+    /// Path, and query where there is one; secret parameters are left out here and below.
+    pub target: String,
+    /// Name and value of every header that is sent, but for framing, what retries change and what is put on.
+    pub headers: Vec<(String, String)>,
     /// Name, risk, parameters of each action, as the journal shows them.
     pub actions: Json,
     /// The first action's name.
@@ -61,6 +66,11 @@ pub struct Card {
     /// Why they ask, in their words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is sent as body, JSON laid out; absent where there is none, or it is not text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Why a yes needs the whole of it to be opened first; empty where a card shows everything.
+    pub partial: Vec<&'static str>,
     /// Length of the body.
     pub body_bytes: usize,
     /// SHA-256 of the body, hexadecimal; absent where there is none.
@@ -129,6 +139,30 @@ pub struct Approval {
     pub answer: Option<Answer>,
     /// Requests that wait for it now.
     pub waiting: usize,
+}
+
+impl Approval {
+    /// Returns what a list shows: what is asked by whom, and whether it must be opened before it is approved.
+    #[must_use]
+    pub fn summary(&self) -> Json {
+        let card = &self.card;
+        let actions = card.actions.as_array().into_iter().flatten();
+        let actions: Vec<Json> = actions
+            .map(|action| json!({ "name": action.get("name"), "risk": action.get("risk") }))
+            .collect();
+        json!({
+            "id": self.id,
+            "status": self.status,
+            "agent": card.agent,
+            "connector": card.connector,
+            "action": card.action,
+            "actions": actions,
+            "open_first": !card.partial.is_empty(),
+            "opened_at": clock::stamp(self.opened_at),
+            "expires_at": clock::stamp(self.expires_at),
+            "waiting": self.waiting,
+        })
+    }
 }
 
 fn moment<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,10 +7,11 @@ mod bearer;
 mod compile;
 mod header;
 mod manifest;
+mod placement;
 mod query;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
@@ -27,6 +28,7 @@ pub struct Scheme {
     pub id: String,
     fields: Vec<Field>,
     templates: Vec<Template>,
+    placement: Box<str>,
     env: Vec<(String, String)>,
 }
 
@@ -102,13 +104,29 @@ impl Scheme {
         source: &Source,
         report: &mut Report,
     ) -> Option<Self> {
-        compile::compile(manifest, source, report)
+        compile::compile(manifest, &BTreeSet::new(), source, report)
+    }
+
+    /// As [`Scheme::compile`], where the operator lets these variables be set too.
+    pub fn compile_with(
+        manifest: &SchemeManifest,
+        variables: &BTreeSet<String>,
+        source: &Source,
+        report: &mut Report,
+    ) -> Option<Self> {
+        compile::compile(manifest, variables, source, report)
     }
 
     /// Returns the fields in file order.
     #[must_use]
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Returns where this scheme writes what, as one text: credentials are bound to it.
+    #[must_use]
+    pub fn placement(&self) -> &str {
+        &self.placement
     }
 
     /// Returns where this scheme writes, sorted.

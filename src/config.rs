@@ -119,6 +119,8 @@ pub struct Config {
     pub refusals: Refusals,
     /// What is logged.
     pub log: Log,
+    /// Variables that connector files may set for children, beside those of the usual forms.
+    pub run_variables: BTreeSet<String>,
     /// Variables from which secrets are read: no child may see them.
     pub secret_variables: BTreeSet<String>,
 }

@@ -1,15 +1,17 @@
 //! The connectors and policies of one moment, compiled; swapped whole or kept.
 
+mod bound;
 mod built_in;
 pub mod reload;
 pub mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 
 use arc_swap::ArcSwap;
 
+pub use bound::BoundHosts;
 pub use built_in::built_in_connectors;
 
 use crate::config::diagnostic::{Diagnostic, Report, Source};
@@ -35,6 +37,10 @@ pub struct Inputs {
     pub agents: Vec<Arc<Agent>>,
     /// Credential id to connector; `None` where no store is at hand.
     pub credentials: Option<BTreeMap<String, String>>,
+    /// Where credentials are bound to go.
+    pub bound: Vec<BoundHosts>,
+    /// Variables for children that the operator lets connector files set although they have none of the usual forms.
+    pub variables: BTreeSet<String>,
 }
 
 /// Connectors and policies that fit each other.
@@ -69,7 +75,8 @@ impl Snapshot {
 
     fn compile_here(inputs: &Inputs) -> (Option<Self>, Report) {
         let mut report = Report::default();
-        let catalog = Catalog::compile(&inputs.connectors, &mut report);
+        let catalog = Catalog::compile_with(&inputs.connectors, &inputs.variables, &mut report);
+        bound::check(&catalog, &inputs.bound, &mut report);
         let mut vocabulary = Vocabulary {
             credentials: inputs.credentials.clone(),
             unknown: inputs.unknown.clone(),

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: every change of what the gateway decides by raises `revision` in the same transaction.
 
+mod credentials;
 mod error;
 mod event;
 mod options;
@@ -11,7 +12,6 @@ mod stored;
 
 use std::time::SystemTime;
 
-use crate::model::credential::SealedCredential;
 use crate::model::event::Event;
 use crate::model::halt::{Halt, Scope};
 use sqlite::Database;
@@ -202,7 +202,7 @@ impl Store {
     }
 }
 
-// === impl Store: permissions, credentials, halts, events ===
+// === impl Store: permissions, halts, events ===
 
 impl Store {
     /// Lists permissions by id.
@@ -227,42 +227,6 @@ impl Store {
     /// `NotFound` when there is none.
     pub async fn remove_permission(&self, key: &str) -> Result<(), StoreError> {
         self.database.remove_permission(key).await
-    }
-
-    /// Lists credentials by id, still sealed.
-    ///
-    /// # Errors
-    /// `BadRow` names a row that does not read.
-    pub async fn credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
-        self.database.credentials().await
-    }
-
-    /// Adds a credential; never replaces one.
-    ///
-    /// # Errors
-    /// `Exists` when the id is taken.
-    pub async fn put_credential(&self, credential: &SealedCredential) -> Result<(), StoreError> {
-        self.database.put_credential(credential).await
-    }
-
-    /// Removes a credential.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none.
-    pub async fn remove_credential(&self, id: &str) -> Result<(), StoreError> {
-        self.remove_credential_with(id, &Cascade::default()).await
-    }
-
-    /// Removes a credential and what it is named by.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none; then nothing is changed.
-    pub async fn remove_credential_with(
-        &self,
-        id: &str,
-        cascade: &Cascade,
-    ) -> Result<(), StoreError> {
-        self.database.remove_credential(id, cascade).await
     }
 
     /// Lists halts by scope and name.

@@ -6,6 +6,7 @@ mod cipher;
 mod draft;
 mod key;
 mod keyring;
+mod rebinder;
 mod unlock;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use cipher::Cipher;
 pub use draft::{Draft, MIN_SECRET, SealError};
 pub use key::{KeyError, MasterKey};
 pub use keyring::{Keyring, binds};
+pub use rebinder::{Pin, RebindError, Rebinder};
 pub use unlock::{KeySource, Unlocked, unlock};
 
 /// Seals credentials. Cannot open any.

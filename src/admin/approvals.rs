@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::Facts;
 use super::answer::{json, problem};
@@ -23,6 +24,13 @@ use crate::config::Role;
 #[serde(deny_unknown_fields)]
 struct Wanted {
     status: Option<String>,
+}
+
+/// What approves: `opened` is the `fingerprint` of an approval that was shown whole.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    opened: Option<String>,
 }
 
 pub(super) fn routes() -> Router<Arc<Facts>> {
@@ -60,6 +68,7 @@ async fn list(
         };
         approvals.retain(|approval| approval.status == status);
     }
+    let approvals: Vec<Json> = approvals.iter().map(Approval::summary).collect();
     json(StatusCode::OK, &json!({ "approvals": approvals }))
 }
 
@@ -81,8 +90,19 @@ async fn approve(
     State(facts): State<Arc<Facts>>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    resolve(&facts, &headers, &id, Verdict::Approve).await
+    let seen = if body.is_empty() {
+        Ok(Seen::default())
+    } else {
+        serde_json::from_slice(&body)
+    };
+    let Ok(Seen { opened }) = seen else {
+        let detail = "the body is nothing, or `{ \"opened\": fingerprint }`";
+        return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
+    };
+    let answer = (Verdict::Approve, opened.as_deref());
+    resolve(&facts, &headers, &id, answer).await
 }
 
 async fn deny(
@@ -90,16 +110,21 @@ async fn deny(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    resolve(&facts, &headers, &id, Verdict::Deny).await
+    resolve(&facts, &headers, &id, (Verdict::Deny, None)).await
 }
 
-async fn resolve(facts: &Facts, headers: &HeaderMap, id: &str, verdict: Verdict) -> Response {
+async fn resolve(
+    facts: &Facts,
+    headers: &HeaderMap,
+    id: &str,
+    (verdict, opened): (Verdict, Option<&str>),
+) -> Response {
     let operator = match authorize(facts, headers, Role::Approver) {
         Ok(operator) => operator,
         Err(refused) => return *refused,
     };
     let controls = &facts.controls;
-    let approval = match controls.desk.resolve(id, verdict, &operator.name) {
+    let approval = match controls.desk.resolve(id, verdict, (&operator.name, opened)) {
         Ok(approval) => approval,
         Err(error) => return unresolved(&error),
     };
@@ -133,6 +158,12 @@ fn unresolved(error: &ResolveError) -> Response {
         ResolveError::NotFound(_) => {
             problem(StatusCode::NOT_FOUND, "not_found", &error.to_string())
         }
+        ResolveError::Unopened(approval) => {
+            let id = &approval.id;
+            let detail = format!("{error}; look at all of it first: `tollgate approval show {id}`");
+            problem(StatusCode::CONFLICT, "open_first", &detail)
+        }
+        ResolveError::Another => problem(StatusCode::CONFLICT, "another", &error.to_string()),
         ResolveError::Over(approval) => {
             let by = approval
                 .answer

@@ -117,6 +117,10 @@ pub struct Status {
     pub halts: Vec<Arc<Halt>>,
     /// Ids of credentials that do not open: their rows were changed.
     pub credentials_unhealthy: Vec<String>,
+    /// Ids of credentials that their connectors now put elsewhere than they were bound to be put: nothing is sent with them.
+    pub credentials_unbound: Vec<String>,
+    /// Ids of credentials of an older build, which this start has bound to where their schemes put them.
+    pub credentials_resealed: Vec<String>,
     /// Exchanges that are open.
     pub exchanges_active: usize,
 }

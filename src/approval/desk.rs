@@ -43,6 +43,12 @@ pub enum ResolveError {
     /// There is no such question, or not any more.
     #[error("there is no approval `{}`", .0.escape_debug())]
     NotFound(String),
+    /// A card does not show all of it, and nobody says to have seen the whole.
+    #[error("it cannot be shown in full in a list or on a card: {}", .0.card.partial.join(", "))]
+    Unopened(Box<Approval>),
+    /// It is not the one that was opened.
+    #[error("what was opened is another request")]
+    Another,
     /// It has been answered, or is over.
     #[error("it is not pending any more")]
     Over(Box<Approval>),
@@ -67,15 +73,15 @@ impl Desk {
             return Entry::Closed;
         }
         let shelf = &mut state.shelf;
+        if let Some(record) = shelf.refused(&card.subject, now) {
+            return Entry::Refused(Box::new(record.show(now)));
+        }
         let joined = match shelf.current(&card.fingerprint) {
             None => None,
             Some(record) => match record.status(now) {
                 Status::Approved => {
                     record.take();
                     return Entry::Granted(Box::new(record.show(now)));
-                }
-                Status::Denied if now < record.expires_at() => {
-                    return Entry::Refused(Box::new(record.show(now)));
                 }
                 Status::Pending => Some(record.show(now).id),
                 Status::Used | Status::Denied | Status::Expired => None,
@@ -108,15 +114,16 @@ impl Desk {
         }
     }
 
-    /// Answers a question and wakes those who wait for it.
+    /// Answers a question and wakes those who wait for it. `opened` is the fingerprint of what the operator has seen whole; a yes to
+    /// what a card does not show in full needs it.
     ///
     /// # Errors
-    /// When there is none that waits for an answer; the first answer counts.
+    /// When there is none that waits for an answer; the first answer counts. When it was not opened.
     pub fn resolve(
         &self,
         id: &str,
         verdict: Verdict,
-        operator: &str,
+        (operator, opened): (&str, Option<&str>),
     ) -> Result<Approval, ResolveError> {
         let now = self.clock.now();
         let mut state = self.state.lock();
@@ -126,6 +133,15 @@ impl Desk {
             .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
         if record.status(now) != Status::Pending {
             return Err(ResolveError::Over(Box::new(record.show(now))));
+        }
+        match opened {
+            Some(opened) if !record.card().fingerprint.is_written(opened) => {
+                return Err(ResolveError::Another);
+            }
+            None if verdict == Verdict::Approve && !record.card().partial.is_empty() => {
+                return Err(ResolveError::Unopened(Box::new(record.show(now))));
+            }
+            Some(_) | None => {}
         }
         let lasts = match verdict {
             Verdict::Approve => self.settings.grant,
@@ -137,7 +153,9 @@ impl Desk {
             at: now,
         };
         record.answer(answer, now + lasts);
-        Ok(record.show(now))
+        let shown = record.show(now);
+        state.shelf.remember(&shown.card.subject, id, verdict);
+        Ok(shown)
     }
 
     /// Returns a question.

@@ -30,6 +30,14 @@ impl Fingerprinter {
     }
 }
 
+impl Fingerprint {
+    /// Returns whether a text is this one, as it is shown.
+    #[must_use]
+    pub fn is_written(&self, text: &str) -> bool {
+        self.to_string() == text
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

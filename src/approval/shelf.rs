@@ -16,6 +16,8 @@ pub(super) struct Shelf {
     records: HashMap<String, Record>,
     /// The question that counts for a fingerprint now.
     current: HashMap<Fingerprint, String>,
+    /// The question that was answered with a no, by what it was about.
+    refused: HashMap<Fingerprint, String>,
     /// Requests that wait, by agent.
     waiting: HashMap<String, usize>,
     /// Questions made so far, so that age is told without a clock.
@@ -66,8 +68,8 @@ impl Record {
         self.told.subscribe()
     }
 
-    pub(super) fn expires_at(&self) -> SystemTime {
-        self.expires_at
+    pub(super) fn card(&self) -> &Card {
+        &self.card
     }
 
     /// Uses the yes up.
@@ -100,6 +102,20 @@ impl Shelf {
     /// Returns the question that counts for a fingerprint now.
     pub(super) fn current(&mut self, fingerprint: &Fingerprint) -> Option<&mut Record> {
         self.records.get_mut(self.current.get(fingerprint)?)
+    }
+
+    /// Returns the question about the same that was answered with a no a moment ago.
+    pub(super) fn refused(&self, subject: &Fingerprint, now: SystemTime) -> Option<&Record> {
+        let record = self.records.get(self.refused.get(subject)?)?;
+        (record.status(now) == Status::Denied && now < record.expires_at).then_some(record)
+    }
+
+    /// Keeps a no for everything about the same; a later yes ends that.
+    pub(super) fn remember(&mut self, subject: &Fingerprint, id: &str, verdict: Verdict) {
+        match verdict {
+            Verdict::Deny => drop(self.refused.insert(*subject, id.to_owned())),
+            Verdict::Approve => drop(self.refused.remove(subject)),
+        }
     }
 
     /// Iterates in the order in which the questions were asked.
@@ -154,6 +170,7 @@ impl Shelf {
             self.records.remove(&victim);
         }
         self.current.retain(|_, id| self.records.contains_key(id));
+        self.refused.retain(|_, id| self.records.contains_key(id));
         if self.is_full(&card.agent, settings) {
             return None;
         }

@@ -1,12 +1,13 @@
 //! A scheme as written in, a scheme that can be applied out; everything wrong with it goes into the report at once.
 
 mod env;
+mod variables;
 mod ways;
 
 use std::collections::BTreeSet;
 
 use super::text::Text;
-use super::{Field, Scheme, SchemeManifest};
+use super::{Field, Scheme, SchemeManifest, placement};
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::config::yaml::At;
 
@@ -15,11 +16,13 @@ const PLACEHOLDER: &str = "placeholder";
 
 pub(super) fn compile(
     manifest: &SchemeManifest,
+    variables: &BTreeSet<String>,
     source: &Source,
     report: &mut Report,
 ) -> Option<Scheme> {
     let mut compiler = Compiler {
         source,
+        variables,
         report,
         problems: 0,
         fields: Vec::new(),
@@ -35,6 +38,7 @@ pub(super) fn compile(
     } = compiler;
     (problems == 0).then(|| Scheme {
         id: manifest.id.value.clone(),
+        placement: placement::of(&fields, &templates).into(),
         fields,
         templates,
         env,
@@ -43,6 +47,8 @@ pub(super) fn compile(
 
 struct Compiler<'a> {
     source: &'a Source,
+    /// What the operator lets files set although it has none of the usual forms.
+    variables: &'a BTreeSet<String>,
     report: &'a mut Report,
     problems: usize,
     fields: Vec<Field>,

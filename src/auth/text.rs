@@ -39,6 +39,15 @@ impl Text {
         Ok(Self { pieces })
     }
 
+    /// Returns the template as it can be read again; no two templates are written alike.
+    pub(super) fn written(&self) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Field(name) => format!("{{{name}}}"),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// Returns the names of the fields in it, in order.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

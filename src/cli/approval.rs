@@ -1,7 +1,7 @@
 //! `approval`: what waits for an operator's yes, listed and shown; the yes or no, given. All through the running gateway.
 
 use http::Method;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::args::ApprovalCommand;
@@ -16,8 +16,11 @@ pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome 
     match command {
         ApprovalCommand::List { all } => list(context, all).await,
         ApprovalCommand::Show { id } => show(context, &id).await,
-        ApprovalCommand::Approve { id } => resolve(context, &id, "approve").await,
-        ApprovalCommand::Deny { id } => resolve(context, &id, "deny").await,
+        ApprovalCommand::Approve { id, opened } => {
+            let body = opened.map(|opened| json!({ "opened": opened }));
+            resolve(context, &id, ("approve", body)).await
+        }
+        ApprovalCommand::Deny { id } => resolve(context, &id, ("deny", None)).await,
     }
 }
 
@@ -41,7 +44,15 @@ async fn list(context: &Context, all: bool) -> Outcome {
         context.output.line("nothing waits for an answer")?;
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(["ID", "STATUS", "AGENT", "ACTION", "ASKED", "WAITING"]);
+    let mut table = Table::new([
+        "ID",
+        "STATUS",
+        "AGENT",
+        "ACTION",
+        "ASKED",
+        "WAITING",
+        "OPEN FIRST",
+    ]);
     for approval in approvals {
         let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
         let waiting = approval.get("waiting").map(Json::to_string);
@@ -52,6 +63,10 @@ async fn list(context: &Context, all: bool) -> Outcome {
             &actions(approval),
             text("opened_at"),
             &waiting.unwrap_or_default(),
+            match approval.get("open_first") {
+                Some(Json::Bool(true)) => "yes",
+                Some(_) | None => "no",
+            },
         ]);
     }
     table.print(&context.output)?;
@@ -69,10 +84,10 @@ async fn show(context: &Context, id: &str) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn resolve(context: &Context, id: &str, verb: &str) -> Outcome {
+async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)) -> Outcome {
     let gateway = Control::find(context)?.gateway();
     let path = format!("{}/{verb}", path(id));
-    let approval = gateway.send(Method::POST, &path, None).await?;
+    let approval = gateway.send(Method::POST, &path, body.as_ref()).await?;
     if context.output.is_json() {
         context.output.document(&approval)?;
         return Ok(Exit::Done);
@@ -153,7 +168,39 @@ fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
             lines.push(format!("    {} = {}", escape(name), shown(value)));
         }
     }
+    lines.extend(sent(approval));
     context.output.line(&lines.join("\n"))
+}
+
+/// Headers and body as they would be sent, and what to do where a card does not show them.
+fn sent(approval: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
+    let headers = approval.get("headers").and_then(Json::as_array);
+    for header in headers.into_iter().flatten() {
+        let part = |at: usize| header.get(at).and_then(Json::as_str).unwrap_or_default();
+        lines.push(format!(
+            "  header       {}: {}",
+            escape(part(0)),
+            escape(part(1))
+        ));
+    }
+    if let Some(body) = approval.get("body").and_then(Json::as_str) {
+        lines.push("  sends".to_owned());
+        lines.extend(body.split('\n').map(|line| format!("    {}", escape(line))));
+    }
+    let partial = approval.get("partial").and_then(Json::as_array);
+    if partial.is_some_and(|partial| !partial.is_empty()) {
+        lines.push(format!("  partial      {}", list_of(approval, "partial")));
+        let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
+        if text("status") == "pending" {
+            lines.push(format!(
+                "  to approve   tollgate approval approve {} --opened {}",
+                escape(text("id")),
+                escape(text("fingerprint"))
+            ));
+        }
+    }
+    lines
 }
 
 /// The names of all actions.

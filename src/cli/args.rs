@@ -15,7 +15,7 @@ pub(super) use draft::{CoverConnector, Description, ImportConnector, NewConnecto
 pub(super) use query::{AuditCommand, Filter, PolicyCommand, Target};
 pub(super) use stored::{
     AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,
-    PermissionCommand, SetPermission,
+    PermissionCommand, RebindCredential, SetPermission,
 };
 
 /// An egress gateway for AI agents.

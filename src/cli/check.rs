@@ -6,7 +6,7 @@ use super::Context;
 use super::args::{Check, CheckFormat};
 use super::control;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::{StoreView, Workspace, args};
+use super::workspace::{Pins, StoreView, Workspace, args};
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::yaml;
 use crate::config::{Config, Secrets, discovery};
@@ -63,7 +63,11 @@ pub(super) async fn examine_gathered(
     let mut found = examine(context, &gathered.inputs, tests);
     if let Some(workspace) = gathered.workspace {
         let mut report = Report::default();
-        let catalog = Catalog::compile(&gathered.inputs.connectors, &mut report);
+        let catalog = Catalog::compile_with(
+            &gathered.inputs.connectors,
+            &gathered.inputs.variables,
+            &mut report,
+        );
         // With a store at hand the snapshot has told of them.
         if !report.has_errors() && gathered.inputs.credentials.is_none() {
             let bare = workspace.bare_credentials(&catalog);
@@ -71,7 +75,8 @@ pub(super) async fn examine_gathered(
         }
         // Against connectors that do not compile, each credential would be a second, misleading error.
         if !report.has_errors()
-            && let Err(report) = workspace.declared_credentials(&catalog, "", Draft::unsealed)
+            && let Err(report) =
+                workspace.declared_credentials(&catalog, &Pins::new(), "", Draft::unsealed)
         {
             found.report.diagnostics.extend(report.diagnostics);
         }

@@ -3,6 +3,8 @@
 mod binding;
 mod fields;
 mod list;
+mod placement;
+mod rebind;
 
 use serde_json::json;
 
@@ -26,6 +28,7 @@ pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcom
         CredentialCommand::Add(args) => add(context, args).await,
         CredentialCommand::List => list::run(context).await,
         CredentialCommand::Remove { id, cascade } => remove(context, &id, cascade).await,
+        CredentialCommand::Rebind(args) => rebind::run(context, args).await,
     }
 }
 
@@ -64,7 +67,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
     let scheme = find_scheme(connector, args.scheme.as_deref())?;
-    let binding = binding::of(connector, &args)?;
+    let binding = binding::of(&catalog, connector, &args)?;
     if store
         .credentials()
         .await?
@@ -73,7 +76,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     {
         return Err(exists(&id));
     }
-    let sealer = workspace.sealer(&store).await?;
+    let sealer = workspace.unlock(&store).await?.sealer;
     // Before a person types a secret.
     if !args.agent_owned && args.from_file.is_none() && context.world.stdin_is_terminal {
         context.output.note(&format!(
@@ -92,6 +95,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         id,
         connector: connector.id().to_owned(),
         scheme: scheme.id.clone(),
+        placement: scheme.placement().to_owned(),
         public_fields: fields.public,
         secret_fields: fields.secret,
         binding,
@@ -171,11 +175,7 @@ async fn remove(context: &Context, id: &str, cascade: bool) -> Outcome {
         .remove_credential_with(id, &with)
         .await
         .map_err(|error| match error {
-            StoreError::NotFound { .. } => Failure::failed(
-                "unknown_credential",
-                format!("there is no credential `{}`", escape(id)),
-            )
-            .help("list them: `tollgate credential list`"),
+            StoreError::NotFound { .. } => unknown(id),
             other => Failure::from(other),
         })?;
     note_change(context, &store, "credential.remove", id).await;
@@ -190,6 +190,14 @@ async fn remove(context: &Context, id: &str, cascade: bool) -> Outcome {
             .line(&format!("credential `{}` is removed", escape(id)))?;
     }
     Ok(Exit::Done)
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::failed(
+        "unknown_credential",
+        format!("there is no credential `{}`", escape(id)),
+    )
+    .help("list them: `tollgate credential list`")
 }
 
 fn declared(id: &CredentialId) -> Failure {

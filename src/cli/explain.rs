@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::Context;
 use super::args::Explain;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::{StoreView, Workspace};
+use super::workspace::{Pins, StoreView, Workspace};
 use crate::model::header_value;
 use crate::model::show::escape;
 use crate::study::explain::{ExplainedAnswer, Explanation, Question, explain};
@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
     let snapshot = workspace.snapshot(view.as_ref())?;
     let stored = view.as_ref().map_or(&[][..], |view| &view.credentials);
     let keyring = Keyring::default();
-    keyring.replace(workspace.credentials(snapshot.catalog(), stored)?);
+    keyring.replace(workspace.credentials(snapshot.catalog(), stored, &Pins::new())?);
     let explanation = explain(&snapshot, &keyring, agent, &context.world.clock, &question);
     if context.output.is_json() {
         context.output.document(&explanation)?;

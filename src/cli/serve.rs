@@ -1,12 +1,14 @@
 //! `serve`: starts the gateway, obeys signals, lets open exchanges finish.
 
 mod announce;
+mod bindings;
 pub(super) mod claim;
 mod declared;
 mod descriptors;
 mod facts;
 mod first_start;
 mod follow;
+mod health;
 mod listeners;
 mod live;
 mod logging;

@@ -22,7 +22,8 @@ pub(super) async fn run(context: &Context) -> Outcome {
     let failed = ["/reload/failure", "/reload/config_failure"]
         .into_iter()
         .any(|failure| status.pointer(failure).is_some_and(Json::is_string));
-    let unhealthy = status.pointer("/credentials_unhealthy/0").is_some();
+    let unhealthy = status.pointer("/credentials_unhealthy/0").is_some()
+        || status.pointer("/credentials_unbound/0").is_some();
     Ok(if is_ready && !failed && !unhealthy {
         Exit::Done
     } else {
@@ -81,6 +82,18 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
         lines.push(format!(
             "  credentials  CANNOT BE USED: {}",
             text("/credentials_unhealthy")
+        ));
+    }
+    if status.pointer("/credentials_unbound/0").is_some() {
+        lines.push(format!(
+            "  credentials  UNBOUND: {}; their connectors now put them elsewhere: `tollgate credential list`",
+            text("/credentials_unbound")
+        ));
+    }
+    if status.pointer("/credentials_resealed/0").is_some() {
+        lines.push(format!(
+            "  credentials  of an older build, bound to where their schemes put them at this start: {}",
+            text("/credentials_resealed")
         ));
     }
     lines.extend(files(status));

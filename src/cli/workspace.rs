@@ -8,7 +8,8 @@ mod stored;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(super) use stored::{StoreView, chain, permission_source};
+pub(super) use declared::{declared_scheme, is_pinned};
+pub(super) use stored::{Pins, StoreView, chain, open_pins, permission_source};
 
 use super::Context;
 use super::failure::Failure;
@@ -208,6 +209,8 @@ impl Workspace {
             connectors,
             policies,
             agents,
+            bound: self.declared_hosts(),
+            variables: self.config.run_variables.clone(),
             ..Inputs::default()
         })
     }
@@ -223,7 +226,7 @@ impl Workspace {
     pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
         let inputs = self.files().map_err(files_failure)?;
         let mut report = Report::default();
-        let catalog = Catalog::compile(&inputs.connectors, &mut report);
+        let catalog = Catalog::compile_with(&inputs.connectors, &inputs.variables, &mut report);
         if report.has_errors() {
             Err(files_failure(report))
         } else {

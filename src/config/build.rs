@@ -156,6 +156,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
             level: log_level(context, manifest.log.level.as_ref()),
             format: manifest.log.format,
         },
+        run_variables: manifest.run.env.iter().map(|at| at.value.clone()).collect(),
         data_dir: data_dir?,
         secret_variables: BTreeSet::new(),
     })

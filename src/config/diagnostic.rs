@@ -1,5 +1,6 @@
 //! Problems in operators' files: collected, never thrown, each with code, places and help.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Bytes of a message before and behind what is left out of it.
@@ -11,9 +12,53 @@ pub struct Source {
     /// As shown: a path relative to where the operator stands, `built-in jira.yaml`, or `store:7` for a stored permission.
     pub name: Arc<str>,
     /// The whole text.
-    pub text: Arc<str>,
+    pub text: Text,
     /// Embedded in the binary.
     pub built_in: bool,
+}
+
+/// The text of a source, and whether anything of it may be repeated to whoever reads a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Text {
+    text: Arc<str>,
+    quotable: bool,
+}
+
+impl Text {
+    /// Returns the same text, of which nothing is repeated: it is not known to be one of the files that were asked for.
+    #[must_use]
+    pub fn unquotable(self) -> Self {
+        Self {
+            quotable: false,
+            ..self
+        }
+    }
+
+    /// Returns no text in its stead.
+    #[must_use]
+    pub fn cleared(&self) -> Self {
+        Self {
+            text: "".into(),
+            quotable: self.quotable,
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Text {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            quotable: true,
+        }
+    }
 }
 
 /// How bad a problem is.
@@ -113,13 +158,33 @@ impl Diagnostic {
         // Most problems have one place, and there may be thousands of problems: no room for four.
         self.places.reserve_exact(1);
         self.places.push(place);
-        self
+        self.withhold()
     }
 
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into()).filter(|help| !help.is_empty());
+        self.withhold()
+    }
+
+    /// Takes out everything that may repeat a file which nothing may be repeated of: messages, notes and suggestions quote what is
+    /// written, not only snippets. Name, line, column and code stay.
+    fn withhold(mut self) -> Self {
+        let Some(place) = self.places.iter().find(|place| !place.source.text.quotable) else {
+            return self;
+        };
+        self.message = format!(
+            "`{}` has a problem that is not shown: it is a link out of its directory",
+            place.source.name
+        );
+        self.help = Some("look at the file itself, or copy it into the directory".to_owned());
+        for place in &mut self.places {
+            place.note.clear();
+            if !place.source.text.quotable {
+                place.source.text = place.source.text.cleared();
+            }
+        }
         self
     }
 }

@@ -99,6 +99,32 @@ fn directory(env: &BTreeMap<String, String>, variable: &str, below_home: &str) -
     absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))
 }
 
+/// As [`read`], of a file that was found and not named: where it is a link that leads out of its directory, nothing of what it says
+/// is ever repeated. Kubernetes mounts files as links to `..data` beside them, which stay inside.
+pub(super) fn read_found(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
+    let source = read(path, base)?;
+    Ok(if is_inside(path) {
+        source
+    } else {
+        Source {
+            text: source.text.unquotable(),
+            ..source
+        }
+    })
+}
+
+/// Returns whether a file lies, all links resolved, below the directory that it was found in.
+pub(crate) fn is_inside(path: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    resolved(path)
+        .zip(resolved(directory))
+        .is_some_and(|(file, directory)| file.starts_with(directory))
+}
+
 /// Reads a file of operators into a source that is named as seen from `base`.
 pub(super) fn read(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
     let name = shown(path, base);

@@ -53,6 +53,8 @@ pub struct Manifest {
     pub(super) audit: AuditSection,
     /// What is written to standard error.
     pub(super) log: LogSection,
+    /// What `tollgate run` and `tollgate env` give a program.
+    pub(super) run: RunSection,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -278,6 +280,15 @@ pub(super) struct RefusalsSection {
     pub(super) rate: Option<At<Rate>>,
     /// At once; 500 unless stated.
     pub(super) burst: Option<At<u32>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RunSection {
+    /// Variables that connector files may set for a program although their names do not end in `TOKEN`, `KEY`, `SECRET`,
+    /// `PASSWORD`, `AUTH`, `EMAIL`, `USER` or `ID`, or are ones that programs obey.
+    #[schemars(example = ["SLACK_WEBHOOK_URL", "AWS_REGION"])]
+    pub(super) env: Vec<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

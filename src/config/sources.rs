@@ -27,7 +27,7 @@ pub fn read_dirs(dirs: &[PathBuf], base: &Path) -> Result<Files, Report> {
             Ok(paths) => {
                 for path in paths {
                     count += 1;
-                    match discovery::read(&path, base) {
+                    match discovery::read_found(&path, base) {
                         Ok(source) if source.text.trim().is_empty() => report.push(empty(source)),
                         Ok(source) => files.sources.push(source),
                         Err(problem) => report.push(problem),

@@ -3,12 +3,12 @@
 //! INVARIANT: no authority and base path belongs to two connectors.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http::Method;
 
-use super::compile::{self, File, Files, Stack};
+use super::compile::{self, Common, File, Files, Stack};
 use super::domain::{Domain, DomainIndex, Plain};
 use super::parameter::Patterns;
 use super::pattern::Pattern;
@@ -79,7 +79,19 @@ pub struct Place {
 impl Catalog {
     /// Compiles connector files; the catalogue is usable only where the report has no errors.
     pub fn compile(sources: &[Source], report: &mut Report) -> Self {
-        let mut patterns = Patterns::default();
+        Self::compile_with(sources, &BTreeSet::new(), report)
+    }
+
+    /// As [`Catalog::compile`], where files may also set these variables for children.
+    pub fn compile_with(
+        sources: &[Source],
+        variables: &BTreeSet<String>,
+        report: &mut Report,
+    ) -> Self {
+        let mut common = Common {
+            patterns: Patterns::default(),
+            variables,
+        };
         let mut files = Files::default();
         let mut catalog = Self::default();
         let built_in = sources.iter().filter(|source| source.built_in);
@@ -90,20 +102,20 @@ impl Catalog {
             };
             let source = source.clone();
             if let Some(stack) = files.add(File { source, manifest }, report) {
-                catalog.add(&stack, &mut patterns, report);
+                catalog.add(&stack, &mut common, report);
             }
         }
         for stack in files.rest(report) {
-            catalog.add(&stack, &mut patterns, report);
+            catalog.add(&stack, &mut common, report);
         }
         catalog.index(report);
         catalog
     }
 
-    fn add(&mut self, stack: &Stack, patterns: &mut Patterns, report: &mut Report) {
-        let connector = compile::connector(&stack.layers(), patterns, report);
+    fn add(&mut self, stack: &Stack, common: &mut Common<'_>, report: &mut Report) {
+        let connector = compile::connector(&stack.layers(), common, report);
         if let Some((new, old)) = connector.as_ref().zip(stack.replaced()) {
-            let old = compile::connector(&old, patterns, &mut Report::default());
+            let old = compile::connector(&old, common, &mut Report::default());
             if let Some((old, place)) = old.zip(stack.place()) {
                 lint::check_replaced(new, &old, &place, report);
             }
@@ -212,6 +224,19 @@ impl Catalog {
                 connector.opening(authority, &captures),
             )
         })
+    }
+
+    /// Returns which connector passes an authority through, and where its file says so.
+    pub(crate) fn passed_through(
+        &self,
+        authority: &Authority,
+    ) -> Option<(&str, diagnostic::Place)> {
+        self.domains
+            .find_map(&authority.host, |(connector, number)| {
+                let site = connector.sites.get(*number)?;
+                let through = site.passage == Passage::Through && site.accepts(authority);
+                through.then(|| (connector.id(), site.place.clone()))
+            })
     }
 
     /// Returns whether any connector has this authority among its domains, whatever the path.

@@ -14,6 +14,7 @@ mod risks;
 mod routes;
 mod sites;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Connector;
@@ -31,11 +32,19 @@ use crate::model::action::ActionName;
 use defaults::Defaults;
 pub(super) use layers::{File, Files, Layers, Stack};
 
+/// What all files share.
+pub(super) struct Common<'a> {
+    pub(super) patterns: Patterns,
+    /// Variables for children that the operator lets files set.
+    pub(super) variables: &'a BTreeSet<String>,
+}
+
 /// What compiling a file needs at hand: whose problem it is, and what all files share.
 pub(super) struct Scope<'a> {
     pub(super) source: &'a Source,
     pub(super) report: &'a mut Report,
     pub(super) patterns: &'a mut Patterns,
+    variables: &'a BTreeSet<String>,
     pub(super) id: Arc<str>,
     pub(super) params: SharedParams,
     pub(super) paths: Paths,
@@ -48,11 +57,12 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    fn new(own: &'a File, patterns: &'a mut Patterns, report: &'a mut Report) -> Self {
+    fn new(own: &'a File, common: &'a mut Common<'_>, report: &'a mut Report) -> Self {
         Self {
             source: &own.source,
             report,
-            patterns,
+            patterns: &mut common.patterns,
+            variables: common.variables,
             id: own.manifest.connector.value.as_str().into(),
             params: SharedParams::default(),
             paths: Paths::default(),
@@ -98,13 +108,13 @@ impl<'a> Scope<'a> {
 /// Compiles one file, laid over those that it extends.
 pub(super) fn connector<'a>(
     layers: &Layers<'a>,
-    patterns: &'a mut Patterns,
+    common: &'a mut Common<'_>,
     report: &'a mut Report,
 ) -> Option<Connector> {
     let before = errors(report);
     let own = layers.own()?;
     let id = &own.manifest.connector;
-    let mut scope = Scope::new(own, patterns, report);
+    let mut scope = Scope::new(own, common, report);
     check_id(id, &mut scope)?;
     scope.native = head::native(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);
@@ -211,7 +221,8 @@ fn schemes<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> (Vec<Scheme>, bool
     }
     let mut schemes: Vec<Scheme> = Vec::new();
     for entry in written {
-        let Some(scheme) = Scheme::compile(entry, scope.source, scope.report) else {
+        let Some(scheme) = Scheme::compile_with(entry, scope.variables, scope.source, scope.report)
+        else {
             continue;
         };
         if schemes.iter().any(|known| known.id == scheme.id) {

@@ -68,6 +68,12 @@ pub struct Binding {
     pub agents: Vec<String>,
 }
 
+/// The placement of an agent's own credential: nothing is put anywhere.
+pub const AGENT_OWNED: &str = "1agent_owned";
+
+/// The placement of a credential that no scheme was found for when it was bound. No scheme's text is this one.
+pub const NOWHERE: &str = "1nowhere";
+
 /// A credential as it lies in the vault: everything but the secret fields is readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SealedCredential {
@@ -79,6 +85,10 @@ pub struct SealedCredential {
     pub scheme: String,
     /// Values of fields that the connector declares `secret: false`, such as an e-mail address.
     pub public_fields: BTreeMap<String, String>,
+    /// Where the scheme puts it, in the form of `auth/placement.rs`. A scheme that now puts it elsewhere cannot use it. Empty in
+    /// rows of builds that did not bind it.
+    #[serde(skip)]
+    pub placement: String,
     /// Where it may go.
     pub binding: Binding,
     /// Which master key version sealed it.

@@ -186,6 +186,9 @@ fn choose(
             ));
         }
     };
+    if let Some(credential) = chosen {
+        bound(connector, credential, authority)?;
+    }
     match chosen {
         Some(credential) if credential.agent_owned => {
             Ok(Injection::AgentOwned(Arc::clone(credential)))
@@ -227,6 +230,30 @@ fn no_permission(connector: &Connector, asking: Asking<'_>, matter: &Matter) -> 
             format!("No permission lets {agent} use {id}."),
         )
     }
+}
+
+/// Refuses a credential that its connector now puts elsewhere: what an operator bound it to holds until an operator says otherwise.
+fn bound(
+    connector: &Connector,
+    credential: &SealedCredential,
+    authority: &Authority,
+) -> Result<(), Refusal> {
+    connector.put_on(credential).map(drop).map_err(|_| {
+        let detail = format!(
+            "The gateway's credential for {authority} is unbound: the files of {} have changed where it is put.",
+            connector.id()
+        );
+        Refusal {
+            suggest: Some(
+                format!(
+                    "An operator can look at the change and bind it anew: tollgate credential rebind {}",
+                    credential.id
+                )
+                .into(),
+            ),
+            ..Refusal::because(Code::CredentialUnhealthy, detail)
+        }
+    })
 }
 
 /// Returns whether a permission's `hosts` entry, `host:port`, is this authority.

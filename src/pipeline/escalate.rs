@@ -3,6 +3,8 @@
 //! INVARIANT: a yes is about the request as it would be sent, and counts only if everything in force at that moment still agrees.
 
 mod card;
+mod content;
+mod json;
 
 use std::sync::Arc;
 use std::time::Instant;

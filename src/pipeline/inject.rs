@@ -18,13 +18,12 @@ use crate::vault;
 /// What voids the permit; `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
 pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Result<(), Refusal> {
     permit.standing.check(gateway)?;
-    let (credential, owner) = match permit.standing.injection() {
-        Injection::Credential(credential) => (credential, Owner::Gateway),
-        Injection::AgentOwned(credential) => (credential, Owner::Agent),
+    let credential = match permit.standing.injection() {
+        Injection::Credential(credential) | Injection::AgentOwned(credential) => credential,
         Injection::Bare => return Ok(()),
     };
     let started = Instant::now();
-    let applied = apply(gateway, permit, (credential, owner), outgoing);
+    let applied = apply(gateway, permit, credential, outgoing);
     staged(gateway, Stage::Inject, started);
     applied.map_err(|reason| {
         tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
@@ -35,17 +34,10 @@ pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Re
     })
 }
 
-/// Whose bytes go upstream.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Gateway,
-    Agent,
-}
-
 fn apply(
     gateway: &Gateway,
     permit: &Permit,
-    (credential, owner): (&SealedCredential, Owner),
+    credential: &SealedCredential,
     outgoing: &mut Outgoing,
 ) -> Result<(), String> {
     if !outgoing.tls {
@@ -65,17 +57,12 @@ fn apply(
         .opener
         .open(credential)
         .map_err(|error| error.to_string())?;
-    if owner == Owner::Agent {
-        // Opening it has shown that its row is as it was sealed; there is nothing to put on.
+    // Opening it has shown that its row is as it was sealed, so this is where it was bound to be put.
+    let scheme = permit.standing.connector().put_on(credential);
+    let Some(scheme) = scheme.map_err(|unbound| unbound.to_string())? else {
+        // The agent's own: there is nothing to put on.
         return Ok(());
-    }
-    let scheme = permit
-        .standing
-        .connector()
-        .schemes()
-        .iter()
-        .find(|scheme| scheme.id == credential.scheme)
-        .ok_or_else(|| format!("the connector has no auth scheme `{}`", credential.scheme))?;
+    };
     let mut place = auth::Outgoing {
         headers: &mut outgoing.headers,
         query: &mut outgoing.query,

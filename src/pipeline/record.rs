@@ -108,14 +108,6 @@ pub async fn refused_early(
     }
 }
 
-/// Returns what an operator sees of where a request goes; the query is shown there, but never recorded.
-pub(super) fn target(path: &str, query: Option<&str>) -> Json {
-    match query {
-        None => bounded(path, MAX_PATH),
-        Some(query) => bounded(&format!("{path}?{query}"), MAX_PATH),
-    }
-}
-
 // === impl Trail ===
 
 impl Trail {

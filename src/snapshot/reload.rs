@@ -185,6 +185,8 @@ fn fingerprint(inputs: &Inputs) -> u64 {
         unknown: _,
         agents,
         credentials,
+        bound,
+        variables,
     } = inputs;
     for Source {
         name,
@@ -201,6 +203,6 @@ fn fingerprint(inputs: &Inputs) -> u64 {
     for agent in agents {
         (agent.name.as_str(), &agent.labels).hash(&mut hasher);
     }
-    credentials.hash(&mut hasher);
+    (credentials, bound, variables).hash(&mut hasher);
     hasher.finish()
 }

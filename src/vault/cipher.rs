@@ -58,19 +58,42 @@ impl Cipher {
             .ok_or(SealError::Unsealable)
     }
 
-    /// Returns the secret fields when everything is as it was sealed.
+    /// Returns the secret fields when everything is as it was sealed. A row without a placement never opens.
     pub(super) fn open(&self, credential: &SealedCredential) -> Option<BTreeMap<String, Secret>> {
+        if credential.placement.is_empty() {
+            return None;
+        }
+        let fields = self.open_as(credential, associated)?;
+        let secret = |(name, secret): (String, Zeroizing<String>)| {
+            (name, Secret::new(secret.as_bytes().to_vec()))
+        };
+        Some(fields.into_iter().map(secret).collect())
+    }
+
+    /// Returns the secret fields as text, of a row of this form or of the one before, so that it can be sealed anew.
+    pub(super) fn open_to_reseal(
+        &self,
+        credential: &SealedCredential,
+    ) -> Option<BTreeMap<String, Zeroizing<String>>> {
+        if credential.placement.is_empty() {
+            self.open_as(credential, associated_unplaced)
+        } else {
+            self.open_as(credential, associated)
+        }
+    }
+
+    fn open_as(
+        &self,
+        credential: &SealedCredential,
+        form: impl FnOnce(&SealedCredential) -> Option<Vec<u8>>,
+    ) -> Option<BTreeMap<String, Zeroizing<String>>> {
         if credential.key_version != self.version {
             return None;
         }
-        let text = self.decrypt(&credential.sealed, &associated(credential)?)?;
+        let text = self.decrypt(&credential.sealed, &form(credential)?)?;
         let fields: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
-        Some(
-            fields
-                .into_iter()
-                .map(|(name, secret)| (name, Secret::from(secret)))
-                .collect(),
-        )
+        let wiped = |(name, secret)| (name, Zeroizing::new(secret));
+        Some(fields.into_iter().map(wiped).collect())
     }
 
     /// Returns nonce ‖ ciphertext ‖ tag.
@@ -114,12 +137,30 @@ impl Cipher {
 
 /// Serialises every column but `sealed`. The first part names the form, so that a later form cannot be taken for this one.
 fn associated(credential: &SealedCredential) -> Option<Vec<u8>> {
+    serialized(
+        b"tollgate credential 2",
+        credential,
+        Some(&credential.placement),
+    )
+}
+
+/// The form before, which had no placement: opened once, to be sealed anew.
+fn associated_unplaced(credential: &SealedCredential) -> Option<Vec<u8>> {
+    serialized(b"tollgate credential 1", credential, None)
+}
+
+fn serialized(
+    form: &[u8],
+    credential: &SealedCredential,
+    placement: Option<&str>,
+) -> Option<Vec<u8>> {
     // Named one by one: a column that is added later must be thought of here.
     let SealedCredential {
         id,
         connector,
         scheme,
         public_fields,
+        placement: _,
         binding,
         key_version,
         sealed: _,
@@ -129,7 +170,7 @@ fn associated(credential: &SealedCredential) -> Option<Vec<u8>> {
     let public_fields = serde_json::to_vec(public_fields).ok()?;
     let binding = serde_json::to_vec(binding).ok()?;
     let parts: [&[u8]; 9] = [
-        b"tollgate credential 1",
+        form,
         id.as_str().as_bytes(),
         connector.as_bytes(),
         scheme.as_bytes(),
@@ -139,7 +180,8 @@ fn associated(credential: &SealedCredential) -> Option<Vec<u8>> {
         &[u8::from(*agent_owned)],
         created_at.as_bytes(),
     ];
-    let mut data = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    let parts = parts.into_iter().chain(placement.map(str::as_bytes));
+    let mut data = Vec::with_capacity(parts.clone().map(|part| part.len() + 8).sum());
     for part in parts {
         data.extend_from_slice(&u64::try_from(part.len()).ok()?.to_be_bytes());
         data.extend_from_slice(part);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use crate::model::agent::AgentName;
-use crate::model::credential::{Binding, CredentialId, SealedCredential};
+use crate::model::credential::{AGENT_OWNED, Binding, CredentialId, SealedCredential};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Path};
 
@@ -21,6 +21,8 @@ pub struct Draft {
     pub connector: String,
     /// The id of the connector's auth scheme.
     pub scheme: String,
+    /// Where that scheme puts it; of no account where the agent brings its own.
+    pub placement: String,
     /// Fields that may be shown.
     pub public_fields: BTreeMap<String, String>,
     /// Fields that may not.
@@ -75,6 +77,9 @@ pub enum SealError {
     /// It could be sent nowhere.
     #[error("the credential is bound to no host")]
     Unbound,
+    /// Nothing says where a request would hold it.
+    #[error("the credential has no placement")]
+    NoPlacement,
     /// Not exact, or not a host.
     #[error("the binding's {0}")]
     BadBinding(String),
@@ -114,11 +119,19 @@ impl Draft {
         if binding.hosts.is_empty() && !self.agent_owned {
             return Err(SealError::Unbound);
         }
+        if self.placement.is_empty() && !self.agent_owned {
+            return Err(SealError::NoPlacement);
+        }
         let credential = SealedCredential {
             id: self.id,
             connector: self.connector,
             scheme: self.scheme,
             public_fields: self.public_fields,
+            placement: if self.agent_owned {
+                AGENT_OWNED.to_owned()
+            } else {
+                self.placement
+            },
             binding,
             key_version: 0,
             sealed: Vec::new(),

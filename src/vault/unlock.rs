@@ -10,7 +10,7 @@ use rand::CryptoRng;
 
 use super::cipher::Cipher;
 use super::key::{KeyError, MasterKey};
-use super::{Opener, Sealer};
+use super::{Opener, Rebinder, Sealer};
 use crate::model::secret::Secret;
 use crate::store::Store;
 
@@ -48,6 +48,8 @@ pub struct Unlocked {
     pub sealer: Sealer,
     /// For the pipeline.
     pub opener: Opener,
+    /// For a start on rows of an older build, and for an operator who has seen a change.
+    pub rebinder: Rebinder,
 }
 
 /// Gets the key and checks that it is the store's; the first key that a store sees becomes it.
@@ -80,6 +82,7 @@ pub async fn unlock(
     Ok(Unlocked {
         sealer: Sealer::new(&key),
         opener: Opener::new(&key),
+        rebinder: Rebinder::new(&key),
     })
 }
 
@@ -106,7 +109,7 @@ async fn claim(
     if !credentials.is_empty()
         && !credentials
             .iter()
-            .any(|credential| cipher.open(credential).is_some())
+            .any(|credential| cipher.open_to_reseal(credential).is_some())
     {
         return Err(KeyError::WrongKey);
     }

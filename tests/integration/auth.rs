@@ -2,6 +2,8 @@
 
 mod apply;
 mod compile;
+mod placement;
+mod variables;
 
 use tollgate::auth::{Fields, Scheme, SchemeManifest};
 use tollgate::config::diagnostic::{Report, Source};

@@ -18,6 +18,7 @@ mod import;
 mod init;
 mod kill;
 mod new;
+mod passthrough;
 mod permission;
 mod policy;
 mod reload;
@@ -30,7 +31,7 @@ mod trouble;
 mod usage;
 
 /// Compares with `snapshots/cli_<name>.snap`.
-fn assert_shown(name: &str, shown: &str) {
+pub(crate) fn assert_shown(name: &str, shown: &str) {
     insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(format!("cli_{name}"), shown);
     });

@@ -1,5 +1,6 @@
 //! The way of a request, from an agent's bytes to what an upstream receives and the journal keeps.
 
+mod cards;
 mod coded;
 mod credentials;
 mod egress;
@@ -10,6 +11,7 @@ mod issued;
 mod law;
 mod live;
 mod native;
+mod placements;
 mod records;
 mod refusals;
 mod rig;

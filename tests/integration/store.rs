@@ -175,7 +175,7 @@ async fn refuses_a_store_of_a_later_version() {
         StoreError::Newer {
             path: place.file().display().to_string(),
             found: 7,
-            known: 2
+            known: 3
         }
     );
 }
@@ -187,7 +187,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     store.add_agent(&agent("devops", 1)).await.unwrap();
     store.close().await;
     let mut raw = place.raw().await;
-    sqlx::raw_sql("DROP TABLE halt; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    sqlx::raw_sql("DROP TABLE halt; DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         .execute(&mut raw)
         .await
         .unwrap();
@@ -195,7 +195,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     let older = StoreError::Older {
         path: place.file().display().to_string(),
         found: 1,
-        known: 2,
+        known: 3,
     };
     assert_eq!(error, older);
     let store = Store::create(&place.url).await.unwrap();

@@ -21,6 +21,7 @@ pub(crate) fn draft(id: &str) -> Draft {
         id: CredentialId::parse(id).unwrap(),
         connector: "github".to_owned(),
         scheme: "basic".to_owned(),
+        placement: r#"1{"put":{}}"#.to_owned(),
         public_fields: BTreeMap::from([("email".to_owned(), "ada@acme.test".to_owned())]),
         secret_fields: BTreeMap::from([("token".to_owned(), Secret::from(SECRET.to_owned()))]),
         binding: Binding {

@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Compiler, PLACEHOLDER};
+use super::{Compiler, PLACEHOLDER, variables};
 use crate::config::yaml::At;
 
 impl Compiler<'_> {
     pub(super) fn env(&mut self, written: &BTreeMap<String, At<String>>) -> Vec<(String, String)> {
         for (variable, template) in written {
-            if let Some(reason) = env_objection(variable) {
+            if let Some((reason, help)) = variables::objection(variable, self.variables) {
                 let message = format!(
                     "`{}` cannot be set by a connector: {reason}",
                     variable.escape_debug()
                 );
-                self.problem(
-                    "auth-env",
-                    message,
-                    template,
-                    "name the variable that the API's own SDK reads",
-                );
+                self.problem("auth-env", message, template, help);
             }
             let Some(text) = self.parse(template) else {
                 continue;
@@ -50,34 +45,4 @@ impl Compiler<'_> {
             .map(|(variable, template)| (variable.clone(), template.value.clone()))
             .collect()
     }
-}
-
-/// A connector file must not steer the child of `tollgate run` past the gateway or load code into it.
-fn env_objection(variable: &str) -> Option<&'static str> {
-    let upper = variable.to_ascii_uppercase();
-    let portable = upper.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')
-        && upper
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if !portable {
-        return Some("it is not the name of a variable");
-    }
-    let own = upper.starts_with("TOLLGATE_")
-        || upper.ends_with("_PROXY")
-        || upper.starts_with("SSL_CERT_");
-    let loading = upper.starts_with("LD_") || upper.starts_with("DYLD_");
-    if own
-        || loading
-        || [
-            "PATH",
-            "HOME",
-            "NODE_OPTIONS",
-            "NODE_EXTRA_CA_CERTS",
-            "PYTHONPATH",
-        ]
-        .contains(&upper.as_str())
-    {
-        return Some("it belongs to the gateway or the system");
-    }
-    None
 }

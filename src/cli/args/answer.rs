@@ -11,7 +11,7 @@ pub(in crate::cli) enum ApprovalCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Show what is asked, with every parameter
+    /// Show all that would be sent, but for secrets
     Show {
         /// Its id
         id: String,
@@ -20,6 +20,9 @@ pub(in crate::cli) enum ApprovalCommand {
     Approve {
         /// Its id
         id: String,
+        /// What `approval show` printed: needed where a list or card cannot show all that would be sent
+        #[arg(long, value_name = "FINGERPRINT")]
+        opened: Option<String>,
     },
     /// Refuse the request
     Deny {

@@ -65,6 +65,8 @@ pub(in crate::cli) enum CredentialCommand {
     Add(AddCredential),
     /// List credentials and what they are bound to
     List,
+    /// Bind a credential to where its connector puts it now, and show what that changes
+    Rebind(RebindCredential),
     /// Remove a credential
     Remove {
         /// Its id
@@ -104,6 +106,17 @@ pub(in crate::cli) struct AddCredential {
     /// Refused: arguments are seen by every process
     #[arg(long, hide = true, allow_hyphen_values = true)]
     pub(in crate::cli) credential: Option<String>,
+}
+
+/// `credential rebind`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RebindCredential {
+    /// Its id
+    #[arg(required_unless_present = "all")]
+    pub(in crate::cli) id: Option<String>,
+    /// Every credential that its connector now puts elsewhere
+    #[arg(long, conflicts_with = "id")]
+    pub(in crate::cli) all: bool,
 }
 
 /// `agent …`

@@ -4,19 +4,31 @@
 
 use crate::cli::args::AddCredential;
 use crate::cli::failure::Failure;
-use crate::connector::Connector;
+use crate::connector::{Catalog, Connector};
 use crate::model::agent::AgentName;
 use crate::model::credential::Binding;
 use crate::model::show::escape;
 use crate::model::target::Authority;
 
-/// Returns where the credential may go.
-pub(super) fn of(connector: &Connector, args: &AddCredential) -> Result<Binding, Failure> {
+/// Returns where the credential may go; never to where TLS passes through, since nothing could be put on there.
+pub(super) fn of(
+    catalog: &Catalog,
+    connector: &Connector,
+    args: &AddCredential,
+) -> Result<Binding, Failure> {
     let hosts = if args.hosts.is_empty() {
         vec![only_domain(connector)?]
     } else {
         hosts(connector, &args.hosts)?
     };
+    let through = hosts.iter().find(|host| {
+        Authority::parse(host, 443).is_ok_and(|authority| catalog.passage(&authority).is_some())
+    });
+    if let Some(host) = through {
+        let detail = format!("`{host}` is passed through: no credential can be put on there");
+        return Err(Failure::failed("passed_through", detail)
+            .help("drop `tls: passthrough` in the connector file first"));
+    }
     for agent in &args.agents {
         AgentName::parse(agent).map_err(Failure::usage)?;
     }

@@ -2,21 +2,24 @@
 
 use serde_json::{Value as Json, json};
 
-use super::binding;
+use super::{binding, placement};
 use crate::cli::Context;
-use crate::cli::failure::{Exit, Outcome};
+use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::table::Table;
-use crate::cli::workspace::Workspace;
+use crate::cli::workspace::{Pins, Workspace, open_pins};
 use crate::connector::Catalog;
 use crate::model::credential::SealedCredential;
 use crate::model::target::Authority;
+use crate::store::Store;
 
 pub(super) async fn run(context: &Context) -> Outcome {
     let workspace = Workspace::load(context)?;
-    let stored = workspace.open_store().await?.credentials().await?;
+    let store = workspace.open_store().await?;
+    let stored = store.credentials().await?;
+    let pins = pins(context, &workspace, &store).await?;
     let catalog = workspace.catalog().ok();
     let credentials = match &catalog {
-        Some(catalog) => workspace.credentials(catalog, &stored)?,
+        Some(catalog) => workspace.credentials(catalog, &stored, &pins)?,
         None => {
             context
                 .output
@@ -68,6 +71,22 @@ pub(super) async fn run(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Returns what declared credentials are bound to, as far as the vault can be opened here.
+async fn pins(context: &Context, workspace: &Workspace, store: &Store) -> Result<Pins, Failure> {
+    if workspace.config().credentials.is_empty() {
+        return Ok(Pins::new());
+    }
+    match workspace.unlock(store).await {
+        Ok(unlocked) => Ok(open_pins(&unlocked.rebinder, &store.pins().await?)),
+        Err(_) => {
+            context
+                .output
+                .note("warning: the vault cannot be opened here, so declared credentials are shown as their connectors put them now");
+            Ok(Pins::new())
+        }
+    }
+}
+
 fn from(workspace: &Workspace, credential: &SealedCredential) -> &'static str {
     if workspace.declares_credential(&credential.id) {
         "configuration"
@@ -82,6 +101,8 @@ fn document(workspace: &Workspace, credential: &SealedCredential, problem: Optio
         if workspace.declares_credential(&credential.id) {
             fields.insert("created_at".to_owned(), Json::Null);
         }
+        let placement = placement::in_words(&credential.placement);
+        fields.insert("placement".to_owned(), placement.into());
         fields.insert("from".to_owned(), from(workspace, credential).into());
         fields.insert("problem".to_owned(), problem.into());
     }
@@ -93,16 +114,14 @@ fn problem(credential: &SealedCredential, catalog: &Catalog) -> Option<String> {
     let Some(connector) = catalog.get(&credential.connector) else {
         return Some(format!("there is no connector `{}`", credential.connector));
     };
-    if !credential.agent_owned
-        && !connector
+    if let Err(unbound) = connector.put_on(credential) {
+        let bound = placement::in_words(&credential.placement);
+        let now = connector
             .schemes()
             .iter()
-            .any(|scheme| scheme.id == credential.scheme)
-    {
-        return Some(format!(
-            "the connector has no scheme `{}`",
-            credential.scheme
-        ));
+            .find(|scheme| scheme.id == credential.scheme)
+            .map(|scheme| format!(", now {}", placement::in_words(scheme.placement())));
+        return Some(format!("{unbound}: was {bound}{}", now.unwrap_or_default()));
     }
     let foreign = credential.binding.hosts.iter().find(|host| {
         !Authority::parse(host, 443).is_ok_and(|authority| connector.binds(&authority))

@@ -137,6 +137,10 @@ impl Sources {
         let config = self.workspace.config();
         let snapshot = self.current.snapshot();
         let readiness = self.readiness();
+        let (credentials_unhealthy, credentials_unbound) = {
+            let health = self.live.health.lock();
+            (health.unhealthy(), health.unbound())
+        };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at.clone(),
@@ -160,7 +164,9 @@ impl Sources {
             reload: readiness.reload,
             approvals_pending: self.desk.pending(),
             halts: self.live.kill_switch.list(),
-            credentials_unhealthy: self.live.unhealthy.lock().iter().cloned().collect(),
+            credentials_unhealthy,
+            credentials_unbound,
+            credentials_resealed: self.live.resealed.clone(),
             exchanges_active: self.proxy.drain_state().exchanges_active(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,20 +12,22 @@ use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use super::declared::{self, OperatorToken};
+use super::health::CredentialHealth;
 use super::settings::Settings;
 use crate::admin::Operator;
-use crate::cli::workspace::{StoreView, Workspace};
+use crate::cli::workspace::{Pins, StoreView, Workspace, open_pins};
 use crate::config::Role;
 use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::clock::Clock;
-use crate::model::credential::SealedCredential;
+use crate::model::credential::{NOWHERE, SealedCredential};
 use crate::roster::{Entry, Roster, TokenHash};
+use crate::snapshot::Current;
 use crate::snapshot::reload::Reloader;
 use crate::store::{Store, StoredOperator};
-use crate::telemetry::metrics::{Health, Metrics};
-use crate::vault::{Keyring, Opener, Sealer};
+use crate::telemetry::metrics::Metrics;
+use crate::vault::{Keyring, Opener, Rebinder, Sealer};
 
 /// What the configuration declares, as it was last read.
 #[derive(Debug)]
@@ -56,7 +58,10 @@ pub(in crate::cli) struct Live {
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) kill_switch: Arc<KillSwitch>,
+    /// Connectors and policies in force.
+    pub(super) current: Arc<Current>,
     pub(super) opener: Opener,
+    pub(super) rebinder: Rebinder,
     pub(super) metrics: Arc<Metrics>,
     pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
@@ -72,8 +77,10 @@ pub(in crate::cli) struct Live {
     pub(super) changes: Changes,
     /// Told when other directories hold the files.
     pub(super) moved: tokio::sync::Notify,
-    /// Ids of credentials that do not open, so that each is logged once.
-    pub(super) unhealthy: Mutex<BTreeSet<String>>,
+    /// What keeps credentials from being used, so that each is logged once.
+    pub(super) health: Mutex<CredentialHealth>,
+    /// Ids of rows of an older build that this start has bound to where their schemes put them.
+    pub(super) resealed: Vec<String>,
     /// The last trouble with the store, so that it is logged once.
     pub(super) trouble: Mutex<Option<String>>,
 }
@@ -123,9 +130,8 @@ impl Live {
         let mut entries = declared.entries.clone();
         entries.extend(self.stored_entries(view));
         self.roster.replace(entries);
-        let credentials = self.with_declared(view);
-        self.note_health(&credentials);
-        self.keyring.replace(credentials);
+        self.keyring.replace(self.with_declared(view));
+        self.note_health();
         let mut operators = declared.operators.clone();
         operators.extend(
             view.operators
@@ -166,7 +172,10 @@ impl Live {
             reloaded
         });
         match reloaded.await {
-            Ok(true) => self.changes.tell(),
+            Ok(true) => {
+                self.note_health();
+                self.changes.tell();
+            }
             Ok(false) => {}
             Err(error) => {
                 tracing::error!(%error, "reload broke off, the last good snapshot stays");
@@ -190,7 +199,12 @@ impl Live {
         let hidden =
             |stored: &&SealedCredential| declared.iter().any(|other| other.id == stored.id);
         let stored = view.credentials.iter().filter(|stored| !hidden(stored));
-        declared.iter().chain(stored).cloned().collect()
+        let pins = open_pins(&self.rebinder, &view.pins);
+        let declared = declared.iter();
+        declared
+            .map(|credential| self.as_pinned(credential, &pins))
+            .chain(stored.cloned())
+            .collect()
     }
 
     /// Returns whose operator token this is; every known one is compared, in constant time.
@@ -226,30 +240,40 @@ impl Live {
         entries
     }
 
-    /// Opens every credential once, so that an edited row is told now and not by the first request that needs it.
-    fn note_health(&self, credentials: &[SealedCredential]) {
-        let mut unhealthy = BTreeSet::new();
-        let mut known = self.unhealthy.lock();
-        for credential in credentials {
-            if let Err(error) = self.opener.open(credential) {
-                let id = credential.id.to_string();
-                if !known.contains(&id) {
-                    tracing::error!(credential.id = %id, "{error}");
-                }
-                unhealthy.insert(id);
+    /// Looks at every credential once, so that an edited row, or a connector that now puts it elsewhere, is told now and not by
+    /// the first request that needs it.
+    fn note_health(&self) {
+        let snapshot = self.current.snapshot();
+        let credentials = self.keyring.list();
+        let found = CredentialHealth::of(&credentials, &self.opener, snapshot.catalog());
+        let mut known = self.health.lock();
+        found.log_news(&known);
+        self.metrics.credentials(
+            credentials
+                .iter()
+                .map(|credential| (credential.id.as_str(), found.health(&credential.id))),
+        );
+        *known = found;
+    }
+
+    /// Returns what the configuration declares as an operator has bound it since: `credential rebind` writes the pin.
+    fn as_pinned(&self, credential: &SealedCredential, pins: &Pins) -> SealedCredential {
+        let place = match pins.get(&credential.id) {
+            Some(Some(pin)) if pin.connector == credential.connector => {
+                (pin.scheme.as_str(), pin.placement.as_str())
             }
+            Some(None) => (credential.scheme.as_str(), NOWHERE),
+            Some(Some(_)) | None => return credential.clone(),
+        };
+        if credential.agent_owned || place == (&*credential.scheme, &*credential.placement) {
+            return credential.clone();
         }
-        self.metrics
-            .credentials(credentials.iter().map(|credential| {
-                let id = credential.id.as_str();
-                let health = if unhealthy.contains(id) {
-                    Health::Unhealthy
-                } else {
-                    Health::Healthy
-                };
-                (id, health)
-            }));
-        *known = unhealthy;
+        self.rebinder
+            .rebind(credential, place, [], &mut rand::rng())
+            .unwrap_or_else(|error| {
+                tracing::error!(credential.id = %credential.id, "{error}");
+                credential.clone()
+            })
     }
 
     fn note_trouble(&self, trouble: Option<String>) {

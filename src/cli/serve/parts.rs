@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::bindings;
 use super::facts;
 use super::first_start::Prepared;
 use super::listeners::Listeners;
@@ -127,7 +128,7 @@ async fn live(
     prepared: &Prepared,
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
-    let view = StoreView::read(&prepared.store)
+    let mut view = StoreView::read(&prepared.store)
         .await
         .map_err(store_broken)?;
     let inputs = Inputs {
@@ -141,8 +142,9 @@ async fn live(
     };
     let sealer = &prepared.unlocked.sealer;
     let created_at = context.world.clock.stamp();
+    let settled = bindings::settle(workspace, prepared, snapshot.catalog(), &mut view).await?;
     let credentials = workspace
-        .declared_credentials(snapshot.catalog(), &created_at, |draft| {
+        .declared_credentials(snapshot.catalog(), &settled.pins, &created_at, |draft| {
             sealer.seal(draft, &mut rand::rng())
         })
         .map_err(unusable)?;
@@ -157,7 +159,9 @@ async fn live(
         roster: Arc::new(Roster::default()),
         keyring: Arc::new(Keyring::default()),
         kill_switch: Arc::new(KillSwitch::default()),
+        current: Arc::clone(&current),
         opener: prepared.unlocked.opener.clone(),
+        rebinder: prepared.unlocked.rebinder.clone(),
         metrics: Arc::clone(metrics),
         declared: ArcSwap::from_pointee(Declared::of(workspace, credentials)),
         reloader: Reloader::new(
@@ -172,7 +176,8 @@ async fn live(
         revision: AtomicI64::new(view.revision),
         following: tokio::sync::Mutex::default(),
         changes: Changes::default(),
-        unhealthy: Mutex::default(),
+        health: Mutex::default(),
+        resealed: settled.resealed,
         trouble: Mutex::new(None),
     });
     // Nobody reaches the switch yet, so nothing can have changed.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::live::{Declared, Live};
 use crate::cli::Context;
-use crate::cli::workspace::{Workspace, args};
+use crate::cli::workspace::{Workspace, args, open_pins};
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::config::{self, Config, Secrets, yaml};
 use crate::snapshot::Inputs;
@@ -138,9 +138,11 @@ impl Live {
         });
         let catalog = self.catalog_of(&workspace)?;
         let created_at = self.clock.stamp();
-        let credentials = workspace.declared_credentials(&catalog, &created_at, |draft| {
-            self.sealer.seal(draft, &mut rand::rng())
-        })?;
+        let pins = open_pins(&self.rebinder, &self.view.load().pins);
+        let credentials =
+            workspace.declared_credentials(&catalog, &pins, &created_at, |draft| {
+                self.sealer.seal(draft, &mut rand::rng())
+            })?;
         let declared = Declared::of(&workspace, credentials);
         self.declared.store(Arc::new(declared));
         self.workspace.store(Arc::new(workspace));

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Workspace, unusable};
+use super::{Pins, Workspace, unusable};
 use crate::auth::Scheme;
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::{DeclaredCredential, Field};
-use crate::connector::Catalog;
-use crate::model::credential::{CredentialId, SealedCredential};
+use crate::connector::{Catalog, Connector};
+use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::model::secret::Secret;
-use crate::vault::{Draft, SealError};
+use crate::snapshot::BoundHosts;
+use crate::vault::{Draft, Pin, SealError};
 
 impl Workspace {
     /// Returns whether the configuration declares a credential of this id.
@@ -23,14 +24,23 @@ impl Workspace {
             .any(|declared| declared.id == *id)
     }
 
+    /// Returns where the declared credentials are bound to go.
+    pub(super) fn declared_hosts(&self) -> Vec<BoundHosts> {
+        let declared = self.config().credentials.iter();
+        declared
+            .map(|declared| (declared.id.to_string(), declared.binding.hosts.clone()))
+            .collect()
+    }
+
     /// Returns the declared credentials and those stored ones that no declared one hides; nothing in them is opened.
     pub(in crate::cli) fn credentials(
         &self,
         catalog: &Catalog,
         stored: &[SealedCredential],
+        pins: &Pins,
     ) -> Result<Vec<SealedCredential>, Failure> {
         let mut all = self
-            .declared_credentials(catalog, "", Draft::unsealed)
+            .declared_credentials(catalog, pins, "", Draft::unsealed)
             .map_err(unusable)?;
         all.extend(
             stored
@@ -60,6 +70,7 @@ impl Workspace {
     pub(in crate::cli) fn declared_credentials(
         &self,
         catalog: &Catalog,
+        pins: &Pins,
         created_at: &str,
         mut seal: impl FnMut(Draft) -> Result<SealedCredential, SealError>,
     ) -> Result<Vec<SealedCredential>, Report> {
@@ -68,6 +79,7 @@ impl Workspace {
         let credentials = self.config().credentials.iter();
         for declared in credentials.filter(|declared| catalog.get(&declared.connector).is_some()) {
             let credential = draft(declared, catalog, created_at)
+                .map(|draft| pinned(draft, declared, pins.get(&declared.id)))
                 .and_then(|draft| seal(draft).map_err(|error| error.to_string()));
             match credential {
                 Ok(credential) => sealed.push(credential),
@@ -82,6 +94,38 @@ impl Workspace {
     }
 }
 
+/// Returns the connector's scheme that a credential is declared for: the one it names, else the first.
+pub(in crate::cli) fn declared_scheme<'a>(
+    declared: &DeclaredCredential,
+    connector: &'a Connector,
+) -> Option<&'a Scheme> {
+    match &declared.scheme {
+        Some(id) => connector.schemes().iter().find(|scheme| scheme.id == *id),
+        None => connector.schemes().first(),
+    }
+}
+
+/// Returns whether a pin is about what is declared now; another connector or scheme is the operator's own choice.
+pub(in crate::cli) fn is_pinned(declared: &DeclaredCredential, pin: &Pin) -> bool {
+    pin.connector == declared.connector && pin.declared == declared.scheme
+}
+
+/// What is declared names a scheme; where that one put it when it was first seen is what it is bound to.
+fn pinned(draft: Draft, declared: &DeclaredCredential, pin: Option<&Option<Pin>>) -> Draft {
+    match pin {
+        Some(None) => Draft {
+            placement: NOWHERE.to_owned(),
+            ..draft
+        },
+        Some(Some(pin)) if is_pinned(declared, pin) => Draft {
+            scheme: pin.scheme.clone(),
+            placement: pin.placement.clone(),
+            ..draft
+        },
+        Some(_) | None => draft,
+    }
+}
+
 fn draft(
     declared: &DeclaredCredential,
     catalog: &Catalog,
@@ -90,7 +134,7 @@ fn draft(
     let DeclaredCredential {
         id,
         connector: name,
-        scheme,
+        scheme: _,
         binding,
         fields,
         agent_owned,
@@ -99,11 +143,8 @@ fn draft(
     let connector = catalog
         .get(name)
         .ok_or_else(|| format!("there is no connector `{name}`"))?;
-    let scheme = match scheme {
-        Some(id) => connector.schemes().iter().find(|scheme| scheme.id == *id),
-        None => connector.schemes().first(),
-    };
-    let scheme = scheme.ok_or_else(|| format!("connector `{name}` has no such scheme"))?;
+    let scheme = declared_scheme(declared, connector)
+        .ok_or_else(|| format!("connector `{name}` has no such scheme"))?;
     for host in &binding.hosts {
         let authority =
             crate::model::target::Authority::parse(host, 443).map_err(|error| error.to_string())?;
@@ -120,6 +161,7 @@ fn draft(
         id: id.clone(),
         connector: name.clone(),
         scheme: scheme.id.clone(),
+        placement: scheme.placement().to_owned(),
         public_fields,
         secret_fields,
         binding: binding.clone(),

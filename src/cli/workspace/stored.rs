@@ -1,5 +1,6 @@
 //! The store of a workspace: what it holds at one revision, the vault over it, and what its errors mean to a command.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
@@ -10,11 +11,11 @@ use crate::cli::environment::{self, Changes};
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::Source;
 use crate::model::agent::{Agent, AgentName};
-use crate::model::credential::SealedCredential;
+use crate::model::credential::{CredentialId, SealedCredential};
 use crate::model::halt::Halt;
 use crate::snapshot::Inputs;
 use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredPermission};
-use crate::vault::{Sealer, unlock};
+use crate::vault::{Pin, Rebinder, Unlocked, unlock};
 
 /// Everything of the store that the gateway decides by.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub(in crate::cli) struct StoreView {
     pub(in crate::cli) operators: Vec<StoredOperator>,
     pub(in crate::cli) permissions: Vec<StoredPermission>,
     pub(in crate::cli) credentials: Vec<SealedCredential>,
+    /// Sealed, by credential.
+    pub(in crate::cli) pins: BTreeMap<String, Vec<u8>>,
     pub(in crate::cli) halts: Vec<Halt>,
 }
 
@@ -37,6 +40,7 @@ impl StoreView {
             operators: store.operators().await?,
             permissions: store.permissions().await?,
             credentials: store.credentials().await?,
+            pins: store.pins().await?,
             halts: store.halts().await?,
         })
     }
@@ -98,7 +102,7 @@ impl Workspace {
         agent: &AgentName,
     ) -> Result<Changes, Failure> {
         let catalog = self.catalog()?;
-        let credentials = self.credentials(&catalog, &store.credentials().await?)?;
+        let credentials = self.credentials(&catalog, &store.credentials().await?, &Pins::new())?;
         let connectors = catalog.connectors().map(AsRef::as_ref);
         Ok(environment::placeholders(
             connectors,
@@ -107,12 +111,11 @@ impl Workspace {
         ))
     }
 
-    /// Unlocks the vault for sealing.
-    pub(in crate::cli) async fn sealer(&self, store: &Store) -> Result<Sealer, Failure> {
+    /// Unlocks the vault.
+    pub(in crate::cli) async fn unlock(&self, store: &Store) -> Result<Unlocked, Failure> {
         let source = key_source(&self.config.vault_key)?;
-        let unlocked = unlock(store, &source, &mut rand::make_rng::<StdRng>()).await;
-        unlocked
-            .map(|unlocked| unlocked.sealer)
+        unlock(store, &source, &mut rand::make_rng::<StdRng>())
+            .await
             .map_err(|error| Failure::failed("vault", chain(&error)))
     }
 
@@ -143,10 +146,27 @@ impl Workspace {
                     .map(|credential| (credential.id.to_string(), credential.connector.clone())),
             );
         inputs.credentials = Some(credentials.collect());
+        let stored = view.credentials.iter();
+        let stored =
+            stored.map(|credential| (credential.id.to_string(), credential.binding.hosts.clone()));
+        inputs.bound.extend(stored);
         inputs.stored.extend(view.permission_sources());
         inputs.agents = self.agents(Some(view));
         inputs
     }
+}
+
+/// What the configuration's credentials were first put into, by id; `None` where that was changed in the store.
+pub(in crate::cli) type Pins = BTreeMap<CredentialId, Option<Pin>>;
+
+/// Opens stored pins.
+pub(in crate::cli) fn open_pins(rebinder: &Rebinder, sealed: &BTreeMap<String, Vec<u8>>) -> Pins {
+    let open = |(id, sealed): (&String, &Vec<u8>)| {
+        let id = CredentialId::parse(id).ok()?;
+        let pin = rebinder.open_pin(&id, sealed);
+        Some((id, pin))
+    };
+    sealed.iter().filter_map(open).collect()
 }
 
 /// Why the store cannot answer: exit 3 where it is not reached, else 1.

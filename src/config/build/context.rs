@@ -65,7 +65,7 @@ impl Context<'_> {
         at: &At<T>,
     ) {
         let mut place = self.place(at);
-        place.source.text = "".into();
+        place.source.text = place.source.text.cleared();
         self.report.push(Diagnostic::error(code, message).at(place));
     }
 

@@ -122,12 +122,12 @@ impl Fault {
             if let Some(origin) = &spot.origin {
                 source = Source {
                     name: (&**origin).into(),
-                    text: "".into(),
+                    text: source.text.cleared(),
                     built_in: false,
                 };
             }
             if confidential {
-                source.text = "".into();
+                source.text = source.text.cleared();
             }
             Place {
                 source,

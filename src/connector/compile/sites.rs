@@ -69,7 +69,29 @@ pub(super) fn compile<'a>(
             sites.push(site);
         }
     }
+    check_idle_auth(layers, schemes, &sites, scope);
     sites
+}
+
+/// Refuses schemes of a connector none of whose requests can be read: nothing could ever be put on.
+fn check_idle_auth<'a>(
+    layers: &Layers<'a>,
+    schemes: &[Scheme],
+    sites: &[Site],
+    scope: &mut Scope<'a>,
+) {
+    let through = |site: &Site| site.passage == Passage::Through;
+    if schemes.is_empty() || sites.is_empty() || !sites.iter().all(through) {
+        return;
+    }
+    if let Some(auth) = layers.pick(scope, |manifest| manifest.auth.as_ref()) {
+        scope.error(
+            "passthrough-auth",
+            "every domain is passed through, so no credential can be put on",
+            auth,
+            "write `auth: none`, or drop `tls: passthrough`",
+        );
+    }
 }
 
 fn passage(entry: &At<DomainEntry>, tls: Option<Tls>) -> Passage {

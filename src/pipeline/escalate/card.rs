@@ -7,7 +7,10 @@ use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Held;
+use super::content::{self, BodyForm};
+use super::json::{Token, Tokens};
 use crate::approval::{Card, Fingerprint, Fingerprinter};
+use crate::model::action::Action;
 use crate::pipeline::decide::Injection;
 use crate::pipeline::judge::Understood;
 use crate::pipeline::outgoing::{self, Outgoing};
@@ -16,7 +19,7 @@ use crate::pipeline::{Gateway, record};
 
 /// Headers that differ between a request and its retry, or the gateways that they go through, and change nothing about what it
 /// does. Lower-case.
-const VOLATILE: [&str; 26] = [
+pub(super) const VOLATILE: [&str; 26] = [
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "b3",
@@ -55,21 +58,27 @@ impl Held {
             ..
         } = &self.understood;
         let outgoing = outgoing::build(&matter.target, rest.clone(), connector, &self.injection);
+        let form = BodyForm::of(&outgoing.headers, matter.body_bytes.is_some());
+        let shown = content::of(&outgoing, connector, &matter.actions, form);
         let body = outgoing.body.as_ref().filter(|body| !body.is_empty());
         let hash = body.map(Sha256::digest);
         let agent = self.asker.agent.name.as_str();
         Card {
-            fingerprint: fingerprint(agent, &outgoing, &self.injection, hash.as_deref()),
+            fingerprint: fingerprint(agent, &outgoing, &self.injection, form),
+            subject: subject(agent, &outgoing, &matter.actions),
             agent: agent.to_owned(),
             connector: connector.id().to_owned(),
             credential: self.injection.credential().map(ToString::to_string),
             method: outgoing.method.to_string(),
             host: outgoing.authority.to_string(),
-            target: record::target(&outgoing.path, outgoing.query.as_deref()),
+            target: shown.target,
+            headers: shown.headers,
             actions: record::actions(&gateway.parts.parameter_key, &matter.actions),
             action: matter.action().unwrap_or_default(),
             by: self.ruling.by.clone(),
             reason: self.ruling.reason.clone(),
+            body: shown.body,
+            partial: shown.partial,
             body_bytes: body.map_or(0, Bytes::len),
             body_sha256: hash.as_deref().map(record::hex),
             request_id: self.request_id.clone(),
@@ -77,12 +86,42 @@ impl Held {
     }
 }
 
+/// Sums up what a no is remembered for: who asks for which actions with which parameters; where there are none, for which path.
+fn subject(agent: &str, outgoing: &Outgoing, actions: &[Action]) -> Fingerprint {
+    let mut named: Vec<(&str, String)> = actions
+        .iter()
+        .map(|action| {
+            let params = action.params.iter();
+            let params: Vec<_> = params
+                .map(|parameter| (&*parameter.name, &parameter.value))
+                .collect();
+            (action.name.as_str(), serde_json::json!(params).to_string())
+        })
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut sum = Fingerprinter::default().part("subject").part(agent);
+    if actions
+        .iter()
+        .all(|action| action.params.iter().next().is_none())
+    {
+        sum = sum
+            .part(outgoing.method.as_str())
+            .part(outgoing.authority.to_string())
+            .part(&outgoing.path);
+    }
+    for (name, params) in named {
+        sum = sum.part(name).part(params);
+    }
+    sum.finish()
+}
+
 /// Sums up a request as it would be sent: two with one fingerprint do the same thing for the same agent with the same credential.
 fn fingerprint(
     agent: &str,
     outgoing: &Outgoing,
     injection: &Injection,
-    body: Option<&[u8]>,
+    form: BodyForm,
 ) -> Fingerprint {
     let owner = match injection {
         Injection::Credential(_) => "gateway",
@@ -105,8 +144,32 @@ fn fingerprint(
         .part(&outgoing.path)
         .part(if outgoing.query.is_some() { "?" } else { "" })
         .part(outgoing.query.as_deref().unwrap_or(""))
-        .part(body.unwrap_or(&[]));
+        .part(body(outgoing.body.as_deref().unwrap_or(&[]), form));
     headers(fixed, &outgoing.headers).finish()
+}
+
+/// Sums up a body: JSON as what it says, so that blanks and escapes, which no operator sees, do not make it another one.
+fn body(bytes: &[u8], form: BodyForm) -> [u8; 32] {
+    let text = match form {
+        BodyForm::Json => std::str::from_utf8(bytes).ok(),
+        BodyForm::Form | BodyForm::Text | BodyForm::Unread => None,
+    };
+    let said = text.and_then(|text| {
+        let mut tokens = Tokens::of(text);
+        let mut sum = Sha256::new_with_prefix("json");
+        for token in &mut tokens {
+            let (kind, text) = match &token {
+                Token::Mark(mark) => (u8::try_from(*mark).ok()?, ""),
+                Token::Text(text) => (b'"', &**text),
+                Token::Word(word) => (b'w', *word),
+            };
+            sum.update([kind]);
+            sum.update((text.len() as u64).to_be_bytes());
+            sum.update(text);
+        }
+        tokens.is_done().then(|| sum.finalize().into())
+    });
+    said.unwrap_or_else(|| Sha256::digest(bytes).into())
 }
 
 fn headers(mut sum: Fingerprinter, headers: &HeaderMap) -> Fingerprinter {

@@ -1,4 +1,7 @@
-//! Sealed credentials. Whether a row is genuine is for the vault to say; here it only has to read.
+//! Sealed credentials, and pins of those that the configuration declares. Whether a row is genuine is for the vault to say; here it
+//! only has to read.
+
+use std::collections::BTreeMap;
 
 use sqlx::query;
 
@@ -10,7 +13,7 @@ use crate::store::{Cascade, StoreError};
 impl Database {
     pub(in crate::store) async fn credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
         let rows = query(
-            "SELECT id, connector, scheme, public_fields, binding, key_version, sealed, agent_owned, created_at
+            "SELECT id, connector, scheme, public_fields, placement, binding, key_version, sealed, agent_owned, created_at
              FROM credential ORDER BY id",
         )
         .fetch_all(&self.pool)
@@ -27,13 +30,14 @@ impl Database {
     ) -> Result<(), StoreError> {
         let insert = query(
             "INSERT INTO credential
-             (id, connector, scheme, public_fields, binding, key_version, sealed, agent_owned, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (id, connector, scheme, public_fields, placement, binding, key_version, sealed, agent_owned, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(credential.id.as_str())
         .bind(&credential.connector)
         .bind(&credential.scheme)
         .bind(json("credential", &credential.public_fields)?)
+        .bind(&credential.placement)
         .bind(json("credential", &credential.binding)?)
         .bind(i64::from(credential.key_version))
         .bind(&credential.sealed)
@@ -43,6 +47,56 @@ impl Database {
         change
             .run(insert, "credential", credential.id.as_str())
             .await?;
+        change.commit().await
+    }
+
+    pub(in crate::store) async fn replace_credential(
+        &self,
+        old: &SealedCredential,
+        new: &SealedCredential,
+    ) -> Result<bool, StoreError> {
+        let id = old.id.as_str();
+        let update = query(
+            "UPDATE credential SET placement = ?, binding = ?, key_version = ?, sealed = ?
+             WHERE id = ? AND sealed = ?",
+        )
+        .bind(&new.placement)
+        .bind(json("credential", &new.binding)?)
+        .bind(i64::from(new.key_version))
+        .bind(&new.sealed)
+        .bind(id)
+        .bind(&old.sealed);
+        let mut change = self.change().await?;
+        let replaced = change.run(update, "credential", id).await? > 0;
+        change.commit().await?;
+        Ok(replaced)
+    }
+
+    pub(in crate::store) async fn pins(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let rows = query("SELECT credential, sealed FROM pin ORDER BY credential")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let read = |row| {
+            let row = Reader::new(row, "pin", "credential");
+            Ok((row.text("credential")?, row.bytes("sealed")?))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    pub(in crate::store) async fn put_pin(
+        &self,
+        credential: &str,
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO pin (credential, sealed) VALUES (?, ?)
+             ON CONFLICT (credential) DO UPDATE SET sealed = excluded.sealed",
+        )
+        .bind(credential)
+        .bind(sealed);
+        let mut change = self.change().await?;
+        change.run(upsert, "pin", credential).await?;
         change.commit().await
     }
 
@@ -75,6 +129,7 @@ fn read(row: &Reader<'_>) -> Result<SealedCredential, StoreError> {
         connector: row.text("connector")?,
         scheme: row.text("scheme")?,
         public_fields: row.json("public_fields")?,
+        placement: row.text("placement")?,
         binding: row.json("binding")?,
         key_version: u32::try_from(row.integer("key_version")?)
             .map_err(|_| row.bad("`key_version` is out of range"))?,

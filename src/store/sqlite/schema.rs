@@ -13,7 +13,7 @@ use super::{Database, fault, settings, shown};
 use crate::store::{StoreError, StoreOptions};
 
 /// What each version adds; a store of version n has the first n. Steps are only ever added at the end.
-const STEPS: [&str; 2] = [FIRST, HALTS];
+const STEPS: [&str; 3] = [FIRST, HALTS, PLACEMENTS];
 
 /// Version of the tables below.
 const VERSION: i64 = STEPS.len() as i64;
@@ -83,6 +83,15 @@ CREATE TABLE halt (
     operator TEXT NOT NULL,
     reason TEXT,
     PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+";
+
+/// An empty placement is that of a row of an older build: `serve` seals it anew.
+const PLACEMENTS: &str = "
+ALTER TABLE credential ADD COLUMN placement TEXT NOT NULL DEFAULT '';
+CREATE TABLE pin (
+    credential TEXT PRIMARY KEY,
+    sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

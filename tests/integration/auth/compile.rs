@@ -72,7 +72,7 @@ header:
   X-Late: 'é{token}'
 env:
   HTTPS_PROXY: x
-  GOOD: '{token}'
+  ACME_TOKEN: '{token}'
 ";
     assert_snapshot!(problems(text), @"
     2:5 auth-id: `Bad Id` is not the id of an auth scheme (ids are `[a-z][a-z0-9_-]*`)
@@ -86,7 +86,7 @@ env:
     14:11 auth-template: a header holds visible ASCII only (remove other characters)
     13:17 auth-header: `bad header` is not a header name (see RFC 9110 section 5.1)
     10:20 auth-header: `bearer` and `basic` both write `authorization` (keep one, or make two schemes)
-    17:9 auth-env: field `token` is a secret, and agents read variables (write `{placeholder}` for it)
+    17:15 auth-env: field `token` is a secret, and agents read variables (write `{placeholder}` for it)
     16:16 auth-env: `HTTPS_PROXY` cannot be set by a connector: it belongs to the gateway or the system (name the variable that the API's own SDK reads)
     7:5 auth-unused-field: secret field `placeholder` is never sent (name it in a template, remove it, or say `secret: false`)
     8:5 auth-unused-field: secret field `idle` is never sent (name it in a template, remove it, or say `secret: false`)

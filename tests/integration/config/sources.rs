@@ -59,3 +59,69 @@ fn tells_missing_directories_and_files_that_are_not_utf8() {
       --> gone
     ");
 }
+
+/// What a link out of the directory leads to: as when somebody else wrote the directory, and an operator who may read more checks it.
+#[test]
+fn nothing_of_a_file_outside_its_directory_is_repeated() {
+    use tollgate::config::yaml;
+    let dir = tempfile::tempdir().unwrap();
+    let (inside, outside) = (dir.path().join("c.d"), dir.path().join("elsewhere"));
+    for directory in [&inside, &outside] {
+        fs::create_dir(directory).unwrap();
+    }
+    fs::write(outside.join("shadow"), "root:$6$hash:1:2\n").unwrap();
+    fs::write(
+        outside.join("key"),
+        "connector: x\nsecret_hunter2: [hunter3]\n",
+    )
+    .unwrap();
+    for name in ["shadow", "key"] {
+        std::os::unix::fs::symlink(outside.join(name), inside.join(format!("{name}.yaml")))
+            .unwrap();
+    }
+    let files = read_dirs(&[inside], dir.path()).unwrap();
+    let mut report = tollgate::config::diagnostic::Report::default();
+    for source in &files.sources {
+        let _: Option<tollgate::connector::Manifest> = yaml::read(source, &mut report);
+    }
+    assert!(report.diagnostics.len() >= 2, "{report:?}");
+    let told = [
+        report.to_text(),
+        report.to_json().to_string(),
+        report.to_sarif().to_string(),
+        report.to_github(),
+    ];
+    for told in told {
+        assert!(
+            !told.contains("hunter") && !told.contains("$6$") && !told.contains("root"),
+            "{told}"
+        );
+        assert!(
+            told.contains("key.yaml") && told.contains("shadow.yaml"),
+            "{told}"
+        );
+    }
+}
+
+/// A `ConfigMap` is mounted as links to `..data`, itself a link to a directory beside it.
+#[test]
+fn links_that_stay_inside_the_directory_are_shown() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = dir.path().join("mounted");
+    fs::create_dir_all(mounted.join("..2026_01_01")).unwrap();
+    fs::write(mounted.join("..2026_01_01/a.yaml"), "connectr: x\n").unwrap();
+    symlink("..2026_01_01", mounted.join("..data")).unwrap();
+    symlink("..data/a.yaml", mounted.join("a.yaml")).unwrap();
+    // The directory may be a link itself.
+    symlink(&mounted, dir.path().join("c.d")).unwrap();
+    let files = read_dirs(&[dir.path().join("c.d")], dir.path()).unwrap();
+    let mut report = tollgate::config::diagnostic::Report::default();
+    let _: Option<tollgate::connector::Manifest> =
+        tollgate::config::yaml::read(&files.sources[0], &mut report);
+    assert!(
+        report.to_text().contains("1 | connectr: x"),
+        "{}",
+        report.to_text()
+    );
+}

@@ -76,7 +76,12 @@ impl Request {
 
 fn answer(rig: &Rig, approval: &Approval, verdict: Verdict) {
     let desk = &rig.gateway.parts().desk;
-    desk.resolve(&approval.id, verdict, "ada").unwrap();
+    desk.resolve(
+        &approval.id,
+        verdict,
+        ("ada", Some(&approval.card.fingerprint.to_string())),
+    )
+    .unwrap();
 }
 
 async fn refused(judged: Judged) -> Refusal {
@@ -134,7 +139,7 @@ async fn a_yes_lets_it_go_and_says_who_said_so() {
     let now = desk.get(&approval.id).unwrap();
     assert_eq!((now.status, now.waiting), (Status::Used, 0));
     let error = desk
-        .resolve(&approval.id, Verdict::Deny, "bob")
+        .resolve(&approval.id, Verdict::Deny, ("bob", None))
         .unwrap_err();
     assert!(matches!(error, ResolveError::Over(_)));
     let decided = rig.events().await.remove(0);
@@ -287,7 +292,7 @@ async fn a_deny_policy_that_comes_meanwhile_wins_over_a_yes() {
     rig.swap(CONNECTOR, DENYING);
     parts
         .desk
-        .resolve(&approval.id, Verdict::Approve, "ada")
+        .resolve(&approval.id, Verdict::Approve, ("ada", None))
         .unwrap();
     assert_eq!(code(held).await, "denied");
     // And alone it ends the wait.
@@ -498,4 +503,101 @@ async fn an_open_stream_that_would_now_need_a_yes_is_void() {
     assert_eq!(refusal.code.as_str(), "approval_required");
     drop(ticket);
     rig.end().await;
+}
+
+#[tokio::test]
+async fn a_no_is_remembered_for_what_was_asked_not_for_how_it_was_written() {
+    let rig = Rig::with(ASKING, Duration::from_millis(50)).await;
+    let note = |text: &'static str| get("/notes").body(text);
+    assert_eq!(
+        code(note(r#"{"text":"hi"}"#).send(&rig)).await,
+        "approval_timeout"
+    );
+    let approval = rig.gateway.parts().desk.list().remove(0);
+    answer(&rig, &approval, Verdict::Deny);
+    let same = [
+        note(r#"{"text":"hi"}"#),
+        note(r#" { "text" : "hi" } "#),
+        note(r#"{"text":"\u0068i"}"#),
+        note(r#"{"text":"hi","more":1}"#),
+        note(r#"{"text":"hi"}"#).header("accept", "text/html"),
+        note(r#"{"text":"hi"}"#).header("idempotency-key", "k2"),
+    ];
+    for request in same {
+        assert_eq!(code(request.send(&rig)).await, "approval_refused");
+    }
+    assert_eq!(rig.gateway.parts().desk.list().len(), 1);
+    // Other parameters are another question, another agent's too.
+    assert_eq!(
+        code(note(r#"{"text":"ho"}"#).send(&rig)).await,
+        "approval_timeout"
+    );
+    rig.agents(&["ci", "other"]);
+    assert_eq!(
+        code(note(r#"{"text":"hi"}"#).by("other").send(&rig)).await,
+        "approval_timeout"
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_no_to_an_action_without_parameters_is_remembered_by_method_and_path() {
+    let connector = CONNECTOR.replace(", params: { text: $.text }", "");
+    let rig = Rig::with(ASKING, Duration::from_millis(50)).await;
+    rig.swap(&connector, ASKING);
+    assert_eq!(
+        code(get("/notes").body("{}").send(&rig)).await,
+        "approval_timeout"
+    );
+    let approval = rig.gateway.parts().desk.list().remove(0);
+    answer(&rig, &approval, Verdict::Deny);
+    assert_eq!(
+        code(get("/notes").body(r#"{"a":1}"#).send(&rig)).await,
+        "approval_refused"
+    );
+    assert_eq!(code(get("/items/1").send(&rig)).await, "approval_timeout");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_yes_after_a_no_about_the_same_counts_for_the_request_that_got_it() {
+    let rig = Rig::with(ASKING, Duration::from_millis(50)).await;
+    let plain = || get("/items/1");
+    let html = || get("/items/1").header("accept", "text/html");
+    assert_eq!(code(plain().send(&rig)).await, "approval_timeout");
+    assert_eq!(code(html().send(&rig)).await, "approval_timeout");
+    let [first, second] = <[Approval; 2]>::try_from(rig.gateway.parts().desk.list()).unwrap();
+    answer(&rig, &first, Verdict::Deny);
+    assert_eq!(code(html().send(&rig)).await, "approval_refused");
+    answer(&rig, &second, Verdict::Approve);
+    drop(permitted(html().send(&rig)).await);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn requests_that_a_card_shows_alike_wait_for_one_answer() {
+    let rig = Rig::new(ASKING).await;
+    let bodies = [
+        r#"{"text":"hi"}"#,
+        r#"{ "text": "hi" }"#,
+        "{\"text\":\n\"\\u0068i\"}",
+    ];
+    let held: Vec<Judged> = bodies
+        .iter()
+        .map(|body| get("/notes").body(*body).send(&rig))
+        .collect();
+    let questions = rig.waiting(3).await;
+    assert_eq!(questions.len(), 1, "{questions:#?}");
+    answer(&rig, &questions[0], Verdict::Deny);
+    for held in held {
+        assert_eq!(code(held).await, "approval_refused");
+    }
+    // Numbers are compared as they are written: which of them a server takes for the same is its own matter.
+    let rig = Rig::new(ASKING).await;
+    let held: Vec<Judged> = [r#"{"text":"a","n":1}"#, r#"{"text":"a","n":1.0}"#]
+        .iter()
+        .map(|body| get("/notes").body(*body).send(&rig))
+        .collect();
+    assert_eq!(rig.waiting(2).await.len(), 2);
+    held.iter().for_each(|held| held.abort());
 }

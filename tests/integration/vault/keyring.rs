@@ -12,6 +12,7 @@ fn credential(id: &str, hosts: &[&str], path: &str, agents: &[&str]) -> SealedCr
     SealedCredential {
         id: CredentialId::parse(id).unwrap(),
         connector: "jira".to_owned(),
+        placement: String::from("1{}"),
         scheme: "basic".to_owned(),
         public_fields: BTreeMap::new(),
         binding: Binding {

@@ -13,11 +13,12 @@ use tollgate::vault::{Draft, OpenError, Opener, Sealer};
 use super::{SECRET, draft, master};
 use crate::store::Place;
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "id",
     "connector",
     "scheme",
     "public_fields",
+    "placement",
     "binding",
     "key_version",
     "sealed",
@@ -59,6 +60,8 @@ fn an_edited_column_opens_nothing() {
     check(|it| it.binding.agents.clear());
     check(|it| it.connector = "http".to_owned());
     check(|it| it.scheme = "query".to_owned());
+    check(|it| it.placement = r#"1{"put":{"a":""}}"#.to_owned());
+    check(|it| it.placement.clear());
     check(|it| it.public_fields.clear());
     check(|it| it.key_version = 2);
     check(|it| it.agent_owned = true);

@@ -1,0 +1,36 @@
+//! A placement in words: the text that a credential is bound to in, what an operator reads out.
+
+use serde_json::Value as Json;
+
+use crate::model::credential::{AGENT_OWNED, NOWHERE};
+use crate::model::show::escape;
+
+/// Returns where a credential is put: `header authorization: Bearer {token}`.
+pub(super) fn in_words(placement: &str) -> String {
+    match placement {
+        "" => return "not bound yet: `serve` does it".to_owned(),
+        AGENT_OWNED => return "where the agent puts it".to_owned(),
+        NOWHERE => return "nowhere".to_owned(),
+        _ => {}
+    }
+    let json: Option<Json> = placement
+        .strip_prefix('1')
+        .and_then(|json| serde_json::from_str(json).ok());
+    let put = json.as_ref().and_then(|json| json.get("put")?.as_object());
+    let Some(put) = put else {
+        return "in a form that this build does not know".to_owned();
+    };
+    let words: Vec<String> = put
+        .iter()
+        .map(|(place, template)| {
+            let template = template.as_str().unwrap_or_default();
+            match place.split_once(':') {
+                Some(("basic", name)) => format!("header {name}: Basic {template}"),
+                Some(("query", key)) => format!("query {key}={template}"),
+                Some((kind, name)) => format!("{kind} {name}: {template}"),
+                None => place.clone(),
+            }
+        })
+        .collect();
+    escape(&words.join(", ")).into_owned()
+}

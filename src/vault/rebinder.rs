@@ -1,0 +1,141 @@
+//! Seals a credential anew for another placement, and authenticates what the configuration's credentials were first put into.
+//!
+//! INVARIANT: nothing that was opened here leaves: only sealed credentials come out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+use super::cipher::Cipher;
+use super::key::MasterKey;
+use crate::model::credential::{AGENT_OWNED, CredentialId, SealedCredential};
+
+/// Keeps a pin's seal apart from every credential's.
+const PIN: &[u8] = b"tollgate pin 1";
+
+/// Opens and seals in one step.
+#[derive(Clone)]
+pub struct Rebinder {
+    cipher: Arc<Cipher>,
+}
+
+/// What a credential of the configuration was put into when it was first seen. The configuration names a scheme; what that
+/// scheme does is said by a connector file, which may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// As declared.
+    pub connector: String,
+    /// As declared; `None` for the connector's first.
+    pub declared: Option<String>,
+    /// The scheme that it was.
+    pub scheme: String,
+    /// Where that scheme put it.
+    pub placement: String,
+}
+
+/// Why a credential cannot be bound anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RebindError {
+    /// Wrong master key, or the row was changed.
+    #[error(
+        "credential `{0}` does not authenticate: the master key is another one, or its row was changed"
+    )]
+    Tampered(CredentialId),
+    /// It was made for other fields.
+    #[error("the scheme needs field `{field}`, which credential `{id}` does not have")]
+    MissingField {
+        /// Of the credential.
+        id: CredentialId,
+        /// Its name.
+        field: String,
+    },
+    /// The cipher or the serialiser refused.
+    #[error("credential `{0}` cannot be sealed")]
+    Unsealable(CredentialId),
+}
+
+impl Rebinder {
+    /// Takes the key.
+    #[must_use]
+    pub fn new(key: &MasterKey) -> Self {
+        Self {
+            cipher: Arc::new(Cipher::new(key)),
+        }
+    }
+
+    /// Seals a credential for another scheme and placement, under a fresh nonce; all else stays. A row of the form before, which
+    /// had no placement, is opened by that form. The scheme's fields must all be there.
+    ///
+    /// # Errors
+    /// Says why it cannot be done; nothing has changed then.
+    pub fn rebind<'a>(
+        &self,
+        credential: &SealedCredential,
+        (scheme, placement): (&str, &str),
+        fields: impl IntoIterator<Item = &'a str>,
+        random: &mut dyn CryptoRng,
+    ) -> Result<SealedCredential, RebindError> {
+        let id = &credential.id;
+        let secrets = self
+            .cipher
+            .open_to_reseal(credential)
+            .ok_or_else(|| RebindError::Tampered(id.clone()))?;
+        let known =
+            |name: &str| secrets.contains_key(name) || credential.public_fields.contains_key(name);
+        if let Some(field) = fields.into_iter().find(|name| !known(name)) {
+            return Err(RebindError::MissingField {
+                id: id.clone(),
+                field: field.to_owned(),
+            });
+        }
+        let mut rebound = SealedCredential {
+            scheme: scheme.to_owned(),
+            placement: if credential.agent_owned {
+                AGENT_OWNED.to_owned()
+            } else {
+                placement.to_owned()
+            },
+            key_version: self.cipher.version(),
+            sealed: Vec::new(),
+            ..credential.clone()
+        };
+        rebound.sealed = self
+            .cipher
+            .seal(&rebound, &secrets, random)
+            .map_err(|_| RebindError::Unsealable(id.clone()))?;
+        Ok(rebound)
+    }
+
+    /// Returns a pin as it is stored; `None` where it cannot be sealed.
+    #[must_use]
+    pub fn seal_pin(
+        &self,
+        id: &CredentialId,
+        pin: &Pin,
+        random: &mut dyn CryptoRng,
+    ) -> Option<Vec<u8>> {
+        let text = serde_json::to_vec(pin).ok()?;
+        self.cipher.encrypt(&text, &purpose(id), random)
+    }
+
+    /// Returns a stored pin; `None` where it was changed, or is another credential's.
+    #[must_use]
+    pub fn open_pin(&self, id: &CredentialId, sealed: &[u8]) -> Option<Pin> {
+        let text = self.cipher.decrypt(sealed, &purpose(id))?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+/// An id holds no byte of the separator.
+fn purpose(id: &CredentialId) -> Vec<u8> {
+    [PIN, b"\0", id.as_str().as_bytes()].concat()
+}
+
+impl fmt::Debug for Rebinder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rebinder")
+    }
+}
