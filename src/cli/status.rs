@@ -78,26 +78,33 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
         ),
     ];
     lines.extend(halts(status));
-    if status.pointer("/credentials_unhealthy/0").is_some() {
-        lines.push(format!(
-            "  credentials  CANNOT BE USED: {}",
-            text("/credentials_unhealthy")
-        ));
-    }
-    if status.pointer("/credentials_unbound/0").is_some() {
-        lines.push(format!(
-            "  credentials  UNBOUND: {}; their connectors now put them elsewhere: `tollgate credential list`",
-            text("/credentials_unbound")
-        ));
-    }
-    if status.pointer("/credentials_resealed/0").is_some() {
-        lines.push(format!(
-            "  credentials  of an older build, bound to where their schemes put them at this start: {}",
-            text("/credentials_resealed")
-        ));
-    }
+    lines.extend(credentials(status));
     lines.extend(files(status));
     context.output.line(&lines.join("\n"))
+}
+
+/// What an operator has to know of credentials, a line each.
+fn credentials(status: &Json) -> impl Iterator<Item = String> {
+    let told = [
+        ("/credentials_unhealthy", "CANNOT BE USED: ", ""),
+        (
+            "/credentials_unbound",
+            "UNBOUND: ",
+            "; their connectors now put them elsewhere: `tollgate credential list`",
+        ),
+        (
+            "/credentials_resealed",
+            "of an older build, bound to where their schemes put them at this start: ",
+            "",
+        ),
+    ];
+    told.into_iter().filter_map(|(pointer, before, after)| {
+        let ids = status.pointer(pointer)?.as_array()?.iter();
+        let ids: Vec<&str> = ids.filter_map(Json::as_str).collect();
+        let shown = ids.join(", ");
+        let line = format!("  credentials  {before}{}{after}", escape(&shown));
+        (!ids.is_empty()).then_some(line)
+    })
 }
 
 /// What the kill switch holds back, a line each.

@@ -36,8 +36,10 @@ pub fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trim_bytes)
 }
 
-/// Returns whether every server reads the value as the same text, but for its charset: no control character, no space but SP
-/// and HTAB, nothing that some readers trim although it is not a space. Takes the bytes of an `http::HeaderValue`.
+/// Returns whether every server reads the value as the same text, but for its charset.
+///
+/// There is no control character in it, no space but SP and HTAB, nothing that some readers trim although it is not a space.
+/// Takes the bytes of an `http::HeaderValue`.
 #[must_use]
 pub fn is_clean(value: &[u8]) -> bool {
     // Nearly every value. `http::HeaderValue` holds no ASCII control but HTAB, so there is nothing left to look for.

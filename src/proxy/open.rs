@@ -17,7 +17,7 @@ use super::respond::Answer;
 use super::upstream::{self, Carriage, Framing};
 use super::{connection, internal, receive};
 use crate::model::agent::Agent;
-use crate::pipeline::admit::{admit, again, recognise};
+use crate::pipeline::admit::{Pass, admit, again, recognise};
 use crate::pipeline::forward::forward;
 use crate::pipeline::record::{Outcome, refused_early};
 use crate::pipeline::refuse::{Code, Refusal};
@@ -54,14 +54,7 @@ impl Intercept {
         let head = match self.take_head(session, &connection, about).await {
             Ok(head) => head,
             Err(refusal) => {
-                let (pass, host) = match &connection.via {
-                    // There may be no host that all its names agree on.
-                    Via::Direct => {
-                        let known = recognise(&self.gateway, &session.req_header().headers);
-                        (known.map(|(pass, _)| pass), String::new())
-                    }
-                    Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
-                };
+                let (pass, host) = self.whose(session, &connection);
                 let who = (pass, connection.peer);
                 refused_early(&self.gateway, who, &host, &refusal).await;
                 return Err(refusal);
@@ -103,6 +96,18 @@ impl Intercept {
         self.place_body(session, &mut permitted, unread).await;
         exchange.state = State::Permitted(Box::new(permitted));
         Ok(Opened::Permitted)
+    }
+
+    /// Returns who has sent what is refused before it is a head, and for which host.
+    fn whose(&self, session: &Session, connection: &Connection) -> (Option<Pass>, String) {
+        match &connection.via {
+            // There may be no host that all its names agree on.
+            Via::Direct => {
+                let known = recognise(&self.gateway, &session.req_header().headers);
+                (known.map(|(pass, _)| pass), String::new())
+            }
+            Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
+        }
     }
 
     /// Takes the head, and the end of a stream that declares no body.

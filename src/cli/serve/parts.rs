@@ -87,12 +87,11 @@ pub(super) async fn compose(
         parameter_key: prepared.parameter_key,
         pseudonym: format!("tollgate-{:08x}", rand::random::<u32>()),
     }));
-    let roots = roots(workspace)?;
     let proxy = Proxy::new(ProxyParts {
         gateway,
         authority: prepared.authority,
         outer_tls: network::outer_tls(config, &clock)?,
-        roots,
+        roots: roots(workspace)?,
         timeouts: network::timeouts(&config.limits),
         openings: config.limits.openings,
         clock,

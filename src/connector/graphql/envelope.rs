@@ -116,7 +116,7 @@ impl<'b> Document<'b> {
             Some(_) => Err(refuse("a key that names a GraphQL document is not a text")),
         };
         let query = text(take(keys, "query"))?.filter(|query| !query.is_empty());
-        let hash = hash(take(keys, "extensions"))?;
+        let hash = hash(take(keys, "extensions").as_ref())?;
         let mut ids = Vec::new();
         for key in IDS {
             ids.extend(text(take(keys, key))?);
@@ -142,10 +142,8 @@ fn take<'b>(keys: &mut Entries<'b>, name: &str) -> Option<Tree<'b>> {
 }
 
 /// Returns the hash of an automatically persisted document, wherever `extensions` has one.
-fn hash(extensions: Option<Tree<'_>>) -> Result<Option<String>, Unreadable> {
-    let persisted = extensions
-        .as_ref()
-        .and_then(|tree| tree.get("persistedQuery"));
+fn hash(extensions: Option<&Tree<'_>>) -> Result<Option<String>, Unreadable> {
+    let persisted = extensions.and_then(|tree| tree.get("persistedQuery"));
     let Some(persisted) = persisted.filter(|value| !matches!(value, Tree::Null)) else {
         return Ok(None);
     };

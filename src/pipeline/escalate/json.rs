@@ -93,7 +93,7 @@ pub(super) fn pretty(
     let mut shown = String::new();
     let mut depth = 0_usize;
     let mut fresh = false;
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         if shown.len() > limit {
             return Some((shown, false));
         }

@@ -82,7 +82,7 @@ fn check(catalog: &Catalog, path: &str, body: &str) -> Cost {
     cost
 }
 
-fn graphql(document: &str, variables: Json) -> String {
+fn graphql(document: &str, variables: &Json) -> String {
     json!({ "query": document, "variables": variables }).to_string()
 }
 
@@ -93,14 +93,14 @@ fn a_variable_used_thousands_of_times_is_shared() {
     let cost = check(
         &catalog,
         "graphql",
-        &graphql(&document, json!({ "v": "x".repeat(600_000) })),
+        &graphql(&document, &json!({ "v": "x".repeat(600_000) })),
     );
     assert_eq!(cost.refused, None);
     // What is short enough to be judged would be copied each time.
     let cost = check(
         &catalog,
         "graphql",
-        &graphql(&document, json!({ "v": "x".repeat(8_000) })),
+        &graphql(&document, &json!({ "v": "x".repeat(8_000) })),
     );
     assert_eq!(cost.refused, Some("unreadable_body"));
     let aliases: String = (0..50)
@@ -110,7 +110,7 @@ fn a_variable_used_thousands_of_times_is_shared() {
     let cost = check(
         &catalog,
         "graphql",
-        &graphql(&document, json!({ "v": "x".repeat(8_000) })),
+        &graphql(&document, &json!({ "v": "x".repeat(8_000) })),
     );
     assert_eq!(cost.refused, Some("unreadable_body"));
 }
@@ -125,7 +125,7 @@ fn long_keys_of_a_variable_are_not_looked_at_again_and_again() {
     let cost = check(
         &catalog,
         "graphql",
-        &graphql(&document, json!({ "v": keys })),
+        &graphql(&document, &json!({ "v": keys })),
     );
     assert_eq!(cost.refused, Some("unreadable_body"));
 }
@@ -138,11 +138,11 @@ fn fragments_that_all_fields_spread_are_not_copied_for_each() {
         .collect();
     let aliases: String = (0..50).map(|at| format!("a{at}:f{{...F}} ")).collect();
     let document = format!("{{{aliases}}} fragment F on T{{{names}}}");
-    check(&catalog, "graphql", &graphql(&document, json!({})));
+    check(&catalog, "graphql", &graphql(&document, &json!({})));
     // Nor walked through for each without an end.
     let aliases: String = (0..50).map(|at| format!("a{at}:f{{...F}} ")).collect();
     let document = format!("{{{aliases}}} fragment F on T{{{}}}", "a ".repeat(9_000));
-    let cost = check(&catalog, "graphql", &graphql(&document, json!({})));
+    let cost = check(&catalog, "graphql", &graphql(&document, &json!({})));
     assert_eq!(cost.refused, Some("unreadable_body"));
 }
 
@@ -255,7 +255,7 @@ proptest! {
             }
         }
         let document = format!("query($v:V){{a:f(x:$v,y:[{}])b:g(x:{{v:$v}})}}", "$v ".repeat(uses));
-        let body = graphql(&document, json!({ "v": shape }));
+        let body = graphql(&document, &json!({ "v": shape }));
         if body.len() <= 1 << 20 {
             check(&catalog, "graphql", &body);
         }

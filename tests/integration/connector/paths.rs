@@ -1,4 +1,4 @@
-//! JSONPaths that need a tree: what the gateway finds is what another implementation finds, in documents of every shape.
+//! `JSONPath`s that need a tree: what the gateway finds is what another implementation finds, in documents of every shape.
 
 use jsonpath_rust::query::js_path_vals;
 use proptest::prelude::{

@@ -107,7 +107,7 @@ const PIECES: [&[u8]; 26] = [
     b"\x85",
 ];
 
-/// SplitMix64.
+/// `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -246,6 +246,10 @@ fn snapshot() -> Snapshot {
     snapshot.unwrap_or_else(|| panic!("{}", report.to_text()))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a longer run by hand is asked for by a variable"
+)]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Shell {
     directory: PathBuf,
     environment: BTreeMap<String, String>,
-    /// `./tollgate.yaml` is the configuration, as if TOLLGATE_CONFIG said so.
+    /// `./tollgate.yaml` is the configuration, as if `TOLLGATE_CONFIG` said so.
     trusts: bool,
     /// Removed when the test ends, unless the directory is somebody else's.
     _own: Option<tempfile::TempDir>,

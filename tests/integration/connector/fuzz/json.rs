@@ -55,7 +55,7 @@ const ROUTES: &str = "
 enum Json {
     Text(String),
     Other,
-    Map(Vec<(String, Json)>),
+    Map(Vec<(String, Self)>),
 }
 
 /// Whether a server takes a given key for a wanted one.

@@ -9,8 +9,8 @@ use super::nesting::{php, qs, qs_dots, rack};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tree {
     Text(String),
-    List(Vec<Tree>),
-    Map(BTreeMap<String, Tree>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 /// A server's reading of pairs that are split and decoded already; `None` where it refuses them.
