@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::rig::{self, HOST};
 use crate::support::agent::{Agent, exchange, is_closed, outbox, read_answer, read_interim};
 use crate::support::gateway::Gateway;
-use crate::support::upstream::{Reply, Upstream};
+use crate::support::upstream::{Reply, Speaks, Upstream};
 
 const OTHER: &str = "tga_other_0123456789abcdef01234567890";
 
@@ -404,9 +404,13 @@ async fn unused_connections_end_with_the_idle_time() {
 
 #[tokio::test]
 async fn answers_that_an_agent_does_not_read_count_with_its_memory() {
-    let upstream = Upstream::start(&[HOST]).await;
+    // A connection each, so that no answer is held up by another one.
+    let upstream = Upstream::speaking(&[HOST], Speaks::Http1).await;
     // More than the system keeps for a connection.
-    upstream.reply("/big", Reply::new(200, vec![b'x'; 64 << 20]));
+    let big = bytes::Bytes::from(vec![b'x'; 64 << 20]);
+    for _ in 0..20 {
+        upstream.reply("/big", Reply::new(200, big.clone()));
+    }
     // Room for twelve, at 320 KiB each.
     let gateway = start(&upstream, "  body_per_agent: 4MiB").await;
     let request = format!("GET /big HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
@@ -416,7 +420,14 @@ async fn answers_that_an_agent_does_not_read_count_with_its_memory() {
         tunnel.write_all(request.as_bytes()).await.unwrap();
         unread.push(tunnel);
     }
+    // The others are ended: what waits for them would be over the agent's memory.
+    let line = "tollgate_limit_reached_total{limit=\"body_per_agent\"} 8";
+    let told = async { while !gateway.metrics().await.contains(line) {} };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    assert!(told.is_ok(), "{}", gateway.metrics().await);
     let finished: Vec<String> = gateway.finished(8).await.iter().map(rig::outcome).collect();
     assert_eq!(finished, ["refused busy"; 8]);
+    let open = "tollgate_body_bytes 3932160";
+    assert!(gateway.metrics().await.contains(open));
     drop(unread);
 }
