@@ -158,7 +158,7 @@ fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param
     if let Some(known) = known {
         let (one, other) = (known.from.first(), from.first());
         let (one, other) = one.zip(other).unwrap_or((&known.name, &known.name));
-        if sent_as(one) == sent_as(other) {
+        if is_one_name(one, other) {
             // As two parameters they could not be used: the gateway refuses a name that stands in one place and is read in another.
             // So it does where one is a list and the other is not.
             if listed(one) == listed(other) {
@@ -202,6 +202,14 @@ fn free(wanted: &str, target: &Target, params: &[Param]) -> String {
 fn sent_as(from: &str) -> &str {
     let from = from.trim_end_matches("[*]").trim_end_matches("']");
     from.rsplit([':', '.', '\'']).next().unwrap_or(from)
+}
+
+/// Returns whether the gateway takes two sources for one name: as sent, or, outside headers, but for case, `_` and `-`.
+fn is_one_name(one: &str, other: &str) -> bool {
+    let header = one.starts_with("header:") || other.starts_with("header:");
+    let (one, other) = (sent_as(one), sent_as(other));
+    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    one == other || (!header && plain(one) == plain(other))
 }
 
 fn listed(from: &str) -> bool {

@@ -239,7 +239,7 @@ async fn sequences(first: u64) {
         accepted += u64::try_from(done).unwrap();
     }
     assert!(
-        accepted * 3 > SEQUENCES * STEPS,
+        accepted * 6 >= SEQUENCES * STEPS,
         "{accepted} commands of {} were accepted: hardly anything is tried",
         SEQUENCES * STEPS
     );

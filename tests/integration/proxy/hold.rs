@@ -67,9 +67,16 @@ async fn waiting(gateway: &Gateway, count: u64) -> Vec<Json> {
         .expect("the holds are not as they should be")
 }
 
+/// Answers a question that was opened: what no route reads cannot be approved from a list.
 async fn resolve(gateway: &Gateway, approval: &Json, verb: &str) -> (u16, Json) {
-    let path = format!("{APPROVALS}/{}/{verb}", approval["id"].as_str().unwrap());
-    gateway.admin(Method::POST, &path, &Json::Null).await
+    let path = format!("{APPROVALS}/{}", approval["id"].as_str().unwrap());
+    let (_, shown) = gateway.admin(Method::GET, &path, &Json::Null).await;
+    let body = match verb {
+        "approve" => json!({ "opened": shown["fingerprint"] }),
+        _ => Json::Null,
+    };
+    let path = format!("{path}/{verb}");
+    gateway.admin(Method::POST, &path, &body).await
 }
 
 /// The agent over HTTP/1.1 and HTTP/2.
@@ -172,7 +179,9 @@ async fn ends_as_soon_as_the_agent_leaves() {
     leaving.abort();
     let rest = waiting(&gateway, 1).await;
     let stays = rest.iter().find(|one| one["waiting"] == 1).unwrap();
-    assert_eq!(stays["target"], "/items/2");
+    let path = format!("{APPROVALS}/{}", stays["id"].as_str().unwrap());
+    let (_, shown) = gateway.admin(Method::GET, &path, &Json::Null).await;
+    assert_eq!(shown["target"], "/items/2");
     resolve(&gateway, stays, "approve").await;
     assert_eq!(staying.await.unwrap().unwrap().status(), 200);
     assert_eq!(upstream.received().len(), 1);
