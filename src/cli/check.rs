@@ -127,6 +127,12 @@ async fn gather(
         workspace: None,
     };
     let Some(dir) = dir else {
+        let known = args(context, None, Secrets::Unread);
+        if context.config.is_none() && known.passed_over().is_some() {
+            let message = "`./tollgate.yaml` is not the configuration in force";
+            let help = "name what is meant: `tollgate check .`, or `--config FILE`";
+            return Err(Failure::usage(message.to_owned()).help(help));
+        }
         return from_configuration(context, context.config.clone(), Whose::Chosen).await;
     };
     let dir = context.world.directory.join(dir);
@@ -166,7 +172,10 @@ async fn gather(
         },
         Err(report) => return Ok(Err(report)),
     };
-    Ok(Workspace::of(context, config).files().map(alone))
+    Ok(Workspace::of(context, config)
+        .confined_to(&dir)
+        .files()
+        .map(alone))
 }
 
 /// Whose configuration is checked.
@@ -188,9 +197,14 @@ async fn from_configuration(
         Whose::Chosen => Secrets::IfThere,
         Whose::Anybodys => Secrets::Unread,
     };
+    let root = file.as_deref().and_then(Path::parent).map(Path::to_owned);
     let workspace = match Workspace::load_file(context, file, secrets) {
         Ok(workspace) => workspace,
         Err(report) => return Ok(Err(report)),
+    };
+    let workspace = match (whose, root) {
+        (Whose::Anybodys, Some(root)) => workspace.confined_to(&root),
+        _ => workspace,
     };
     let files = match workspace.files() {
         Ok(files) => files,
@@ -212,7 +226,8 @@ async fn from_configuration(
 
 /// Files of one directory, told apart by their first key.
 fn loose_files(context: &Context, dir: &Path) -> Result<Inputs, Report> {
-    let files = crate::config::sources::read_dirs(&[dir.to_owned()], &context.world.directory)?;
+    let base = &context.world.directory;
+    let files = crate::config::sources::read_dirs(&[dir.to_owned()], base, Some(dir))?;
     if files.sources.is_empty() {
         let mut report = Report::default();
         let message = format!(

@@ -11,6 +11,7 @@ use super::args::{KillCommand, KillScope};
 use super::change::note_change;
 use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
+use super::serve::claim::open_or_make;
 use super::table::Table;
 use super::workspace::{StoreView, Workspace};
 use crate::model::halt::{Halt, Scope};
@@ -56,7 +57,10 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
         Err(failure) if failure.is_unreached() => {}
         Err(failure) => return Err(failure),
     }
-    let store = control.open_store().await?;
+    let store = match control.workspace() {
+        Ok(workspace) => open_or_make(context, workspace).await?,
+        Err(_) => control.open_store().await?,
+    };
     let view = StoreView::read(&store).await?;
     if !exists(context, &control, &view, &scope) {
         return Err(Failure::failed("not_found", format!("there is no {scope}")));

@@ -5,7 +5,7 @@
 mod declared;
 mod stored;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use declared::{declared_scheme, is_pinned};
@@ -33,6 +33,8 @@ pub(super) struct Workspace {
     directory: PathBuf,
     state: StateDir,
     operator_token: Option<String>,
+    /// What lies outside is not repeated.
+    root: Option<PathBuf>,
 }
 
 // === impl Workspace: the configuration ===
@@ -86,11 +88,18 @@ impl Workspace {
             state: StateDir::new(config.data_dir.clone()),
             config,
             directory: context.world.directory.clone(),
+            root: None,
             operator_token: context
                 .world
                 .variable("TOLLGATE_OPERATOR_TOKEN")
                 .map(str::to_owned),
         }
+    }
+
+    /// Repeats nothing of files outside a directory: what lies there names them, and may be anybody's.
+    pub(super) fn confined_to(mut self, root: &Path) -> Self {
+        self.root = Some(root.to_owned());
+        self
     }
 
     /// Works on another configuration of the same gateway.
@@ -178,7 +187,11 @@ impl Workspace {
     /// Connector and policy files and declared agents; nothing of the store.
     pub(super) fn files(&self) -> Result<Inputs, Report> {
         let mut report = Report::default();
-        let mut read = |dirs: &[PathBuf]| match read_dirs(dirs, &self.directory) {
+        let mut read = |dirs: &[PathBuf]| match read_dirs(
+            dirs,
+            &self.directory,
+            self.root.as_deref(),
+        ) {
             Ok(files) => {
                 for (dir, _) in files.counts.iter().filter(|(_, count)| *count == 0) {
                     let shown = dir
@@ -217,7 +230,7 @@ impl Workspace {
 
     /// The policy files alone.
     pub(super) fn policy_sources(&self) -> Result<Vec<Source>, Failure> {
-        read_dirs(&self.config.policies, &self.directory)
+        read_dirs(&self.config.policies, &self.directory, self.root.as_deref())
             .map(|files| files.sources)
             .map_err(files_failure)
     }

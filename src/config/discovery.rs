@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Args;
 use super::diagnostic::{Diagnostic, Place, Source};
+use super::{Args, Secrets};
 
 const NAME: &str = "tollgate.yaml";
 
@@ -15,7 +15,14 @@ const RECORD: &str = "config.path";
 /// Reads the configuration: the file with its path, or `None` where there is none.
 pub(super) fn find(args: &Args) -> Result<Option<(PathBuf, Source)>, Diagnostic> {
     locate(args)
-        .map(|path| read(&path, &args.cwd).map(|source| (path, source)))
+        .map(|path| {
+            let source = match (args.secrets, path.parent()) {
+                // In a directory that was named to be checked: it may be anybody's.
+                (Secrets::Unread, Some(root)) => read_found(&path, &args.cwd, root),
+                _ => read(&path, &args.cwd),
+            };
+            source.map(|source| (path, source))
+        })
         .transpose()
 }
 
@@ -99,11 +106,28 @@ fn directory(env: &BTreeMap<String, String>, variable: &str, below_home: &str) -
     absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))
 }
 
-/// As [`read`], of a file that was found and not named: where it is a link that leads out of its directory, nothing of what it says
+/// As [`read`], of a file that was found and not named: where it lies outside `root`, all links resolved, nothing of what it says
 /// is ever repeated. Kubernetes mounts files as links to `..data` beside them, which stay inside.
-pub(super) fn read_found(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
+pub(super) fn read_found(path: &Path, base: &Path, root: &Path) -> Result<Source, Diagnostic> {
+    // A pipe would be waited for, a device read without end.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let name = shown(path, base);
+        let message = format!("`{name}` is not a file");
+        let source = Source {
+            name,
+            text: "".into(),
+            built_in: false,
+        };
+        let place = Place {
+            source,
+            line: 0,
+            column: 0,
+            note: String::new(),
+        };
+        return Err(Diagnostic::error("unreadable-file", message).at(place));
+    }
     let source = read(path, base)?;
-    Ok(if is_inside(path) {
+    Ok(if is_below(path, root) {
         source
     } else {
         Source {
@@ -113,16 +137,12 @@ pub(super) fn read_found(path: &Path, base: &Path) -> Result<Source, Diagnostic>
     })
 }
 
-/// Returns whether a file lies, all links resolved, below the directory that it was found in.
-pub(crate) fn is_inside(path: &Path) -> bool {
+/// Returns whether a file lies below a directory, all links resolved.
+fn is_below(path: &Path, root: &Path) -> bool {
     let resolved = |path: &Path| path.canonicalize().ok();
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     resolved(path)
-        .zip(resolved(directory))
-        .is_some_and(|(file, directory)| file.starts_with(directory))
+        .zip(resolved(root))
+        .is_some_and(|(file, root)| file.starts_with(root))
 }
 
 /// Reads a file of operators into a source that is named as seen from `base`.

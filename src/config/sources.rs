@@ -14,11 +14,12 @@ pub struct Files {
     pub counts: Vec<(PathBuf, usize)>,
 }
 
-/// Reads all files of all directories, named relative to `base`. Files that begin with a dot, and subdirectories, are left alone.
+/// Reads all files of all directories, named relative to `base`; nothing is repeated of one outside `root`, or else outside its
+/// directory. Files that begin with a dot, and subdirectories, are left alone.
 ///
 /// # Errors
 /// Every directory that is missing and every file that cannot be read, is not UTF-8, or is empty.
-pub fn read_dirs(dirs: &[PathBuf], base: &Path) -> Result<Files, Report> {
+pub fn read_dirs(dirs: &[PathBuf], base: &Path, root: Option<&Path>) -> Result<Files, Report> {
     let mut report = Report::default();
     let mut files = Files::default();
     for dir in dirs {
@@ -27,7 +28,7 @@ pub fn read_dirs(dirs: &[PathBuf], base: &Path) -> Result<Files, Report> {
             Ok(paths) => {
                 for path in paths {
                     count += 1;
-                    match discovery::read_found(&path, base) {
+                    match discovery::read_found(&path, base, root.unwrap_or(dir)) {
                         Ok(source) if source.text.trim().is_empty() => report.push(empty(source)),
                         Ok(source) => files.sources.push(source),
                         Err(problem) => report.push(problem),

@@ -64,7 +64,7 @@ def fetched(description):
 
 def tollgate(directory, *args):
     """Runs a command; returns its exit code and what it printed, with what it complained about."""
-    done = subprocess.run([TOLLGATE, "--json", *args], cwd=directory, capture_output=True, text=True, env={"HOME": str(directory)})
+    done = subprocess.run([TOLLGATE, "--json", *args], cwd=directory, capture_output=True, text=True, env={"HOME": str(directory), "TOLLGATE_CONFIG": "tollgate.yaml"})
     try:
         return done.returncode, json.loads(done.stdout or "{}"), done.stderr
     except json.JSONDecodeError:

@@ -18,6 +18,12 @@ impl Compiler<'_> {
             let Some(text) = self.parse(template) else {
                 continue;
             };
+            if text.fields().next().is_none() {
+                let message = "a variable holds a placeholder or a public field, not a fixed text";
+                let help =
+                    "write `{placeholder}` or `{field}`; other variables are the operator's to set";
+                self.problem("auth-env", message.to_owned(), template, help);
+            }
             for name in text.fields().filter(|name| *name != PLACEHOLDER) {
                 match self
                     .fields

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
-use super::first_start::{finish, in_use, prepare, unwritable};
+use super::first_start::{in_use, prepare, unwritable};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError};
 const CLAIM_TRIES: usize = 100;
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
-/// Opens the store for a command that writes, and does the first start where none was done.
+/// Opens the store for a command that writes, and makes the state directory where there is none. The first start stays the gateway's.
 pub(in crate::cli) async fn open_or_make(
     context: &Context,
     workspace: &Workspace,
@@ -31,7 +31,6 @@ pub(in crate::cli) async fn open_or_make(
         // A gateway, or another command, has made it in this moment.
         Err(failure) => return Store::open(url).await.map_err(|_| failure),
     };
-    finish(context, &prepared.store).await?;
     context.output.note(&format!(
         "made the state directory `{}`; `tollgate serve` starts the gateway on it",
         escape(&workspace.state().path().display().to_string())

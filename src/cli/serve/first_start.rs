@@ -75,7 +75,6 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
     keep_operator(workspace, &store).await?;
     if is_first {
         make_agent(context, workspace, &store).await?;
-        make_permission(workspace, &store).await?;
     }
     Ok(Prepared {
         claim,
@@ -189,7 +188,9 @@ async fn make_agent(
 }
 
 /// Where nobody has said who may what, the first agent may read, and asks for the rest.
-async fn make_permission(workspace: &Workspace, store: &Store) -> Result<(), Failure> {
+///
+/// Only the gateway asks: it has read its policies, while a command may run on another configuration, or on none.
+pub(super) async fn make_permission(workspace: &Workspace, store: &Store) -> Result<(), Failure> {
     let has_files = !workspace.policy_sources()?.is_empty();
     let has_stored = !store.permissions().await.map_err(store_broken)?.is_empty();
     if has_files || has_stored {

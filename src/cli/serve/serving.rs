@@ -73,6 +73,9 @@ impl Serving {
         // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let prepared = first_start::prepare(context, &workspace).await?;
+        if prepared.is_first {
+            first_start::make_permission(&workspace, &prepared.store).await?;
+        }
         let listeners = Listeners::bind(&workspace, &context.world.handed).await?;
         let is_first = prepared.is_first;
         let running = parts::compose(context, &workspace, prepared, &listeners).await?;

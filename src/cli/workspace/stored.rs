@@ -174,7 +174,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Missing(_) => Self::unreached("no_store", error.to_string())
-                .help("only the gateway makes one; start `tollgate serve` first"),
+                .help("start `tollgate serve`, or add something first: `tollgate agent add NAME`"),
             StoreError::Locked(_) => Self::unreached("store_unreached", error.to_string())
                 .help("a gateway, a backup or another command holds it; try again in a moment"),
             StoreError::Unreachable { .. } => {

@@ -88,6 +88,7 @@ env:
     10:20 auth-header: `bearer` and `basic` both write `authorization` (keep one, or make two schemes)
     17:15 auth-env: field `token` is a secret, and agents read variables (write `{placeholder}` for it)
     16:16 auth-env: `HTTPS_PROXY` cannot be set by a connector: it belongs to the gateway or the system (name the variable that the API's own SDK reads)
+    16:16 auth-env: a variable holds a placeholder or a public field, not a fixed text (write `{placeholder}` or `{field}`; other variables are the operator's to set)
     7:5 auth-unused-field: secret field `placeholder` is never sent (name it in a template, remove it, or say `secret: false`)
     8:5 auth-unused-field: secret field `idle` is never sent (name it in a template, remove it, or say `secret: false`)
     ");

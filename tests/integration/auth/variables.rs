@@ -81,3 +81,21 @@ fn an_operator_may_list_others_but_not_those_of_the_gateway() {
         assert_eq!(problems(name, &[name]).len(), 1, "{name}");
     }
 }
+
+#[test]
+fn a_variable_holds_a_placeholder_or_a_public_field() {
+    let source = Source {
+        name: "acme.yaml".into(),
+        text: "id: t\nfields: [token]\nbearer: '{token}'\nenv: { ACME_TOKEN: '/x.sh' }".into(),
+        built_in: false,
+    };
+    let mut report = Report::default();
+    let manifest: SchemeManifest = yaml::read(&source, &mut report).unwrap();
+    let scheme = Scheme::compile_with(&manifest, &BTreeSet::new(), &source, &mut report);
+    assert!(scheme.is_none());
+    assert!(
+        report.to_text().contains("not a fixed text"),
+        "{}",
+        report.to_text()
+    );
+}

@@ -145,3 +145,79 @@ async fn a_file_that_was_there_before_init_is_not_chosen_by_it() {
     let shown = shell.play("tollgate serve").await;
     assert!(shown.contains("[exit 2]"), "{shown}");
 }
+
+#[tokio::test]
+async fn checking_it_repeats_nothing_of_what_lies_outside() {
+    let shell = Shell::new()
+        .file(
+            "secret/credentials.yaml",
+            "aws_secret_access_key = AKIASECRET\nother: \"x\n",
+        )
+        .without_config();
+    for (name, target) in [
+        ("linked/tollgate.yaml", "../secret/credentials.yaml"),
+        ("directory/connectors.d", "../secret"),
+        ("policies/policies.d", "../secret"),
+    ] {
+        let path = shell.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+    let shell = shell.file("named/tollgate.yaml", "connectors: [../secret]\n");
+    for directory in ["linked", "directory", "policies", "named"] {
+        let done = shell.run(&["check", directory], "").await;
+        assert_eq!(done.status.code(), Some(1), "{directory}: {done:?}");
+        let shown = [done.stdout, done.stderr].concat();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(
+            !shown.contains("AKIASECRET") && !shown.contains("other:"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("credentials.yaml") || directory == "linked",
+            "{shown}"
+        );
+    }
+    // A pipe would be waited for.
+    std::fs::create_dir_all(shell.path("pipe/connectors.d")).unwrap();
+    let pipe = shell.path("pipe/connectors.d/f.yaml");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let shown = shell.play("tollgate check pipe").await;
+    assert!(shown.contains("is not a file"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_check_says_which_configuration_it_would_be_about() {
+    let shell = Shell::new()
+        .file("tollgate.yaml", "policies: [policies.d]\n")
+        .file("policies.d/a.yaml", "bad: [\n")
+        .without_config();
+    for line in ["check", "check --strict", "policy test", "policy check"] {
+        let shown = shell.play(&format!("tollgate {line}")).await;
+        assert!(
+            shown.contains("is not the configuration in force"),
+            "{shown}"
+        );
+        assert!(shown.contains("[exit 2]"), "{shown}");
+    }
+    assert!(shell.play("tollgate check .").await.contains("[exit 1]"));
+}
+
+#[tokio::test]
+async fn what_a_command_makes_grants_nothing_that_the_gateway_would_not() {
+    let shell = Shell::new()
+        .file("tollgate.yaml", "policies: [policies.d]\nproxy: { listen: ['127.0.0.1:0'] }\nadmin: { listen: ['127.0.0.1:0'] }\nmetrics: { listen: [] }\n")
+        .file("policies.d/a.yaml", "permissions: [{ agents: [ci], connector: jira, access: read_only }]\n")
+        .without_config();
+    // On no configuration at all: nothing of the directory is read.
+    let shown = shell.play("tollgate kill on --agent default\ntollgate kill off --agent default\ntollgate agent add ci").await;
+    assert!(!shown.contains("[exit"), "{shown}");
+    let mut served = shell.serve(&["--config", "tollgate.yaml"]).await;
+    served.wait_for("First start").await;
+    let listed = shell.play("tollgate permission list").await;
+    assert!(!listed.contains("supervised"), "{listed}");
+}

@@ -21,6 +21,7 @@ fn reads_yaml_files_sorted_and_leaves_others_alone() {
     let files = read_dirs(
         &[dir.path().join("c.d"), dir.path().join("p.d")],
         dir.path(),
+        None,
     )
     .unwrap();
     let names: Vec<&str> = files.sources.iter().map(|source| &*source.name).collect();
@@ -44,6 +45,7 @@ fn tells_missing_directories_and_files_that_are_not_utf8() {
     let report = read_dirs(
         &[dir.path().to_owned(), dir.path().join("gone")],
         dir.path(),
+        None,
     )
     .unwrap_err();
     insta::assert_snapshot!(report.to_text(), @r"
@@ -79,7 +81,7 @@ fn nothing_of_a_file_outside_its_directory_is_repeated() {
         std::os::unix::fs::symlink(outside.join(name), inside.join(format!("{name}.yaml")))
             .unwrap();
     }
-    let files = read_dirs(&[inside], dir.path()).unwrap();
+    let files = read_dirs(&[inside], dir.path(), None).unwrap();
     let mut report = tollgate::config::diagnostic::Report::default();
     for source in &files.sources {
         let _: Option<tollgate::connector::Manifest> = yaml::read(source, &mut report);
@@ -115,7 +117,7 @@ fn links_that_stay_inside_the_directory_are_shown() {
     symlink("..data/a.yaml", mounted.join("a.yaml")).unwrap();
     // The directory may be a link itself.
     symlink(&mounted, dir.path().join("c.d")).unwrap();
-    let files = read_dirs(&[dir.path().join("c.d")], dir.path()).unwrap();
+    let files = read_dirs(&[dir.path().join("c.d")], dir.path(), None).unwrap();
     let mut report = tollgate::config::diagnostic::Report::default();
     let _: Option<tollgate::connector::Manifest> =
         tollgate::config::yaml::read(&files.sources[0], &mut report);
