@@ -68,6 +68,12 @@ pub(super) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<(Vec<Part>, Push)
         let (line, after) = line(rest)?;
         rest = after;
         options = matches!(line, Line::Text(_));
+        // Servers open merge requests by them, which is another action than the push.
+        if options {
+            return Err(refuse(
+                "the push has options, which are not read; push without `--push-option`",
+            ));
+        }
     }
     let bare = rest.is_empty() || (rest.starts_with(b"PACK") && !updates.is_empty());
     if !bare {

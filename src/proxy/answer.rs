@@ -125,7 +125,7 @@ fn is_empty(status: StatusCode) -> bool {
 /// Leaves of the headers that frame an answer what its status allows, once (RFC 9110 section 8.6, RFC 9112 section 6.3).
 ///
 /// # Errors
-/// When there are two lengths.
+/// When there are two lengths, or another transfer coding than `chunked`.
 fn frame(status: StatusCode, headers: &mut HeaderMap) -> Result<()> {
     if is_empty(status) {
         headers.remove(TRANSFER_ENCODING);
@@ -134,11 +134,23 @@ fn frame(status: StatusCode, headers: &mut HeaderMap) -> Result<()> {
             return Ok(());
         }
     }
+    one_coding(headers)?;
     let Some(length) = one_length(headers)? else {
         return Ok(());
     };
     headers.insert(CONTENT_LENGTH, length);
     Ok(())
+}
+
+/// Pingora undoes `chunked` alone; what else the upstream has put around the body, an agent would take for the body.
+fn one_coding(headers: &HeaderMap) -> Result<()> {
+    let codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = codings.flat_map(|value| header_value::entries(value.as_bytes()));
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(unreadable("an answer in a transfer coding")),
+    }
 }
 
 /// Returns the length that is there more than once, where all are the same.

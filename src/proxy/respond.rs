@@ -15,6 +15,9 @@ use crate::pipeline::refuse::{Code, Refusal};
 /// How long an unread body is read away so that the agent gets to the answer: HTTP/2 clients drop an early one.
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
+/// The same for what an operator has halted.
+const HALTED_DRAIN: Duration = Duration::from_millis(50);
+
 /// On every answer.
 pub(super) const REQUEST_ID: &str = "tollgate-request-id";
 
@@ -46,10 +49,11 @@ impl Answer {
             headers,
             body,
             // Who was silent for too long will not hurry now.
-            patience: if refusal.code == Code::BodyTooSlow {
-                Duration::ZERO
-            } else {
-                DRAIN
+            patience: match refusal.code {
+                Code::BodyTooSlow => Duration::ZERO,
+                // What is halted ends at once, its upstream connection too.
+                Code::Killed => HALTED_DRAIN,
+                _ => DRAIN,
             },
             // RFC 9112 section 6.3: where such a request ends, and the next one begins, is anybody's guess.
             after: if refusal.code == Code::BadRequest {

@@ -21,12 +21,9 @@ const HARMLESS: &[&str] = &[
     "authorization",
     "cache-control",
     "content-digest",
-    "content-disposition",
     "content-encoding",
     "content-language",
-    "content-location",
     "content-md5",
-    "content-range",
     "content-type",
     "cookie",
     "date",
@@ -39,11 +36,9 @@ const HARMLESS: &[&str] = &[
     "if-range",
     "if-unmodified-since",
     "last-event-id",
-    "link",
     "mime-version",
     "origin",
     "pragma",
-    "prefer",
     "priority",
     "range",
     "referer",
@@ -83,6 +78,16 @@ const HARMLESS: &[&str] = &[
     "tracestate",
     "uber-trace-id",
     "x-amzn-trace-id",
+    "x-b3-flags",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+    "x-datadog-origin",
+    "x-datadog-parent-id",
+    "x-datadog-sampling-priority",
+    "x-datadog-tags",
+    "x-datadog-trace-id",
     "x-client-request-id",
     "x-cloud-trace-context",
     "x-correlation-id",
@@ -104,6 +109,12 @@ const HARMLESS: &[&str] = &[
     "x-apollo-operation-name",
     "x-client-info",
     "x-elastic-client-meta",
+    "x-fern-language",
+    "x-fern-platform",
+    "x-fern-runtime",
+    "x-fern-runtime-version",
+    "x-fern-sdk-name",
+    "x-fern-sdk-version",
     "x-goog-api-client",
     "x-ms-useragent",
     "x-stainless-arch",
@@ -120,14 +131,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// How others of them begin.
-const HARMLESS_PREFIXES: [&str; 6] = [
-    "grpc-",
-    "mcp-",
-    "x-b3-",
-    "x-datadog-",
-    "x-fern-",
-    "x-stainless-",
-];
+const HARMLESS_PREFIXES: [&str; 3] = ["grpc-", "mcp-", "x-stainless-"];
 
 /// Of these, what is another header to the server: gRPC gateways take `Grpc-Metadata-X` for `X`.
 const NOT_HARMLESS: &str = "grpc-metadata-";
@@ -201,6 +205,16 @@ mod tests {
             assert!(name.bytes().all(plain), "{name}");
         }
         assert!(!is_harmless("grpc-metadata-user"));
+        // They change what a server does: `Prefer: resolution=merge-duplicates`, a range of a PUT, a file's name.
+        for name in [
+            "prefer",
+            "content-range",
+            "content-disposition",
+            "link",
+            "x-b3-user",
+        ] {
+            assert!(!is_harmless(name), "{name}");
+        }
         assert!(is_harmless("grpc-previous-rpc-attempts"));
     }
 }

@@ -181,7 +181,7 @@ async fn whatever_makes_a_request_another_one_asks_anew() {
         get("/items/2"),
         get("/items/1").method(Method::DELETE),
         get("/items/1").header("accept", "text/html"),
-        get("/items/1").header("prefer", "return=minimal"),
+        get("/items/1").header("accept-language", "de"),
         get("/items/1").by("other"),
         note(),
         get("/notes").body(r#"{"text":"5000000"}"#),

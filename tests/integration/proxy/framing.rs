@@ -146,3 +146,17 @@ async fn an_upstream_that_asks_for_a_proxys_login_is_not_taken_for_the_gateway()
     let problem: serde_json::Value = second.json().await.unwrap();
     assert_eq!(problem["code"], "upstream_proxy_authentication");
 }
+
+#[tokio::test]
+async fn an_answer_in_another_coding_than_chunked_is_refused() {
+    for codings in [
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{codings}\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+        let (head, second, _gateway) = answered(&answer).await;
+        assert!(head.starts_with("http/1.1 502"), "{codings}: {head}");
+        assert_eq!(second.status(), 502, "{codings}");
+    }
+}
