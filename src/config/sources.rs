@@ -14,8 +14,10 @@ pub struct Files {
     pub counts: Vec<(PathBuf, usize)>,
 }
 
-/// Reads all files of all directories, named relative to `base`; nothing is repeated of one outside `root`, or else outside its
-/// directory. Files that begin with a dot, and subdirectories, are left alone.
+/// Reads all files of all directories, named relative to `base`.
+///
+/// Files that begin with a dot, and subdirectories, are left alone. Nothing is repeated of a file outside `root`, or else outside the
+/// directory that it was found in.
 ///
 /// # Errors
 /// Every directory that is missing and every file that cannot be read, is not UTF-8, or is empty.
