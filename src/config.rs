@@ -250,7 +250,7 @@ pub struct Limits {
     /// Until exchanges are cut at shutdown.
     pub drain: Duration,
     /// Connections at once that have not shown a token.
-    pub openings: usize,
+    pub unauthenticated: usize,
     /// Connections of agents at once.
     pub tunnels: usize,
     /// Connections of one agent at once.
@@ -338,7 +338,7 @@ impl Default for Limits {
             first_byte: Duration::from_secs(600),
             idle: Duration::from_secs(600),
             drain: Duration::from_secs(30),
-            openings: 1024,
+            unauthenticated: 1024,
             tunnels: 4096,
             tunnels_per_agent: 1024,
             streams: 4096,

@@ -19,7 +19,7 @@ pub mod snapshot;
 // What others know of an API, as a connector file.
 pub mod import;
 
-// Nouns: strangers to each other.
+// Nouns: none imports another.
 pub mod approval;
 pub mod audit;
 pub mod auth;

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: of everything that is counted here an agent holds at most its part, so what is left is for the others.
 
-mod line;
+mod pre_auth;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 
 use crate::model::agent::AgentName;
 
-pub use line::{Evicted, Line, Place};
+pub use pre_auth::{Evicted, PreAuthQueue, PreAuthSlot};
 
 /// How much there is of one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,7 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
-use record::Strangers;
+use record::UnauthenticatedRefusals;
 use refuse::{Native, Refusal};
 use standing::Standing;
 
@@ -95,7 +95,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Gateway {
     parts: Parts,
-    strangers: Strangers,
+    unauthenticated: UnauthenticatedRefusals,
 }
 
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
@@ -168,7 +168,7 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts,
-            strangers: Strangers::default(),
+            unauthenticated: UnauthenticatedRefusals::default(),
         }
     }
 

@@ -12,28 +12,28 @@ mod end;
 mod exchange;
 mod framed;
 mod head;
-mod held;
+mod header_deadline;
+mod http2_support;
+mod idle_timeouts;
 mod intercept;
 mod internal;
 mod io;
 mod leaf;
 mod listener;
 mod open;
-mod opening;
 mod outer;
-mod pace;
-mod passage;
-mod patience;
 mod peer;
+mod pre_auth;
 mod receive;
 mod relay;
 mod repeat;
 mod respond;
+mod response_buffer;
 mod reuse;
 mod roots;
 mod slot;
-mod spoken;
 mod tail;
+mod tls_passthrough;
 mod tunnel;
 mod turn_away;
 mod upstream;
@@ -58,11 +58,11 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
-use crate::pipeline::record::{summarize_refusals, summarize_strangers};
+use crate::pipeline::record::{summarize_refusals, summarize_unauthenticated};
+use http2_support::Http2Support;
 use intercept::Intercept;
 use leaf::Leaves;
-use opening::Line;
-use spoken::Spoken;
+use pre_auth::PreAuthQueue;
 use tunnel::Edge;
 
 /// Upstream connections kept for reuse.
@@ -153,7 +153,7 @@ pub struct ProxyParts {
     /// See `limits` in `tollgate.yaml`.
     pub timeouts: Timeouts,
     /// Connections at once that have not shown a token.
-    pub openings: usize,
+    pub unauthenticated: usize,
     /// For certificates and request ids.
     pub clock: Clock,
 }
@@ -181,7 +181,7 @@ impl Proxy {
             drain: Arc::clone(&drain),
             timeouts: parts.timeouts,
             clock: parts.clock.clone(),
-            spoken: Spoken::default(),
+            http2_support: Http2Support::default(),
         };
         let edge = Edge {
             http: Arc::new(http(intercept, &parts.roots, parts.timeouts)),
@@ -189,7 +189,7 @@ impl Proxy {
             leaves: Leaves::new(Arc::clone(&authority), parts.clock.clone())?,
             drain,
             outer_tls: parts.outer_tls,
-            openings: Line::new(parts.openings),
+            unauthenticated: PreAuthQueue::new(parts.unauthenticated),
             timeouts: parts.timeouts,
             clock: parts.clock,
         };
@@ -212,13 +212,13 @@ impl Proxy {
 
     /// Returns how many connections have not shown a token.
     #[must_use]
-    pub fn openings(&self) -> usize {
-        self.edge.openings.len()
+    pub fn unauthenticated(&self) -> usize {
+        self.edge.unauthenticated.len()
     }
 
-    /// Writes down what strangers were refused since the last time; to be called every minute, and at the end.
-    pub async fn summarize_strangers(&self) {
-        summarize_strangers(&self.edge.gateway).await;
+    /// Records the refusals of unauthenticated connections since the last call. Call it every minute and at the end.
+    pub async fn summarize_unauthenticated(&self) {
+        summarize_unauthenticated(&self.edge.gateway).await;
     }
 
     /// Notes how many bytes the disk of the journal has left: few are kept for what is allowed.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::limit::{Evicted, Line, Place};
+use crate::limit::{Evicted, PreAuthQueue, PreAuthSlot};
 
 /// Connections of one listener. The oldest gives way to one more, so whoever is answered at once always is.
 pub const CONNECTIONS: usize = 128;
@@ -25,13 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A listener whose connections are few and short.
 pub(super) struct Guarded<L> {
     listener: L,
-    line: Arc<Line>,
+    queue: Arc<PreAuthQueue>,
 }
 
 impl<L> Guarded<L> {
     pub(super) fn new(listener: L) -> Self {
-        let line = Line::new(CONNECTIONS);
-        Self { listener, line }
+        let queue = PreAuthQueue::new(CONNECTIONS);
+        Self { listener, queue }
     }
 }
 
@@ -41,8 +41,8 @@ impl<L: axum::serve::Listener> axum::serve::Listener for Guarded<L> {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (io, address) = self.listener.accept().await;
-        let (place, evicted) = self.line.enter();
-        (Connection::new(io, place, evicted), address)
+        let (slot, evicted) = self.queue.enter();
+        (Connection::new(io, slot, evicted), address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -55,16 +55,16 @@ pub(super) struct Connection<T> {
     io: T,
     timer: Pin<Box<Sleep>>,
     evicted: Pin<Box<dyn Future<Output = ()> + Send>>,
-    _place: Place,
+    _slot: PreAuthSlot,
 }
 
 impl<T> Connection<T> {
-    fn new(io: T, place: Place, evicted: Evicted) -> Self {
+    fn new(io: T, slot: PreAuthSlot, evicted: Evicted) -> Self {
         Self {
             io,
             timer: Box::pin(tokio::time::sleep(PATIENCE)),
             evicted: Box::pin(evicted.wait()),
-            _place: place,
+            _slot: slot,
         }
     }
 
@@ -144,13 +144,13 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::{Connection, PATIENCE};
-    use crate::limit::Line;
+    use crate::limit::PreAuthQueue;
 
     #[tokio::test(start_paused = true)]
     async fn bytes_that_trickle_in_do_not_lengthen_the_time_and_an_answer_does() {
         let (mut client, io) = duplex(64);
-        let (place, evicted) = Line::new(1).enter();
-        let mut connection = Connection::new(io, place, evicted);
+        let (slot, evicted) = PreAuthQueue::new(1).enter();
+        let mut connection = Connection::new(io, slot, evicted);
         for at in 0..3 {
             client.write_all(b"x").await.unwrap();
             assert_eq!(connection.read_u8().await.unwrap(), b'x');
@@ -168,19 +168,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_read_ends() {
         let (_client, io) = duplex(4);
-        let (place, evicted) = Line::new(1).enter();
-        let mut connection = Connection::new(io, place, evicted);
+        let (slot, evicted) = PreAuthQueue::new(1).enter();
+        let mut connection = Connection::new(io, slot, evicted);
         let failed = connection.write_all(b"more than fits").await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::TimedOut);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_gives_way() {
-        let line = Line::new(1);
+        let queue = PreAuthQueue::new(1);
         let (_client, io) = duplex(4);
-        let (place, evicted) = line.enter();
-        let mut oldest = Connection::new(io, place, evicted);
-        let _next = line.enter();
+        let (slot, evicted) = queue.enter();
+        let mut oldest = Connection::new(io, slot, evicted);
+        let _next = queue.enter();
         let failed = oldest.read_u8().await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::ConnectionAborted);
     }

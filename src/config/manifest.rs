@@ -239,7 +239,7 @@ pub(super) struct LimitsSection {
     /// Until exchanges are cut at shutdown; 30s.
     pub(super) drain: Option<At<Period>>,
     /// Connections at once that have not shown a token; 1024. Where there would be more the oldest one goes.
-    pub(super) openings: Option<At<usize>>,
+    pub(super) unauthenticated: Option<At<usize>>,
     /// Connections of agents at once; 4096.
     pub(super) tunnels: Option<At<usize>>,
     /// Those of one agent; 1024.

@@ -13,7 +13,7 @@ use super::collect::Collected;
 use super::decide::{Asking, Decided, Injection};
 use super::escalate::{self, Held};
 use super::matter::{Matter, Rest};
-use super::record::{Ticket, Trail, refused_stranger};
+use super::record::{Ticket, Trail, refused_unauthenticated};
 use super::refuse::{Code, Native, Refusal};
 use super::standing::{Consent, Issued, Origin, Standing};
 use super::{
@@ -67,7 +67,7 @@ pub(super) fn identify(
             .map(|agent| (pass, agent))
             .ok_or_else(|| admit::unknown(gateway, &head.request_id)),
         None => admit::admit(gateway, &head.headers)
-            .inspect_err(|refusal| refused_stranger(gateway, head.peer, refusal.code)),
+            .inspect_err(|refusal| refused_unauthenticated(gateway, head.peer, refusal.code)),
     }
 }
 

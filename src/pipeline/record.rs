@@ -6,8 +6,8 @@ mod answered;
 mod draft;
 mod repeated;
 mod shown;
-mod strangers;
 mod ticket;
+mod unauthenticated;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,11 +35,11 @@ use draft::Draft;
 use shown::bounded;
 
 pub(super) use shown::{actions, hex};
-pub(super) use strangers::Strangers;
+pub(super) use unauthenticated::UnauthenticatedRefusals;
 
 pub use repeated::summarize_refusals;
-pub use strangers::{refused_stranger, summarize_strangers};
 pub use ticket::{Outcome, Ticket};
+pub use unauthenticated::{refused_unauthenticated, summarize_unauthenticated};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
 const MAX_PATH: usize = 2048;
@@ -80,7 +80,7 @@ pub async fn refused_early(
     let name = agent.as_ref().map_or("", |agent| agent.name.as_str());
     gateway.parts.metrics.refused(name, "", code);
     if agent.is_none() {
-        return refused_stranger(gateway, peer, refusal.code);
+        return refused_unauthenticated(gateway, peer, refusal.code);
     }
     if !repeated::is_recorded(gateway, name, code, &refusal.request_id) {
         return;

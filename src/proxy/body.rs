@@ -133,13 +133,13 @@ pub(super) fn declared_length(request: &RequestHeader) -> Option<u64> {
 ///
 /// # Errors
 /// When it does not end, or goes on (RFC 9113 section 8.1.1).
-pub(super) async fn await_end(session: &mut Session, patience: Duration) -> Result<(), BodyFault> {
+pub(super) async fn await_end(session: &mut Session, limit: Duration) -> Result<(), BodyFault> {
     let is_http2 = session.as_downstream().as_http2().is_some();
     if !is_http2 || declared_length(session.req_header()) != Some(0) {
         return Ok(());
     }
     loop {
-        let read = tokio::time::timeout(patience, session.read_request_body())
+        let read = tokio::time::timeout(limit, session.read_request_body())
             .await
             .map_err(|_| BodyFault::TooSlow)?
             .map_err(|error| BodyFault::Broken(error.etype().as_str().to_owned()))?;

@@ -13,7 +13,7 @@ const MAX_DIGITS: usize = 15;
 
 /// Where in a chunked body the next byte is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ChunkState {
     /// In a size, of which so many digits were read.
     Size(usize),
     /// Behind a size.
@@ -39,7 +39,7 @@ enum Place {
 /// Follows a chunked body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chunked {
-    place: Place,
+    state: ChunkState,
     size: u64,
     /// Bytes of the present line.
     line: usize,
@@ -53,7 +53,7 @@ pub(super) struct NotChunked;
 impl Chunked {
     pub(super) fn new() -> Self {
         Self {
-            place: Place::Size(0),
+            state: ChunkState::Size(0),
             size: 0,
             line: 0,
             trailers: 0,
@@ -64,60 +64,60 @@ impl Chunked {
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, NotChunked> {
         let mut rest = bytes;
         while let [byte, after @ ..] = rest {
-            if let Place::Data(left) = self.place {
+            if let ChunkState::Data(left) = self.state {
                 let here = left.min(rest.len() as u64);
                 rest = usize::try_from(here)
                     .ok()
                     .and_then(|here| rest.get(here..))
                     .unwrap_or_default();
-                self.place = if here == left {
-                    Place::DataEnd
+                self.state = if here == left {
+                    ChunkState::DataEnd
                 } else {
-                    Place::Data(left - here)
+                    ChunkState::Data(left - here)
                 };
                 continue;
             }
-            if self.place == Place::LastEnd {
+            if self.state == ChunkState::LastEnd {
                 return if *byte == b'\n' {
                     Ok(Some(bytes.len() - after.len()))
                 } else {
                     Err(NotChunked)
                 };
             }
-            self.place = self.step(*byte).ok_or(NotChunked)?;
+            self.state = self.step(*byte).ok_or(NotChunked)?;
             rest = after;
         }
         Ok(None)
     }
 
-    fn step(&mut self, byte: u8) -> Option<Place> {
+    fn step(&mut self, byte: u8) -> Option<ChunkState> {
         self.line += 1;
         if self.line > MAX_LINE {
             return None;
         }
-        let next = match (self.place, byte) {
-            (Place::Size(digits), byte) if byte.is_ascii_hexdigit() => {
+        let next = match (self.state, byte) {
+            (ChunkState::Size(digits), byte) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16)?;
                 self.size = self.size << 4 | u64::from(digit);
-                (digits < MAX_DIGITS).then_some(Place::Size(digits + 1))?
+                (digits < MAX_DIGITS).then_some(ChunkState::Size(digits + 1))?
             }
-            (Place::Size(1..) | Place::Extension, b'\r') => Place::SizeEnd,
-            (Place::Size(1..), b';') => Place::Extension,
-            (Place::Extension, byte) if is_text(byte) => Place::Extension,
-            (Place::SizeEnd, b'\n') => match self.size {
-                0 => Place::Line,
-                size => Place::Data(size),
+            (ChunkState::Size(1..) | ChunkState::Extension, b'\r') => ChunkState::SizeEnd,
+            (ChunkState::Size(1..), b';') => ChunkState::Extension,
+            (ChunkState::Extension, byte) if is_text(byte) => ChunkState::Extension,
+            (ChunkState::SizeEnd, b'\n') => match self.size {
+                0 => ChunkState::Line,
+                size => ChunkState::Data(size),
             },
-            (Place::DataEnd, b'\r') => Place::DataEnded,
-            (Place::DataEnded, b'\n') => Place::Size(0),
-            (Place::Line, b'\r') => Place::LastEnd,
-            (Place::Line | Place::Name, byte) if is_token(byte) => Place::Name,
-            (Place::Name, b':') => Place::Value,
-            (Place::Value, b'\r') => Place::ValueEnd,
-            (Place::Value, byte) if is_text(byte) => Place::Value,
-            (Place::ValueEnd, b'\n') => {
+            (ChunkState::DataEnd, b'\r') => ChunkState::DataEnded,
+            (ChunkState::DataEnded, b'\n') => ChunkState::Size(0),
+            (ChunkState::Line, b'\r') => ChunkState::LastEnd,
+            (ChunkState::Line | ChunkState::Name, byte) if is_token(byte) => ChunkState::Name,
+            (ChunkState::Name, b':') => ChunkState::Value,
+            (ChunkState::Value, b'\r') => ChunkState::ValueEnd,
+            (ChunkState::Value, byte) if is_text(byte) => ChunkState::Value,
+            (ChunkState::ValueEnd, b'\n') => {
                 self.trailers += 1;
-                (self.trailers <= MAX_TRAILERS).then_some(Place::Line)?
+                (self.trailers <= MAX_TRAILERS).then_some(ChunkState::Line)?
             }
             _ => return None,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::drain::Fresh;
-use super::pace::Pace;
+use super::header_deadline::HeaderDeadline;
 use crate::model::target::Authority;
 use crate::pipeline::admit::Pass;
 
@@ -17,7 +17,7 @@ pub(super) struct Connection {
     pub(super) peer: Option<SocketAddr>,
     /// Until its first request.
     pub(super) fresh: Fresh,
-    pub(super) pace: Pace,
+    pub(super) header_deadline: HeaderDeadline,
     /// The body under way is framed in a way that cannot be read.
     unclear: AtomicBool,
     /// Another protocol is spoken from now on.
@@ -47,12 +47,17 @@ pub(super) struct Tunnel {
 }
 
 impl Connection {
-    pub(super) fn new(via: Via, peer: Option<SocketAddr>, fresh: Fresh, pace: Pace) -> Self {
+    pub(super) fn new(
+        via: Via,
+        peer: Option<SocketAddr>,
+        fresh: Fresh,
+        header_deadline: HeaderDeadline,
+    ) -> Self {
         Self {
             via,
             peer,
             fresh,
-            pace,
+            header_deadline,
             unclear: AtomicBool::new(false),
             switched: AtomicBool::new(false),
             hurry: AtomicBool::new(false),

@@ -13,12 +13,12 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::drain::{Counted, Drain};
-use super::held::Held;
-use super::pace::Taken;
+use super::header_deadline::Taken;
+use super::http2_support::Upstream;
 use super::relay;
+use super::response_buffer::ResponseBuffer;
 use super::reuse::Tracker;
 use super::slot::Slot;
-use super::spoken::Upstream;
 use super::upstream::{self, Carriage, Framing};
 use crate::pipeline::forward::Destination;
 use crate::pipeline::record::{Outcome, Ticket};
@@ -80,7 +80,7 @@ pub(super) struct Watch {
     /// Whether this is the last answer of its connection.
     pub(super) drain: Arc<Drain>,
     /// Of an answer that holds a credential: what has come of it.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<ResponseBuffer>,
 }
 
 /// Whether an exchange has an end of its own.

@@ -27,7 +27,7 @@ const READ: usize = 4096;
 
 /// What the next byte belongs to.
 #[derive(Debug)]
-enum Place {
+enum Framing {
     /// A head.
     Head,
     /// A body of which so much is to come.
@@ -49,7 +49,7 @@ pub(super) struct Framed {
     inner: Stream,
     connection: Arc<Connection>,
     refuser: Refuser,
-    place: Place,
+    framing: Framing,
     /// Checked, to be handed on first.
     ready: Bytes,
     /// Read beyond what was handed on.
@@ -64,7 +64,7 @@ impl Framed {
             inner,
             connection,
             refuser,
-            place: Place::Head,
+            framing: Framing::Head,
             ready: Bytes::new(),
             held: BytesMut::new(),
             searched: 0,
@@ -83,7 +83,7 @@ impl Framed {
     /// Waits for a head, and checks it. Ready without a head is the end of the connection.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let expected = self.connection.pace.is_expected();
+            let expected = self.connection.header_deadline.is_expected();
             let length = head::length_from(&self.held, self.searched);
             if expected && (length.is_some() || self.held.len() > MAX_HEAD) {
                 let length = length.unwrap_or(self.held.len());
@@ -123,16 +123,16 @@ impl Framed {
         match head::read(&bytes) {
             Ok(head) => {
                 self.ready = head.respelled.map_or(bytes, Bytes::from);
-                self.place = match head.body {
-                    Body::Sized(0) if head.switches => Place::Switched,
-                    Body::Sized(0) => Place::Head,
-                    Body::Sized(length) => Place::Sized(length),
-                    Body::Chunked => Place::Chunked(Chunked::new()),
+                self.framing = match head.body {
+                    Body::Sized(0) if head.switches => Framing::Switched,
+                    Body::Sized(0) => Framing::Head,
+                    Body::Sized(length) => Framing::Sized(length),
+                    Body::Chunked => Framing::Chunked(Chunked::new()),
                 };
             }
             Err(fault) => {
                 let turn_away = self.refuser.turn_away(&self.connection, &fault);
-                self.place = Place::Refused(Box::new(turn_away));
+                self.framing = Framing::Refused(Box::new(turn_away));
             }
         }
     }
@@ -141,7 +141,7 @@ impl Framed {
     fn poll_body(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         if self.held.is_empty() {
-            if !matches!(self.place, Place::Switched) {
+            if !matches!(self.framing, Framing::Switched) {
                 self.connection.hurry();
             }
             ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
@@ -151,13 +151,13 @@ impl Framed {
             self.held.advance(take);
         }
         let new = buf.filled().get(before..).unwrap_or_default();
-        let (ended, beyond) = match &mut self.place {
-            Place::Sized(left) => {
+        let (ended, beyond) = match &mut self.framing {
+            Framing::Sized(left) => {
                 let here = usize::try_from(*left).map_or(new.len(), |left| left.min(new.len()));
                 *left -= here as u64;
                 (*left == 0, new.get(here..).unwrap_or_default())
             }
-            Place::Chunked(chunked) => match chunked.feed(new) {
+            Framing::Chunked(chunked) => match chunked.feed(new) {
                 Ok(end) => (
                     end.is_some(),
                     end.and_then(|end| new.get(end..)).unwrap_or_default(),
@@ -165,7 +165,7 @@ impl Framed {
                 Err(_) => {
                     buf.set_filled(before);
                     self.connection.note_unclear();
-                    self.place = Place::Broken;
+                    self.framing = Framing::Broken;
                     return Poll::Ready(Err(unclear()));
                 }
             },
@@ -179,7 +179,7 @@ impl Framed {
         }
         buf.set_filled(handed_on);
         if ended {
-            self.place = Place::Head;
+            self.framing = Framing::Head;
         }
         Poll::Ready(Ok(()))
     }
@@ -198,23 +198,25 @@ impl AsyncRead for Framed {
                 buf.put_slice(&this.ready.split_to(take));
                 return Poll::Ready(Ok(()));
             }
-            match &mut this.place {
-                Place::Head => {
+            match &mut this.framing {
+                Framing::Head => {
                     ready!(this.poll_head(cx))?;
-                    if matches!(this.place, Place::Head) && this.ready.is_empty() {
+                    if matches!(this.framing, Framing::Head) && this.ready.is_empty() {
                         return Poll::Ready(Ok(()));
                     }
                 }
-                Place::Switched if this.connection.is_switched() => return this.poll_body(cx, buf),
-                Place::Switched if !this.connection.pace.is_expected() => {
+                Framing::Switched if this.connection.is_switched() => {
+                    return this.poll_body(cx, buf);
+                }
+                Framing::Switched if !this.connection.header_deadline.is_expected() => {
                     return this.poll_early(cx);
                 }
-                Place::Switched if this.held.is_empty() => this.place = Place::Head,
-                Place::Switched => this.place = Place::Ended,
-                Place::Ended => return Poll::Ready(Ok(())),
-                Place::Sized(_) | Place::Chunked(_) => return this.poll_body(cx, buf),
-                Place::Broken => return Poll::Ready(Err(unclear())),
-                Place::Refused(turn_away) => return turn_away.poll(&mut this.inner, cx),
+                Framing::Switched if this.held.is_empty() => this.framing = Framing::Head,
+                Framing::Switched => this.framing = Framing::Ended,
+                Framing::Ended => return Poll::Ready(Ok(())),
+                Framing::Sized(_) | Framing::Chunked(_) => return this.poll_body(cx, buf),
+                Framing::Broken => return Poll::Ready(Err(unclear())),
+                Framing::Refused(turn_away) => return turn_away.poll(&mut this.inner, cx),
             }
         }
     }

@@ -18,10 +18,10 @@ use pingora::{Error, ErrorType, Result};
 use super::authority::CertificateAuthority;
 use super::drain::Drain;
 use super::exchange::Exchange;
+use super::http2_support::Http2Support;
 use super::open::Opened;
-use super::respond::Answer;
+use super::respond::GatewayResponse;
 use super::reuse::Tracker;
-use super::spoken::Spoken;
 use super::{Timeouts, answer, peer, repeat, respond, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
@@ -35,7 +35,7 @@ pub(super) struct Intercept {
     pub(super) drain: Arc<Drain>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
-    pub(super) spoken: Spoken,
+    pub(super) http2_support: Http2Support,
 }
 
 impl fmt::Debug for Intercept {
@@ -59,8 +59,8 @@ impl ProxyHttp for Intercept {
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
         let answer = match self.open(session, exchange).await {
             Ok(Opened::Permitted) => return Ok(false),
-            Ok(Opened::Ours(answer)) => answer,
-            Err(refusal) => Answer::refusal(&refusal),
+            Ok(Opened::Answered(answer)) => answer,
+            Err(refusal) => GatewayResponse::refusal(&refusal),
         };
         if self.drain.is_draining() {
             session.set_keepalive(None);
@@ -91,7 +91,7 @@ impl ProxyHttp for Intercept {
         peer::peer(
             permit.outgoing(),
             &permitted.destination,
-            (upstream.0, self.spoken.ask(upstream)),
+            (upstream.0, self.http2_support.ask(upstream)),
             &timeouts,
         )
     }
@@ -221,7 +221,7 @@ impl ProxyHttp for Intercept {
     ) -> Box<Error> {
         let again = exchange
             .permitted()
-            .is_some_and(|permitted| repeat::after_connecting(permitted, &self.spoken));
+            .is_some_and(|permitted| repeat::after_connecting(permitted, &self.http2_support));
         error.set_retry(again);
         error
     }
@@ -235,7 +235,7 @@ impl ProxyHttp for Intercept {
         client_reused: bool,
     ) -> Box<Error> {
         let again = exchange.permitted().is_some_and(|permitted| {
-            repeat::note_protocol(permitted, &self.spoken, &error);
+            repeat::note_protocol(permitted, &self.http2_support, &error);
             repeat::after_sending(session, permitted, &error, client_reused)
         });
         error.set_retry(again);

@@ -5,7 +5,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use super::respond::{After, Answer, DRAIN, set_request_id};
+use super::respond::{After, DRAIN, GatewayResponse, set_request_id};
 use crate::model::agent::Agent;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::{Gateway, Head};
@@ -29,7 +29,7 @@ pub(super) enum Page {
 }
 
 /// Returns whether this is the gateway's own host.
-pub(super) fn is_own(authority: &Authority) -> bool {
+pub(super) fn is_internal(authority: &Authority) -> bool {
     matches!(&authority.host, Host::Name(name) if &**name == NAME)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn page(path: &str) -> Page {
 }
 
 /// Answers with what has become of a question of the agent's own.
-pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> Answer {
+pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> GatewayResponse {
     let id = head.path.strip_prefix(APPROVALS).unwrap_or_default();
     match gateway.question(agent, id) {
         Some(question) => answer(
@@ -63,7 +63,7 @@ pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> Answer 
 }
 
 /// Answers with the CA certificate.
-pub(super) fn certificate(pem: &str, method: &Method, request_id: &str) -> Answer {
+pub(super) fn certificate(pem: &str, method: &Method, request_id: &str) -> GatewayResponse {
     answer(
         method,
         request_id,
@@ -73,7 +73,7 @@ pub(super) fn certificate(pem: &str, method: &Method, request_id: &str) -> Answe
 }
 
 /// Answers with the agent's name and labels.
-pub(super) fn who_am_i(agent: &Agent, method: &Method, request_id: &str) -> Answer {
+pub(super) fn who_am_i(agent: &Agent, method: &Method, request_id: &str) -> GatewayResponse {
     let body = json!({ "agent": agent.name.as_str(), "labels": agent.labels });
     answer(
         method,
@@ -84,7 +84,7 @@ pub(super) fn who_am_i(agent: &Agent, method: &Method, request_id: &str) -> Answ
 }
 
 /// Answers that there is no such page.
-pub(super) fn unknown(request_id: &str) -> Answer {
+pub(super) fn unknown(request_id: &str) -> GatewayResponse {
     problem(
         StatusCode::NOT_FOUND,
         "not_found",
@@ -93,7 +93,7 @@ pub(super) fn unknown(request_id: &str) -> Answer {
     )
 }
 
-fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -> Answer {
+fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -> GatewayResponse {
     if method != Method::GET && method != Method::HEAD {
         let mut answer = problem(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -106,27 +106,27 @@ fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
-    Answer {
+    GatewayResponse {
         status: StatusCode::OK,
         headers: headers(media, request_id),
         body,
-        patience: DRAIN,
+        drain_time: DRAIN,
         after: After::Stay,
     }
 }
 
 /// RFC 9457.
-fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> Answer {
+fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> GatewayResponse {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({
         "type": "about:blank", "title": title, "status": status.as_u16(),
         "code": code, "detail": detail, "request_id": request_id,
     });
-    Answer {
+    GatewayResponse {
         status,
         headers: headers("application/problem+json", request_id),
         body: Bytes::from(body.to_string()),
-        patience: DRAIN,
+        drain_time: DRAIN,
         after: After::Stay,
     }
 }

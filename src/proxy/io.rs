@@ -22,7 +22,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
-use super::pace::Arriving;
+use super::header_deadline::Arriving;
 
 /// Small writes are gathered up to this; an idle tunnel must stay cheap.
 const WRITE_BUFFER: usize = 4096;
@@ -74,7 +74,7 @@ impl AsyncRead for TunnelIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let pace = &this.connection.pace;
+        let header_deadline = &this.connection.header_deadline;
         if this.ahead.is_empty() {
             if this.connection.take_hurry() {
                 this.socket.get_ref().acknowledge();
@@ -82,13 +82,13 @@ impl AsyncRead for TunnelIo {
             let before = buf.filled().len();
             return match Pin::new(&mut this.socket).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if buf.filled().len() > before => {
-                    Poll::Ready(this.arriving.note(pace))
+                    Poll::Ready(this.arriving.note(header_deadline))
                 }
-                Poll::Pending => this.arriving.poll_late(pace, cx).map(Err),
+                Poll::Pending => this.arriving.poll_late(header_deadline, cx).map(Err),
                 ended @ Poll::Ready(_) => ended,
             };
         }
-        this.arriving.note(pace)?;
+        this.arriving.note(header_deadline)?;
         let take = this.ahead.len().min(buf.remaining());
         let (now, _) = this.ahead.split_at(take);
         buf.put_slice(now);

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ProxyError;
 use super::io::Socket;
-use super::opening::Arrival;
+use super::pre_auth::Arrival;
 use super::tunnel::Edge;
 
 /// How long to wait when the process has run out of file descriptors.
@@ -84,9 +84,9 @@ pub(super) async fn serve(edge: Arc<Edge>, listener: Listener) {
         match accepted {
             Ok((socket, peer)) => {
                 let edge = Arc::clone(&edge);
-                let (place, evicted) = edge.openings.enter();
+                let (slot, evicted) = edge.unauthenticated.enter();
                 let fresh = edge.drain.fresh();
-                let arrival = Arrival { peer, place, fresh };
+                let arrival = Arrival { peer, slot, fresh };
                 open.spawn(async move {
                     tokio::select! {
                         () = edge.serve(socket, arrival) => {}

@@ -8,12 +8,12 @@ use pingora::proxy::Session;
 use super::body::{self, SessionBody, Unread};
 use super::connection::{Connection, Via};
 use super::exchange::{Exchange, Extent, Permitted, State, Watch};
-use super::held::Held;
+use super::header_deadline::HeaderDeadline;
+use super::idle_timeouts::IdleTimeouts;
 use super::intercept::Intercept;
-use super::pace::Pace;
-use super::patience::Patience;
 use super::relay::{self, Body};
-use super::respond::Answer;
+use super::respond::GatewayResponse;
+use super::response_buffer::ResponseBuffer;
 use super::upstream::{self, Carriage, Framing};
 use super::{connection, internal, receive};
 use crate::model::agent::Agent;
@@ -28,7 +28,7 @@ pub(super) enum Opened {
     /// It has a permit.
     Permitted,
     /// It is answered by us.
-    Ours(Answer),
+    Answered(GatewayResponse),
 }
 
 impl Intercept {
@@ -49,7 +49,7 @@ impl Intercept {
         let connection = connection::of(session.digest())
             .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
-        exchange.taken = Pace::take(&connection);
+        exchange.taken = HeaderDeadline::take(&connection);
         let about = (exchange.request_id.as_str(), exchange.received);
         let head = match self.take_head(session, &connection, about).await {
             Ok(head) => head,
@@ -60,8 +60,10 @@ impl Intercept {
                 return Err(refusal);
             }
         };
-        if internal::is_own(&head.authority) {
-            return self.own(&head, &connection).map(Opened::Ours);
+        if internal::is_internal(&head.authority) {
+            return self
+                .answer_internal(&head, &connection)
+                .map(Opened::Answered);
         }
         let framing = Framing::Streamed(body::declared_length(session.req_header()));
         let mut reader = SessionBody::new(session, &self.timeouts);
@@ -150,19 +152,23 @@ impl Intercept {
             standing: Arc::clone(permitted.permit.standing()),
             extent: permitted.extent,
             drain: Arc::clone(&self.drain),
-            held: Held::of(&permitted.permit),
+            held: ResponseBuffer::of(&permitted.permit),
         };
         // The relay knows what a silence of the agent means; Pingora would end a WebSocket after a minute of it.
         session.set_read_timeout(None);
         // An agent that does not read its answer is as idle as one that does not write.
         session.set_write_timeout(Some(self.timeouts.idle));
         let first_byte = permitted.permit.standing().first_byte();
-        let patience = Patience::of(carriage, self.timeouts.awaiting(first_byte));
-        let held = (patience, watch);
+        let idle_timeouts = IdleTimeouts::of(carriage, self.timeouts.awaiting(first_byte));
+        let held = (idle_timeouts, watch);
         permitted.relay = Some(relay::install(session, body, held));
     }
 
-    fn own(&self, head: &Head, connection: &Connection) -> Result<Answer, Refusal> {
+    fn answer_internal(
+        &self,
+        head: &Head,
+        connection: &Connection,
+    ) -> Result<GatewayResponse, Refusal> {
         match internal::page(&head.path) {
             internal::Page::Certificate => Ok(internal::certificate(
                 self.authority.certificate_pem(),

@@ -60,7 +60,7 @@ pub(super) fn peer(
     options.max_h2_streams = STREAMS;
     options.custom_l4 = Some(Arc::new(Connects {
         chain,
-        patience: timeouts.connect,
+        connect_timeout: timeouts.connect,
     }));
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);

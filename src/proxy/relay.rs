@@ -21,8 +21,8 @@ use pingora::{Error, ErrorType, Result};
 
 use super::end::End;
 use super::exchange::{Extent, Watch};
-use super::held::Stop;
-use super::patience::{Patience, expire};
+use super::idle_timeouts::{IdleTimeouts, expire};
+use super::response_buffer::Stop;
 use super::slot::Slot;
 use super::tail::Tail;
 use super::{answer, body};
@@ -54,7 +54,7 @@ struct Relay {
     tail: Tail,
     /// Whether an attempt has begun whose first look at the body is still to come.
     begins: bool,
-    patience: Patience,
+    idle_timeouts: IdleTimeouts,
     watch: Watch,
     end: End,
     slot: Slot,
@@ -65,7 +65,7 @@ struct Relay {
 pub(super) fn install(
     session: &mut Session,
     body: Body,
-    (patience, watch): (Patience, Watch),
+    (idle_timeouts, watch): (IdleTimeouts, Watch),
 ) -> Slot {
     let slot = Slot::default();
     let agent = mem::replace(&mut *session.downstream_session, vacant());
@@ -74,7 +74,7 @@ pub(super) fn install(
         agent: Box::new(agent),
         body,
         begins: false,
-        patience,
+        idle_timeouts,
         watch,
         end: End::default(),
         slot: slot.clone(),
@@ -142,17 +142,17 @@ impl Relay {
     }
 
     /// Returns how long to wait for the agent, and what it means when nothing comes.
-    fn patience(&mut self) -> Option<(Duration, &'static str)> {
+    fn idle_timeouts(&mut self) -> Option<(Duration, &'static str)> {
         let begun = self.answer().is_some();
         let owes_body = matches!(self.body, Body::Streamed) && !self.agent.is_body_done();
         match (begun, owes_body) {
-            (true, true) => Some((self.patience.idle, IDLE)),
+            (true, true) => Some((self.idle_timeouts.idle, IDLE)),
             (true, false) => None,
-            (false, true) => Some((self.patience.body, BODY_STALLED)),
+            (false, true) => Some((self.idle_timeouts.body, BODY_STALLED)),
             (false, false) => self
-                .patience
+                .idle_timeouts
                 .answer
-                .map(|patience| (patience, UPSTREAM_SILENT)),
+                .map(|idle_timeouts| (idle_timeouts, UPSTREAM_SILENT)),
         }
     }
 }
@@ -216,14 +216,14 @@ impl CustomSession for Relay {
 
     async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
         let no_body = no_body_expected || matches!(self.body, Body::Replayed(_));
-        let patience = self.patience();
+        let idle_timeouts = self.idle_timeouts();
         let extent = self.extent();
         tokio::select! {
             biased;
             // Without a body it returns only when the agent is gone.
             read = self.tail.read(&mut self.agent, no_body) => read,
             refusal = self.end.wait(&self.watch, extent) => Err(self.slot.end(refusal)),
-            name = expire(patience) => Err(Error::new(ErrorType::Custom(name))),
+            name = expire(idle_timeouts) => Err(Error::new(ErrorType::Custom(name))),
         }
     }
 

@@ -4,25 +4,25 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType, RetryType};
 
 use super::exchange::Permitted;
-use super::spoken::Spoken;
+use super::http2_support::Http2Support;
 use super::{peer, reuse};
 
 /// What an upstream that has refused a request unread may be sent again.
 const UNREAD_REPEATS: u8 = 1;
 
 /// Returns whether the next address is tried after one that did not connect. Nothing was sent, so it is whatever the method.
-pub(super) fn after_connecting(permitted: &mut Permitted, spoken: &Spoken) -> bool {
+pub(super) fn after_connecting(permitted: &mut Permitted, http2_support: &Http2Support) -> bool {
     let upstream = permitted.upstream();
-    let refused = upstream.is_some_and(|upstream| spoken.note_refused(upstream));
+    let refused = upstream.is_some_and(|upstream| http2_support.note_refused(upstream));
     // Where HTTP/2 was insisted on, the same address may speak HTTP/1.1 only by now.
     permitted.attempt += usize::from(!refused);
     permitted.upstream().is_some()
 }
 
 /// Remembers that an upstream whose answer cannot be read speaks HTTP/2 nonetheless.
-pub(super) fn note_protocol(permitted: &Permitted, spoken: &Spoken, error: &Error) {
+pub(super) fn note_protocol(permitted: &Permitted, http2_support: &Http2Support, error: &Error) {
     if let (ErrorType::InvalidH2, Some(upstream)) = (error.etype(), permitted.upstream()) {
-        spoken.note_http2(upstream);
+        http2_support.note_http2(upstream);
     }
 }
 

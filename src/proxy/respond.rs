@@ -22,12 +22,12 @@ const HALTED_DRAIN: Duration = Duration::from_millis(50);
 pub(super) const REQUEST_ID: &str = "tollgate-request-id";
 
 /// An answer of our own.
-pub(super) struct Answer {
+pub(super) struct GatewayResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// How long to read what is left of the request's body, so that the agent gets to the answer.
-    pub(super) patience: Duration,
+    pub(super) drain_time: Duration,
     /// What becomes of the connection.
     pub(super) after: After,
 }
@@ -39,7 +39,7 @@ pub(super) enum After {
     Close,
 }
 
-impl Answer {
+impl GatewayResponse {
     /// Returns what the agent reads of a refusal.
     pub(super) fn refusal(refusal: &Refusal) -> Self {
         let (status, mut headers, body) = refusal.answer();
@@ -49,7 +49,7 @@ impl Answer {
             headers,
             body,
             // Who was silent for too long will not hurry now.
-            patience: match refusal.code {
+            drain_time: match refusal.code {
                 Code::BodyTooSlow => Duration::ZERO,
                 // What is halted ends at once, its upstream connection too.
                 Code::Killed => HALTED_DRAIN,
@@ -93,7 +93,7 @@ impl Answer {
     /// # Errors
     /// When the agent is gone.
     pub(super) async fn write(self, session: &mut Session) -> Result<()> {
-        read_away(session, self.patience).await;
+        read_away(session, self.drain_time).await;
         if self.after == After::Close {
             session.set_keepalive(None);
         }
@@ -118,7 +118,7 @@ impl Answer {
 
 /// Answers a permitted request that has failed; returns the status.
 pub(super) async fn give_up(session: &mut Session, refusal: &Refusal) -> u16 {
-    let answer = Answer::refusal(refusal);
+    let answer = GatewayResponse::refusal(refusal);
     let status = answer.status.as_u16();
     // Pingora closes the connection after an error whatever is said here, so the agent is told.
     session.set_keepalive(None);
@@ -155,14 +155,14 @@ pub(super) fn set_request_id(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// Reads the rest of a body, for a while; what is still unread then costs the connection.
-async fn read_away(session: &mut Session, patience: Duration) {
+async fn read_away(session: &mut Session, drain_time: Duration) {
     if session.is_body_done() {
         return;
     }
     // Who waits for a 100 sends nothing until then; reading would only wait.
     let waits = session.req_header().headers.contains_key(EXPECT) && session.body_bytes_read() == 0;
-    if !waits && !patience.is_zero() {
-        session.set_total_drain_timeout(Some(patience));
+    if !waits && !drain_time.is_zero() {
+        session.set_total_drain_timeout(Some(drain_time));
         // A failure shows below as a body that is not done.
         let _ = session.drain_request_body().await;
     }

@@ -50,7 +50,7 @@ pub(super) struct Cleanness {
 pub(super) struct Connects {
     /// The operator's proxy, where one is in between.
     pub(super) chain: Option<Arc<Chain>>,
-    pub(super) patience: Duration,
+    pub(super) connect_timeout: Duration,
 }
 
 /// Watches one exchange on a connection.
@@ -160,7 +160,7 @@ impl L4Connect for Connects {
         let Some(address) = address.as_inet().copied() else {
             return Error::e_explain(ErrorType::InternalError, "a peer is no address");
         };
-        let socket = match timeout(self.patience, self.dial(address)).await {
+        let socket = match timeout(self.connect_timeout, self.dial(address)).await {
             Ok(socket) => socket?,
             Err(_) => return Error::e_explain(ErrorType::ConnectTimedout, "took too long"),
         };

@@ -1,7 +1,7 @@
 //! Tunnel: an agent's connection in; a CONNECT answered and its inside handed to Pingora, or the connection itself handed on.
 //!
 //! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside; but for what is passed through
-//! (`passage.rs`).
+//! (`tls_passthrough.rs`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use super::connection::{Connection, Tunnel, Via};
 use super::drain::Drain;
 use super::framed::Framed;
 use super::head::{self, Connect, First};
+use super::header_deadline::HeaderDeadline;
 use super::intercept::Intercept;
 use super::io::{Socket, TunnelIo};
 use super::leaf::Leaves;
-use super::opening::{Arrival, HeadFault, Line, Opening};
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
-use super::pace::Pace;
-use super::respond::{After, Answer};
+use super::pre_auth::{Arrival, HeadFault, PreAuth, PreAuthQueue};
+use super::respond::{After, GatewayResponse};
 use super::turn_away::Refuser;
 use super::{Timeouts, internal, request_id};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::clock::Clock;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::{Pass, admit, keep, recognise};
-use crate::pipeline::record::{refused_early, refused_stranger};
+use crate::pipeline::record::{refused_early, refused_unauthenticated};
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::pipeline::{Gateway, Share};
 
@@ -45,7 +45,7 @@ pub(super) struct Edge {
     pub(super) leaves: Leaves,
     pub(super) drain: Arc<Drain>,
     pub(super) outer_tls: Option<OuterTls>,
-    pub(super) openings: Arc<Line>,
+    pub(super) unauthenticated: Arc<PreAuthQueue>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
 }
@@ -76,7 +76,7 @@ impl Edge {
     pub(super) async fn serve(&self, socket: Socket, arrival: Arrival) {
         let (outer, from, socket) = match (&self.outer_tls, arrival.peer, socket) {
             (Some(outer), Some(from), Socket::Tcp(socket)) => (outer, from, socket),
-            (_, _, socket) => return self.serve_inside(Opening::new(socket, arrival)).await,
+            (_, _, socket) => return self.serve_inside(PreAuth::new(socket, arrival)).await,
         };
         let accepted = tokio::select! {
             accepted = timeout(self.timeouts.request_head, outer.accept(socket, from)) => accepted,
@@ -84,10 +84,10 @@ impl Edge {
         };
         match accepted {
             Ok(Outer::Ended(socket) | Outer::Plain(socket)) => {
-                self.serve_inside(Opening::new(socket, arrival)).await;
+                self.serve_inside(PreAuth::new(socket, arrival)).await;
             }
             Ok(Outer::Exposed(socket)) => {
-                self.refuse_exposed(Opening::new(socket, arrival)).await;
+                self.refuse_exposed(PreAuth::new(socket, arrival)).await;
             }
             Ok(Outer::Gone) | Err(_) => {}
         }
@@ -95,26 +95,26 @@ impl Edge {
 
     /// Tells an agent of another machine to speak TLS. What it has sent is taken off the socket, since a close with unread
     /// bytes takes the answer back, and looked at by nobody.
-    async fn refuse_exposed(&self, mut opening: Opening) {
-        let _ = opening.socket.read_buf(&mut opening.read).await;
+    async fn refuse_exposed(&self, mut pre_auth: PreAuth) {
+        let _ = pre_auth.socket.read_buf(&mut pre_auth.read).await;
         let detail = "This proxy speaks TLS: use an `https://` proxy URL.";
-        let answer = Answer::refusal(&self.refusal(Code::BadRequest, detail));
-        opening.write(&answer.to_bytes(After::Close)).await;
-        opening.close().await;
+        let answer = GatewayResponse::refusal(&self.refusal(Code::BadRequest, detail));
+        pre_auth.write(&answer.to_bytes(After::Close)).await;
+        pre_auth.close().await;
     }
 
-    async fn serve_inside(&self, mut opening: Opening) {
+    async fn serve_inside(&self, mut pre_auth: PreAuth) {
         for _ in 0..MAX_ATTEMPTS {
-            let Some(head) = self.read_head(&mut opening).await else {
+            let Some(head) = self.read_head(&mut pre_auth).await else {
                 return;
             };
             let refused = match head::first(&head) {
                 Ok(First::Other(headers)) => match self.recognise(&headers, "").await {
-                    Ok(kept) => return self.pass_on(opening, &head, kept).await,
+                    Ok(kept) => return self.pass_on(pre_auth, &head, kept).await,
                     Err(refusal) => (refusal, After::Close),
                 },
                 Ok(First::Connect(connect)) => match self.check(&connect).await {
-                    Ok(admitted) => return self.open(opening, admitted).await,
+                    Ok(admitted) => return self.open(pre_auth, admitted).await,
                     Err(refusal) => (
                         refusal,
                         if connect.persistent {
@@ -124,31 +124,31 @@ impl Edge {
                         },
                     ),
                 },
-                Err(detail) => (self.refuse_stranger(&opening, detail), After::Close),
+                Err(detail) => (self.refuse_unauthenticated(&pre_auth, detail), After::Close),
             };
             let (refusal, after) = refused;
             let after = if refusal.code == Code::ProxyAuthenticationRequired {
-                refused_stranger(&self.gateway, opening.peer, refusal.code);
+                refused_unauthenticated(&self.gateway, pre_auth.peer, refusal.code);
                 after
             } else {
                 After::Close
             };
-            if !opening
-                .write(&Answer::refusal(&refusal).to_bytes(after))
+            if !pre_auth
+                .write(&GatewayResponse::refusal(&refusal).to_bytes(after))
                 .await
                 || after == After::Close
             {
-                return opening.close().await;
+                return pre_auth.close().await;
             }
         }
-        opening.close().await;
+        pre_auth.close().await;
     }
 
     /// Reads a head; `None` where the agent left, or was too slow and has been told.
-    async fn read_head(&self, opening: &mut Opening) -> Option<Bytes> {
+    async fn read_head(&self, pre_auth: &mut PreAuth) -> Option<Bytes> {
         let fault = tokio::select! {
             biased;
-            head = timeout(self.timeouts.request_head, opening.read_head()) => match head {
+            head = timeout(self.timeouts.request_head, pre_auth.read_head()) => match head {
                 Ok(Ok(head)) => return Some(head),
                 Ok(Err(fault)) => fault,
                 Err(_) => HeadFault::Late,
@@ -158,27 +158,30 @@ impl Edge {
         let refusal = match fault {
             HeadFault::Left => return None,
             // Who has sent nothing asks for nothing.
-            HeadFault::Late | HeadFault::Draining if opening.read.is_empty() => return None,
-            HeadFault::TooLong => self.refuse_stranger(opening, "the request head is over 16 KiB"),
+            HeadFault::Late | HeadFault::Draining if pre_auth.read.is_empty() => return None,
+            HeadFault::TooLong => {
+                self.refuse_unauthenticated(pre_auth, "the request head is over 16 KiB")
+            }
             HeadFault::Late => {
-                self.refuse_stranger(opening, "the request head did not arrive in time")
+                self.refuse_unauthenticated(pre_auth, "the request head did not arrive in time")
             }
             HeadFault::Draining => Refusal::new(Code::Draining, &request_id(&self.clock)),
         };
-        opening
-            .write(&Answer::refusal(&refusal).to_bytes(After::Close))
+        pre_auth
+            .write(&GatewayResponse::refusal(&refusal).to_bytes(After::Close))
             .await;
         None
     }
 
     /// Hands a connection on whose first request is no CONNECT. Without a token it keeps its place among those that opened.
-    async fn pass_on(&self, mut opening: Opening, head: &Bytes, kept: Option<Kept>) {
-        let _kept = kept.inspect(|_| opening.place = None);
+    async fn pass_on(&self, mut pre_auth: PreAuth, head: &Bytes, kept: Option<Kept>) {
+        let _kept = kept.inspect(|_| pre_auth.slot = None);
         // Pingora reads the head again, with whatever came after it.
-        let ahead = opening.whole(head);
-        let pace = Pace::new(self.timeouts.request_head);
-        let connection = Connection::new(Via::Direct, opening.peer, opening.fresh, pace);
-        self.hand_over(opening.socket, ahead, connection).await;
+        let ahead = pre_auth.whole(head);
+        let header_deadline = HeaderDeadline::new(self.timeouts.request_head);
+        let connection =
+            Connection::new(Via::Direct, pre_auth.peer, pre_auth.fresh, header_deadline);
+        self.hand_over(pre_auth.socket, ahead, connection).await;
     }
 
     /// Keeps the connection for the agent whose token this is; who shows none is nobody's.
@@ -190,11 +193,11 @@ impl Edge {
     }
 
     /// Counts and sums up what somebody is refused who has shown no token; returns it.
-    fn refuse_stranger(&self, opening: &Opening, detail: &str) -> Refusal {
+    fn refuse_unauthenticated(&self, pre_auth: &PreAuth, detail: &str) -> Refusal {
         let refusal = self.refusal(Code::BadRequest, detail);
         let code = refusal.code;
         self.gateway.parts().metrics.refused("", "", code.as_str());
-        refused_stranger(&self.gateway, opening.peer, code);
+        refused_unauthenticated(&self.gateway, pre_auth.peer, code);
         refusal
     }
 
@@ -217,7 +220,7 @@ impl Edge {
         let authority = Authority::parse(&connect.target, 443)
             .map_err(|error| self.refusal(Code::BadRequest, &error.to_string()))?;
         let host = authority.to_string();
-        let kept = if internal::is_own(&authority) {
+        let kept = if internal::is_internal(&authority) {
             self.recognise(&connect.headers, &host).await?
         } else {
             let (pass, agent) = admit(&self.gateway, &connect.headers)?;
@@ -227,17 +230,17 @@ impl Edge {
     }
 
     /// Answers 200, then serves what is inside; or passes it through, where a connector says so.
-    async fn open(&self, mut opening: Opening, admitted: Admitted) {
+    async fn open(&self, mut pre_auth: PreAuth, admitted: Admitted) {
         let Admitted { authority, kept } = admitted;
         if let Some(kept) = &kept {
-            opening.place = None;
-            if let Some(found) = self.passage(&authority) {
+            pre_auth.slot = None;
+            if let Some(found) = self.find_passthrough(&authority) {
                 return self
-                    .pass_through(opening, found, authority, kept.pass)
+                    .pass_through(pre_auth, found, authority, kept.pass)
                     .await;
             }
             if authority.port != 80 && !self.leaves.allows(&kept.agent, &authority.host) {
-                return self.refuse_leaf(opening, &authority, kept.pass).await;
+                return self.refuse_leaf(pre_auth, &authority, kept.pass).await;
             }
         }
         let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
@@ -245,10 +248,10 @@ impl Edge {
             "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\n\r\n",
             request_id(&self.clock)
         );
-        if !opening.write(established.as_bytes()).await {
+        if !pre_auth.write(established.as_bytes()).await {
             return;
         }
-        let Some(first) = self.read_first(&mut opening).await else {
+        let Some(first) = self.read_first(&mut pre_auth).await else {
             return;
         };
         let tls = first == TLS_HANDSHAKE;
@@ -257,49 +260,49 @@ impl Edge {
                 Code::BadRequest,
                 "port 443 must speak TLS inside the tunnel",
             );
-            opening
-                .write(&Answer::refusal(&refusal).to_bytes(After::Close))
+            pre_auth
+                .write(&GatewayResponse::refusal(&refusal).to_bytes(After::Close))
                 .await;
-            return opening.close().await;
+            return pre_auth.close().await;
         }
         let host = authority.host.clone();
         let pass = kept.as_ref().map(|kept| kept.pass);
         let via = Via::Tunnel(Tunnel::new(authority, pass, tls));
-        let pace = Pace::new(self.timeouts.request_head);
-        let connection = Connection::new(via, opening.peer, opening.fresh, pace);
-        let ahead = opening.read.freeze();
+        let header_deadline = HeaderDeadline::new(self.timeouts.request_head);
+        let connection = Connection::new(via, pre_auth.peer, pre_auth.fresh, header_deadline);
+        let ahead = pre_auth.read.freeze();
         if tls {
-            self.terminate(opening.socket, ahead, connection, &host)
+            self.terminate(pre_auth.socket, ahead, connection, &host)
                 .await;
         } else {
-            self.hand_over(opening.socket, ahead, connection).await;
+            self.hand_over(pre_auth.socket, ahead, connection).await;
         }
     }
 
     /// Refuses an agent that makes the gateway sign too much.
-    async fn refuse_leaf(&self, mut opening: Opening, authority: &Authority, pass: Pass) {
+    async fn refuse_leaf(&self, mut pre_auth: PreAuth, authority: &Authority, pass: Pass) {
         self.gateway.parts().metrics.limit_reached("leaves");
         let detail = "This agent opens tunnels to new hosts too quickly.";
         let refusal = self.refusal(Code::Busy, detail);
         let host = authority.to_string();
         refused_early(&self.gateway, (Some(pass), None), &host, &refusal).await;
-        let answer = Answer::refusal(&refusal).to_bytes(After::Close);
-        opening.write(&answer).await;
-        opening.close().await;
+        let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
+        pre_auth.write(&answer).await;
+        pre_auth.close().await;
     }
 
     /// Waits for the first byte inside a tunnel.
-    async fn read_first(&self, opening: &mut Opening) -> Option<u8> {
-        if opening.read.is_empty() {
+    async fn read_first(&self, pre_auth: &mut PreAuth) -> Option<u8> {
+        if pre_auth.read.is_empty() {
             let read = tokio::select! {
-                read = timeout(self.timeouts.idle, opening.socket.read_buf(&mut opening.read)) => read.ok()?.ok()?,
+                read = timeout(self.timeouts.idle, pre_auth.socket.read_buf(&mut pre_auth.read)) => read.ok()?.ok()?,
                 () = self.drain.settled() => return None,
             };
             if read == 0 {
                 return None;
             }
         }
-        opening.read.first().copied()
+        pre_auth.read.first().copied()
     }
 
     /// Ends the agent's TLS here and serves the requests inside.
@@ -344,7 +347,7 @@ impl Edge {
     }
 
     async fn run_http1(&self, stream: Stream, connection: Arc<Connection>) {
-        connection.pace.begin();
+        connection.header_deadline.begin();
         let refuser = Refuser {
             gateway: Arc::clone(&self.gateway),
             clock: self.clock.clone(),

@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 use super::connection::{Connection, Via};
 use super::head::Fault;
 use super::request_id;
-use super::respond::{After, Answer, DRAIN};
+use super::respond::{After, DRAIN, GatewayResponse};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::record::refused_early;
@@ -44,7 +44,7 @@ enum Step {
 pub(super) struct TurnAway {
     answer: Bytes,
     step: Step,
-    patience: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
 }
 
 impl fmt::Debug for Refuser {
@@ -65,7 +65,7 @@ impl Refuser {
         connection.fresh.end();
         let mut refusal = Refusal::new(fault.code, &request_id(&self.clock));
         refusal.detail = fault.detail.to_string();
-        let answer = Answer::refusal(&refusal).to_bytes(After::Close);
+        let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
         let (pass, host) = match &connection.via {
             Via::Direct => (None, String::new()),
             Via::Tunnel(tunnel) => (tunnel.pass, tunnel.authority.to_string()),
@@ -78,7 +78,7 @@ impl Refuser {
         TurnAway {
             answer,
             step: Step::Write,
-            patience: Box::pin(tokio::time::sleep(DRAIN)),
+            deadline: Box::pin(tokio::time::sleep(DRAIN)),
         }
     }
 }
@@ -90,7 +90,7 @@ impl TurnAway {
         stream: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.step != Step::Done && self.patience.as_mut().poll(cx).is_ready() {
+        if self.step != Step::Done && self.deadline.as_mut().poll(cx).is_ready() {
             self.step = Step::Done;
         }
         loop {

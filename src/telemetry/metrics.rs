@@ -43,7 +43,7 @@ pub struct Metrics {
     stages: [Histogram; Stage::ALL.len()],
     tunnels: IntGauge,
     exchanges: IntGauge,
-    openings: IntGauge,
+    unauthenticated: IntGauge,
     bodies: IntGauge,
     limits_reached: IntCounterVec,
     reloads_ok: IntCounter,
@@ -113,7 +113,7 @@ impl Metrics {
         let [requests, refusals, upstream_errors, masked] = request_counters(&registry)?;
         let (journal_lag, journal_events) = journal_metrics(&registry)?;
         let (approvals, approval_wait) = approval_metrics(&registry)?;
-        let (openings, bodies, limits_reached) = limit_metrics(&registry)?;
+        let (unauthenticated, bodies, limits_reached) = limit_metrics(&registry)?;
         build_info(&registry)?;
         Ok(Self {
             log_dropped: log_metrics(&registry)?,
@@ -136,7 +136,7 @@ impl Metrics {
             stages,
             tunnels: gauge(&registry, "tunnels_active", "CONNECT tunnels open")?,
             exchanges: gauge(&registry, "exchanges_active", "Requests being handled")?,
-            openings,
+            unauthenticated,
             bodies,
             limits_reached,
             reloads_ok: reloads.with_label_values(&["ok"]),
@@ -225,8 +225,9 @@ impl Metrics {
     }
 
     /// Takes over how many connections have not shown a token.
-    pub fn openings(&self, count: usize) {
-        self.openings.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub fn unauthenticated(&self, count: usize) {
+        self.unauthenticated
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts a reload.

@@ -28,7 +28,7 @@ fn counts_under_the_names_of_the_contract() {
     metrics.halts(["agent", "agent", "all"]);
     metrics.limit_reached("tunnels_per_agent");
     metrics.bodies(4096);
-    metrics.openings(2);
+    metrics.unauthenticated(2);
     let (tunnel, exchange) = (metrics.tunnel(), metrics.exchange());
     drop(exchange);
     let text = metrics.render();
@@ -44,7 +44,7 @@ fn counts_under_the_names_of_the_contract() {
         "tollgate_exchanges_active 0",
         r#"tollgate_limit_reached_total{limit="tunnels_per_agent"} 1"#,
         "tollgate_body_bytes 4096",
-        "tollgate_openings_active 2",
+        "tollgate_unauthenticated_connections 2",
         r#"tollgate_reloads_total{result="ok"} 1"#,
         r#"tollgate_reloads_total{result="failed"} 1"#,
         "tollgate_reload_failed 1",

@@ -15,7 +15,7 @@ const OTHERS: usize = 1024;
 pub(super) fn raise(limits: &Limits, edges: usize) {
     let tunnels = limits.tunnels.saturating_mul(PER_TUNNEL);
     let wanted = tunnels
-        .saturating_add(limits.openings)
+        .saturating_add(limits.unauthenticated)
         .saturating_add(edges.saturating_mul(CONNECTIONS))
         .saturating_add(OTHERS);
     let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);

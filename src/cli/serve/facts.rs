@@ -188,7 +188,7 @@ impl Sources {
     fn metrics(&self) -> String {
         self.metrics.approvals_pending(self.desk.pending());
         self.metrics.bodies(self.limits.used(Resource::Bodies));
-        self.metrics.openings(self.proxy.openings());
+        self.metrics.unauthenticated(self.proxy.unauthenticated());
         self.metrics.halts(
             self.live
                 .kill_switch

@@ -93,7 +93,7 @@ pub(super) async fn compose(
         outer_tls: network::outer_tls(config, &clock)?,
         roots: roots(workspace)?,
         timeouts: network::timeouts(&config.limits),
-        openings: config.limits.openings,
+        unauthenticated: config.limits.unauthenticated,
         clock,
     });
     let proxy = Arc::new(proxy.map_err(|error| Failure::failed("proxy", chain(&error)))?);

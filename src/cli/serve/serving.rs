@@ -18,7 +18,7 @@ use crate::cli::workspace::Workspace;
 use crate::cli::{Context, World};
 use crate::proxy::{Drain, Proxy};
 
-/// How often refusals of strangers are summed up.
+/// How often refusals of unauthenticated connections are summed up.
 const SUMMARY: Duration = Duration::from_secs(60);
 
 /// How long admin and metrics connections have to finish.
@@ -165,9 +165,9 @@ impl Drop for Serving {
     }
 }
 
-/// Sums up what strangers were refused, every minute, and what agents were refused too often, every second; both at the end.
+/// Sums up refusals of unauthenticated connections every minute and those of agents over their budget every second; both at the end.
 async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiver<bool>) {
-    // The first tick of an `interval` is at once, and would part what strangers are refused in the first moment from the rest.
+    // The first tick of an `interval` is at once, and would split the refusals of the first moment from the rest.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + SUMMARY, SUMMARY);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -183,7 +183,7 @@ async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiv
             }
             _ = minute.tick() => false,
         };
-        proxy.summarize_strangers().await;
+        proxy.summarize_unauthenticated().await;
         if ends {
             proxy.summarize_refusals().await;
             return;

@@ -15,7 +15,7 @@ pub(super) fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limi
     let counted = Limits {
         json_nodes: count(&written.json_nodes, defaults.json_nodes),
         actions_per_request: count(&written.actions_per_request, defaults.actions_per_request),
-        openings: count(&written.openings, defaults.openings),
+        unauthenticated: count(&written.unauthenticated, defaults.unauthenticated),
         tunnels: count(&written.tunnels, defaults.tunnels),
         tunnels_per_agent: count(&written.tunnels_per_agent, defaults.tunnels_per_agent),
         streams: count(&written.streams, defaults.streams),

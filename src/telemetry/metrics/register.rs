@@ -141,13 +141,13 @@ pub(super) fn approval_metrics(
 pub(super) fn limit_metrics(
     registry: &Registry,
 ) -> Result<(IntGauge, IntGauge, IntCounterVec), prometheus::Error> {
-    let openings = gauge(
+    let unauthenticated = gauge(
         registry,
-        "openings_active",
+        "unauthenticated_connections",
         "Connections that have not shown a token",
     )?;
     let bodies = gauge(registry, "body_bytes", "Memory taken for request bodies")?;
     let help = "How often a setting of `limits` refused something";
     let reached = counters(registry, "limit_reached_total", help, &["limit"])?;
-    Ok((openings, bodies, reached))
+    Ok((unauthenticated, bodies, reached))
 }

@@ -144,10 +144,10 @@ async fn the_limit_of_open_files_is_raised_to_what_the_tunnels_need_or_it_warns(
             .unwrap()
             .unwrap()
     };
-    let config = format!("{CONFIG}limits: {{ tunnels: 500, openings: 100 }}\n");
+    let config = format!("{CONFIG}limits: {{ tunnels: 500, unauthenticated: 100 }}\n");
     let shell = Shell::new().file("tollgate.yaml", config);
     let served = shell.serve_by("ulimit -Sn 1000; exec \"$0\" serve").await;
-    // Two for each connection of an agent, 100 openings, 128 for each of two operators' listeners, and 1,024 others.
+    // Two for each connection of an agent, 100 unauthenticated connections, 128 for each of two operators' listeners, and 1,024 others.
     assert_eq!(limits(&served), 2380);
     assert!(!served.told().contains("file descriptors"));
     served.signal(Signal::TERM);

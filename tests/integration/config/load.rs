@@ -115,7 +115,11 @@ fn reads_everything_that_the_contract_names() {
     );
     let limits = &config.limits;
     assert_eq!(
-        (limits.tunnels, limits.tunnels_per_agent, limits.openings),
+        (
+            limits.tunnels,
+            limits.tunnels_per_agent,
+            limits.unauthenticated
+        ),
         (100, 50, 64)
     );
     assert_eq!(

@@ -228,7 +228,7 @@ async fn memory_is_taken_for_what_a_body_is_decoded_to() {
 #[tokio::test]
 async fn who_only_connects_takes_no_place_from_agents() {
     let upstream = Upstream::start(&[HOST]).await;
-    let gateway = start(&upstream, "  openings: 4").await;
+    let gateway = start(&upstream, "  unauthenticated: 4").await;
     let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
@@ -245,7 +245,7 @@ async fn who_only_connects_takes_no_place_from_agents() {
     assert!(is_closed(&mut silent[7]).await);
     let request = format!("GET /old HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
     assert_eq!(exchange(&mut tunnel, &request).await.status, 200);
-    counts(&gateway, "tollgate_openings_active 4").await;
+    counts(&gateway, "tollgate_unauthenticated_connections 4").await;
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn a_head_that_does_not_come_in_time_is_told_so_and_silence_ends() {
     let mut tunnel = gateway.agent.tunnel(&format!("{HOST}:443")).await;
     tunnel.write_all(&[0x16, 3, 1]).await.unwrap();
     assert!(is_closed(&mut tunnel).await);
-    counts(&gateway, "tollgate_openings_active 0").await;
+    counts(&gateway, "tollgate_unauthenticated_connections 0").await;
 }
 
 #[tokio::test]

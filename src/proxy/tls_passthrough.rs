@@ -15,8 +15,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::opening::Opening;
-use super::respond::{After, Answer};
+use super::pre_auth::PreAuth;
+use super::respond::{After, GatewayResponse};
 use super::tunnel::Edge;
 use super::{internal, peer, request_id};
 use crate::model::target::{Authority, Host};
@@ -50,9 +50,9 @@ enum Fault {
 
 impl Edge {
     /// Returns what there is to judge where TLS is not ended here.
-    pub(super) fn passage(&self, authority: &Authority) -> Option<Passage> {
+    pub(super) fn find_passthrough(&self, authority: &Authority) -> Option<Passage> {
         // The gateway's own host is nobody else's, whatever a connector says.
-        if internal::is_own(authority) {
+        if internal::is_internal(authority) {
             return None;
         }
         passage::find(&self.gateway, authority)
@@ -62,12 +62,12 @@ impl Edge {
     /// but what its upstream has encrypted.
     pub(super) async fn pass_through(
         &self,
-        mut opening: Opening,
+        mut pre_auth: PreAuth,
         found: Passage,
         authority: Authority,
         pass: Pass,
     ) {
-        opening.fresh.end();
+        pre_auth.fresh.end();
         let tunnels = self.gateway.parts().metrics.tunnel();
         let _counted = (self.drain.tunnel(), self.drain.exchange(), tunnels);
         let head = Head {
@@ -80,21 +80,21 @@ impl Edge {
             pass: Some(pass),
             received: Instant::now(),
             request_id: request_id(&self.clock),
-            peer: opening.peer,
+            peer: pre_auth.peer,
         };
         let refusal = match passage::judge(&self.gateway, found, &head).await {
             Ok((permit, ticket)) => {
                 let mut tally = Tally::new(ticket);
                 match self.reach(&permit, &mut tally).await {
-                    Ok(upstream) => return self.carry(opening, upstream, &permit, tally).await,
+                    Ok(upstream) => return self.carry(pre_auth, upstream, &permit, tally).await,
                     Err(refusal) => refusal,
                 }
             }
             Err(refusal) => refusal,
         };
-        let answer = Answer::refusal(&refusal).to_bytes(After::Close);
-        opening.write(&answer).await;
-        opening.close().await;
+        let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
+        pre_auth.write(&answer).await;
+        pre_auth.close().await;
     }
 
     /// Connects to the upstream, unless the permit is void by then.
@@ -133,7 +133,7 @@ impl Edge {
     /// Answers 200, and carries what follows.
     async fn carry(
         &self,
-        mut opening: Opening,
+        mut pre_auth: PreAuth,
         upstream: TcpStream,
         permit: &Permit,
         mut tally: Tally,
@@ -142,7 +142,7 @@ impl Edge {
             "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\ntollgate-decision: allow\r\n\r\n",
             permit.request_id()
         );
-        if !opening.write(established.as_bytes()).await {
+        if !pre_auth.write(established.as_bytes()).await {
             return tally.note_outcome(Outcome::AgentLeft);
         }
         // Also where the drain's deadline drops this task.
@@ -152,18 +152,18 @@ impl Edge {
         let heard = tokio::select! {
             biased;
             refusal = standing.void(&self.gateway) => return tally.note_refusal(&refusal),
-            heard = self.hear(&mut opening, host) => heard,
+            heard = self.hear(&mut pre_auth, host) => heard,
         };
         if let Err(fault) = heard {
             tally.note_outcome(fault.outcome());
-            return self.turn_away(opening, fault).await;
+            return self.turn_away(pre_auth, fault).await;
         }
         let idle = self.timeouts.idle;
         let void = tokio::select! {
             biased;
             refusal = standing.void(&self.gateway) => Some(refusal),
             // Either side may go as it likes; what it has said, it has said to the other one.
-            _ = exchange(opening, upstream, &tally.meter) => None,
+            _ = exchange(pre_auth, upstream, &tally.meter) => None,
             () = tally.meter.silence(idle) => None,
         };
         if let Some(refusal) = void {
@@ -172,12 +172,12 @@ impl Edge {
     }
 
     /// Reads the agent's first TLS message. Nothing of it is taken away.
-    async fn hear(&self, opening: &mut Opening, host: &Host) -> Result<(), Fault> {
+    async fn hear(&self, pre_auth: &mut PreAuth, host: &Host) -> Result<(), Fault> {
         let hello = async {
             let mut acceptor = Acceptor::default();
             let mut looked_at = 0;
             loop {
-                let (_, new) = opening.read.split_at(looked_at.min(opening.read.len()));
+                let (_, new) = pre_auth.read.split_at(looked_at.min(pre_auth.read.len()));
                 if let Some(hello) = understand(&mut acceptor, new)? {
                     return if asks_for(&hello, host) {
                         Ok(())
@@ -185,11 +185,11 @@ impl Edge {
                         Err(Fault::OtherName)
                     };
                 }
-                looked_at = opening.read.len();
+                looked_at = pre_auth.read.len();
                 if looked_at >= MAX_HELLO {
                     return Err(Fault::NotTls);
                 }
-                match opening.socket.read_buf(&mut opening.read).await {
+                match pre_auth.socket.read_buf(&mut pre_auth.read).await {
                     Ok(0) | Err(_) => return Err(Fault::Left),
                     Ok(_) => {}
                 }
@@ -202,20 +202,20 @@ impl Edge {
     }
 
     /// Says why in the language that the agent speaks.
-    async fn turn_away(&self, mut opening: Opening, fault: Fault) {
+    async fn turn_away(&self, mut pre_auth: PreAuth, fault: Fault) {
         match fault {
             Fault::Left | Fault::Draining => return,
             Fault::OtherName => {
-                opening.write(&UNRECOGNIZED_NAME).await;
+                pre_auth.write(&UNRECOGNIZED_NAME).await;
             }
             Fault::NotTls => {
                 let refusal =
                     self.refusal(Code::BadRequest, "only TLS is passed through this tunnel");
-                let answer = Answer::refusal(&refusal).to_bytes(After::Close);
-                opening.write(&answer).await;
+                let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
+                pre_auth.write(&answer).await;
             }
         }
-        opening.close().await;
+        pre_auth.close().await;
     }
 }
 
@@ -269,8 +269,8 @@ fn asks_for(hello: &Accepted, host: &Host) -> bool {
 }
 
 /// Carries both directions until each has ended.
-async fn exchange(opening: Opening, upstream: TcpStream, meter: &Meter) -> io::Result<()> {
-    let Opening { socket, read, .. } = opening;
+async fn exchange(pre_auth: PreAuth, upstream: TcpStream, meter: &Meter) -> io::Result<()> {
+    let PreAuth { socket, read, .. } = pre_auth;
     let read: &[u8] = &read;
     let (from_agent, to_agent) = tokio::io::split(socket);
     let (from_upstream, to_upstream) = upstream.into_split();

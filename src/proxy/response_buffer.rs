@@ -16,7 +16,7 @@ use crate::pipeline::standing::{Issued, Standing};
 use crate::pipeline::{Gateway, Permit};
 
 /// What has come of an answer.
-pub(super) struct Held {
+pub(super) struct ResponseBuffer {
     method: Method,
     head: Option<Box<ResponseHeader>>,
     body: BytesMut,
@@ -31,7 +31,7 @@ pub(super) enum Stop {
     Failed(Box<Error>),
 }
 
-impl Held {
+impl ResponseBuffer {
     /// Returns where an answer is held back, if a permit wants that.
     pub(super) fn of(permit: &Permit) -> Option<Self> {
         (permit.standing().issued() == Issued::Masked).then(|| Self {

@@ -14,8 +14,8 @@ use super::connection::Connection;
 
 /// Whether a connection is between two requests.
 #[derive(Debug)]
-pub(super) struct Pace {
-    patience: Duration,
+pub(super) struct HeaderDeadline {
+    limit: Duration,
     /// Odd while a head is expected; 0 until the first, and for ever on HTTP/2, where what comes between requests is none.
     turn: AtomicU64,
 }
@@ -34,11 +34,11 @@ pub(super) struct Arriving {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Pace {
+impl HeaderDeadline {
     /// Heads may take this long, from their first byte.
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(limit: Duration) -> Self {
         Self {
-            patience,
+            limit,
             turn: AtomicU64::new(0),
         }
     }
@@ -55,7 +55,7 @@ impl Pace {
 
     /// Notes that a head is there; the next one is expected when what comes back is dropped.
     pub(super) fn take(connection: &Arc<Connection>) -> Option<Taken> {
-        let turn = &connection.pace.turn;
+        let turn = &connection.header_deadline.turn;
         if turn.load(Ordering::Acquire) == 0 {
             return None;
         }
@@ -78,7 +78,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.0.pace.turn.fetch_add(1, Ordering::AcqRel);
+        self.0.header_deadline.turn.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -87,18 +87,22 @@ impl Arriving {
     ///
     /// # Errors
     /// When they came too late.
-    pub(super) fn note(&mut self, pace: &Pace) -> io::Result<()> {
-        if !self.is_expected(pace) {
+    pub(super) fn note(&mut self, header_deadline: &HeaderDeadline) -> io::Result<()> {
+        if !self.is_expected(header_deadline) {
             return Ok(());
         }
         let now = Instant::now();
-        let until = *self.until.get_or_insert(now + pace.patience);
+        let until = *self.until.get_or_insert(now + header_deadline.limit);
         if now > until { Err(late()) } else { Ok(()) }
     }
 
     /// Waits until what has begun to come is too late; for ever when nothing has.
-    pub(super) fn poll_late(&mut self, pace: &Pace, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if !self.is_expected(pace) {
+    pub(super) fn poll_late(
+        &mut self,
+        header_deadline: &HeaderDeadline,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Error> {
+        if !self.is_expected(header_deadline) {
             return Poll::Pending;
         }
         let Some(until) = self.until else {
@@ -112,8 +116,8 @@ impl Arriving {
     }
 
     /// Forgets what came of an earlier head.
-    fn is_expected(&mut self, pace: &Pace) -> bool {
-        let turn = pace.turn.load(Ordering::Acquire);
+    fn is_expected(&mut self, header_deadline: &HeaderDeadline) -> bool {
+        let turn = header_deadline.turn.load(Ordering::Acquire);
         if turn != self.turn {
             *self = Self {
                 turn,

@@ -1,4 +1,4 @@
-//! Strangers: refusals of those who have shown no token in; one record for each source and minute out.
+//! Refusals of unauthenticated connections, summed up to one record for each source and minute.
 //!
 //! INVARIANT: what anybody can cause grows neither the journal nor memory by more than so many sources a minute.
 
@@ -18,9 +18,9 @@ const SOURCES: usize = 256;
 /// How often each code was the answer.
 type Counts = BTreeMap<&'static str, u64>;
 
-/// What strangers have been refused since the last summary.
+/// Refusals of unauthenticated connections since the last summary.
 #[derive(Debug, Default)]
-pub(in crate::pipeline) struct Strangers(Mutex<HashMap<Source, Counts>>);
+pub(in crate::pipeline) struct UnauthenticatedRefusals(Mutex<HashMap<Source, Counts>>);
 
 /// Where a connection comes from. A port says nothing: it is another one each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,11 +31,11 @@ enum Source {
 }
 
 /// Counts a refusal of somebody who has shown no token.
-pub fn refused_stranger(gateway: &Gateway, peer: Option<SocketAddr>, code: Code) {
+pub fn refused_unauthenticated(gateway: &Gateway, peer: Option<SocketAddr>, code: Code) {
     let source = peer.map_or(Source::Socket, |peer| {
         Source::Address(peer.ip().to_canonical())
     });
-    let mut sources = gateway.strangers.0.lock();
+    let mut sources = gateway.unauthenticated.0.lock();
     let source = if sources.len() < SOURCES || sources.contains_key(&source) {
         source
     } else {
@@ -48,9 +48,9 @@ pub fn refused_stranger(gateway: &Gateway, peer: Option<SocketAddr>, code: Code)
         .or_default() += 1;
 }
 
-/// Writes down what strangers were refused since the last time. To be called every minute, and at the end.
-pub async fn summarize_strangers(gateway: &Gateway) {
-    let sources = std::mem::take(&mut *gateway.strangers.0.lock());
+/// Records the refusals of unauthenticated connections since the last call. Call it every minute and at the end.
+pub async fn summarize_unauthenticated(gateway: &Gateway) {
+    let sources = std::mem::take(&mut *gateway.unauthenticated.0.lock());
     for (source, counts) in sources {
         let mut detail = Map::new();
         detail.insert("refusals".into(), counts.values().sum::<u64>().into());
@@ -60,7 +60,7 @@ pub async fn summarize_strangers(gateway: &Gateway) {
         detail.insert("codes".into(), codes.collect::<Map<_, _>>().into());
         let change = Change {
             operator: "",
-            what: "strangers.refused",
+            what: "unauthenticated.refused",
             subject: source.name(),
             agent: "",
             action: "",

@@ -9,18 +9,18 @@ use super::drain::Fresh;
 use super::head;
 use super::io::Socket;
 
-pub(super) use crate::limit::{Line, Place};
+pub(super) use crate::limit::{PreAuthQueue, PreAuthSlot};
 
 /// Longest first head of a connection, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
 /// A connection whose first bytes are being read.
-pub(super) struct Opening {
+pub(super) struct PreAuth {
     pub(super) socket: Socket,
     pub(super) read: BytesMut,
     pub(super) peer: Option<SocketAddr>,
     /// Until a token was shown; without one, to the end.
-    pub(super) place: Option<Place>,
+    pub(super) slot: Option<PreAuthSlot>,
     pub(super) fresh: Fresh,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Opening {
 pub(super) struct Arrival {
     /// `None` for a Unix socket.
     pub(super) peer: Option<SocketAddr>,
-    pub(super) place: Place,
+    pub(super) slot: PreAuthSlot,
     pub(super) fresh: Fresh,
 }
 
@@ -46,14 +46,14 @@ pub(super) enum HeadFault {
     Draining,
 }
 
-impl Opening {
+impl PreAuth {
     pub(super) fn new(socket: Socket, arrival: Arrival) -> Self {
-        let Arrival { peer, place, fresh } = arrival;
+        let Arrival { peer, slot, fresh } = arrival;
         Self {
             socket,
             read: BytesMut::new(),
             peer,
-            place: Some(place),
+            slot: Some(slot),
             fresh,
         }
     }

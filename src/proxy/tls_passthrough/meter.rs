@@ -37,10 +37,10 @@ impl Meter {
     }
 
     /// Waits until nothing has passed in either direction for so long.
-    pub(super) async fn silence(&self, patience: Duration) {
+    pub(super) async fn silence(&self, limit: Duration) {
         loop {
             let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-            let left = (last + patience).saturating_sub(self.started.elapsed());
+            let left = (last + limit).saturating_sub(self.started.elapsed());
             if left.is_zero() {
                 return;
             }

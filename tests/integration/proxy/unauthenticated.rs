@@ -36,7 +36,7 @@ async fn many_refusals_of_one_source_are_one_record() {
             &summary["codes"]
         ),
         (
-            &json!("strangers.refused"),
+            &json!("unauthenticated.refused"),
             &json!("127.0.0.1"),
             &json!(4),
             &json!({ "bad_request": 1, "proxy_authentication_required": 3 })
@@ -46,7 +46,7 @@ async fn many_refusals_of_one_source_are_one_record() {
         .play("tollgate audit tail\ntollgate audit verify")
         .await;
     assert!(
-        shown.contains("changed  strangers.refused  127.0.0.1  4 times"),
+        shown.contains("changed  unauthenticated.refused  127.0.0.1  4 times"),
         "{shown}"
     );
 }

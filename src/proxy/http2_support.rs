@@ -18,7 +18,7 @@ pub(super) type Upstream = (SocketAddr, u64);
 
 /// Upstreams that have answered HTTP/2 that could not be read.
 #[derive(Debug, Default)]
-pub(super) struct Spoken {
+pub(super) struct Http2Support {
     /// False while the table is empty, which is nearly always.
     any: AtomicBool,
     /// How often what is asked for has changed: odd while HTTP/2 is insisted on. Pingora remembers by group, so each change is
@@ -26,7 +26,7 @@ pub(super) struct Spoken {
     changes: Mutex<HashMap<Upstream, u32>>,
 }
 
-impl Spoken {
+impl Http2Support {
     /// Returns what to ask an upstream for where both versions would do, and what sets its group apart.
     pub(super) fn ask(&self, upstream: Upstream) -> (ALPN, u64) {
         if !self.any.load(Ordering::Acquire) {

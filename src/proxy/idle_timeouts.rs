@@ -7,7 +7,7 @@ use super::upstream::Carriage;
 
 /// How long nothing may pass. Pingora asks anew after every event of either side, so a wait here is a silence of both.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct IdleTimeouts {
     /// Before the answer begins, while the agent owes its body.
     pub(super) body: Duration,
     /// Before the answer begins, when only the upstream owes anything; `None` where Pingora watches the upstream itself.
@@ -16,7 +16,7 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
 }
 
-impl Patience {
+impl IdleTimeouts {
     /// Returns how long this kind of exchange may be silent.
     pub(super) fn of(carriage: Carriage, timeouts: Timeouts) -> Self {
         let Timeouts {
@@ -47,10 +47,10 @@ impl Patience {
 }
 
 /// Returns what it means that so much time is over.
-pub(super) async fn expire(patience: Option<(Duration, &'static str)>) -> &'static str {
-    match patience {
-        Some((patience, name)) => {
-            tokio::time::sleep(patience).await;
+pub(super) async fn expire(idle_timeouts: Option<(Duration, &'static str)>) -> &'static str {
+    match idle_timeouts {
+        Some((idle_timeouts, name)) => {
+            tokio::time::sleep(idle_timeouts).await;
             name
         }
         None => std::future::pending().await,

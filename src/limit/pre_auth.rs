@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 /// All that are open.
 #[derive(Debug)]
-pub struct Line {
+pub struct PreAuthQueue {
     capacity: usize,
     waiting: Mutex<Waiting>,
 }
@@ -18,14 +18,14 @@ pub struct Line {
 #[derive(Debug, Default)]
 struct Waiting {
     /// By age.
-    places: BTreeMap<u64, oneshot::Sender<()>>,
+    slots: BTreeMap<u64, oneshot::Sender<()>>,
     next: u64,
 }
 
 /// A place among them, until it is dropped.
 #[derive(Debug)]
-pub struct Place {
-    line: Arc<Line>,
+pub struct PreAuthSlot {
+    queue: Arc<PreAuthQueue>,
     number: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Evicted(oneshot::Receiver<()>);
 
-impl Line {
+impl PreAuthQueue {
     /// Makes one with so many places. An agent that means it needs one for a moment only.
     #[must_use]
     pub fn new(capacity: usize) -> Arc<Self> {
@@ -45,29 +45,29 @@ impl Line {
 
     /// Takes a place; if there is none, that of the connection that has been waiting longest.
     #[must_use]
-    pub fn enter(self: &Arc<Self>) -> (Place, Evicted) {
+    pub fn enter(self: &Arc<Self>) -> (PreAuthSlot, Evicted) {
         let (evict, evicted) = oneshot::channel();
         let mut waiting = self.waiting.lock();
-        if waiting.places.len() >= self.capacity
-            && let Some((_, oldest)) = waiting.places.pop_first()
+        if waiting.slots.len() >= self.capacity
+            && let Some((_, oldest)) = waiting.slots.pop_first()
         {
             // It may have ended by itself.
             let _ = oldest.send(());
         }
         let number = waiting.next;
         waiting.next += 1;
-        waiting.places.insert(number, evict);
-        let place = Place {
-            line: Arc::clone(self),
+        waiting.slots.insert(number, evict);
+        let slot = PreAuthSlot {
+            queue: Arc::clone(self),
             number,
         };
-        (place, Evicted(evicted))
+        (slot, Evicted(evicted))
     }
 
     /// Returns how many are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting.lock().places.len()
+        self.waiting.lock().slots.len()
     }
 
     /// Returns whether none is open.
@@ -86,8 +86,8 @@ impl Evicted {
     }
 }
 
-impl Drop for Place {
+impl Drop for PreAuthSlot {
     fn drop(&mut self) {
-        self.line.waiting.lock().places.remove(&self.number);
+        self.queue.waiting.lock().slots.remove(&self.number);
     }
 }
