@@ -1,8 +1,16 @@
-//! The ladder: folders import only downward, and each foreign crate is known in one place. ARCHITECTURE.md shows the same table.
+//! Holds the ladder: folders import only downward, and each foreign crate is known in one place. ARCHITECTURE.md shows the same table.
+
+mod circles;
+mod dependencies;
+mod imports;
+mod size;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::Imports;
+use sources::sources;
 
 /// Each folder, from the top, and what it may import. `main`, `lib` and `cli` see everything.
 const LADDER: &[(&str, &[&str])] = &[
@@ -15,15 +23,10 @@ const LADDER: &[(&str, &[&str])] = &[
             "kill_switch",
             "limit",
             "model",
-            "roster",
             "store",
-            "telemetry",
         ],
     ),
-    (
-        "proxy",
-        &["config", "limit", "model", "pipeline", "telemetry"],
-    ),
+    ("proxy", &["limit", "model", "pipeline", "telemetry"]),
     (
         "study",
         &[
@@ -68,7 +71,7 @@ const LADDER: &[(&str, &[&str])] = &[
     ("kill_switch", &["model"]),
     ("limit", &["model"]),
     ("roster", &["model"]),
-    ("egress", &["config", "model"]),
+    ("egress", &["model"]),
     ("auth", &["config", "model"]),
     ("expression", &["model"]),
     ("store", &["model"]),
@@ -93,12 +96,12 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("rusqlite", &["store"]),
     ("axum", &["admin"]),
-    ("clap", &["cli", "main"]),
+    ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("foldhash", &["model"]),
     ("governor", &["proxy"]),
     ("shlex", &["import"]),
-    ("anyhow", &["cli", "main"]),
+    ("anyhow", &["cli"]),
     ("prometheus", &["telemetry"]),
     ("hickory_resolver", &["egress"]),
     ("listenfd", &["cli/handed"]),
@@ -111,28 +114,47 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
 fn folders_import_only_downward() {
     let mut wrong = Vec::new();
     let ladder: BTreeMap<&str, &[&str]> = LADDER.iter().copied().collect();
-    for (file, text) in sources() {
-        let folder = folder(&file);
-        if ["main", "lib", "cli"].contains(&folder.as_str()) {
+    let imports = Imports::of(&sources());
+    for (module, imported) in imports.written() {
+        let folder = module.split("::").next().unwrap();
+        if ["", "main", "cli"].contains(&folder) {
             continue;
         }
-        let Some(allowed) = ladder.get(folder.as_str()) else {
+        let Some(allowed) = ladder.get(folder) else {
             wrong.push(format!(
-                "{}: folder `{folder}` has no row in the ladder",
-                file.display()
+                "{module}: folder `{folder}` has no row in the ladder"
             ));
             continue;
         };
-        for imported in crate_imports(&text) {
-            if imported != folder && !allowed.contains(&imported.as_str()) {
-                wrong.push(format!(
-                    "{}: `{folder}` may not import `{imported}`",
-                    file.display()
-                ));
-            }
+        let other = imported.split("::").next().unwrap();
+        if other != folder && !allowed.contains(&other) {
+            wrong.push(format!("{module}: `{folder}` may not import `{imported}`"));
         }
     }
+    wrong.sort();
+    wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_row_of_the_ladder_is_imported() {
+    let imports = Imports::of(&sources());
+    let found: BTreeSet<(&str, &str)> = imports
+        .written()
+        .map(|(module, imported)| {
+            (
+                module.split("::").next().unwrap(),
+                imported.split("::").next().unwrap(),
+            )
+        })
+        .collect();
+    let unused: Vec<String> = LADDER
+        .iter()
+        .flat_map(|(folder, allowed)| allowed.iter().map(|name| (*folder, *name)))
+        .filter(|pair| !found.contains(pair))
+        .map(|(folder, name)| format!("`{folder}` imports nothing of `{name}`"))
+        .collect();
+    assert!(unused.is_empty(), "{}", unused.join("\n"));
 }
 
 #[test]
@@ -151,28 +173,35 @@ fn the_ladder_names_only_rows_below() {
 #[test]
 fn each_foreign_crate_is_known_in_one_place() {
     let mut wrong = Vec::new();
-    for (file, text) in sources() {
-        let path = file.with_extension("").to_string_lossy().into_owned();
-        for (foreign, places) in KNOWN_ONLY_TO {
-            let names = text
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"))
-                .any(|line| {
-                    line.match_indices(&format!("{foreign}::")).any(|(at, _)| {
-                        let before = line[..at].chars().next_back();
-                        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
-                    })
-                });
+    let sources: Vec<(PathBuf, String)> = sources()
+        .into_iter()
+        .map(|(file, text)| (file, sources::code(&text)))
+        .collect();
+    for (foreign, places) in KNOWN_ONLY_TO {
+        let mut unused: BTreeSet<&str> = places.iter().copied().collect();
+        for (file, code) in &sources {
+            if !sources::names(code, foreign) {
+                continue;
+            }
+            let path = file.with_extension("").to_string_lossy().into_owned();
             let home = places
                 .iter()
-                .any(|place| path == *place || path.starts_with(&format!("{place}/")));
-            if names && !home {
-                wrong.push(format!(
+                .find(|place| path == **place || path.starts_with(&format!("{place}/")));
+            match home {
+                Some(home) => {
+                    unused.remove(home);
+                }
+                None => wrong.push(format!(
                     "{}: `{foreign}` is known only to {}",
                     file.display(),
                     places.join(", ")
-                ));
+                )),
             }
+        }
+        if !unused.is_empty() && !dependencies::AHEAD.contains(foreign) {
+            wrong.push(format!(
+                "`{foreign}` is not used in {unused:?}: take it out of the row"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -195,49 +224,6 @@ fn secrets_are_exposed_in_few_places() {
     );
 }
 
-#[test]
-fn files_begin_with_a_sentence_and_stay_short() {
-    let mut wrong = Vec::new();
-    for (file, text) in sources() {
-        if !text.starts_with("//! ") {
-            wrong.push(format!("{}: does not begin with `//! `", file.display()));
-        }
-        let code = text
-            .split("#[cfg(test)]\nmod ")
-            .next()
-            .unwrap_or(&text)
-            .lines()
-            .count();
-        if code > 400 {
-            wrong.push(format!(
-                "{}: {code} lines before tests; it has two subjects",
-                file.display()
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Returns every source file, by its path below `src/`, and its text.
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut open = vec![root.clone()];
-    let mut found = Vec::new();
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(&root).unwrap().to_owned(), text));
-            }
-        }
-    }
-    assert!(found.len() > 20, "found only {} source files", found.len());
-    found
-}
-
 fn folder(file: &Path) -> String {
     let first = file
         .components()
@@ -247,25 +233,4 @@ fn folder(file: &Path) -> String {
         .to_string_lossy()
         .into_owned();
     first.trim_end_matches(".rs").to_owned()
-}
-
-/// Returns the modules that a text names behind `crate::`.
-fn crate_imports(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-    {
-        for (at, _) in line.match_indices("crate::") {
-            let rest = &line[at + "crate::".len()..];
-            let name: String = rest
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            if !name.is_empty() {
-                found.insert(name);
-            }
-        }
-    }
-    found
 }
