@@ -1,14 +1,14 @@
 //! Permissions and policies: one action in, one ruling with reasons out. Total: whatever fails, denies.
 
+mod applicable;
 mod compile;
-mod concern;
 mod condition;
 mod decide;
 mod facts;
 mod lint;
 mod manifest;
 mod permission;
-mod rehearsal;
+mod policy_test;
 mod rule;
 mod selector;
 
@@ -28,7 +28,7 @@ use crate::model::vocabulary::Vocabulary;
 
 pub use decide::combine;
 pub use manifest::{Access, Expectation, Issue, Manifest, PermissionEntry, PolicyEntry, TestEntry};
-pub use rehearsal::{PolicyTest, Subject};
+pub use policy_test::{PolicyTest, Subject};
 
 /// What is decided of a request; ordered by strictness.
 #[derive(
@@ -59,9 +59,9 @@ pub enum Decision {
 pub struct PolicySet {
     compiled: compile::Compiled,
     /// By full name of every action that is known at load, so that what is for other actions costs nothing.
-    index: Table<String, concern::Concern>,
+    index: Table<String, applicable::Applicable>,
     /// For names that requests make: what can be for one of them at all.
-    nearby: Table<NameTemplate, concern::Nearby>,
+    candidates: Table<NameTemplate, applicable::Candidates>,
     /// By connector: places of the permissions that can open it.
     openers: Table<String, Vec<usize>>,
     /// By connector: what denies or asks for some of its actions, so that `full` does not cover its `unknown`.
@@ -165,14 +165,14 @@ impl PolicySet {
             .map(|(name, shape)| {
                 (
                     name.as_str().to_owned(),
-                    set.concern(name.as_str(), shape.special),
+                    set.applicable(name.as_str(), shape.special),
                 )
             })
             .collect();
-        set.nearby = vocabulary
+        set.candidates = vocabulary
             .templates
             .keys()
-            .map(|template| (template.clone(), set.near(template)))
+            .map(|template| (template.clone(), set.candidates_for(template)))
             .collect();
         set.openers = set.openers(vocabulary);
         set.guards = set.guards(vocabulary);

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::manifest::{Manifest, PolicyEntry, TestEntry};
 use super::permission::Permission;
-use super::rehearsal::PolicyTest;
+use super::policy_test::PolicyTest;
 use super::rule::Rule;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
 use crate::config::yaml::{self, At};

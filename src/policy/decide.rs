@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::concern::Concern;
-use super::permission::{Answer, Claim, Permission, Stand};
+use super::applicable::Applicable;
+use super::permission::{ActionMatch, Permission, PermissionVerdict, Precedence};
 use super::rule::Rule;
 use super::{Choice, Decision, Facts, PolicySet, Ruling};
 
@@ -14,8 +14,8 @@ use super::{Choice, Decision, Facts, PolicySet, Ruling};
 struct Permitted<'a> {
     denied: Vec<&'a Permission>,
     /// The weightiest stand and those that take it.
-    stand: Option<Stand>,
-    winners: Vec<(&'a Permission, Claim)>,
+    precedence: Option<Precedence>,
+    winners: Vec<(&'a Permission, ActionMatch)>,
     failures: Vec<String>,
 }
 
@@ -25,23 +25,25 @@ impl PolicySet {
     pub fn decide(&self, facts: &Facts<'_>) -> Ruling {
         let name = facts.action.name.as_str();
         let fresh;
-        let concern = match self.index.get(name) {
+        let applicable = match self.index.get(name) {
             Some(known) if known.special || !facts.action.special => known,
             // Named by what the request says, or special only this time.
             _ => {
-                let nearby = facts.action.template.as_ref();
-                let nearby = nearby.and_then(|template| self.nearby.get(template));
-                fresh = match nearby {
-                    Some(nearby) => self.concern_near(name, facts.action.special, nearby),
-                    None => self.concern(name, facts.action.special),
+                let candidates = facts.action.template.as_ref();
+                let candidates = candidates.and_then(|template| self.candidates.get(template));
+                fresh = match candidates {
+                    Some(candidates) => {
+                        self.applicable_among(name, facts.action.special, candidates)
+                    }
+                    None => self.applicable(name, facts.action.special),
                 };
                 &fresh
             }
         };
-        let permitted = self.permitted(concern, facts);
+        let permitted = self.permitted(applicable, facts);
         let mut failures = permitted.failures.clone();
-        let mut spoken = self.spoken(concern, facts, &mut failures);
-        let strictest = spoken
+        let mut verdicts = self.evaluate_rules(applicable, facts, &mut failures);
+        let strictest = verdicts
             .iter()
             .map(|(decision, _)| *decision)
             .chain(permitted.decision())
@@ -56,9 +58,9 @@ impl PolicySet {
         let no_permission = looked_for && openers.is_empty();
         let strictest = strictest.filter(|_| !no_permission);
         let decision = strictest.unwrap_or(Decision::Deny);
-        spoken.retain(|(spoke, _)| strictest == Some(*spoke));
-        spoken.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-        let mut by: Vec<_> = spoken.iter().map(|(_, rule)| rule.id.clone()).collect();
+        verdicts.retain(|(decided, _)| strictest == Some(*decided));
+        verdicts.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+        let mut by: Vec<_> = verdicts.iter().map(|(_, rule)| rule.id.clone()).collect();
         if strictest.is_some() {
             by.extend(permitted.labels(decision).map(str::to_owned));
         }
@@ -67,9 +69,13 @@ impl PolicySet {
         let mut ruling = Ruling {
             decision,
             by,
-            reason: join(spoken.iter().filter_map(|(_, rule)| rule.reason.as_deref())),
+            reason: join(
+                verdicts
+                    .iter()
+                    .filter_map(|(_, rule)| rule.reason.as_deref()),
+            ),
             suggest: join(
-                spoken
+                verdicts
                     .iter()
                     .filter_map(|(_, rule)| rule.suggest.as_deref()),
             ),
@@ -87,45 +93,45 @@ impl PolicySet {
     }
 
     /// Returns what policies decide.
-    fn spoken(
+    fn evaluate_rules(
         &self,
-        concern: &Concern,
+        applicable: &Applicable,
         facts: &Facts<'_>,
         failures: &mut Vec<String>,
     ) -> Vec<(Decision, &Rule)> {
-        let mut spoken = Vec::new();
-        let places = concern.rules.iter();
+        let mut verdicts = Vec::new();
+        let places = applicable.rules.iter();
         for rule in places.filter_map(|at| self.compiled.rules.get(*at)) {
-            let voice = rule.speak(facts);
-            failures.extend(voice.failure);
-            spoken.extend(voice.decision.map(|decision| (decision, rule)));
+            let verdict = rule.evaluate(facts);
+            failures.extend(verdict.failure);
+            verdicts.extend(verdict.decision.map(|decision| (decision, rule)));
         }
-        spoken
+        verdicts
     }
 
-    fn permitted<'s>(&'s self, concern: &Concern, facts: &Facts<'_>) -> Permitted<'s> {
+    fn permitted<'s>(&'s self, applicable: &Applicable, facts: &Facts<'_>) -> Permitted<'s> {
         let mut permitted = Permitted::default();
-        for (at, claim) in &concern.permissions {
+        for (at, action_match) in &applicable.permissions {
             let Some(permission) = self.compiled.permissions.get(*at) else {
                 continue;
             };
-            let claim = if claim.covers_unknown() && !self.guarded(facts) {
-                claim.named()
+            let action_match = if action_match.covers_unknown() && !self.guarded(facts) {
+                action_match.named()
             } else {
-                *claim
+                *action_match
             };
-            let (answer, failure) = permission.answer(claim, facts);
+            let (verdict, failure) = permission.evaluate(action_match, facts);
             permitted.failures.extend(failure);
-            match answer {
-                Answer::Silent => {}
-                Answer::Denies => permitted.denied.push(permission),
-                Answer::Stands(stand) => {
-                    if permitted.stand.is_none_or(|known| stand > known) {
-                        permitted.stand = Some(stand);
+            match verdict {
+                PermissionVerdict::Silent => {}
+                PermissionVerdict::Denies => permitted.denied.push(permission),
+                PermissionVerdict::Applies(precedence) => {
+                    if permitted.precedence.is_none_or(|known| precedence > known) {
+                        permitted.precedence = Some(precedence);
                         permitted.winners.clear();
                     }
-                    if permitted.stand == Some(stand) {
-                        permitted.winners.push((permission, claim));
+                    if permitted.precedence == Some(precedence) {
+                        permitted.winners.push((permission, action_match));
                     }
                 }
             }
@@ -140,7 +146,7 @@ impl PolicySet {
         let places = self.openers.get(facts.action.name.connector());
         let all = places.into_iter().flatten();
         for permission in all.filter_map(|at| self.compiled.permissions.get(*at)) {
-            let (meant, failure) = permission.opening(facts);
+            let (meant, failure) = permission.reach_for(facts);
             failures.extend(failure);
             let Some(meant) = meant else { continue };
             if closest.is_none_or(|known| meant > known) {
@@ -169,7 +175,7 @@ impl Permitted<'_> {
         if !self.denied.is_empty() {
             return Some(Decision::Deny);
         }
-        self.stand.map(|stand| stand.weight.decision)
+        self.precedence.map(|precedence| precedence.weight.decision)
     }
 
     fn labels(&self, decision: Decision) -> impl Iterator<Item = &str> {
@@ -191,7 +197,10 @@ impl Permitted<'_> {
 
     /// Iterates over the permissions that decide on the action and open the connector.
     fn deciding(&self) -> impl Iterator<Item = &Permission> {
-        let opening = self.winners.iter().filter(|(_, claim)| claim.opens());
+        let opening = self
+            .winners
+            .iter()
+            .filter(|(_, action_match)| action_match.opens());
         opening.map(|(permission, _)| *permission)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::permission::Permission;
 use super::rule::Rule;
-use super::selector::{self, Who};
+use super::selector::{self, AgentSelector};
 use super::{Decision, PolicySet};
 use crate::config::diagnostic::{Diagnostic, Place, Report};
 use crate::model::agent::Agent;
@@ -23,7 +23,7 @@ pub(super) struct Guards {
 /// One of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard<'a> {
-    who: &'a [Who],
+    who: &'a [AgentSelector],
     label: &'a str,
 }
 
@@ -52,7 +52,7 @@ impl PolicySet {
         let mut all: Table<String, Guards> = connectors
             .map(|connector| (connector.clone(), Guards::default()))
             .collect();
-        for (name, concern) in &self.index {
+        for (name, applicable) in &self.index {
             let connector = name.split('.').next().unwrap_or_default();
             let Some(guards) = all.get_mut(connector) else {
                 continue;
@@ -63,20 +63,20 @@ impl PolicySet {
                     permission.guards(connector, |pattern| pattern.matches(name))
                 })
             };
-            let permissions = concern.permissions.iter().map(|(at, _)| *at);
+            let permissions = applicable.permissions.iter().map(|(at, _)| *at);
             guards.permissions.extend(permissions.filter(guarding));
-            let rules = concern.rules.iter().copied();
+            let rules = applicable.rules.iter().copied();
             guards.rules.extend(rules.filter(|at| self.narrows(*at)));
         }
-        for (template, nearby) in &self.nearby {
+        for (template, candidates) in &self.candidates {
             let Some(guards) = all.get_mut(template.connector()) else {
                 continue;
             };
-            let permissions = nearby.permissions.iter().copied();
+            let permissions = candidates.permissions.iter().copied();
             guards
                 .permissions
                 .extend(permissions.filter(|at| self.guards_some(*at, template)));
-            let rules = nearby.rules.iter().copied();
+            let rules = candidates.rules.iter().copied();
             guards.rules.extend(rules.filter(|at| self.narrows(*at)));
         }
         all
@@ -122,12 +122,12 @@ impl PolicySet {
         }
         let mut covered: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         let fixed = self.index.iter();
-        let fixed = fixed.map(|(name, concern)| {
+        let fixed = fixed.map(|(name, applicable)| {
             let connector = name.split('.').next().unwrap_or_default();
-            (connector, &concern.rules)
+            (connector, &applicable.rules)
         });
-        let made = self.nearby.iter();
-        let made = made.map(|(template, nearby)| (template.connector(), &nearby.rules));
+        let made = self.candidates.iter();
+        let made = made.map(|(template, candidates)| (template.connector(), &candidates.rules));
         for (connector, rules) in fixed.chain(made) {
             for at in rules {
                 covered.entry(*at).or_default().insert(connector);
@@ -199,7 +199,7 @@ impl PolicySet {
             .iter()
             .filter(|(name, labels)| selector::means(&rule.who, name, labels));
         let (open, shut): (Vec<_>, Vec<_>) = meant.partition(|(name, labels)| opened(name, labels));
-        let for_all = rule.who.contains(&Who::All);
+        let for_all = rule.who.contains(&AgentSelector::All);
         let Some((agent, _)) = shut.first().filter(|_| !for_all || open.is_empty()) else {
             return;
         };

@@ -1,11 +1,11 @@
 //! A permission: what the agents it is for may do, and with which credential.
 
-mod opening;
+mod reach;
 mod reading;
 
 use super::facts::Judged;
 use super::manifest::Access;
-use super::selector::{self, Aim, Pattern, Precision, Who};
+use super::selector::{self, AgentSelector, Aim, Pattern, Precision};
 use super::{Decision, Facts};
 use crate::config::diagnostic::Place;
 use crate::expression::{Outcome, Program};
@@ -20,7 +20,7 @@ pub(super) struct Permission {
     pub(super) place: Place,
     /// Stable as long as the file is: `permission policies.d/jira.yaml:4`.
     pub(super) label: String,
-    pub(super) who: Vec<Who>,
+    pub(super) who: Vec<AgentSelector>,
     preset: Option<Preset>,
     allow: Vec<Pattern>,
     ask: Vec<Pattern>,
@@ -40,7 +40,7 @@ struct Preset {
 
 /// What a permission says of one action, before it is known who asks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
+pub(super) struct ActionMatch {
     /// By `deny` or `access: none`: it wins over everything.
     denies: bool,
     /// By `allow` or `ask`.
@@ -72,25 +72,25 @@ pub(super) struct Weight {
 
 /// What a permission says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stand {
+pub(super) struct Precedence {
     aim: Aim,
     pub(super) weight: Weight,
 }
 
 /// What a permission says: nothing, a stand, or no whatever others say.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum PermissionVerdict {
     /// It is for others, or its condition does not hold.
     Silent,
     /// To be weighed against other permissions.
-    Stands(Stand),
+    Applies(Precedence),
     /// By `deny`, `access: none`, or because a condition failed where it narrows an ask or a deny.
     Denies,
 }
 
 impl Permission {
     /// Returns what it says of an action; `None` where it is not for it.
-    pub(super) fn claim(&self, name: &str, special: bool) -> Option<Claim> {
+    pub(super) fn match_action(&self, name: &str, special: bool) -> Option<ActionMatch> {
         let connector = name.split('.').next().unwrap_or_default();
         let preset = self
             .preset
@@ -118,7 +118,7 @@ impl Permission {
             return None;
         }
         let named = preset.is_some_and(|preset| preset.connector == connector);
-        Some(Claim {
+        Some(ActionMatch {
             denies,
             listed,
             access,
@@ -129,7 +129,7 @@ impl Permission {
     }
 
     /// Returns whether it says something of some name that a template can make.
-    pub(super) fn may_claim(&self, template: &NameTemplate) -> bool {
+    pub(super) fn may_match(&self, template: &NameTemplate) -> bool {
         let connector = template.connector();
         let preset = self.preset.as_ref();
         let lists = [&self.allow, &self.ask, &self.deny];
@@ -141,39 +141,44 @@ impl Permission {
     }
 
     /// Says what it says of a request; `claim` is its own for the action.
-    pub(super) fn answer(&self, claim: Claim, facts: &Facts<'_>) -> (Answer, Option<String>) {
+    pub(super) fn evaluate(
+        &self,
+        action_match: ActionMatch,
+        facts: &Facts<'_>,
+    ) -> (PermissionVerdict, Option<String>) {
         let Some(aim) = selector::aim(&self.who, facts.agent) else {
-            return (Answer::Silent, None);
+            return (PermissionVerdict::Silent, None);
         };
-        let preset = claim
+        let preset = action_match
             .access
             .and_then(|access| access.decision(facts.action.risk));
         // A special action is asked for by a preset, but never allowed by one.
-        let preset = preset.filter(|decision| *decision != Decision::Allow || !claim.special);
+        let preset =
+            preset.filter(|decision| *decision != Decision::Allow || !action_match.special);
         let preset = preset.map(|decision| Weight {
             precision: Precision::Preset,
             decision,
         });
-        let weight = claim.listed.or(preset);
-        if !claim.denies && weight.is_none() {
-            return (Answer::Silent, None);
+        let weight = action_match.listed.or(preset);
+        if !action_match.denies && weight.is_none() {
+            return (PermissionVerdict::Silent, None);
         }
-        let answer = match weight {
-            _ if claim.denies => Answer::Denies,
-            Some(weight) => Answer::Stands(Stand { aim, weight }),
-            None => Answer::Silent,
+        let verdict = match weight {
+            _ if action_match.denies => PermissionVerdict::Denies,
+            Some(weight) => PermissionVerdict::Applies(Precedence { aim, weight }),
+            None => PermissionVerdict::Silent,
         };
         match self
             .condition
             .as_ref()
             .map(|condition| condition.evaluate(&Judged(facts)))
         {
-            None | Some(Outcome::True) => (answer, None),
-            Some(Outcome::False) => (Answer::Silent, None),
+            None | Some(Outcome::True) => (verdict, None),
+            Some(Outcome::False) => (PermissionVerdict::Silent, None),
             Some(Outcome::Failed(message)) => {
                 let failure = Some(format!("{}: {message}", self.label));
-                match answer {
-                    Answer::Stands(Stand {
+                match verdict {
+                    PermissionVerdict::Applies(Precedence {
                         weight:
                             Weight {
                                 decision: Decision::Allow,
@@ -181,15 +186,17 @@ impl Permission {
                             },
                         ..
                     })
-                    | Answer::Silent => (Answer::Silent, failure),
-                    Answer::Stands(_) | Answer::Denies => (Answer::Denies, failure),
+                    | PermissionVerdict::Silent => (PermissionVerdict::Silent, failure),
+                    PermissionVerdict::Applies(_) | PermissionVerdict::Denies => {
+                        (PermissionVerdict::Denies, failure)
+                    }
                 }
             }
         }
     }
 }
 
-impl Claim {
+impl ActionMatch {
     pub(super) fn opens(self) -> bool {
         self.opens
     }

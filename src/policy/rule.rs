@@ -4,7 +4,7 @@ use super::compile::{Effect, Reading};
 use super::condition::Owner;
 use super::facts::Judged;
 use super::manifest::PolicyEntry;
-use super::selector::{self, Pattern, Who};
+use super::selector::{self, AgentSelector, Pattern};
 use super::{Decision, Facts};
 use crate::config::diagnostic::Place;
 use crate::config::yaml::At;
@@ -17,7 +17,7 @@ pub(super) struct Rule {
     /// Where it stands.
     pub(super) place: Place,
     pub(super) id: String,
-    pub(super) who: Vec<Who>,
+    pub(super) who: Vec<AgentSelector>,
     patterns: Vec<Pattern>,
     when: Option<Program>,
     pub(super) decision: Decision,
@@ -27,7 +27,7 @@ pub(super) struct Rule {
 
 /// What a policy says of one action: nothing, or a decision, with what failed on the way.
 #[derive(Debug, Default)]
-pub(super) struct Voice {
+pub(super) struct Verdict {
     pub(super) decision: Option<Decision>,
     pub(super) failure: Option<String>,
 }
@@ -55,22 +55,22 @@ impl Rule {
     }
 
     /// Says what it decides; only for an action that it covers.
-    pub(super) fn speak(&self, facts: &Facts<'_>) -> Voice {
+    pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
         if selector::aim(&self.who, facts.agent).is_none() {
-            return Voice::default();
+            return Verdict::default();
         }
         match self.when.as_ref().map(|when| when.evaluate(&Judged(facts))) {
-            None | Some(Outcome::True) => Voice {
+            None | Some(Outcome::True) => Verdict {
                 decision: Some(self.decision),
                 failure: None,
             },
-            Some(Outcome::False) => Voice::default(),
+            Some(Outcome::False) => Verdict::default(),
             Some(Outcome::Failed(message)) => {
                 let decision = match self.decision {
                     Decision::Allow => None,
                     Decision::RequireApproval | Decision::Deny => Some(Decision::Deny),
                 };
-                Voice {
+                Verdict {
                     decision,
                     failure: Some(format!("{}: {message}", self.id)),
                 }
@@ -95,7 +95,7 @@ impl Reading<'_> {
         };
         let who = match &policy.agents {
             Some(agents) => self.agents(agents, at, effect),
-            None => vec![Who::All],
+            None => vec![AgentSelector::All],
         };
         if policy.actions.is_empty() {
             self.error(

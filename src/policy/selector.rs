@@ -13,7 +13,7 @@ use super::compile::{Effect, Reading};
 
 /// Whom an entry is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum AgentSelector {
     /// `*`
     All,
     /// `team=care`
@@ -52,7 +52,7 @@ pub(super) enum Precision {
     Exact,
 }
 
-impl Who {
+impl AgentSelector {
     fn aim(&self, agent: &Agent) -> Option<Aim> {
         match self {
             Self::All => Some(Aim::All),
@@ -63,31 +63,31 @@ impl Who {
 }
 
 /// Returns how exactly a list of selectors means an agent; `None` where it does not.
-pub(super) fn aim(who: &[Who], agent: &Agent) -> Option<Aim> {
+pub(super) fn aim(who: &[AgentSelector], agent: &Agent) -> Option<Aim> {
     who.iter().filter_map(|who| who.aim(agent)).max()
 }
 
 /// Returns whether some agent is, or may be, meant by both lists.
 pub(super) fn overlap(
-    one: &[Who],
-    other: &[Who],
+    one: &[AgentSelector],
+    other: &[AgentSelector],
     agents: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> bool {
     let same = one
         .iter()
-        .any(|who| *who == Who::All || other.contains(who));
-    same || other.contains(&Who::All)
+        .any(|who| *who == AgentSelector::All || other.contains(who));
+    same || other.contains(&AgentSelector::All)
         || agents
             .iter()
             .any(|(name, labels)| means(one, name, labels) && means(other, name, labels))
 }
 
 /// Returns whether a list of selectors means an agent.
-pub(super) fn means(who: &[Who], name: &str, labels: &BTreeMap<String, String>) -> bool {
+pub(super) fn means(who: &[AgentSelector], name: &str, labels: &BTreeMap<String, String>) -> bool {
     who.iter().any(|who| match who {
-        Who::All => true,
-        Who::Label(key, value) => labels.get(key) == Some(value),
-        Who::Name(own) => own == name,
+        AgentSelector::All => true,
+        AgentSelector::Label(key, value) => labels.get(key) == Some(value),
+        AgentSelector::Name(own) => own == name,
     })
 }
 
@@ -155,7 +155,7 @@ impl Reading<'_> {
         written: &[At<String>],
         entry: (usize, usize),
         effect: Effect,
-    ) -> Vec<Who> {
+    ) -> Vec<AgentSelector> {
         if written.is_empty() {
             self.error(
                 "no-agents",
@@ -167,9 +167,9 @@ impl Reading<'_> {
         let mut all = Vec::new();
         for text in written {
             let who = match text.value.split_once('=') {
-                None if text.value == "*" => Who::All,
-                None => Who::Name(text.value.clone()),
-                Some((key, value)) => Who::Label(key.to_owned(), value.to_owned()),
+                None if text.value == "*" => AgentSelector::All,
+                None => AgentSelector::Name(text.value.clone()),
+                Some((key, value)) => AgentSelector::Label(key.to_owned(), value.to_owned()),
             };
             if let Some((message, help)) = self.nobody(&who) {
                 self.dangling(("unknown-agent", message), text, help, effect);
@@ -179,20 +179,24 @@ impl Reading<'_> {
         all
     }
 
-    fn nobody(&self, who: &Who) -> Option<(String, String)> {
+    fn nobody(&self, who: &AgentSelector) -> Option<(String, String)> {
         let agents = &self.vocabulary.agents;
         match who {
-            Who::Name(_) | Who::Label(..) if !self.vocabulary.agents_are_complete() => None,
-            Who::All => None,
-            Who::Name(name) if agents.contains_key(name) => None,
-            Who::Name(name) => {
+            AgentSelector::Name(_) | AgentSelector::Label(..)
+                if !self.vocabulary.agents_are_complete() =>
+            {
+                None
+            }
+            AgentSelector::All => None,
+            AgentSelector::Name(name) if agents.contains_key(name) => None,
+            AgentSelector::Name(name) => {
                 let close = self.suggestion(name, agents.keys().map(String::as_str));
                 let make = || format!("`tollgate agent add {name}` makes it");
                 let plain = close.is_empty() && AgentName::parse(name).is_ok();
                 let help = if plain { make() } else { close };
                 Some((format!("there is no agent `{}`", name.escape_debug()), help))
             }
-            Who::Label(key, value) => {
+            AgentSelector::Label(key, value) => {
                 if agents.values().any(|labels| labels.get(key) == Some(value)) {
                     return None;
                 }

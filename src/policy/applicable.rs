@@ -1,33 +1,33 @@
 //! What is for one action at all: places in the lists of permissions and policies, looked up at load wherever the name is known then.
 
 use super::PolicySet;
-use super::permission::Claim;
+use super::permission::ActionMatch;
 use crate::model::template::NameTemplate;
 
 /// What concerns one action: places in the lists of permissions and policies.
 #[derive(Debug, Default)]
-pub(super) struct Concern {
+pub(super) struct Applicable {
     pub(super) special: bool,
-    pub(super) permissions: Vec<(usize, Claim)>,
+    pub(super) permissions: Vec<(usize, ActionMatch)>,
     pub(super) rules: Vec<usize>,
 }
 
 /// What can concern a name that a template makes: places in the lists of permissions and policies.
 #[derive(Debug, Default)]
-pub(super) struct Nearby {
+pub(super) struct Candidates {
     pub(super) permissions: Vec<usize>,
     pub(super) rules: Vec<usize>,
 }
 
 impl PolicySet {
     /// Looks up what concerns an action.
-    pub(super) fn concern(&self, name: &str, special: bool) -> Concern {
+    pub(super) fn applicable(&self, name: &str, special: bool) -> Applicable {
         let permissions = self.compiled.permissions.iter().enumerate();
         let rules = self.compiled.rules.iter().enumerate();
-        Concern {
+        Applicable {
             special,
             permissions: permissions
-                .filter_map(|(at, permission)| Some((at, permission.claim(name, special)?)))
+                .filter_map(|(at, permission)| Some((at, permission.match_action(name, special)?)))
                 .collect(),
             rules: rules
                 .filter(|(_, rule)| rule.covers(name, special))
@@ -37,12 +37,12 @@ impl PolicySet {
     }
 
     /// Looks up what can concern some name that a template makes, so that what is for other actions costs nothing there either.
-    pub(super) fn near(&self, template: &NameTemplate) -> Nearby {
+    pub(super) fn candidates_for(&self, template: &NameTemplate) -> Candidates {
         let permissions = self.compiled.permissions.iter().enumerate();
         let rules = self.compiled.rules.iter().enumerate();
-        Nearby {
+        Candidates {
             permissions: permissions
-                .filter(|(_, permission)| permission.may_claim(template))
+                .filter(|(_, permission)| permission.may_match(template))
                 .map(|(at, _)| at)
                 .collect(),
             rules: rules
@@ -52,19 +52,28 @@ impl PolicySet {
         }
     }
 
-    pub(super) fn concern_near(&self, name: &str, special: bool, nearby: &Nearby) -> Concern {
+    pub(super) fn applicable_among(
+        &self,
+        name: &str,
+        special: bool,
+        candidates: &Candidates,
+    ) -> Applicable {
         let permission = |at: &usize| {
             let permission = self.compiled.permissions.get(*at)?;
-            Some((*at, permission.claim(name, special)?))
+            Some((*at, permission.match_action(name, special)?))
         };
         let rule = |at: &&usize| {
             let rule = self.compiled.rules.get(**at);
             rule.is_some_and(|rule| rule.covers(name, special))
         };
-        Concern {
+        Applicable {
             special,
-            permissions: nearby.permissions.iter().filter_map(permission).collect(),
-            rules: nearby.rules.iter().filter(rule).copied().collect(),
+            permissions: candidates
+                .permissions
+                .iter()
+                .filter_map(permission)
+                .collect(),
+            rules: candidates.rules.iter().filter(rule).copied().collect(),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Permission {
     }
 
     /// Returns how closely agent and connector of a request are meant, where it opens the one for the other and `where` holds.
-    pub(in crate::policy) fn opening(
+    pub(in crate::policy) fn reach_for(
         &self,
         facts: &Facts<'_>,
     ) -> (Option<(Aim, Reach)>, Option<String>) {

@@ -66,13 +66,13 @@ impl PolicyTest {
                 "expected {}, got {} by {}",
                 wanted.as_str(),
                 ruling.decision.as_str(),
-                ruling.voices()
+                ruling.deciders()
             ));
         }
         if let Some(missing) = self.by.iter().find(|id| !ruling.by.contains(id)) {
             all.push(format!(
                 "expected `{missing}` to decide, got {}",
-                ruling.voices()
+                ruling.deciders()
             ));
         }
         all
@@ -93,7 +93,7 @@ impl Decision {
 
 impl Ruling {
     /// Returns who decided, for messages.
-    fn voices(&self) -> String {
+    fn deciders(&self) -> String {
         match self.by.as_slice() {
             [] => "silence".to_owned(),
             by => by
