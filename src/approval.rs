@@ -2,10 +2,10 @@
 //!
 //! INVARIANT: one yes lets one request go. INVARIANT: every yes is about one fingerprint, so about exactly what was shown.
 
-mod desk;
 mod fingerprint;
-mod hold;
-mod shelf;
+mod pending;
+mod service;
+mod waiter;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,17 +15,17 @@ use serde_json::{Value as Json, json};
 
 use crate::model::clock;
 
-pub use desk::{Desk, Entry, ResolveError};
 pub use fingerprint::{Fingerprint, Fingerprinter};
-pub use hold::{Hold, Told};
+pub use service::{ApprovalService, ResolveError, Submission};
+pub use waiter::{Waiter, WaiterSignal};
 
 /// What bounds a desk.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Requests that may wait at once.
-    pub holds: usize,
+    pub pending_approvals: usize,
     /// Requests of one agent that may wait at once.
-    pub holds_per_agent: usize,
+    pub pending_approvals_per_agent: usize,
     /// How long a question can be answered.
     pub expires: Duration,
     /// How long a yes lets the same request pass after it was given.
@@ -36,7 +36,7 @@ pub struct Settings {
 
 /// What an operator is asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Card {
+pub struct ApprovalRequest {
     /// Of the request as it would be sent.
     pub fingerprint: Fingerprint,
     /// What a no is remembered for.
@@ -83,7 +83,7 @@ pub struct Card {
 /// What an operator says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ApprovalVerdict {
     /// It may go, once.
     Approve,
     /// It may not.
@@ -108,9 +108,9 @@ pub enum Status {
 
 /// An operator's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct Resolution {
     /// Yes or no.
-    pub verdict: Verdict,
+    pub verdict: ApprovalVerdict,
     /// Name of the operator.
     pub by: String,
     /// When.
@@ -125,7 +125,7 @@ pub struct Approval {
     pub id: String,
     /// What is asked.
     #[serde(flatten)]
-    pub card: Arc<Card>,
+    pub request: Arc<ApprovalRequest>,
     /// How far it has come.
     pub status: Status,
     /// When it was asked first.
@@ -136,7 +136,7 @@ pub struct Approval {
     pub expires_at: SystemTime,
     /// What was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Answer>,
+    pub answer: Option<Resolution>,
     /// Requests that wait for it now.
     pub waiting: usize,
 }
@@ -145,19 +145,19 @@ impl Approval {
     /// Returns what a list shows: what is asked by whom, and whether it must be opened before it is approved.
     #[must_use]
     pub fn summary(&self) -> Json {
-        let card = &self.card;
-        let actions = card.actions.as_array().into_iter().flatten();
+        let request = &self.request;
+        let actions = request.actions.as_array().into_iter().flatten();
         let actions: Vec<Json> = actions
             .map(|action| json!({ "name": action.get("name"), "risk": action.get("risk") }))
             .collect();
         json!({
             "id": self.id,
             "status": self.status,
-            "agent": card.agent,
-            "connector": card.connector,
-            "action": card.action,
+            "agent": request.agent,
+            "connector": request.connector,
+            "action": request.action,
             "actions": actions,
-            "open_first": !card.partial.is_empty(),
+            "open_first": !request.partial.is_empty(),
             "opened_at": clock::stamp(self.opened_at),
             "expires_at": clock::stamp(self.expires_at),
             "waiting": self.waiting,

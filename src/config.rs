@@ -260,9 +260,9 @@ pub struct Limits {
     /// Requests of one agent under way at once.
     pub streams_per_agent: usize,
     /// Requests that wait for an operator at once.
-    pub holds: usize,
+    pub pending_approvals: usize,
     /// Requests of one agent that wait for an operator at once.
-    pub holds_per_agent: usize,
+    pub pending_approvals_per_agent: usize,
 }
 
 /// Requests that wait for an operator's yes.
@@ -343,8 +343,8 @@ impl Default for Limits {
             tunnels_per_agent: 1024,
             streams: 4096,
             streams_per_agent: 1024,
-            holds: 1000,
-            holds_per_agent: 100,
+            pending_approvals: 1000,
+            pending_approvals_per_agent: 100,
         }
     }
 }

@@ -34,7 +34,7 @@ pub use crate::limit::Share;
 pub use judge::judge;
 pub use outgoing::Outgoing;
 
-use crate::approval::Desk;
+use crate::approval::ApprovalService;
 use crate::audit::{Journal, Refusals};
 use crate::egress::Egress;
 use crate::kill_switch::KillSwitch;
@@ -72,7 +72,7 @@ pub struct Parts {
     /// Which addresses may be contacted.
     pub egress: Egress,
     /// Where requests wait for a human's yes.
-    pub desk: Arc<Desk>,
+    pub approvals: Arc<ApprovalService>,
     /// How long they wait.
     pub approval_timeout: Duration,
     /// Told after any of the above was replaced.
@@ -187,12 +187,12 @@ impl Gateway {
     /// Returns what an agent may know of its own question; another agent's is as if it were not there.
     #[must_use]
     pub fn question(&self, agent: &Agent, id: &str) -> Option<serde_json::Value> {
-        let approval = self.parts.desk.get(id)?;
-        (approval.card.agent == agent.name.as_str()).then(|| {
+        let approval = self.parts.approvals.get(id)?;
+        (approval.request.agent == agent.name.as_str()).then(|| {
             serde_json::json!({
                 "id": approval.id,
                 "status": approval.status,
-                "action": approval.card.action,
+                "action": approval.request.action,
                 "opened_at": clock::stamp(approval.opened_at),
                 "expires_at": clock::stamp(approval.expires_at),
             })

@@ -243,7 +243,7 @@ impl Proxy {
         let begun = Instant::now();
         self.edge.drain.begin();
         // Nobody waits for an operator any more: they are told to come again, which the next gateway hears.
-        self.edge.gateway.parts().desk.close();
+        self.edge.gateway.parts().approvals.close();
         self.edge.drain.settle(deadline.min(MOMENT)).await;
         // Wakes keep-alive connections that wait for a next request.
         self.edge.http.http_cleanup().await;

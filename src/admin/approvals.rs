@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Facts;
 use super::answer::{json, problem};
 use super::operator::authorize;
-use crate::approval::{Approval, ResolveError, Status, Verdict};
+use crate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
 use crate::audit::Change;
 use crate::config::Role;
 
@@ -53,7 +53,7 @@ async fn list(
         let detail = "the only key is `status`";
         return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
     };
-    let mut approvals = facts.controls.desk.list();
+    let mut approvals = facts.controls.approvals.list();
     if let Some(status) = wanted.status {
         let known = [
             Status::Pending,
@@ -80,7 +80,7 @@ async fn show(
     if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
         return *refused;
     }
-    match facts.controls.desk.get(&id) {
+    match facts.controls.approvals.get(&id) {
         Some(approval) => json(StatusCode::OK, &approval),
         None => unresolved(&ResolveError::NotFound(id)),
     }
@@ -101,7 +101,7 @@ async fn approve(
         let detail = "the body is nothing, or `{ \"opened\": fingerprint }`";
         return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
     };
-    let answer = (Verdict::Approve, opened.as_deref());
+    let answer = (ApprovalVerdict::Approve, opened.as_deref());
     resolve(&facts, &headers, &id, answer).await
 }
 
@@ -110,21 +110,24 @@ async fn deny(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    resolve(&facts, &headers, &id, (Verdict::Deny, None)).await
+    resolve(&facts, &headers, &id, (ApprovalVerdict::Deny, None)).await
 }
 
 async fn resolve(
     facts: &Facts,
     headers: &HeaderMap,
     id: &str,
-    (verdict, opened): (Verdict, Option<&str>),
+    (verdict, opened): (ApprovalVerdict, Option<&str>),
 ) -> Response {
     let operator = match authorize(facts, headers, Role::Approver) {
         Ok(operator) => operator,
         Err(refused) => return *refused,
     };
     let controls = &facts.controls;
-    let approval = match controls.desk.resolve(id, verdict, (&operator.name, opened)) {
+    let approval = match controls
+        .approvals
+        .resolve(id, verdict, (&operator.name, opened))
+    {
         Ok(approval) => approval,
         Err(error) => return unresolved(&error),
     };
@@ -134,21 +137,21 @@ async fn resolve(
     json(StatusCode::OK, &approval)
 }
 
-fn change<'a>(approval: &'a Approval, verdict: Verdict, operator: &'a str) -> Change<'a> {
-    let card = &approval.card;
+fn change<'a>(approval: &'a Approval, verdict: ApprovalVerdict, operator: &'a str) -> Change<'a> {
+    let request = &approval.request;
     let mut detail = Map::new();
-    detail.insert("fingerprint".to_owned(), json!(card.fingerprint));
-    detail.insert("actions".to_owned(), card.actions.clone());
-    detail.insert("asked_by".to_owned(), card.request_id.as_str().into());
+    detail.insert("fingerprint".to_owned(), json!(request.fingerprint));
+    detail.insert("actions".to_owned(), request.actions.clone());
+    detail.insert("asked_by".to_owned(), request.request_id.as_str().into());
     Change {
         operator,
         what: match verdict {
-            Verdict::Approve => "approval.approve",
-            Verdict::Deny => "approval.deny",
+            ApprovalVerdict::Approve => "approval.approve",
+            ApprovalVerdict::Deny => "approval.deny",
         },
         subject: approval.id.clone(),
-        agent: &card.agent,
-        action: &card.action,
+        agent: &request.agent,
+        action: &request.action,
         detail,
     }
 }

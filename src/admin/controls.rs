@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::approval::Desk;
+use crate::approval::ApprovalService;
 use crate::audit::{Change, Journal};
 use crate::kill_switch::KillSwitch;
 use crate::model::changes::Changes;
@@ -19,7 +19,7 @@ pub struct Controls {
     /// What is halted.
     pub kill_switch: Arc<KillSwitch>,
     /// Where requests wait for a yes.
-    pub desk: Arc<Desk>,
+    pub approvals: Arc<ApprovalService>,
     /// Told after a change, so that what is open is judged again.
     pub changes: Changes,
     /// Where changes outlive a restart.

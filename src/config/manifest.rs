@@ -249,9 +249,9 @@ pub(super) struct LimitsSection {
     /// Those of one agent; 1024.
     pub(super) streams_per_agent: Option<At<usize>>,
     /// Requests that wait for an operator at once; 1000.
-    pub(super) holds: Option<At<usize>>,
+    pub(super) pending_approvals: Option<At<usize>>,
     /// Requests of one agent that wait for an operator at once; 100.
-    pub(super) holds_per_agent: Option<At<usize>>,
+    pub(super) pending_approvals_per_agent: Option<At<usize>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

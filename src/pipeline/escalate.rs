@@ -20,7 +20,7 @@ use super::record::Trail;
 use super::refuse::{Code, Refusal};
 use super::standing::{Consent, Issued};
 use super::{BodyReader, Gateway, admit, decode, staged};
-use crate::approval::{Approval, Card, Entry, Hold, Told};
+use crate::approval::{Approval, ApprovalRequest, Submission, Waiter, WaiterSignal};
 use crate::policy::Ruling;
 use crate::telemetry::metrics::Stage;
 
@@ -64,7 +64,7 @@ pub(super) async fn escalate(
 /// What the desk says.
 enum Opened {
     Granted,
-    Waits(Box<Hold>),
+    Waits(Box<Waiter>),
 }
 
 /// Why a wait is over.
@@ -103,20 +103,20 @@ impl Held {
         trail: &mut Trail,
     ) -> Result<Cleared, Refusal> {
         let deadline = Instant::now() + gateway.parts.approval_timeout;
-        let mut place: Option<Hold> = None;
+        let mut place: Option<Waiter> = None;
         loop {
             let card = self.card(gateway);
             // The place in the queue is kept for as long as the question is the same.
-            let mut hold = match place.take() {
-                Some(hold) if *hold.fingerprint() == card.fingerprint => hold,
+            let mut waiter = match place.take() {
+                Some(waiter) if *waiter.fingerprint() == card.fingerprint => waiter,
                 _ => match self.open(gateway, card, trail)? {
                     Opened::Granted => return Ok(self.cleared(Consent::Given)),
-                    Opened::Waits(hold) => *hold,
+                    Opened::Waits(waiter) => *waiter,
                 },
             };
-            place = match self.attend(gateway, &mut hold, body, deadline).await? {
+            place = match self.attend(gateway, &mut waiter, body, deadline).await? {
                 Woken::Answered => None,
-                Woken::Changed => Some(hold),
+                Woken::Changed => Some(waiter),
             };
             if self.judge_again(gateway, trail)? == Consent::NotNeeded {
                 return Ok(self.cleared(Consent::NotNeeded));
@@ -125,32 +125,37 @@ impl Held {
     }
 
     /// Asks at the desk.
-    fn open(&self, gateway: &Gateway, card: Card, trail: &mut Trail) -> Result<Opened, Refusal> {
-        match gateway.parts.desk.open(card) {
-            Entry::Granted(approval) => {
+    fn open(
+        &self,
+        gateway: &Gateway,
+        card: ApprovalRequest,
+        trail: &mut Trail,
+    ) -> Result<Opened, Refusal> {
+        match gateway.parts.approvals.submit(card) {
+            Submission::Granted(approval) => {
                 trail.note_approval(&approval);
                 Ok(Opened::Granted)
             }
-            Entry::Refused(approval) => {
+            Submission::Refused(approval) => {
                 trail.note_approval(&approval);
                 Err(about(Code::ApprovalRefused, &approval))
             }
-            Entry::Full => {
-                gateway.parts.metrics.limit_reached("holds");
+            Submission::Full => {
+                gateway.parts.metrics.limit_reached("pending_approvals");
                 let detail = "Too many requests of this agent wait for approval already.";
                 Err(Refusal::because(Code::Busy, detail))
             }
-            Entry::Closed => Err(refuse(Code::Draining)),
-            Entry::Held(hold) => {
-                let approval = hold.approval();
+            Submission::Closed => Err(refuse(Code::Draining)),
+            Submission::Waiting(waiter) => {
+                let approval = waiter.approval();
                 trail.note_approval(approval);
                 tracing::info!(
                     approval.id = approval.id,
-                    agent.id = approval.card.agent,
-                    action.id = approval.card.action,
+                    agent.id = approval.request.agent,
+                    action.id = approval.request.action,
                     "waits for an operator: `tollgate approval list`"
                 );
-                Ok(Opened::Waits(hold))
+                Ok(Opened::Waits(waiter))
             }
         }
     }
@@ -159,7 +164,7 @@ impl Held {
     async fn attend(
         &self,
         gateway: &Gateway,
-        hold: &mut Hold,
+        waiter: &mut Waiter,
         body: &mut dyn BodyReader,
         deadline: Instant,
     ) -> Result<Woken, Refusal> {
@@ -167,13 +172,13 @@ impl Held {
             // In this order: who has left uses no yes up.
             biased;
             () = body.left() => Err(refuse(Code::AgentLeft)),
-            told = hold.told() => match told {
-                Told::Answered | Told::Wait => Ok(Woken::Answered),
-                Told::Closed => Err(refuse(Code::Draining)),
+            signal = waiter.wait() => match signal {
+                WaiterSignal::Answered | WaiterSignal::Wait => Ok(Woken::Answered),
+                WaiterSignal::Closed => Err(refuse(Code::Draining)),
             },
             () = gateway.parts.changes.after(self.asker.changes) => Ok(Woken::Changed),
             () = tokio::time::sleep_until(deadline.into()) => {
-                Err(about(Code::ApprovalTimeout, hold.approval()))
+                Err(about(Code::ApprovalTimeout, waiter.approval()))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The proxy edge from outside: agents in front, upstreams behind.
 
 mod answer;
+mod approval;
 mod authority;
 mod broken;
 mod chain;
@@ -11,7 +12,6 @@ mod failure;
 mod framed;
 mod framing;
 mod headers;
-mod hold;
 mod hostile;
 mod hostile_upstream;
 mod http2_support;

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::admin::{
     Answering, Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status, Synced,
 };
-use crate::approval::Desk;
+use crate::approval::ApprovalService;
 use crate::audit::Journal;
 use crate::cli::workspace::{Workspace, listen_text};
 use crate::limit::{Limits, Resource};
@@ -37,7 +37,7 @@ pub(super) struct Sources {
     pub(super) proxies: (Vec<String>, Vec<SocketAddr>),
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,
-    pub(super) desk: Arc<Desk>,
+    pub(super) approvals: Arc<ApprovalService>,
     pub(super) limits: Arc<Limits>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) started_at: String,
@@ -104,7 +104,7 @@ fn controls(sources: &Arc<Sources>) -> Controls {
     let knows = Arc::clone(sources);
     Controls {
         kill_switch: Arc::clone(&live.kill_switch),
-        desk: Arc::clone(&sources.desk),
+        approvals: Arc::clone(&sources.approvals),
         changes: live.changes.clone(),
         store: live.store.clone(),
         journal: sources.journal.clone(),
@@ -162,7 +162,7 @@ impl Sources {
             draining: readiness.draining,
             journal_healthy: readiness.journal_healthy,
             reload: readiness.reload,
-            approvals_pending: self.desk.pending(),
+            approvals_pending: self.approvals.pending(),
             halts: self.live.kill_switch.list(),
             credentials_unhealthy,
             credentials_unbound,
@@ -186,7 +186,7 @@ impl Sources {
     }
 
     fn metrics(&self) -> String {
-        self.metrics.approvals_pending(self.desk.pending());
+        self.metrics.approvals_pending(self.approvals.pending());
         self.metrics.bodies(self.limits.used(Resource::Bodies));
         self.metrics.unauthenticated(self.proxy.unauthenticated());
         self.metrics.halts(

@@ -18,7 +18,7 @@ use super::network;
 use super::settings::Settings;
 use super::store_broken;
 use crate::admin::Facts;
-use crate::approval::{self, Desk};
+use crate::approval::{self, ApprovalService};
 use crate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
@@ -66,7 +66,7 @@ pub(super) async fn compose(
     let metrics = Arc::new(Metrics::new());
     let (live, current) = live(context, workspace, &prepared, &metrics).await?;
     let journal = Journal::start(prepared.store.clone(), durability(config.durability));
-    let desk = Desk::new(approvals(config), clock.clone());
+    let approvals = ApprovalService::new(approvals(config), clock.clone());
     let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let gateway = Arc::new(Gateway::new(Parts {
         current: Arc::clone(&current),
@@ -77,7 +77,7 @@ pub(super) async fn compose(
         journal: journal.clone(),
         refusals: Refusals::new(refusals(config.refusals)),
         egress: network::egress(config, listeners)?,
-        desk: Arc::clone(&desk),
+        approvals: Arc::clone(&approvals),
         approval_timeout: config.approval.timeout,
         changes: live.changes.clone(),
         metrics: Arc::clone(&metrics),
@@ -104,7 +104,7 @@ pub(super) async fn compose(
         proxies: (listeners.shown_proxies(), listeners.addresses().proxy),
         current,
         journal: journal.clone(),
-        desk,
+        approvals,
         limits,
         metrics,
         started_at,
@@ -194,8 +194,8 @@ fn roots(workspace: &Workspace) -> Result<PathBuf, Failure> {
 
 fn approvals(config: &config::Config) -> approval::Settings {
     approval::Settings {
-        holds: config.limits.holds,
-        holds_per_agent: config.limits.holds_per_agent,
+        pending_approvals: config.limits.pending_approvals,
+        pending_approvals_per_agent: config.limits.pending_approvals_per_agent,
         expires: config.approval.expires,
         grant: ANSWER_LASTS,
         refusal: ANSWER_LASTS,

@@ -20,8 +20,11 @@ pub(super) fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limi
         tunnels_per_agent: count(&written.tunnels_per_agent, defaults.tunnels_per_agent),
         streams: count(&written.streams, defaults.streams),
         streams_per_agent: count(&written.streams_per_agent, defaults.streams_per_agent),
-        holds: count(&written.holds, defaults.holds),
-        holds_per_agent: count(&written.holds_per_agent, defaults.holds_per_agent),
+        pending_approvals: count(&written.pending_approvals, defaults.pending_approvals),
+        pending_approvals_per_agent: count(
+            &written.pending_approvals_per_agent,
+            defaults.pending_approvals_per_agent,
+        ),
         ..defaults
     };
     let mut time =

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::Held;
 use super::content::{self, BodyForm};
 use super::json::{Token, Tokens};
-use crate::approval::{Card, Fingerprint, Fingerprinter};
+use crate::approval::{ApprovalRequest, Fingerprint, Fingerprinter};
 use crate::model::action::Action;
 use crate::pipeline::decide::Injection;
 use crate::pipeline::judge::Understood;
@@ -50,7 +50,7 @@ pub(super) const VOLATILE: [&str; 26] = [
 
 impl Held {
     /// Writes down what an operator is asked: the request as it would be sent now.
-    pub(super) fn card(&self, gateway: &Gateway) -> Card {
+    pub(super) fn card(&self, gateway: &Gateway) -> ApprovalRequest {
         let Understood {
             matter,
             rest,
@@ -63,7 +63,7 @@ impl Held {
         let body = outgoing.body.as_ref().filter(|body| !body.is_empty());
         let hash = body.map(Sha256::digest);
         let agent = self.asker.agent.name.as_str();
-        Card {
+        ApprovalRequest {
             fingerprint: fingerprint(agent, &outgoing, &self.injection, form),
             subject: subject(agent, &outgoing, &matter.actions),
             agent: agent.to_owned(),

@@ -78,16 +78,17 @@ async fn what_needs_a_restart_is_named_until_it_is_taken_back() {
             "metrics: { listen: [\"127.0.0.1:0\"] }",
             "metrics: { listen: [] }",
         );
-        text.replace("streams: 100", "streams: 200, holds: 5") + "approval: { timeout: 5s }\n"
+        text.replace("streams: 100", "streams: 200, pending_approvals: 5")
+            + "approval: { timeout: 5s }\n"
     })
     .await;
     let shown = shell.play("tollgate status\ntollgate check").await;
-    let keys = "needs a restart: approval.timeout, limits.holds, limits.streams, metrics.listen";
+    let keys = "needs a restart: approval.timeout, limits.pending_approvals, limits.streams, metrics.listen";
     assert!(shown.contains(keys), "{shown}");
     let told = "the running gateway needs a restart for: approval.timeout";
     assert!(shown.contains(told), "{shown}");
     config(&gateway, |text| {
-        text.replace("streams: 200, holds: 5", "streams: 100")
+        text.replace("streams: 200, pending_approvals: 5", "streams: 100")
     })
     .await;
     let shown = shell.play("tollgate status").await;
@@ -128,10 +129,12 @@ async fn an_edit_is_noticed_without_a_signal_and_a_hang_up_reads_it_at_once() {
     let mut served = shell.serve(&[]).await;
     std::fs::write(
         shell.path("tollgate.yaml"),
-        format!("{text}limits: {{ holds: 7 }}\n"),
+        format!("{text}limits: {{ pending_approvals: 7 }}\n"),
     )
     .unwrap();
-    served.wait_for("needs a restart: limits.holds").await;
+    served
+        .wait_for("needs a restart: limits.pending_approvals")
+        .await;
     std::fs::write(
         shell.path("tollgate.yaml"),
         format!("{text}limits: {{ tunnels: 7 }}\n"),

@@ -110,7 +110,10 @@ fn reads_everything_that_the_contract_names() {
     assert_eq!(config.admin, [Listen::Unix(etc.join("run/admin.sock"))]);
     assert_eq!(config.metrics, []);
     assert_eq!(
-        (config.limits.holds, config.limits.holds_per_agent),
+        (
+            config.limits.pending_approvals,
+            config.limits.pending_approvals_per_agent
+        ),
         (10, 2)
     );
     let limits = &config.limits;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tollgate::approval::{Approval, ResolveError, Status, Verdict};
+use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
 use tollgate::model::halt::{Halt, Scope};
 use tollgate::pipeline::record::Ticket;
 use tollgate::pipeline::refuse::Refusal;
@@ -74,14 +74,15 @@ impl Request {
     }
 }
 
-fn answer(rig: &Rig, approval: &Approval, verdict: Verdict) {
-    let desk = &rig.gateway.parts().desk;
-    desk.resolve(
-        &approval.id,
-        verdict,
-        ("ada", Some(&approval.card.fingerprint.to_string())),
-    )
-    .unwrap();
+fn answer(rig: &Rig, approval: &Approval, verdict: ApprovalVerdict) {
+    let approvals = &rig.gateway.parts().approvals;
+    approvals
+        .resolve(
+            &approval.id,
+            verdict,
+            ("ada", Some(&approval.request.fingerprint.to_string())),
+        )
+        .unwrap();
 }
 
 async fn refused(judged: Judged) -> Refusal {
@@ -128,18 +129,18 @@ async fn a_yes_lets_it_go_and_says_who_said_so() {
         json!([{ "name": "api.note.add", "risk": "low", "params": { "text": "hi" } }])
     );
     assert_eq!(card["body_bytes"], 13);
-    answer(&rig, &approval, Verdict::Approve);
+    answer(&rig, &approval, ApprovalVerdict::Approve);
     let (permit, ticket) = permitted(held).await;
     assert_eq!(
         permit.outgoing().body.as_deref(),
         Some(br#"{"text":"hi"}"#.as_slice())
     );
     assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
-    let desk = &rig.gateway.parts().desk;
-    let now = desk.get(&approval.id).unwrap();
+    let approvals = &rig.gateway.parts().approvals;
+    let now = approvals.get(&approval.id).unwrap();
     assert_eq!((now.status, now.waiting), (Status::Used, 0));
-    let error = desk
-        .resolve(&approval.id, Verdict::Deny, ("bob", None))
+    let error = approvals
+        .resolve(&approval.id, ApprovalVerdict::Deny, ("bob", None))
         .unwrap_err();
     assert!(matches!(error, ResolveError::Over(_)));
     let decided = rig.events().await.remove(0);
@@ -162,10 +163,10 @@ async fn one_yes_lets_one_of_equal_requests_go_and_the_others_ask_again() {
     let two = get("/items/1").header("x-request-id", "2").send(&rig);
     let questions = rig.waiting(2).await;
     assert_eq!(questions.len(), 1, "{questions:#?}");
-    answer(&rig, &questions[0], Verdict::Approve);
+    answer(&rig, &questions[0], ApprovalVerdict::Approve);
     let again = rig.waiting(1).await;
     assert_eq!(again.len(), 2);
-    answer(&rig, &again[1], Verdict::Approve);
+    answer(&rig, &again[1], ApprovalVerdict::Approve);
     let tickets = (permitted(one).await, permitted(two).await);
     drop(tickets);
     rig.end().await;
@@ -192,14 +193,14 @@ async fn whatever_makes_a_request_another_one_asks_anew() {
         // One after the other, since so many may not wait at once.
         assert_eq!(code(request.send(&rig)).await, "approval_timeout");
     }
-    let list = rig.gateway.parts().desk.list();
+    let list = rig.gateway.parts().approvals.list();
     assert!(
         list.len() < count,
         "questions that nobody waits for make room"
     );
     let seen: std::collections::BTreeSet<String> = list
         .iter()
-        .map(|approval| approval.card.fingerprint.to_string())
+        .map(|approval| approval.request.fingerprint.to_string())
         .collect();
     assert_eq!(seen.len(), list.len());
     rig.end().await;
@@ -219,8 +220,8 @@ async fn a_yes_to_a_request_is_none_to_a_websocket_with_the_same_head() {
     };
     let refusal = refused(plain().send(&rig)).await;
     assert_eq!(refusal.action.as_deref(), Some("api.feed.get"));
-    let approval = rig.gateway.parts().desk.list().remove(0);
-    answer(&rig, &approval, Verdict::Approve);
+    let approval = rig.gateway.parts().approvals.list().remove(0);
+    answer(&rig, &approval, ApprovalVerdict::Approve);
     let socket = plain()
         .header("connection", "upgrade")
         .header("upgrade", "websocket");
@@ -238,7 +239,7 @@ async fn a_no_refuses_all_who_wait_and_the_next_without_asking() {
     let rig = Rig::new(ASKING).await;
     let waiting = [get("/items/1").send(&rig), get("/items/1").send(&rig)];
     let approval = rig.waiting(2).await.remove(0);
-    answer(&rig, &approval, Verdict::Deny);
+    answer(&rig, &approval, ApprovalVerdict::Deny);
     for held in waiting {
         let refusal = refused(held).await;
         assert_eq!(refusal.code.as_str(), "approval_refused");
@@ -247,7 +248,7 @@ async fn a_no_refuses_all_who_wait_and_the_next_without_asking() {
     let refusal = refused(get("/items/1").send(&rig)).await;
     assert_eq!(refusal.code.as_str(), "approval_refused");
     assert_eq!(refusal.approval.unwrap().id, approval.id);
-    assert_eq!(rig.gateway.parts().desk.list().len(), 1);
+    assert_eq!(rig.gateway.parts().approvals.list().len(), 1);
     rig.end().await;
 }
 
@@ -271,9 +272,9 @@ async fn a_yes_after_the_wait_lets_the_identical_retry_pass_once() {
             question.id
         ))
     );
-    let approval = rig.gateway.parts().desk.get(&question.id).unwrap();
+    let approval = rig.gateway.parts().approvals.get(&question.id).unwrap();
     assert_eq!((approval.status, approval.waiting), (Status::Pending, 0));
-    answer(&rig, &approval, Verdict::Approve);
+    answer(&rig, &approval, ApprovalVerdict::Approve);
     // Not another one.
     assert_eq!(code(get("/items/2").send(&rig)).await, "approval_timeout");
     let passed = permitted(get("/items/1").send(&rig)).await;
@@ -291,8 +292,8 @@ async fn a_deny_policy_that_comes_meanwhile_wins_over_a_yes() {
     let parts = rig.gateway.parts();
     rig.swap(CONNECTOR, DENYING);
     parts
-        .desk
-        .resolve(&approval.id, Verdict::Approve, ("ada", None))
+        .approvals
+        .resolve(&approval.id, ApprovalVerdict::Approve, ("ada", None))
         .unwrap();
     assert_eq!(code(held).await, "denied");
     // And alone it ends the wait.
@@ -315,7 +316,12 @@ async fn a_change_that_needs_no_yes_any_more_lets_it_go_and_others_leave_it_wait
     rig.swap(CONNECTOR, ALLOWING);
     let passed = permitted(held).await;
     assert_eq!(
-        rig.gateway.parts().desk.get(&approval.id).unwrap().status,
+        rig.gateway
+            .parts()
+            .approvals
+            .get(&approval.id)
+            .unwrap()
+            .status,
         Status::Pending
     );
     drop(passed);
@@ -377,7 +383,7 @@ async fn a_header_that_is_not_sent_makes_no_other_question() {
     let second = get("/items/1").header("as-user", "root").send(&rig);
     let waiting = rig.waiting(2).await;
     assert_eq!(waiting.len(), 1);
-    answer(&rig, &waiting[0], Verdict::Deny);
+    answer(&rig, &waiting[0], ApprovalVerdict::Deny);
     assert_eq!(code(first).await, "approval_refused");
     assert_eq!(code(second).await, "approval_refused");
     rig.end().await;
@@ -411,7 +417,7 @@ async fn what_ends_a_wait_ends_it_at_once() {
     rig.agents(&["ci"]);
 
     let held = hold(&rig).await;
-    parts.desk.close();
+    parts.approvals.close();
     let refusal = refused(held).await;
     assert_eq!(refusal.code.as_str(), "draining");
     assert!(refusal.answer().1.contains_key("retry-after"));
@@ -433,7 +439,7 @@ async fn an_agent_that_leaves_frees_its_place_and_uses_no_yes_up() {
     let approval = rig.waiting(1).await.remove(0);
     // Both at once: nothing of the request runs in between.
     gone.notify_one();
-    answer(&rig, &approval, Verdict::Approve);
+    answer(&rig, &approval, ApprovalVerdict::Approve);
     assert_eq!(code(held).await, "agent_left");
     rig.waiting(0).await;
     drop(permitted(get("/items/1").send(&rig)).await);
@@ -483,8 +489,8 @@ async fn a_body_is_read_whole_before_it_waits_or_is_too_large() {
     );
     let held = get("/items/1").body(vec![b'x'; 64 * 1024]).send(&rig);
     let approval = rig.waiting(1).await.remove(0);
-    assert_eq!(approval.card.body_bytes, 64 * 1024);
-    answer(&rig, &approval, Verdict::Approve);
+    assert_eq!(approval.request.body_bytes, 64 * 1024);
+    answer(&rig, &approval, ApprovalVerdict::Approve);
     let (permit, ticket) = permitted(held).await;
     assert_eq!(
         permit.outgoing().body.as_ref().map(Bytes::len),
@@ -513,8 +519,8 @@ async fn a_no_is_remembered_for_what_was_asked_not_for_how_it_was_written() {
         code(note(r#"{"text":"hi"}"#).send(&rig)).await,
         "approval_timeout"
     );
-    let approval = rig.gateway.parts().desk.list().remove(0);
-    answer(&rig, &approval, Verdict::Deny);
+    let approval = rig.gateway.parts().approvals.list().remove(0);
+    answer(&rig, &approval, ApprovalVerdict::Deny);
     let same = [
         note(r#"{"text":"hi"}"#),
         note(r#" { "text" : "hi" } "#),
@@ -526,7 +532,7 @@ async fn a_no_is_remembered_for_what_was_asked_not_for_how_it_was_written() {
     for request in same {
         assert_eq!(code(request.send(&rig)).await, "approval_refused");
     }
-    assert_eq!(rig.gateway.parts().desk.list().len(), 1);
+    assert_eq!(rig.gateway.parts().approvals.list().len(), 1);
     // Other parameters are another question, another agent's too.
     assert_eq!(
         code(note(r#"{"text":"ho"}"#).send(&rig)).await,
@@ -549,8 +555,8 @@ async fn a_no_to_an_action_without_parameters_is_remembered_by_method_and_path()
         code(get("/notes").body("{}").send(&rig)).await,
         "approval_timeout"
     );
-    let approval = rig.gateway.parts().desk.list().remove(0);
-    answer(&rig, &approval, Verdict::Deny);
+    let approval = rig.gateway.parts().approvals.list().remove(0);
+    answer(&rig, &approval, ApprovalVerdict::Deny);
     assert_eq!(
         code(get("/notes").body(r#"{"a":1}"#).send(&rig)).await,
         "approval_refused"
@@ -566,10 +572,10 @@ async fn a_yes_after_a_no_about_the_same_counts_for_the_request_that_got_it() {
     let html = || get("/items/1").header("accept", "text/html");
     assert_eq!(code(plain().send(&rig)).await, "approval_timeout");
     assert_eq!(code(html().send(&rig)).await, "approval_timeout");
-    let [first, second] = <[Approval; 2]>::try_from(rig.gateway.parts().desk.list()).unwrap();
-    answer(&rig, &first, Verdict::Deny);
+    let [first, second] = <[Approval; 2]>::try_from(rig.gateway.parts().approvals.list()).unwrap();
+    answer(&rig, &first, ApprovalVerdict::Deny);
     assert_eq!(code(html().send(&rig)).await, "approval_refused");
-    answer(&rig, &second, Verdict::Approve);
+    answer(&rig, &second, ApprovalVerdict::Approve);
     drop(permitted(html().send(&rig)).await);
     rig.end().await;
 }
@@ -588,7 +594,7 @@ async fn requests_that_a_card_shows_alike_wait_for_one_answer() {
         .collect();
     let questions = rig.waiting(3).await;
     assert_eq!(questions.len(), 1, "{questions:#?}");
-    answer(&rig, &questions[0], Verdict::Deny);
+    answer(&rig, &questions[0], ApprovalVerdict::Deny);
     for held in held {
         assert_eq!(code(held).await, "approval_refused");
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::sync::Notify;
-use tollgate::approval::{Approval, Desk, Settings};
+use tollgate::approval::{Approval, ApprovalService, Settings};
 use tollgate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
@@ -50,8 +50,8 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Three of an agent, four of all may wait.
 const SETTINGS: Settings = Settings {
-    holds: 4,
-    holds_per_agent: 3,
+    pending_approvals: 4,
+    pending_approvals_per_agent: 3,
     expires: LONG,
     grant: LONG,
     refusal: LONG,
@@ -147,7 +147,7 @@ impl Rig {
                 opener: tollgate::vault::Opener::new(&master(1)),
                 journal: Journal::start(store.clone(), Durability::Strict),
                 egress: Egress::new(EgressRules::default(), lookup),
-                desk: Desk::new(SETTINGS, clock.clone()),
+                approvals: ApprovalService::new(SETTINGS, clock.clone()),
                 approval_timeout,
                 changes: Changes::default(),
                 metrics: Arc::new(Metrics::new()),
@@ -247,10 +247,10 @@ impl Rig {
 
     /// Waits until so many requests wait for an operator.
     pub(crate) async fn waiting(&self, count: usize) -> Vec<Approval> {
-        let desk = &self.gateway.parts().desk;
+        let approvals = &self.gateway.parts().approvals;
         let wait = async {
             loop {
-                let all = desk.list();
+                let all = approvals.list();
                 if all.iter().map(|approval| approval.waiting).sum::<usize>() == count {
                     return all;
                 }
@@ -258,7 +258,7 @@ impl Rig {
             }
         };
         let waited = tokio::time::timeout(LONG, wait).await;
-        waited.unwrap_or_else(|_| panic!("not {count} requests wait: {:#?}", desk.list()))
+        waited.unwrap_or_else(|_| panic!("not {count} requests wait: {:#?}", approvals.list()))
     }
 
     /// Returns the bodies of all records so far, oldest first.

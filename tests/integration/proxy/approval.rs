@@ -309,7 +309,8 @@ async fn a_stop_answers_who_waits() {
 #[tokio::test]
 async fn hundreds_of_one_agent_leave_room_for_another() {
     let upstream = Upstream::start(&[HOST]).await;
-    let limits = "limits: { holds: 40, holds_per_agent: 20, body_total: 24MiB }";
+    let limits =
+        "limits: { pending_approvals: 40, pending_approvals_per_agent: 20, body_total: 24MiB }";
     let gateway = describe(&upstream).settings(limits).start().await;
     let client = gateway.agent.http2();
     let mut sent = tokio::task::JoinSet::new();

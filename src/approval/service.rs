@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::shelf::Shelf;
-use super::{Answer, Approval, Card, Hold, Settings, Status, Verdict};
+use super::pending::PendingApprovals;
+use super::{Approval, ApprovalRequest, ApprovalVerdict, Resolution, Settings, Status, Waiter};
 use crate::model::clock::Clock;
 
 /// Questions, answers and those who wait.
 #[derive(Debug)]
-pub struct Desk {
+pub struct ApprovalService {
     settings: Settings,
     clock: Clock,
     state: Mutex<State>,
@@ -18,19 +18,19 @@ pub struct Desk {
 
 #[derive(Debug, Default)]
 struct State {
-    shelf: Shelf,
+    pending: PendingApprovals,
     closed: bool,
 }
 
 /// What a request comes to when it asks.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Submission {
     /// An operator has said yes to it, and that yes is used up now.
     Granted(Box<Approval>),
     /// An operator has said no to it a moment ago.
     Refused(Box<Approval>),
     /// It waits.
-    Held(Box<Hold>),
+    Waiting(Box<Waiter>),
     /// Too many wait already.
     Full,
     /// The gateway ends.
@@ -44,7 +44,7 @@ pub enum ResolveError {
     #[error("there is no approval `{}`", .0.escape_debug())]
     NotFound(String),
     /// A card does not show all of it, and nobody says to have seen the whole.
-    #[error("it cannot be shown in full in a list or on a card: {}", .0.card.partial.join(", "))]
+    #[error("it cannot be shown in full in a list or on a card: {}", .0.request.partial.join(", "))]
     Unopened(Box<Approval>),
     /// It is not the one that was opened.
     #[error("what was opened is another request")]
@@ -54,7 +54,7 @@ pub enum ResolveError {
     Over(Box<Approval>),
 }
 
-impl Desk {
+impl ApprovalService {
     /// Opens an empty desk.
     #[must_use]
     pub fn new(settings: Settings, clock: Clock) -> Arc<Self> {
@@ -66,51 +66,51 @@ impl Desk {
     }
 
     /// Asks. Requests with one fingerprint wait for one answer; a yes lets one of them go, and the others ask again.
-    pub fn open(self: &Arc<Self>, card: Card) -> Entry {
+    pub fn submit(self: &Arc<Self>, request: ApprovalRequest) -> Submission {
         let now = self.clock.now();
         let mut state = self.state.lock();
         if state.closed {
-            return Entry::Closed;
+            return Submission::Closed;
         }
-        let shelf = &mut state.shelf;
-        if let Some(record) = shelf.refused(&card.subject, now) {
-            return Entry::Refused(Box::new(record.show(now)));
+        let pending = &mut state.pending;
+        if let Some(record) = pending.refused(&request.subject, now) {
+            return Submission::Refused(Box::new(record.show(now)));
         }
-        let joined = match shelf.current(&card.fingerprint) {
+        let joined = match pending.current(&request.fingerprint) {
             None => None,
             Some(record) => match record.status(now) {
                 Status::Approved => {
                     record.take();
-                    return Entry::Granted(Box::new(record.show(now)));
+                    return Submission::Granted(Box::new(record.show(now)));
                 }
                 Status::Pending => Some(record.show(now).id),
                 Status::Used | Status::Denied | Status::Expired => None,
             },
         };
-        if !shelf.has_place(&card.agent, &self.settings) {
-            return Entry::Full;
+        if !pending.has_room(&request.agent, &self.settings) {
+            return Submission::Full;
         }
         let id = match joined {
             Some(id) => id,
             None => {
                 let id = ulid::Ulid::from_datetime(now).to_string();
-                if shelf
-                    .put(Arc::new(card), id.clone(), &self.settings, now)
+                if pending
+                    .put(Arc::new(request), id.clone(), &self.settings, now)
                     .is_none()
                 {
-                    return Entry::Full;
+                    return Submission::Full;
                 }
                 id
             }
         };
-        shelf.enter(&id);
-        match shelf.get(&id) {
-            Some(record) => Entry::Held(Box::new(Hold {
-                desk: Arc::clone(self),
+        pending.enter(&id);
+        match pending.get(&id) {
+            Some(record) => Submission::Waiting(Box::new(Waiter {
+                service: Arc::clone(self),
                 approval: record.show(now),
-                told: record.watch(),
+                signal: record.watch(),
             })),
-            None => Entry::Full,
+            None => Submission::Full,
         }
     }
 
@@ -122,39 +122,39 @@ impl Desk {
     pub fn resolve(
         &self,
         id: &str,
-        verdict: Verdict,
+        verdict: ApprovalVerdict,
         (operator, opened): (&str, Option<&str>),
     ) -> Result<Approval, ResolveError> {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let record = state
-            .shelf
+            .pending
             .get_mut(id)
             .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
         if record.status(now) != Status::Pending {
             return Err(ResolveError::Over(Box::new(record.show(now))));
         }
         match opened {
-            Some(opened) if !record.card().fingerprint.is_written(opened) => {
+            Some(opened) if !record.request().fingerprint.is_written(opened) => {
                 return Err(ResolveError::Another);
             }
-            None if verdict == Verdict::Approve && !record.card().partial.is_empty() => {
+            None if verdict == ApprovalVerdict::Approve && !record.request().partial.is_empty() => {
                 return Err(ResolveError::Unopened(Box::new(record.show(now))));
             }
             Some(_) | None => {}
         }
         let lasts = match verdict {
-            Verdict::Approve => self.settings.grant,
-            Verdict::Deny => self.settings.refusal,
+            ApprovalVerdict::Approve => self.settings.grant,
+            ApprovalVerdict::Deny => self.settings.refusal,
         };
-        let answer = Answer {
+        let answer = Resolution {
             verdict,
             by: operator.to_owned(),
             at: now,
         };
         record.answer(answer, now + lasts);
         let shown = record.show(now);
-        state.shelf.remember(&shown.card.subject, id, verdict);
+        state.pending.remember(&shown.request.subject, id, verdict);
         Ok(shown)
     }
 
@@ -162,7 +162,7 @@ impl Desk {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Approval> {
         let now = self.clock.now();
-        Some(self.state.lock().shelf.get(id)?.show(now))
+        Some(self.state.lock().pending.get(id)?.show(now))
     }
 
     /// Returns all questions that are remembered, in the order in which they were asked.
@@ -170,7 +170,7 @@ impl Desk {
     pub fn list(&self) -> Vec<Approval> {
         let now = self.clock.now();
         let state = self.state.lock();
-        let all = state.shelf.all();
+        let all = state.pending.all();
         all.into_iter().map(|record| record.show(now)).collect()
     }
 
@@ -179,7 +179,7 @@ impl Desk {
     pub fn pending(&self) -> usize {
         let now = self.clock.now();
         let state = self.state.lock();
-        let records = state.shelf.records();
+        let records = state.pending.records();
         records
             .filter(|record| record.status(now) == Status::Pending)
             .count()
@@ -189,14 +189,14 @@ impl Desk {
     pub fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        state.shelf.records().for_each(|record| record.close());
+        state.pending.records().for_each(|record| record.close());
     }
 
-    pub(super) fn leave(&self, hold: &Hold) {
-        let approval = hold.approval();
+    pub(super) fn leave(&self, waiter: &Waiter) {
+        let approval = waiter.approval();
         self.state
             .lock()
-            .shelf
-            .leave(&approval.id, &approval.card.agent);
+            .pending
+            .leave(&approval.id, &approval.request.agent);
     }
 }

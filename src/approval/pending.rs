@@ -6,13 +6,16 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use super::{Answer, Approval, Card, Fingerprint, Settings, Status, Told, Verdict};
+use super::{
+    Approval, ApprovalRequest, ApprovalVerdict, Fingerprint, Resolution, Settings, Status,
+    WaiterSignal,
+};
 
 /// Questions that are kept, for one place to wait: those that nobody waits for any more must fit too.
-const QUESTIONS_PER_HOLD: usize = 2;
+const QUESTIONS_PER_WAITER: usize = 2;
 
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct PendingApprovals {
     records: HashMap<String, Record>,
     /// The question that counts for a fingerprint now.
     current: HashMap<Fingerprint, String>,
@@ -27,14 +30,14 @@ pub(super) struct Shelf {
 #[derive(Debug)]
 pub(super) struct Record {
     id: String,
-    card: Arc<Card>,
-    answer: Option<Answer>,
+    request: Arc<ApprovalRequest>,
+    answer: Option<Resolution>,
     /// The yes has been used.
     used: bool,
     opened_at: SystemTime,
     expires_at: SystemTime,
     waiting: usize,
-    told: watch::Sender<Told>,
+    signal: watch::Sender<WaiterSignal>,
     number: u64,
 }
 
@@ -44,18 +47,18 @@ impl Record {
     pub(super) fn status(&self, now: SystemTime) -> Status {
         let over = now >= self.expires_at;
         match self.answer.as_ref().map(|answer| answer.verdict) {
-            Some(Verdict::Approve) if self.used => Status::Used,
-            Some(Verdict::Approve) if !over => Status::Approved,
-            Some(Verdict::Deny) => Status::Denied,
+            Some(ApprovalVerdict::Approve) if self.used => Status::Used,
+            Some(ApprovalVerdict::Approve) if !over => Status::Approved,
+            Some(ApprovalVerdict::Deny) => Status::Denied,
             None if !over => Status::Pending,
-            Some(Verdict::Approve) | None => Status::Expired,
+            Some(ApprovalVerdict::Approve) | None => Status::Expired,
         }
     }
 
     pub(super) fn show(&self, now: SystemTime) -> Approval {
         Approval {
             id: self.id.clone(),
-            card: Arc::clone(&self.card),
+            request: Arc::clone(&self.request),
             status: self.status(now),
             opened_at: self.opened_at,
             expires_at: self.expires_at,
@@ -64,12 +67,12 @@ impl Record {
         }
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<Told> {
-        self.told.subscribe()
+    pub(super) fn watch(&self) -> watch::Receiver<WaiterSignal> {
+        self.signal.subscribe()
     }
 
-    pub(super) fn card(&self) -> &Card {
-        &self.card
+    pub(super) fn request(&self) -> &ApprovalRequest {
+        &self.request
     }
 
     /// Uses the yes up.
@@ -77,20 +80,20 @@ impl Record {
         self.used = true;
     }
 
-    pub(super) fn answer(&mut self, answer: Answer, expires_at: SystemTime) {
+    pub(super) fn answer(&mut self, answer: Resolution, expires_at: SystemTime) {
         self.answer = Some(answer);
         self.expires_at = expires_at;
-        self.told.send_replace(Told::Answered);
+        self.signal.send_replace(WaiterSignal::Answered);
     }
 
     pub(super) fn close(&self) {
-        self.told.send_replace(Told::Closed);
+        self.signal.send_replace(WaiterSignal::Closed);
     }
 }
 
 // === impl Shelf ===
 
-impl Shelf {
+impl PendingApprovals {
     pub(super) fn get(&self, id: &str) -> Option<&Record> {
         self.records.get(id)
     }
@@ -111,10 +114,10 @@ impl Shelf {
     }
 
     /// Keeps a no for everything about the same; a later yes ends that.
-    pub(super) fn remember(&mut self, subject: &Fingerprint, id: &str, verdict: Verdict) {
+    pub(super) fn remember(&mut self, subject: &Fingerprint, id: &str, verdict: ApprovalVerdict) {
         match verdict {
-            Verdict::Deny => drop(self.refused.insert(*subject, id.to_owned())),
-            Verdict::Approve => drop(self.refused.remove(subject)),
+            ApprovalVerdict::Deny => drop(self.refused.insert(*subject, id.to_owned())),
+            ApprovalVerdict::Approve => drop(self.refused.remove(subject)),
         }
     }
 
@@ -130,16 +133,20 @@ impl Shelf {
     }
 
     /// Returns whether one more request of an agent may wait.
-    pub(super) fn has_place(&self, agent: &str, settings: &Settings) -> bool {
+    pub(super) fn has_room(&self, agent: &str, settings: &Settings) -> bool {
         let own = self.waiting.get(agent).copied().unwrap_or(0);
-        own < settings.holds_per_agent && self.waiting.values().sum::<usize>() < settings.holds
+        own < settings.pending_approvals_per_agent
+            && self.waiting.values().sum::<usize>() < settings.pending_approvals
     }
 
     /// Counts a request that waits, or one that does so no more.
     pub(super) fn enter(&mut self, id: &str) {
         if let Some(record) = self.records.get_mut(id) {
             record.waiting += 1;
-            *self.waiting.entry(record.card.agent.clone()).or_default() += 1;
+            *self
+                .waiting
+                .entry(record.request.agent.clone())
+                .or_default() += 1;
         }
     }
 
@@ -158,33 +165,33 @@ impl Shelf {
     /// Puts a question on the shelf; `None` where the agent's part of it is full of what cannot go.
     pub(super) fn put(
         &mut self,
-        card: Arc<Card>,
+        request: Arc<ApprovalRequest>,
         id: String,
         settings: &Settings,
         now: SystemTime,
     ) -> Option<&Record> {
         self.records
             .retain(|_, record| record.waiting > 0 || now < record.expires_at);
-        if self.is_full(&card.agent, settings) {
-            let victim = self.least_worth(&card.agent, now)?;
+        if self.is_full(&request.agent, settings) {
+            let victim = self.least_worth(&request.agent, now)?;
             self.records.remove(&victim);
         }
         self.current.retain(|_, id| self.records.contains_key(id));
         self.refused.retain(|_, id| self.records.contains_key(id));
-        if self.is_full(&card.agent, settings) {
+        if self.is_full(&request.agent, settings) {
             return None;
         }
         self.made += 1;
-        self.current.insert(card.fingerprint, id.clone());
+        self.current.insert(request.fingerprint, id.clone());
         let record = Record {
             id: id.clone(),
-            card,
+            request,
             answer: None,
             used: false,
             opened_at: now,
             expires_at: now + settings.expires,
             waiting: 0,
-            told: watch::Sender::new(Told::Wait),
+            signal: watch::Sender::new(WaiterSignal::Wait),
             number: self.made,
         };
         Some(self.records.entry(id).or_insert(record))
@@ -194,10 +201,15 @@ impl Shelf {
         let own = self
             .records
             .values()
-            .filter(|record| record.card.agent == agent)
+            .filter(|record| record.request.agent == agent)
             .count();
-        own >= settings.holds_per_agent.saturating_mul(QUESTIONS_PER_HOLD)
-            || self.records.len() >= settings.holds.saturating_mul(QUESTIONS_PER_HOLD)
+        own >= settings
+            .pending_approvals_per_agent
+            .saturating_mul(QUESTIONS_PER_WAITER)
+            || self.records.len()
+                >= settings
+                    .pending_approvals
+                    .saturating_mul(QUESTIONS_PER_WAITER)
     }
 
     /// Of an agent's questions that nobody waits for: one that is over, else the oldest without an answer. A yes that was not
@@ -206,7 +218,7 @@ impl Shelf {
         let own = self
             .records
             .values()
-            .filter(|record| record.card.agent == agent && record.waiting == 0);
+            .filter(|record| record.request.agent == agent && record.waiting == 0);
         let worth = |record: &&Record| match record.status(now) {
             Status::Used | Status::Expired => Some((0, record.number)),
             Status::Pending => Some((1, record.number)),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::desk::Desk;
+use super::service::ApprovalService;
 use super::{Approval, Fingerprint};
 
 /// What those who wait are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum WaiterSignal {
     /// Nothing yet.
     Wait,
     /// An operator has answered: ask the desk again.
@@ -20,13 +20,13 @@ pub enum Told {
 }
 
 /// A request that waits. Dropping it leaves the desk; the question stays until it expires.
-pub struct Hold {
-    pub(super) desk: Arc<Desk>,
+pub struct Waiter {
+    pub(super) service: Arc<ApprovalService>,
     pub(super) approval: Approval,
-    pub(super) told: watch::Receiver<Told>,
+    pub(super) signal: watch::Receiver<WaiterSignal>,
 }
 
-impl Hold {
+impl Waiter {
     /// Returns the question as it was when the wait began.
     #[must_use]
     pub fn approval(&self) -> &Approval {
@@ -34,28 +34,32 @@ impl Hold {
     }
 
     /// Waits for an answer, or the end.
-    pub async fn told(&mut self) -> Told {
-        match self.told.wait_for(|told| *told != Told::Wait).await {
-            Ok(told) => *told,
+    pub async fn wait(&mut self) -> WaiterSignal {
+        match self
+            .signal
+            .wait_for(|signal| *signal != WaiterSignal::Wait)
+            .await
+        {
+            Ok(signal) => *signal,
             // The question was dropped, so that somebody must ask again.
-            Err(_) => Told::Answered,
+            Err(_) => WaiterSignal::Answered,
         }
     }
 
     /// Returns what it is about.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
-        &self.approval.card.fingerprint
+        &self.approval.request.fingerprint
     }
 }
 
-impl Drop for Hold {
+impl Drop for Waiter {
     fn drop(&mut self) {
-        self.desk.leave(self);
+        self.service.leave(self);
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
             .field("approval", &self.approval.id)
