@@ -8,7 +8,7 @@ pub mod cli;
 pub mod proxy;
 
 // What the edges ask of the pipeline without sending anything.
-pub mod study;
+pub mod simulate;
 
 // Verbs: what happens to a request, in order. The only folder that knows more than one noun.
 pub mod pipeline;

@@ -11,8 +11,8 @@ use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::yaml;
 use crate::config::{Config, Secrets, discovery};
 use crate::connector::Catalog;
+use crate::simulate::case::{self, Tried};
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
-use crate::study::case::{self, Tried};
 use crate::vault::Draft;
 
 /// Whether warnings count.

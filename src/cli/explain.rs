@@ -12,7 +12,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::workspace::{Pins, StoreView, Workspace};
 use crate::model::header_value;
 use crate::model::show::escape;
-use crate::study::explain::{ExplainedAnswer, Explanation, Question, explain};
+use crate::simulate::explain::{ExplainedAnswer, Explanation, Question, explain};
 use crate::vault::Keyring;
 
 /// The longest body read, in bytes.

@@ -28,7 +28,7 @@ const LADDER: &[(&str, &[&str])] = &[
     ),
     ("proxy", &["limit", "model", "pipeline", "telemetry"]),
     (
-        "study",
+        "simulate",
         &[
             "config",
             "connector",

@@ -10,8 +10,8 @@ use tollgate::config::diagnostic::{Report, Source};
 use tollgate::config::yaml;
 use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::clock::Clock;
+use tollgate::simulate::explain::{Question, explain, understand};
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
-use tollgate::study::explain::{Question, explain, understand};
 use tollgate::vault::Keyring;
 
 #[derive(Deserialize)]

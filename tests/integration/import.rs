@@ -12,8 +12,8 @@ use std::path::Path;
 
 use tollgate::config::diagnostic::{Report, Severity, Source};
 use tollgate::import::{self, Api, Format};
+use tollgate::simulate::case;
 use tollgate::snapshot::{Inputs, Snapshot};
-use tollgate::study::case;
 
 fn source(name: &str, text: &str) -> Source {
     Source {

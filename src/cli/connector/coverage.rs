@@ -10,7 +10,7 @@ use super::super::workspace::Workspace;
 use super::import::source;
 use crate::import::{self, Format};
 use crate::model::show::escape;
-use crate::study::coverage::{Coverage, Covered, Status, Unrelated, coverage};
+use crate::simulate::coverage::{Coverage, Covered, Status, Unrelated, coverage};
 
 /// Shared actions that are shown; the rest is counted.
 const SHOWN: usize = 20;

@@ -16,7 +16,7 @@ use super::super::failure::{Exit, Failure, Outcome};
 use crate::config::diagnostic::{Report, Severity, Source};
 use crate::import::{self, Api, Format, LeftOut};
 use crate::model::show::escape;
-use crate::study::case::Tried;
+use crate::simulate::case::Tried;
 
 pub(super) use accept::{Wanted, accepted, attempt};
 

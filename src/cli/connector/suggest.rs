@@ -9,8 +9,8 @@ use super::super::credential::find_connector;
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::workspace::Workspace;
 use crate::model::event::EventKind;
+use crate::simulate::suggest::{Suggestion, Unknown, suggest};
 use crate::store::{EventFilter, EventOrder};
-use crate::study::suggest::{Suggestion, Unknown, suggest};
 
 /// Events that are looked at, the newest.
 const MAX_EVENTS: u32 = 20_000;

@@ -1,8 +1,8 @@
 //! Every file of `tests/connectors` shows one feature, and every built-in shows itself, by inline tests.
 
 use tollgate::config::diagnostic::Source;
+use tollgate::simulate::case;
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
-use tollgate::study::case;
 
 fn check_files(directory: &str, least: usize) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
 use tollgate::config::diagnostic::Source;
+use tollgate::simulate::explain::{Question, understand};
 use tollgate::snapshot::{Inputs, Snapshot};
-use tollgate::study::explain::{Question, understand};
 
 use crate::support::gateway::Builder;
 use crate::support::upstream::Upstream;

@@ -8,8 +8,8 @@ use crate::cli::check::{self, Tests};
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::import::{self, Api, Drafted, LeftOut};
+use crate::simulate::case::Tried;
 use crate::snapshot::{Inputs, Snapshot};
-use crate::study::case::Tried;
 
 /// Operations that a draft can go without; where more are refused, something else is wrong.
 const MAX_LEFT_OUT: usize = 100;
