@@ -19,22 +19,22 @@ mod environment;
 mod explain;
 mod failure;
 mod gateway;
-mod handed;
 mod init;
 mod kill;
 mod output;
 mod permission;
 mod policy;
+mod process_env;
 mod references;
 mod run;
 mod running;
 mod schema;
 mod serve;
+mod socket_activation;
 mod state;
 mod status;
 mod table;
 mod workspace;
-mod world;
 
 use std::ffi::OsString;
 
@@ -45,21 +45,21 @@ use args::{Cli, Command};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
-pub use handed::Handed;
+pub use process_env::ProcessEnv;
 pub use schema::schemas;
 pub use serve::Serving;
-pub use world::World;
+pub use socket_activation::SocketActivation;
 
 /// What every command gets.
 #[derive(Debug)]
 struct Context {
-    world: World,
+    process: ProcessEnv,
     output: Output,
     config: Option<std::path::PathBuf>,
 }
 
 /// Runs one command and returns the exit code.
-pub fn main(args: impl IntoIterator<Item = OsString>, world: World) -> u8 {
+pub fn main(args: impl IntoIterator<Item = OsString>, process: ProcessEnv) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     // A usage error is found before `--json` is parsed, and scripts want it as JSON too; after `--` it is the child's flag.
     let json = args
@@ -70,12 +70,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: World) -> u8 {
     let outcome = match Cli::try_parse_from(args) {
         Ok(cli) => {
             let mut context = Context {
-                world,
+                process,
                 output: output.clone(),
                 config: cli.config,
             };
             if let Some(dir) = cli.data_dir {
-                context.world.set_data_dir(&dir);
+                context.process.set_data_dir(&dir);
             }
             dispatch(&context, cli.command)
         }

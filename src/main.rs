@@ -4,18 +4,18 @@ use std::process::ExitCode;
 
 use libmimalloc_sys::mi_collect;
 use mimalloc::MiMalloc;
-use tollgate::cli::{self, World};
+use tollgate::cli::{self, ProcessEnv};
 
 /// A request makes some hundred short-lived values, on one thread and on another: glibc takes a quarter of its time for them.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let world = World {
+    let process = ProcessEnv {
         give_back,
-        ..World::of_process()
+        ..ProcessEnv::of_process()
     };
-    ExitCode::from(cli::main(std::env::args_os(), world))
+    ExitCode::from(cli::main(std::env::args_os(), process))
 }
 
 /// By itself, mimalloc gives memory back when something is freed a second later: a gateway at rest would keep what compiling

@@ -37,7 +37,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
     }
     let store = claim::open_or_make(context, &workspace).await?;
     let token = Token::generate(TokenKind::Agent, &mut rand::rng());
-    let created_at = context.world.clock.stamp();
+    let created_at = context.process.clock.stamp();
     let permissions = store.permissions().await?;
     let revived = References::find(
         context,
@@ -91,7 +91,7 @@ pub(super) async fn give_token(
     store: &Store,
     (name, token): (&AgentName, &StoredToken),
 ) -> Result<(), Failure> {
-    let now = context.world.clock.now();
+    let now = context.process.clock.now();
     let mut added = store.add_token(name.as_str(), token, now).await;
     if let (Err(StoreError::NotFound { .. }), Some(declared)) = (
         &added,
@@ -103,7 +103,7 @@ pub(super) async fn give_token(
             name: name.to_string(),
             labels: declared.labels.clone(),
             tokens: Vec::new(),
-            created_at: context.world.clock.stamp(),
+            created_at: context.process.clock.stamp(),
         };
         match store.add_agent(&row).await {
             // Another `run` was faster.
@@ -126,7 +126,7 @@ async fn list(context: &Context) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let stored = store.agents().await?;
-    let now = context.world.clock.utc().unix_timestamp();
+    let now = context.process.clock.utc().unix_timestamp();
     let living = |name: &str| {
         let tokens = stored
             .iter()

@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
         } => (filter, lines, follow),
         AuditCommand::Query { limit, filter } => (filter, limit, false),
     };
-    let filter = event_filter(&filter, context.world.clock.utc())?;
+    let filter = event_filter(&filter, context.process.clock.utc())?;
     let store = Workspace::load(context)?.open_store().await?;
     let newest = EventFilter {
         limit: Some(limit),

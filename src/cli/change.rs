@@ -11,9 +11,9 @@ use crate::store::Store;
 
 /// Writes the event. The change is made already and stands, so a failure is told and no more.
 pub(super) async fn note_change(context: &Context, store: &Store, what: &str, subject: &str) {
-    let id = ulid::Ulid::from_datetime(context.world.clock.now()).to_string();
-    let time = context.world.clock.stamp();
-    let operator = context.world.variable("USER").unwrap_or("local");
+    let id = ulid::Ulid::from_datetime(context.process.clock.now()).to_string();
+    let time = context.process.clock.stamp();
+    let operator = context.process.variable("USER").unwrap_or("local");
     // Keys in canonical order: this row does not pass through the journal's writer.
     let body = json!({
         "id": id, "kind": "changed", "operator": operator, "subject": subject, "time": time, "v": 1, "what": what,

@@ -106,9 +106,9 @@ pub(super) fn examine(context: &Context, inputs: &Inputs, tests: &Tests) -> Trie
         Tests::None => {}
         Tests::All => {
             add(case::connectors(&snapshot, None));
-            add(case::policies(&snapshot, context.world.clock.now()));
+            add(case::policies(&snapshot, context.process.clock.now()));
         }
-        Tests::Policies => add(case::policies(&snapshot, context.world.clock.now())),
+        Tests::Policies => add(case::policies(&snapshot, context.process.clock.now())),
         Tests::Connectors(None) => add(case::connectors(&snapshot, None)),
         Tests::Connectors(Some(ids)) => ids
             .iter()
@@ -135,7 +135,7 @@ async fn gather(
         }
         return from_configuration(context, context.config.clone(), Whose::Chosen).await;
     };
-    let dir = context.world.directory.join(dir);
+    let dir = context.process.directory.join(dir);
     if !dir.is_dir() {
         return Err(Failure::usage(format!(
             "`{}` is not a directory",
@@ -164,7 +164,7 @@ async fn gather(
     if connectors.is_empty() && policies.is_empty() {
         return Ok(loose_files(context, &dir).map(alone));
     }
-    let config = match Config::embedded(&context.world.text_variables()) {
+    let config = match Config::embedded(&context.process.text_variables()) {
         Ok(config) => Config {
             connectors,
             policies,
@@ -226,7 +226,7 @@ async fn from_configuration(
 
 /// Files of one directory, told apart by their first key.
 fn loose_files(context: &Context, dir: &Path) -> Result<Inputs, Report> {
-    let base = &context.world.directory;
+    let base = &context.process.directory;
     let files = crate::config::sources::read_dirs(&[dir.to_owned()], base, Some(dir))?;
     if files.sources.is_empty() {
         let mut report = Report::default();

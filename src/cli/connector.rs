@@ -208,7 +208,7 @@ fn default_format(context: &Context) -> CheckFormat {
 }
 
 fn read_source(context: &Context, file: &PathBuf) -> Result<Source, Failure> {
-    let text = std::fs::read_to_string(context.world.directory.join(file)).map_err(|error| {
+    let text = std::fs::read_to_string(context.process.directory.join(file)).map_err(|error| {
         Failure::failed(
             "input",
             format!("`{}` cannot be read: {error}", file.display()),

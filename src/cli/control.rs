@@ -53,7 +53,7 @@ impl Control {
             state,
             workspace,
             operator_token: context
-                .world
+                .process
                 .variable("TOLLGATE_OPERATOR_TOKEN")
                 .map(str::to_owned),
         })

@@ -78,7 +78,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     }
     let sealer = workspace.unlock(&store).await?.sealer;
     // Before a person types a secret.
-    if !args.agent_owned && args.from_file.is_none() && context.world.stdin_is_terminal {
+    if !args.agent_owned && args.from_file.is_none() && context.process.stdin_is_terminal {
         context.output.note(&format!(
             "credential `{id}` for {} will go {}",
             connector.id(),
@@ -100,7 +100,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         secret_fields: fields.secret,
         binding,
         agent_owned: args.agent_owned,
-        created_at: context.world.clock.stamp(),
+        created_at: context.process.clock.stamp(),
     };
     let sealed = sealer
         .seal(draft, &mut rand::rng())

@@ -43,7 +43,13 @@ pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
     let stored = view.as_ref().map_or(&[][..], |view| &view.credentials);
     let keyring = Keyring::default();
     keyring.replace(workspace.credentials(snapshot.catalog(), stored, &Pins::new())?);
-    let explanation = explain(&snapshot, &keyring, agent, &context.world.clock, &question);
+    let explanation = explain(
+        &snapshot,
+        &keyring,
+        agent,
+        &context.process.clock,
+        &question,
+    );
     if context.output.is_json() {
         context.output.document(&explanation)?;
     } else {

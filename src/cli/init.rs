@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
-    let directory = context.world.directory.join(&args.dir);
+    let directory = context.process.directory.join(&args.dir);
     let mut written = Vec::new();
     let mut kept = Vec::new();
     for (name, text) in FILES {

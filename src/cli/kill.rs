@@ -67,8 +67,12 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
     }
     let halt = Halt {
         scope,
-        since: context.world.clock.stamp(),
-        by: context.world.variable("USER").unwrap_or("local").to_owned(),
+        since: context.process.clock.stamp(),
+        by: context
+            .process
+            .variable("USER")
+            .unwrap_or("local")
+            .to_owned(),
         reason,
     };
     store.put_halt(&halt).await?;

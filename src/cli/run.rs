@@ -36,7 +36,7 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
         bundle: &files.bundle,
         node_preload: &files.node_preload,
     };
-    let known = &context.world.environment;
+    let known = &context.process.environment;
     let secrets = &workspace.config().secret_variables;
     let mut changes = environment::own_variables(known.keys(), secrets);
     changes.extend(placeholders);
@@ -53,7 +53,7 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     let ended = child::run(
         &args.command,
         &changes,
-        context.world.has_terminal,
+        context.process.has_terminal,
         lease.keep(),
     )
     .await;

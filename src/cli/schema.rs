@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         name_actions(&mut wanted, &vocabulary(&workspace)?);
     }
     if args.write {
-        for name in write(&context.world.directory, &wanted)? {
+        for name in write(&context.process.directory, &wanted)? {
             context.output.line(&name)?;
         }
         return Ok(Exit::Done);

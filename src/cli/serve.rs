@@ -32,7 +32,7 @@ pub use serving::Serving;
 
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let workspace = Workspace::load_whole(context)?;
-    logging::start(&workspace.config().log, args, &context.world)?;
+    logging::start(&workspace.config().log, args, &context.process)?;
     let config = workspace.config();
     // The socket in the state directory is one more.
     let edges = config.admin.len() + config.metrics.len() + 1;
@@ -58,7 +58,7 @@ async fn serve(context: &Context, workspace: Workspace) -> Outcome {
     announce::announce(context, &serving);
     tracing::info!("ready");
     // Starting takes more memory than serving.
-    (context.world.give_back)();
+    (context.process.give_back)();
     while signals.next().await == Told::Reload {
         serving.reload().await;
     }

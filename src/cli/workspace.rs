@@ -87,10 +87,10 @@ impl Workspace {
         Self {
             state: StateDir::new(config.data_dir.clone()),
             config,
-            directory: context.world.directory.clone(),
+            directory: context.process.directory.clone(),
             root: None,
             operator_token: context
-                .world
+                .process
                 .variable("TOLLGATE_OPERATOR_TOKEN")
                 .map(str::to_owned),
         }
@@ -283,8 +283,8 @@ fn variable_key(secret: &Secret) -> KeySource {
 pub(super) fn args(context: &Context, config: Option<PathBuf>, secrets: Secrets) -> config::Args {
     config::Args {
         config,
-        cwd: context.world.directory.clone(),
-        env: context.world.text_variables(),
+        cwd: context.process.directory.clone(),
+        env: context.process.text_variables(),
         secrets,
     }
 }

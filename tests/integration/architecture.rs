@@ -104,7 +104,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("anyhow", &["cli"]),
     ("prometheus", &["telemetry"]),
     ("hickory_resolver", &["egress"]),
-    ("listenfd", &["cli/handed"]),
+    ("listenfd", &["cli/socket_activation"]),
     ("mimalloc", &["main"]),
     ("libmimalloc_sys", &["main"]),
     ("notify", &["snapshot"]),

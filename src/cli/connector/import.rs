@@ -82,7 +82,7 @@ pub(super) fn source(context: &Context, file: &Path) -> Result<Source, Failure> 
             .map_err(failed)?;
         text
     } else {
-        std::fs::read_to_string(context.world.directory.join(file)).map_err(failed)?
+        std::fs::read_to_string(context.process.directory.join(file)).map_err(failed)?
     };
     let name = if shown == "-" {
         "standard input"
@@ -143,7 +143,7 @@ pub(super) fn hand_over(context: &Context, out: Option<&Path>, text: &str) -> Re
             context.output.raw(text)
         };
     };
-    let path = context.world.directory.join(out);
+    let path = context.process.directory.join(out);
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -183,7 +183,7 @@ fn update(context: &Context, api: &Api, file: &Path) -> Outcome {
         });
     }
     if !merged.added.is_empty() {
-        let path = context.world.directory.join(file);
+        let path = context.process.directory.join(file);
         replace(&path, &merged.text).map_err(|error| {
             Failure::failed(
                 "output",

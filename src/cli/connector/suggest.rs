@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
     let since = args
         .since
         .as_deref()
-        .map(|text| moment(text, context.world.clock.utc()))
+        .map(|text| moment(text, context.process.clock.utc()))
         .transpose()?;
     let filter = EventFilter {
         kind: Some(EventKind::Decided),

@@ -31,7 +31,7 @@ pub(super) fn read(
     file: Option<&Path>,
     connector: &str,
 ) -> Result<Given, Failure> {
-    if file.is_none() && context.world.stdin_is_terminal {
+    if file.is_none() && context.process.stdin_is_terminal {
         return ask(context, fields);
     }
     let text = match file {

@@ -63,8 +63,8 @@ pub(in crate::cli) fn write_files(
 /// Adds the authorities that the environment names to the bundle, and returns them.
 fn theirs(context: &Context, bundle: &mut Certificates) -> Certificates {
     let mut theirs = Certificates::default();
-    for (variable, file) in environment::authorities(&context.world.environment) {
-        match Certificates::read(&context.world.directory.join(file)) {
+    for (variable, file) in environment::authorities(&context.process.environment) {
+        match Certificates::read(&context.process.directory.join(file)) {
             Ok(read) => {
                 let added = bundle.absorb(&read);
                 theirs.absorb(&added);

@@ -34,7 +34,7 @@ impl Lease {
         store: &Store,
         agent: &AgentName,
     ) -> Result<(Self, Token), Failure> {
-        let clock = &context.world.clock;
+        let clock = &context.process.clock;
         let token = Token::generate(TokenKind::Agent, &mut rand::rng());
         let TokenHash(hash) = token.hash();
         let stored = StoredToken {

@@ -31,7 +31,7 @@ const OPERATOR: &str = "local";
 /// Says that the first start is over; until then the next one does it again.
 pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
     store
-        .claim_meta(DONE, &context.world.clock.stamp())
+        .claim_meta(DONE, &context.process.clock.stamp())
         .await
         .map(|_| ())
         .map_err(store_broken)
@@ -102,7 +102,7 @@ fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuth
         }
         None => {
             let directory = workspace.state().path();
-            CertificateAuthority::load_or_make(directory, &context.world.clock).map_err(|error| {
+            CertificateAuthority::load_or_make(directory, &context.process.clock).map_err(|error| {
                 let shown = directory.display();
                 failed(chain(&error)).help(format!(
                     "it is `ca.pem` and `ca.key` in `{shown}`; without both, a new one is made, which every agent must be told to trust"
@@ -175,7 +175,7 @@ async fn make_agent(
         name: AGENT.to_owned(),
         labels: BTreeMap::new(),
         tokens: vec![stored.clone()],
-        created_at: context.world.clock.stamp(),
+        created_at: context.process.clock.stamp(),
     };
     match store.add_agent(&agent).await {
         // A first start that was cut off made it; its file is the one just written.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::serving::Addresses;
 use crate::admin;
 use crate::cli::failure::Failure;
-use crate::cli::handed::{Handed, Ready};
+use crate::cli::socket_activation::{Ready, SocketActivation};
 use crate::cli::workspace::{Workspace, chain, listen_text};
 use crate::config::Listen;
 use crate::proxy;
@@ -23,7 +23,10 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Binds what is configured and was not handed over bound, and the socket in the state directory.
-    pub(super) async fn bind(workspace: &Workspace, handed: &Handed) -> Result<Self, Failure> {
+    pub(super) async fn bind(
+        workspace: &Workspace,
+        activated: &SocketActivation,
+    ) -> Result<Self, Failure> {
         let config = workspace.config();
         let mut listeners = Self {
             proxy: Vec::new(),
@@ -42,13 +45,13 @@ impl Listeners {
             tracing::warn!(path = %socket.display(), "the path is too long for a socket; the admin side has only its ports");
         }
         for listen in &config.proxy {
-            listeners.proxy.push(bind_proxy(listen, handed).await?);
+            listeners.proxy.push(bind_proxy(listen, activated).await?);
         }
-        let admin = bind_all(&config.admin, handed).await?;
+        let admin = bind_all(&config.admin, activated).await?;
         listeners.admin.extend(admin);
-        let metrics = bind_all(&config.metrics, handed).await?;
+        let metrics = bind_all(&config.metrics, activated).await?;
         listeners.metrics.extend(metrics);
-        handed.check_taken()?;
+        activated.check_taken()?;
         Ok(listeners)
     }
 
@@ -89,9 +92,12 @@ impl Listeners {
     }
 }
 
-async fn bind_proxy(listen: &Listen, handed: &Handed) -> Result<proxy::Listener, Failure> {
+async fn bind_proxy(
+    listen: &Listen,
+    activated: &SocketActivation,
+) -> Result<proxy::Listener, Failure> {
     let text = listen_text(listen);
-    match handed
+    match activated
         .take(listen)
         .await
         .map_err(|error| unusable(&text, &error))?
@@ -104,12 +110,15 @@ async fn bind_proxy(listen: &Listen, handed: &Handed) -> Result<proxy::Listener,
     }
 }
 
-async fn bind_all(listen: &[Listen], handed: &Handed) -> Result<Vec<admin::Listener>, Failure> {
+async fn bind_all(
+    listen: &[Listen],
+    activated: &SocketActivation,
+) -> Result<Vec<admin::Listener>, Failure> {
     let mut bound = Vec::new();
     for listen in listen {
         let text = listen_text(listen);
         bound.push(
-            match handed
+            match activated
                 .take(listen)
                 .await
                 .map_err(|error| unusable(&text, &error))?
@@ -126,7 +135,7 @@ async fn bind_all(listen: &[Listen], handed: &Handed) -> Result<Vec<admin::Liste
 }
 
 fn unusable(text: &str, error: &std::io::Error) -> Failure {
-    let detail = format!("the handed socket for `{text}` cannot be used: {error}");
+    let detail = format!("the inherited socket for `{text}` cannot be used: {error}");
     Failure::failed("cannot_listen", detail)
 }
 

@@ -1,14 +1,14 @@
 //! Logging: the configured level and form in, lines on standard error out.
 
-use crate::cli::World;
+use crate::cli::ProcessEnv;
 use crate::cli::args::Serve;
 use crate::cli::failure::Failure;
 use crate::config::{Log, LogFormat};
 use crate::telemetry::{self, Format};
 
 /// Starts logging; `TOLLGATE_LOG` wins over the file.
-pub(super) fn start(log: &Log, args: &Serve, world: &World) -> Result<(), Failure> {
-    let level = world.variable("TOLLGATE_LOG").unwrap_or(&log.level);
+pub(super) fn start(log: &Log, args: &Serve, process: &ProcessEnv) -> Result<(), Failure> {
+    let level = process.variable("TOLLGATE_LOG").unwrap_or(&log.level);
     let format = match log.format {
         LogFormat::Json => Format::Json,
         LogFormat::Text if args.log_json => Format::Json,

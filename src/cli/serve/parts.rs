@@ -61,7 +61,7 @@ pub(super) async fn compose(
     listeners: &Listeners,
 ) -> Result<Running, Failure> {
     let config = workspace.config();
-    let clock = context.world.clock.clone();
+    let clock = context.process.clock.clone();
     let started_at = clock.stamp();
     let metrics = Arc::new(Metrics::new());
     let (live, current) = live(context, workspace, &prepared, &metrics).await?;
@@ -108,7 +108,7 @@ pub(super) async fn compose(
         limits,
         metrics,
         started_at,
-        clock: context.world.clock.clone(),
+        clock: context.process.clock.clone(),
     });
     Ok(Running {
         _claim: prepared.claim,
@@ -140,7 +140,7 @@ async fn live(
         return Err(files_failure(report));
     };
     let sealer = &prepared.unlocked.sealer;
-    let created_at = context.world.clock.stamp();
+    let created_at = context.process.clock.stamp();
     let settled = bindings::settle(workspace, prepared, snapshot.catalog(), &mut view).await?;
     let credentials = workspace
         .declared_credentials(snapshot.catalog(), &settled.pins, &created_at, |draft| {
@@ -152,7 +152,7 @@ async fn live(
         workspace: ArcSwap::from_pointee(workspace.clone()),
         settings: Mutex::new(Settings::new(context, workspace.config())),
         sealer: sealer.clone(),
-        clock: context.world.clock.clone(),
+        clock: context.process.clock.clone(),
         moved: tokio::sync::Notify::new(),
         store: prepared.store.clone(),
         roster: Arc::new(Roster::default()),
@@ -166,10 +166,10 @@ async fn live(
         reloader: Reloader::new(
             Arc::clone(&current),
             Arc::clone(metrics),
-            context.world.clock.clone(),
+            context.process.clock.clone(),
             (&inputs, &report),
         ),
-        give_back: context.world.give_back,
+        give_back: context.process.give_back,
         operators: ArcSwap::default(),
         view: ArcSwap::default(),
         revision: AtomicI64::new(view.revision),

@@ -15,7 +15,7 @@ use crate::admin::{self, Surface};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::workspace::Workspace;
-use crate::cli::{Context, World};
+use crate::cli::{Context, ProcessEnv};
 use crate::proxy::{Drain, Proxy};
 
 /// How often refusals of unauthenticated connections are summed up.
@@ -55,9 +55,9 @@ impl Serving {
     ///
     /// # Errors
     /// In the words that `serve` prints: every problem of the configuration and the files, or what could not be bound or opened.
-    pub async fn start(world: World, config: Option<PathBuf>) -> Result<Self, String> {
+    pub async fn start(process: ProcessEnv, config: Option<PathBuf>) -> Result<Self, String> {
         let context = Context {
-            world,
+            process,
             output: Output::new(false),
             config,
         };
@@ -76,7 +76,7 @@ impl Serving {
         if prepared.is_first {
             first_start::make_permission(&workspace, &prepared.store).await?;
         }
-        let listeners = Listeners::bind(&workspace, &context.world.handed).await?;
+        let listeners = Listeners::bind(&workspace, &context.process.activated).await?;
         let is_first = prepared.is_first;
         let running = parts::compose(context, &workspace, prepared, &listeners).await?;
         if is_first {

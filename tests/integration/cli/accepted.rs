@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use http::Method;
 use serde_json::Value as Json;
-use tollgate::cli::{Handed, World};
+use tollgate::cli::{ProcessEnv, SocketActivation};
 use tollgate::model::clock::Clock;
 
 use crate::support::gateway::{Builder, Gateway};
@@ -167,18 +167,18 @@ async fn run(directory: PathBuf, words: &[&str]) -> u8 {
         "secret" => secret.clone().into_os_string(),
         word => word.into(),
     }));
-    let world = World {
+    let process = ProcessEnv {
         give_back: || {},
         environment: std::iter::once(("HOME".into(), directory.join("home").into())).collect(),
         stdin_is_terminal: false,
         has_terminal: false,
         clock: Clock::system(),
         directory,
-        handed: Handed::default(),
+        activated: SocketActivation::default(),
     };
     // A command starts a runtime of its own.
     tokio::task::spawn_blocking(move || {
-        std::thread::spawn(move || tollgate::cli::main(args, world))
+        std::thread::spawn(move || tollgate::cli::main(args, process))
             .join()
             .unwrap()
     })

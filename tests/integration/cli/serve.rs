@@ -121,7 +121,7 @@ async fn a_port_that_somebody_else_holds_keeps_connections_while_it_restarts() {
     let stray = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (code, told) = shell.start_on(&stray).ended().await;
     let expected = format!(
-        "handed sockets (`LISTEN_FDS`) that the configuration does not name: {}",
+        "inherited sockets (`LISTEN_FDS`) that the configuration does not name: {}",
         stray.local_addr().unwrap()
     );
     assert_eq!(code, Some(1), "{told}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value as Json;
 use tokio::task::JoinHandle;
-use tollgate::cli::{Handed, Serving, World};
+use tollgate::cli::{ProcessEnv, Serving, SocketActivation};
 use tollgate::model::clock::Clock;
 use tollgate::store::{EventFilter, Store};
 
@@ -259,9 +259,10 @@ async fn serve(
     handed: Option<TcpListener>,
 ) -> Result<Gateway, String> {
     let config = directory.path().join("tollgate.yaml");
-    let mut world = world(directory.path(), environment.clone());
-    world.handed = Handed::tcp(handed.iter().map(|listener| listener.try_clone().unwrap()));
-    let serving = Serving::start(world, Some(config)).await?;
+    let mut process = process(directory.path(), environment.clone());
+    process.activated =
+        SocketActivation::tcp(handed.iter().map(|listener| listener.try_clone().unwrap()));
+    let serving = Serving::start(process, Some(config)).await?;
     let ca_pem = std::fs::read_to_string(directory.path().join("state/ca.pem")).unwrap();
     let agent = Agent {
         proxy: serving.addresses().proxy[0],
@@ -455,14 +456,14 @@ fn client() -> reqwest::Client {
 }
 
 /// Surroundings without the machine's environment, so that nothing of it changes a test.
-fn world(directory: &Path, environment: Environment) -> World {
-    World {
+fn process(directory: &Path, environment: Environment) -> ProcessEnv {
+    ProcessEnv {
         give_back: || {},
         environment,
         stdin_is_terminal: false,
         has_terminal: false,
         clock: Clock::system(),
         directory: directory.to_owned(),
-        handed: Handed::default(),
+        activated: SocketActivation::default(),
     }
 }

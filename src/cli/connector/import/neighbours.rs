@@ -12,14 +12,14 @@ use crate::snapshot::{Inputs, built_in_connectors};
 /// Returns what is loaded without a file's new text, and with it. `None` for a file that stands alone: no directory of the
 /// configuration is its own, and it extends nothing.
 pub(super) fn of(context: &Context, file: &Source) -> Option<(Inputs, Inputs)> {
-    let path = context.world.directory.join(&*file.name);
+    let path = context.process.directory.join(&*file.name);
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
     let workspace = Workspace::load(context).ok();
     let own = workspace.filter(|workspace| {
         let dirs = workspace.config().connectors.iter();
         folder.is_some()
             && dirs
-                .map(|dir| context.world.directory.join(dir).canonicalize().ok())
+                .map(|dir| context.process.directory.join(dir).canonicalize().ok())
                 .any(|dir| dir == folder)
     });
     let before = match own.map(|workspace| workspace.files()) {
@@ -57,6 +57,6 @@ fn manifest(file: &Source) -> Option<Manifest> {
 }
 
 fn is_same(context: &Context, name: &str, path: &Path) -> bool {
-    let known = context.world.directory.join(name).canonicalize();
+    let known = context.process.directory.join(name).canonicalize();
     known.is_ok_and(|known| path.canonicalize().is_ok_and(|path| path == known))
 }

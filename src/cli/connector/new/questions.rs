@@ -105,7 +105,7 @@ fn read<T>(
         }
         match good(line.trim()) {
             Ok(value) => return Ok(Some(value)),
-            Err(problem) if context.world.stdin_is_terminal => {
+            Err(problem) if context.process.stdin_is_terminal => {
                 context.output.note(&format!("  {problem}"))
             }
             Err(problem) => return Err(Failure::usage(problem)),

@@ -14,7 +14,7 @@ use crate::model::show::escape;
 
 /// Sockets that somebody else bound. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Handed(Arc<Mutex<Vec<Socket>>>);
+pub struct SocketActivation(Arc<Mutex<Vec<Socket>>>);
 
 /// One that is listened on now.
 #[derive(Debug)]
@@ -32,16 +32,16 @@ enum Socket {
     Other(String),
 }
 
-impl Handed {
+impl SocketActivation {
     /// Takes over what systemd, or anybody who speaks its protocol, has handed to this process. What is taken is taken out of
     /// the environment, so that no child believes it to be its own.
     pub(super) fn to_process() -> Self {
-        let mut handed = listenfd::ListenFd::from_env();
-        let sockets = (0..handed.len()).map(|at| {
-            if let Ok(Some(listener)) = handed.take_unix_listener(at) {
+        let mut inherited = listenfd::ListenFd::from_env();
+        let sockets = (0..inherited.len()).map(|at| {
+            if let Ok(Some(listener)) = inherited.take_unix_listener(at) {
                 return Socket::Unix(listener);
             }
-            match handed.take_tcp_listener(at) {
+            match inherited.take_tcp_listener(at) {
                 Ok(Some(listener)) => Socket::Tcp(listener),
                 Ok(None) => Socket::Other("it was taken twice".to_owned()),
                 Err(error) => Socket::Other(error.to_string()),
@@ -100,7 +100,7 @@ impl Handed {
             return Ok(());
         }
         let detail = format!(
-            "handed sockets (`LISTEN_FDS`) that the configuration does not name: {}",
+            "inherited sockets (`LISTEN_FDS`) that the configuration does not name: {}",
             left.join(", ")
         );
         Err(Failure::failed("cannot_listen", detail)
@@ -108,7 +108,7 @@ impl Handed {
     }
 }
 
-impl From<Vec<Socket>> for Handed {
+impl From<Vec<Socket>> for SocketActivation {
     fn from(sockets: Vec<Socket>) -> Self {
         Self(Arc::new(Mutex::new(sockets)))
     }

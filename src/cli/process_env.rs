@@ -5,12 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::handed::Handed;
+use super::socket_activation::SocketActivation;
 use crate::model::clock::Clock;
 
 /// What the process was started with; a test can make its own.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct ProcessEnv {
     /// The whole environment.
     pub environment: BTreeMap<OsString, OsString>,
     /// Standard input is a person.
@@ -22,20 +22,20 @@ pub struct World {
     /// Where relative paths start.
     pub directory: PathBuf,
     /// Sockets that somebody else has bound for the gateway.
-    pub handed: Handed,
+    pub activated: SocketActivation,
     /// Gives memory that is free back to the system: the allocator's matter, which only the binary knows.
     pub give_back: fn(),
 }
 
-impl World {
+impl ProcessEnv {
     /// Reads the surroundings of this process.
     #[must_use]
     pub fn of_process() -> Self {
         // Before the environment is read: what is handed to this process is nothing for its children.
-        let handed = Handed::to_process();
+        let activated = SocketActivation::to_process();
         let stdin_is_terminal = std::io::stdin().is_terminal();
         Self {
-            handed,
+            activated,
             give_back: || {},
             environment: std::env::vars_os().collect(),
             stdin_is_terminal,
