@@ -22,8 +22,8 @@ use tollgate::model::target::Authority;
 use tollgate::pipeline::Head;
 use tollgate::pipeline::classify::classify;
 use tollgate::pipeline::collect::{self, Bounds};
-use tollgate::pipeline::decide::{Asking, Decided, Injection, decide};
-use tollgate::pipeline::matter::Matter;
+use tollgate::pipeline::decide::{Clearance, DecisionContext, Injection, decide};
+use tollgate::pipeline::decision_input::DecisionInput;
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use tollgate::vault::Keyring;
 
@@ -196,18 +196,18 @@ fn judge(criterion: &mut Criterion) {
                         &mut OwnMemory,
                     )
                     .expect("actions");
-                    let asking = Asking {
+                    let context = DecisionContext {
                         agent: &agent,
                         keyring: &keyring,
                         now: UNIX_EPOCH,
                     };
-                    let (matter, rest, connector) = Matter::part(classified, collected);
-                    let (ruling, decided) = decide(&snapshot, &connector, asking, &matter);
+                    let (input, payload, connector) = DecisionInput::part(classified, collected);
+                    let (ruling, decided) = decide(&snapshot, &connector, context, &input);
                     assert!(matches!(
                         decided,
-                        Decided::Allowed(Injection::Credential(_))
+                        Clearance::Allowed(Injection::Credential(_))
                     ));
-                    (ruling, matter, rest)
+                    (ruling, input, payload)
                 },
                 BATCH,
             );

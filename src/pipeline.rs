@@ -5,22 +5,22 @@
 
 pub mod admit;
 pub mod classify;
+pub mod client_credential;
 pub mod collect;
 pub mod decide;
+pub mod decision_input;
 mod decode;
 mod escalate;
-pub mod foreign;
 pub mod forward;
 mod headers;
 pub mod inject;
 mod judge;
 pub mod mask;
-pub mod matter;
 mod outgoing;
-pub mod passage;
+pub mod permit_validity;
 pub mod record;
 pub mod refuse;
-pub mod standing;
+pub mod tls_passthrough;
 pub mod websocket;
 
 use std::sync::Arc;
@@ -48,13 +48,13 @@ use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener};
 use collect::Bounds;
+use permit_validity::PermitValidity;
 use record::UnauthenticatedRefusals;
 use refuse::{Native, Refusal};
-use standing::Standing;
 
 /// What a gateway is put together from.
 #[derive(Debug)]
-pub struct Parts {
+pub struct Dependencies {
     /// Connectors and policies, swapped live.
     pub current: Arc<Current>,
     /// Token to agent.
@@ -94,7 +94,7 @@ pub struct Parts {
 /// Everything that the stages can reach.
 #[derive(Debug)]
 pub struct Gateway {
-    parts: Parts,
+    dependencies: Dependencies,
     unauthenticated: UnauthenticatedRefusals,
 }
 
@@ -151,7 +151,7 @@ pub trait BodyReader: Send {
 #[derive(Debug)]
 pub struct Permit {
     outgoing: Outgoing,
-    standing: Arc<Standing>,
+    validity: Arc<PermitValidity>,
     agent: Arc<Agent>,
     native: Option<Arc<Native>>,
     /// The memory that the outgoing body takes, and an answer that is held until it is whole.
@@ -165,29 +165,29 @@ pub struct Permit {
 impl Gateway {
     /// Puts a gateway together.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(dependencies: Dependencies) -> Self {
         Self {
-            parts,
+            dependencies,
             unauthenticated: UnauthenticatedRefusals::default(),
         }
     }
 
-    /// Returns the parts.
+    /// Returns what it is composed of.
     #[must_use]
-    pub fn parts(&self) -> &Parts {
-        &self.parts
+    pub fn dependencies(&self) -> &Dependencies {
+        &self.dependencies
     }
 
     /// Makes the id of a new request.
     #[must_use]
     pub fn request_id(&self) -> String {
-        ulid::Ulid::from_datetime(self.parts.clock.now()).to_string()
+        ulid::Ulid::from_datetime(self.dependencies.clock.now()).to_string()
     }
 
     /// Returns what an agent may know of its own question; another agent's is as if it were not there.
     #[must_use]
     pub fn question(&self, agent: &Agent, id: &str) -> Option<serde_json::Value> {
-        let approval = self.parts.approvals.get(id)?;
+        let approval = self.dependencies.approvals.get(id)?;
         (approval.request.agent == agent.name.as_str()).then(|| {
             serde_json::json!({
                 "id": approval.id,
@@ -212,7 +212,7 @@ impl Permit {
     /// Returns the exchange's id.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        self.standing.request_id()
+        self.validity.request_id()
     }
 
     /// Brings a refusal of this exchange into the shape in which its client reads errors.
@@ -227,7 +227,7 @@ impl Permit {
     /// Returns the connector's id, for metrics.
     #[must_use]
     pub fn connector(&self) -> &str {
-        self.standing.connector().id()
+        self.validity.connector().id()
     }
 }
 
@@ -235,7 +235,7 @@ impl Permit {
 fn staged(gateway: &Gateway, stage: Stage, started: Instant) -> Instant {
     let now = Instant::now();
     gateway
-        .parts
+        .dependencies
         .metrics
         .staged(stage, now.duration_since(started));
     now

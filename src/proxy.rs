@@ -223,7 +223,7 @@ impl Proxy {
 
     /// Notes how many bytes the disk of the journal has left: few are kept for what is allowed.
     pub fn note_free(&self, bytes: u64) {
-        self.edge.gateway.parts().refusals.note_free(bytes);
+        self.edge.gateway.dependencies().refusals.note_free(bytes);
     }
 
     /// Writes down what agents were refused too often to record each; to be called every second, and at the end.
@@ -243,7 +243,7 @@ impl Proxy {
         let begun = Instant::now();
         self.edge.drain.begin();
         // Nobody waits for an operator any more: they are told to come again, which the next gateway hears.
-        self.edge.gateway.parts().approvals.close();
+        self.edge.gateway.dependencies().approvals.close();
         self.edge.drain.settle(deadline.min(MOMENT)).await;
         // Wakes keep-alive connections that wait for a next request.
         self.edge.http.http_cleanup().await;

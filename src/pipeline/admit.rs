@@ -37,7 +37,7 @@ pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>
 /// Counts and refuses who cannot be told apart from a stranger.
 pub(super) fn unknown(gateway: &Gateway, request_id: &str) -> Refusal {
     let code = Code::ProxyAuthenticationRequired;
-    gateway.parts.metrics.refused("", "", code.as_str());
+    gateway.dependencies.metrics.refused("", "", code.as_str());
     Refusal::new(code, request_id)
 }
 
@@ -64,9 +64,9 @@ pub fn recognise(gateway: &Gateway, headers: &HeaderMap) -> Option<(Pass, Arc<Ag
 #[must_use]
 pub fn again(gateway: &Gateway, pass: Pass) -> Option<Arc<Agent>> {
     gateway
-        .parts
+        .dependencies
         .roster
-        .find(&pass.0, gateway.parts.clock.now())
+        .find(&pass.0, gateway.dependencies.clock.now())
 }
 
 /// Keeps a connection for an agent, for as long as the share lives.
@@ -144,21 +144,27 @@ fn take(
     resource: Resource,
     amount: usize,
 ) -> Result<Share, Refusal> {
-    let taken = gateway.parts.limits.take(&agent.name, resource, amount);
+    let taken = gateway
+        .dependencies
+        .limits
+        .take(&agent.name, resource, amount);
     taken.map_err(|reached| busy(gateway, reached))
 }
 
 fn busy(gateway: &Gateway, reached: Reached) -> Refusal {
-    gateway.parts.metrics.limit_reached(reached.setting());
+    gateway
+        .dependencies
+        .metrics
+        .limit_reached(reached.setting());
     Refusal::because(Code::Busy, reached.to_string())
 }
 
 /// Waits until the token of a tunnel runs out, as far as is known now; for ever where it does not.
 pub(super) async fn expiry(gateway: &Gateway, pass: Pass) {
-    let end = gateway.parts.roster.expiry(&pass.0);
+    let end = gateway.dependencies.roster.expiry(&pass.0);
     match end {
         Some(end) => {
-            let left = end.duration_since(gateway.parts.clock.now());
+            let left = end.duration_since(gateway.dependencies.clock.now());
             tokio::time::sleep(left.unwrap_or_default().max(TICK)).await;
         }
         None => std::future::pending().await,
@@ -171,12 +177,12 @@ pub(super) async fn expiry(gateway: &Gateway, pass: Pass) {
 pub(super) async fn barred(gateway: &Gateway, pass: Pass, connector: &str) -> Refusal {
     loop {
         // Before anything is looked at, so that a change meanwhile is seen as one.
-        let seen = gateway.parts.changes.count();
+        let seen = gateway.dependencies.changes.count();
         if let Err(refusal) = check(gateway, pass, connector) {
             return refusal;
         }
         tokio::select! {
-            () = gateway.parts.changes.after(seen) => {}
+            () = gateway.dependencies.changes.after(seen) => {}
             // That a token has run out is no change that anybody tells of.
             () = expiry(gateway, pass) => {}
         }
@@ -212,12 +218,17 @@ pub(super) fn check(gateway: &Gateway, pass: Pass, connector: &str) -> Result<Ar
 
 /// Refuses an agent that the kill switch holds back, alone or with everybody.
 pub(super) fn check_halt(gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {
-    held(gateway.parts.kill_switch.holds_agent(agent.name.as_str()))
+    held(
+        gateway
+            .dependencies
+            .kill_switch
+            .holds_agent(agent.name.as_str()),
+    )
 }
 
 /// Refuses a connector that the kill switch holds back.
 pub(super) fn check_connector_halt(gateway: &Gateway, connector: &str) -> Result<(), Refusal> {
-    held(gateway.parts.kill_switch.holds_connector(connector))
+    held(gateway.dependencies.kill_switch.holds_connector(connector))
 }
 
 /// Says what is halted, not by whom and why: that is for operators.

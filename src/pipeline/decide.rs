@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::matter::Matter;
+use super::decision_input::DecisionInput;
 use super::refuse::{Code, Refusal};
 use crate::connector::Connector;
 use crate::model::agent::Agent;
@@ -44,7 +44,7 @@ impl Injection {
 
 /// Who asks, what they may use, and when.
 #[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
+pub struct DecisionContext<'a> {
     /// Who asks.
     pub agent: &'a Agent,
     /// The credentials at hand.
@@ -55,21 +55,21 @@ pub struct Asking<'a> {
 
 /// What comes of a request, with what it would go out with.
 #[derive(Debug)]
-pub enum Decided {
+pub enum Clearance {
     /// It may go.
     Allowed(Injection),
     /// It may go once a human has said yes.
-    Asked(Injection),
+    NeedsApproval(Injection),
     /// It may not go. Nobody is asked about what has no credential to go out with.
     Refused(Refusal),
 }
 
-impl Decided {
+impl Clearance {
     /// Returns what it would go out with.
     #[must_use]
     pub fn injection(&self) -> Option<&Injection> {
         match self {
-            Self::Allowed(injection) | Self::Asked(injection) => Some(injection),
+            Self::Allowed(injection) | Self::NeedsApproval(injection) => Some(injection),
             Self::Refused(_) => None,
         }
     }
@@ -81,50 +81,52 @@ impl Decided {
 pub fn decide(
     snapshot: &Snapshot,
     connector: &Connector,
-    asking: Asking<'_>,
-    matter: &Matter,
-) -> (Ruling, Decided) {
-    let target = &matter.target;
-    let mut fitting = asking.keyring.fitting(
+    context: DecisionContext<'_>,
+    input: &DecisionInput,
+) -> (Ruling, Clearance) {
+    let target = &input.target;
+    let mut fitting = context.keyring.fitting(
         connector.id(),
         &target.authority,
         &target.path,
-        &asking.agent.name,
+        &context.agent.name,
     );
     fitting.retain(|fits| connector.takes(&target.authority, &target.path, &fits.scheme));
     let only = match fitting.as_slice() {
         [only] => Some(&only.id),
         _ => None,
     };
-    let mut ruling = rule(snapshot, asking, matter, only);
+    let mut ruling = rule(snapshot, context, input, only);
     // A condition may read `credential.id`, so it is asked again about the one that the permission chose.
     if let Choice::One(chosen) = ruling.credential.clone()
         && Some(&chosen) != only
     {
-        ruling = rule(snapshot, asking, matter, Some(&chosen));
+        ruling = rule(snapshot, context, input, Some(&chosen));
         // What was judged with one credential must not leave with another.
         if ruling.credential != Choice::One(chosen) {
             ruling.credential = Choice::Torn;
         }
     }
     let choose = || {
-        choose(&ruling, connector, matter, (asking.keyring, &fitting)).map_err(|refusal| Refusal {
-            action: matter.action(),
+        choose(&ruling, connector, input, (context.keyring, &fitting)).map_err(|refusal| Refusal {
+            action: input.action(),
             ..refusal
         })
     };
     let decided = match ruling.decision {
-        Decision::Allow => choose().map_or_else(Decided::Refused, Decided::Allowed),
-        Decision::RequireApproval => choose().map_or_else(Decided::Refused, Decided::Asked),
+        Decision::Allow => choose().map_or_else(Clearance::Refused, Clearance::Allowed),
+        Decision::RequireApproval => {
+            choose().map_or_else(Clearance::Refused, Clearance::NeedsApproval)
+        }
         Decision::Deny => {
             let reason = ruling.reason.as_deref();
             if ruling.no_permission {
-                let refusal = no_permission(connector, asking, matter);
-                return (ruling, Decided::Refused(refusal));
+                let refusal = no_permission(connector, context, input);
+                return (ruling, Clearance::Refused(refusal));
             }
-            Decided::Refused(Refusal {
+            Clearance::Refused(Refusal {
                 suggest: ruling.suggest.as_deref().map(Into::into),
-                action: matter.action(),
+                action: input.action(),
                 ..Refusal::because(
                     Code::Denied,
                     reason.unwrap_or_else(|| Code::Denied.sentence()),
@@ -137,18 +139,18 @@ pub fn decide(
 
 fn rule(
     snapshot: &Snapshot,
-    asking: Asking<'_>,
-    matter: &Matter,
+    context: DecisionContext<'_>,
+    input: &DecisionInput,
     credential: Option<&CredentialId>,
 ) -> Ruling {
-    let rulings = matter.actions.iter().map(|action| {
+    let rulings = input.actions.iter().map(|action| {
         snapshot.policies().decide(&Facts {
-            agent: asking.agent,
+            agent: context.agent,
             action,
-            target: &matter.target,
-            content_type: matter.content_type(),
-            body_bytes: matter.body_bytes,
-            time: asking.now,
+            target: &input.target,
+            content_type: input.content_type(),
+            body_bytes: input.body_bytes,
+            time: context.now,
             credential,
         })
     });
@@ -158,21 +160,21 @@ fn rule(
 fn choose(
     ruling: &Ruling,
     connector: &Connector,
-    matter: &Matter,
+    input: &DecisionInput,
     (keyring, fitting): (&Keyring, &[Arc<SealedCredential>]),
 ) -> Result<Injection, Refusal> {
-    let authority = &matter.target.authority;
-    let terms = &matter.terms;
+    let authority = &input.target.authority;
+    let terms = &input.terms;
     // Replaced on the way back, if it is known where it lies.
     if !ruling.passes_issued && (terms.in_parts || terms.issues.is_empty()) {
         return Err(Refusal::because(
-            Code::CredentialIssued,
-            Code::CredentialIssued.sentence(),
+            Code::ResponseSecret,
+            Code::ResponseSecret.sentence(),
         ));
     }
     // The API takes no credential there, or the request brings its own proof in its URL. Nothing else goes out without one, but to
     // a host that a permission lists.
-    if connector.is_public_at(authority, &matter.target.path) || terms.without_credential {
+    if connector.is_public_at(authority, &input.target.path) || terms.without_credential {
         return Ok(Injection::Bare);
     }
     let chosen = match (&ruling.credential, fitting) {
@@ -217,14 +219,18 @@ fn choose(
 }
 
 /// Says that no permission opens the connector for the agent. Nobody is asked: a yes would have nothing to go out with.
-fn no_permission(connector: &Connector, asking: Asking<'_>, matter: &Matter) -> Refusal {
-    let (agent, id) = (&asking.agent.name, connector.id());
+fn no_permission(
+    connector: &Connector,
+    context: DecisionContext<'_>,
+    input: &DecisionInput,
+) -> Refusal {
+    let (agent, id) = (&context.agent.name, connector.id());
     let suggest = format!(
         "An operator can give it one: tollgate permission set --agent {agent} --connector {id} --access read_only"
     );
     Refusal {
         suggest: Some(suggest.into()),
-        action: matter.action(),
+        action: input.action(),
         ..Refusal::because(
             Code::NoPermission,
             format!("No permission lets {agent} use {id}."),

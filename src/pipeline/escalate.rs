@@ -13,12 +13,12 @@ use http::header::CONTENT_ENCODING;
 
 use super::classify;
 use super::collect;
-use super::decide::{Decided, Injection};
-use super::judge::{Asker, Cleared, Understood, weigh};
-use super::matter::Matter;
-use super::record::Trail;
+use super::decide::{Clearance, Injection};
+use super::decision_input::DecisionInput;
+use super::judge::{Admission, Cleared, Understood, weigh};
+use super::permit_validity::{Consent, ResponseSecrets};
+use super::record::DecisionRecorder;
 use super::refuse::{Code, Refusal};
-use super::standing::{Consent, Issued};
 use super::{BodyReader, Gateway, admit, decode, staged};
 use crate::approval::{Approval, ApprovalRequest, Submission, Waiter, WaiterSignal};
 use crate::policy::Ruling;
@@ -26,7 +26,7 @@ use crate::telemetry::metrics::Stage;
 
 /// A request that may go only with a human's yes.
 pub(super) struct Held {
-    pub(super) asker: Asker,
+    pub(super) admission: Admission,
     pub(super) understood: Understood,
     pub(super) ruling: Ruling,
     pub(super) injection: Injection,
@@ -43,16 +43,16 @@ pub(super) async fn escalate(
     gateway: &Arc<Gateway>,
     mut held: Held,
     body: &mut dyn BodyReader,
-    trail: &mut Trail,
+    recorder: &mut DecisionRecorder,
 ) -> Result<Cleared, Refusal> {
     held.read_whole(gateway, body).await?;
     let started = Instant::now();
-    let action = held.understood.matter.action();
+    let action = held.understood.input.action();
     let suggest = held.ruling.suggest.as_deref().map(Into::into);
-    let outcome = held.ask(gateway, body, trail).await;
+    let outcome = held.ask(gateway, body, recorder).await;
     let waited = started.elapsed();
-    trail.note_waited(waited);
-    gateway.parts.metrics.approval_waited(waited);
+    recorder.note_waited(waited);
+    gateway.dependencies.metrics.approval_waited(waited);
     staged(gateway, Stage::Escalate, started);
     outcome.map_err(|refusal| Refusal {
         action: refusal.action.or(action),
@@ -80,19 +80,19 @@ impl Held {
         gateway: &Gateway,
         body: &mut dyn BodyReader,
     ) -> Result<(), Refusal> {
-        if self.understood.rest.body.is_some() || body.is_empty() {
+        if self.understood.payload.body.is_some() || body.is_empty() {
             return Ok(());
         }
-        let limit = gateway.parts.bounds.body;
+        let limit = gateway.dependencies.bounds.body;
         let room = self.declared.unwrap_or(limit).min(limit);
-        let mut memory = admit::reserve(gateway, &self.asker.agent, room)?;
+        let mut memory = admit::reserve(gateway, &self.admission.agent, room)?;
         let raw = body
             .read(limit)
             .await
             .map_err(|cause| collect::fault(&cause))?;
         memory.shrink_to(raw.len());
         self.understood.memory = Some(memory);
-        self.understood.rest.body = Some(raw);
+        self.understood.payload.body = Some(raw);
         Ok(())
     }
 
@@ -100,16 +100,16 @@ impl Held {
         mut self,
         gateway: &Arc<Gateway>,
         body: &mut dyn BodyReader,
-        trail: &mut Trail,
+        recorder: &mut DecisionRecorder,
     ) -> Result<Cleared, Refusal> {
-        let deadline = Instant::now() + gateway.parts.approval_timeout;
+        let deadline = Instant::now() + gateway.dependencies.approval_timeout;
         let mut place: Option<Waiter> = None;
         loop {
             let card = self.card(gateway);
             // The place in the queue is kept for as long as the question is the same.
             let mut waiter = match place.take() {
                 Some(waiter) if *waiter.fingerprint() == card.fingerprint => waiter,
-                _ => match self.open(gateway, card, trail)? {
+                _ => match self.open(gateway, card, recorder)? {
                     Opened::Granted => return Ok(self.cleared(Consent::Given)),
                     Opened::Waits(waiter) => *waiter,
                 },
@@ -118,7 +118,7 @@ impl Held {
                 Woken::Answered => None,
                 Woken::Changed => Some(waiter),
             };
-            if self.judge_again(gateway, trail)? == Consent::NotNeeded {
+            if self.judge_again(gateway, recorder)? == Consent::NotNeeded {
                 return Ok(self.cleared(Consent::NotNeeded));
             }
         }
@@ -129,26 +129,29 @@ impl Held {
         &self,
         gateway: &Gateway,
         card: ApprovalRequest,
-        trail: &mut Trail,
+        recorder: &mut DecisionRecorder,
     ) -> Result<Opened, Refusal> {
-        match gateway.parts.approvals.submit(card) {
+        match gateway.dependencies.approvals.submit(card) {
             Submission::Granted(approval) => {
-                trail.note_approval(&approval);
+                recorder.note_approval(&approval);
                 Ok(Opened::Granted)
             }
             Submission::Refused(approval) => {
-                trail.note_approval(&approval);
+                recorder.note_approval(&approval);
                 Err(about(Code::ApprovalRefused, &approval))
             }
             Submission::Full => {
-                gateway.parts.metrics.limit_reached("pending_approvals");
+                gateway
+                    .dependencies
+                    .metrics
+                    .limit_reached("pending_approvals");
                 let detail = "Too many requests of this agent wait for approval already.";
                 Err(Refusal::because(Code::Busy, detail))
             }
             Submission::Closed => Err(refuse(Code::Draining)),
             Submission::Waiting(waiter) => {
                 let approval = waiter.approval();
-                trail.note_approval(approval);
+                recorder.note_approval(approval);
                 tracing::info!(
                     approval.id = approval.id,
                     agent.id = approval.request.agent,
@@ -176,7 +179,7 @@ impl Held {
                 WaiterSignal::Answered | WaiterSignal::Wait => Ok(Woken::Answered),
                 WaiterSignal::Closed => Err(refuse(Code::Draining)),
             },
-            () = gateway.parts.changes.after(self.asker.changes) => Ok(Woken::Changed),
+            () = gateway.dependencies.changes.after(self.admission.changes) => Ok(Woken::Changed),
             () = tokio::time::sleep_until(deadline.into()) => {
                 Err(about(Code::ApprovalTimeout, waiter.approval()))
             }
@@ -184,23 +187,27 @@ impl Held {
     }
 
     /// Understands and judges the request on what is in force now. Returns whether it still needs a yes.
-    fn judge_again(&mut self, gateway: &Gateway, trail: &mut Trail) -> Result<Consent, Refusal> {
-        let changes = gateway.parts.changes.count();
-        let agent = admit::again(gateway, self.asker.pass)
+    fn judge_again(
+        &mut self,
+        gateway: &Gateway,
+        recorder: &mut DecisionRecorder,
+    ) -> Result<Consent, Refusal> {
+        let changes = gateway.dependencies.changes.count();
+        let agent = admit::again(gateway, self.admission.pass)
             .ok_or_else(|| refuse(Code::ProxyAuthenticationRequired))?;
         admit::check_halt(gateway, &agent)?;
-        self.asker.agent = agent;
-        self.asker.changes = changes;
+        self.admission.agent = agent;
+        self.admission.changes = changes;
         self.understand_again(gateway)?;
-        trail.note_dropped(&self.understood.rest.dropped);
+        recorder.note_dropped(&self.understood.payload.dropped);
         admit::check_connector_halt(gateway, self.understood.connector.id())?;
-        let (ruling, decided) = weigh(gateway, &self.asker, &self.understood);
-        trail.note_decided(&ruling, decided.injection());
+        let (ruling, decided) = weigh(gateway, &self.admission, &self.understood);
+        recorder.note_decided(&ruling, decided.injection());
         self.ruling = ruling;
         let (injection, consent) = match decided {
-            Decided::Allowed(injection) => (injection, Consent::NotNeeded),
-            Decided::Asked(injection) => (injection, Consent::Given),
-            Decided::Refused(refusal) => return Err(refusal),
+            Clearance::Allowed(injection) => (injection, Consent::NotNeeded),
+            Clearance::NeedsApproval(injection) => (injection, Consent::Given),
+            Clearance::Refused(refusal) => return Err(refusal),
         };
         self.injection = injection;
         Ok(consent)
@@ -208,20 +215,20 @@ impl Held {
 
     /// Reads the request by connectors that were put in force meanwhile: the same bytes may be another action now.
     fn understand_again(&mut self, gateway: &Gateway) -> Result<(), Refusal> {
-        let snapshot = gateway.parts.current.snapshot();
+        let snapshot = gateway.dependencies.current.snapshot();
         if Arc::ptr_eq(&snapshot, &self.understood.snapshot) {
             return Ok(());
         }
-        let bounds = gateway.parts.bounds;
-        let rest = &self.understood.rest;
+        let bounds = gateway.dependencies.bounds;
+        let payload = &self.understood.payload;
         let mut classified = classify::again(
             &snapshot,
-            self.understood.matter.target.clone(),
-            rest.headers.clone(),
-            rest.protocol,
+            self.understood.input.target.clone(),
+            payload.headers.clone(),
+            payload.protocol,
         )?;
-        classified.dropped.clone_from(&rest.dropped);
-        let held = rest.body.clone();
+        classified.dropped.clone_from(&payload.dropped);
+        let held = payload.body.clone();
         let mut memory = None;
         let (body, encoding) = match collect::wanted(&classified, bounds)? {
             None => (None, None),
@@ -231,7 +238,7 @@ impl Held {
                     return Err(refuse(Code::BodyTooLarge));
                 }
                 if classified.headers.contains_key(CONTENT_ENCODING) {
-                    memory = Some(admit::reserve(gateway, &self.asker.agent, limit)?);
+                    memory = Some(admit::reserve(gateway, &self.admission.agent, limit)?);
                 }
                 let decoded = decode::decode(&classified.headers, raw, limit)?;
                 if let Some(memory) = &mut memory {
@@ -241,15 +248,15 @@ impl Held {
             }
         };
         let mut memory = memory.or(self.understood.memory.take());
-        let collected = admit::growing(gateway, &self.asker.agent, &mut memory, |memory| {
+        let collected = admit::growing(gateway, &self.admission.agent, &mut memory, |memory| {
             collect::understand(&mut classified, (body, encoding), bounds, memory)
         })?;
-        let (matter, mut rest, connector) = Matter::part(classified, collected);
-        rest.body = rest.body.or(held);
+        let (input, mut payload, connector) = DecisionInput::part(classified, collected);
+        payload.body = payload.body.or(held);
         self.understood = Understood {
             snapshot,
-            matter,
-            rest,
+            input,
+            payload,
             connector,
             memory,
         };
@@ -258,11 +265,11 @@ impl Held {
 
     fn cleared(self, consent: Consent) -> Cleared {
         Cleared {
-            asker: self.asker,
+            admission: self.admission,
             understood: self.understood,
             injection: self.injection,
             consent,
-            issued: Issued::of(&self.ruling),
+            response_secrets: ResponseSecrets::of(&self.ruling),
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Destination {
 pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, Refusal> {
     let authority = &permit.outgoing().authority;
     let started = Instant::now();
-    let found = gateway.parts.egress.resolve(authority).await;
+    let found = gateway.dependencies.egress.resolve(authority).await;
     staged(gateway, Stage::Forward, started);
     let addresses = found.map_err(|error| {
         tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
@@ -57,14 +57,14 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
         addresses,
         tls: permit.outgoing().tls,
         server_name,
-        chain: gateway.parts.egress.chain().cloned(),
+        chain: gateway.dependencies.egress.chain().cloned(),
         group_key: group_key(permit),
     })
 }
 
 fn refusal(permit: &Permit, code: Code) -> Refusal {
     permit.dress(Refusal {
-        action: permit.standing.action(),
+        action: permit.validity.action(),
         ..Refusal::new(code, permit.request_id())
     })
 }
@@ -73,7 +73,7 @@ fn refusal(permit: &Permit, code: Code) -> Refusal {
 fn group_key(permit: &Permit) -> u64 {
     let mut hasher = DefaultHasher::new();
     permit.agent.name.hash(&mut hasher);
-    permit.standing.injection().credential().hash(&mut hasher);
+    permit.validity.injection().credential().hash(&mut hasher);
     permit.outgoing().authority.hash(&mut hasher);
     hasher.finish()
 }

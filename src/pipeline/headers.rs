@@ -4,7 +4,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, IF_RA
 use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
-use super::matter::Rest;
+use super::decision_input::RequestPayload;
 use super::refuse::{Code, Refusal};
 use crate::connector::{Connector, Passes, is_always_dropped};
 use crate::model::action::{Action, Risk};
@@ -101,27 +101,27 @@ pub(super) fn drop_unlisted(
 /// # Errors
 /// `undeclared_header`
 pub(super) fn check_signed(
-    rest: &Rest,
+    payload: &RequestPayload,
     query: &Query,
     connector: &Connector,
 ) -> Result<(), Refusal> {
     let is_signed = || {
-        let mut values = rest.headers.get_all(AUTHORIZATION).iter();
+        let mut values = payload.headers.get_all(AUTHORIZATION).iter();
         let by_header = values.any(|value| {
             let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
             text.contains("signature") || text.contains("signedheaders")
         });
         by_header
-            || rest.headers.contains_key("signature")
-            || rest.headers.contains_key("signature-input")
+            || payload.headers.contains_key("signature")
+            || payload.headers.contains_key("signature-input")
             || query
                 .pairs()
                 .any(|(name, _)| name.to_ascii_lowercase().ends_with("-signature"))
     };
-    if rest.dropped.is_empty() || !is_signed() {
+    if payload.dropped.is_empty() || !is_signed() {
         return Ok(());
     }
-    Err(undeclared(connector, &rest.dropped))
+    Err(undeclared(connector, &payload.dropped))
 }
 
 fn undeclared(connector: &Connector, names: &[HeaderName]) -> Refusal {

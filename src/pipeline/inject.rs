@@ -17,8 +17,8 @@ use crate::vault;
 /// # Errors
 /// What voids the permit; `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
 pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Result<(), Refusal> {
-    permit.standing.check(gateway)?;
-    let credential = match permit.standing.injection() {
+    permit.validity.check(gateway)?;
+    let credential = match permit.validity.injection() {
         Injection::Credential(credential) | Injection::AgentOwned(credential) => credential,
         Injection::Bare => return Ok(()),
     };
@@ -28,7 +28,7 @@ pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Re
     applied.map_err(|reason| {
         tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
         permit.dress(Refusal {
-            action: permit.standing.action(),
+            action: permit.validity.action(),
             ..Refusal::new(Code::CredentialUnhealthy, permit.request_id())
         })
     })
@@ -53,12 +53,12 @@ fn apply(
         return Err("the credential is not bound to where the request goes".to_owned());
     }
     let fields = gateway
-        .parts
+        .dependencies
         .opener
         .open(credential)
         .map_err(|error| error.to_string())?;
     // Opening it has shown that its row is as it was sealed, so this is where it was bound to be put.
-    let scheme = permit.standing.connector().put_on(credential);
+    let scheme = permit.validity.connector().put_on(credential);
     let Some(scheme) = scheme.map_err(|unbound| unbound.to_string())? else {
         // The agent's own: there is nothing to put on.
         return Ok(());

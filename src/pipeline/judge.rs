@@ -10,15 +10,15 @@ use http::header::CONTENT_LENGTH;
 
 use super::classify::Classified;
 use super::collect::Collected;
-use super::decide::{Asking, Decided, Injection};
+use super::decide::{Clearance, DecisionContext, Injection};
+use super::decision_input::{DecisionInput, RequestPayload};
 use super::escalate::{self, Held};
-use super::matter::{Matter, Rest};
-use super::record::{Ticket, Trail, refused_unauthenticated};
+use super::permit_validity::{Consent, Origin, PermitValidity, ResponseSecrets};
+use super::record::{DecisionRecorder, OpenExchange, refused_unauthenticated};
 use super::refuse::{Code, Native, Refusal};
-use super::standing::{Consent, Issued, Origin, Standing};
 use super::{
-    BodyReader, Gateway, Head, Permit, admit, classify, collect, decide, foreign, headers,
-    outgoing, staged,
+    BodyReader, Gateway, Head, Permit, admit, classify, client_credential, collect, decide,
+    headers, outgoing, staged,
 };
 use crate::connector::{Connector, Passes};
 use crate::limit::Share;
@@ -27,7 +27,7 @@ use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Stage;
 
-/// Runs every stage that comes before the upstream is contacted. The ticket goes with the exchange: its drop writes `finished`.
+/// Runs every stage that comes before the upstream is contacted. The open record goes with the exchange: its drop writes `finished`.
 ///
 /// # Errors
 /// A refusal, already recorded.
@@ -35,26 +35,26 @@ pub async fn judge(
     gateway: &Arc<Gateway>,
     mut head: Head,
     body: &mut dyn BodyReader,
-) -> Result<(Permit, Ticket), Refusal> {
+) -> Result<(Permit, OpenExchange), Refusal> {
     // Before anything is looked at, so that a change meanwhile is seen as one.
-    let changes = gateway.parts.changes.count();
+    let changes = gateway.dependencies.changes.count();
     let started = Instant::now();
     let (pass, agent) = identify(gateway, &head)?;
     staged(gateway, Stage::Admit, started);
-    let mut trail = Trail::new(gateway, &head, &agent);
+    let mut recorder = DecisionRecorder::new(gateway, &head, &agent);
     let judged = match admit::enter(gateway, &agent) {
         Ok(stream) => {
-            let asker = Asker {
+            let admission = Admission {
                 agent,
                 pass,
                 changes,
                 stream,
             };
-            stages(gateway, asker, &mut head, body, &mut trail).await
+            stages(gateway, admission, &mut head, body, &mut recorder).await
         }
         Err(refusal) => Err(refusal),
     };
-    conclude(trail, &head.request_id, judged).await
+    conclude(recorder, &head.request_id, judged).await
 }
 
 /// Finds out who asks: by the tunnel's token, or by the request's own.
@@ -73,13 +73,13 @@ pub(super) fn identify(
 
 /// Writes down what a request has come to. A permit counts only once its record is durable.
 pub(super) async fn conclude(
-    trail: Trail,
+    recorder: DecisionRecorder,
     request_id: &str,
     judged: Result<Permit, Refusal>,
-) -> Result<(Permit, Ticket), Refusal> {
+) -> Result<(Permit, OpenExchange), Refusal> {
     match judged {
-        Ok(permit) => match trail.permitted().await {
-            Ok(ticket) => Ok((permit, ticket)),
+        Ok(permit) => match recorder.permitted().await {
+            Ok(open) => Ok((permit, open)),
             Err(error) => {
                 tracing::error!(request.id = %request_id, %error, "refused: the journal cannot be written");
                 Err(Refusal::new(Code::JournalUnavailable, request_id))
@@ -88,17 +88,17 @@ pub(super) async fn conclude(
         Err(refusal) => {
             let refusal = Refusal {
                 request_id: request_id.into(),
-                native: trail.native().or(refusal.native),
+                native: recorder.native().or(refusal.native),
                 ..refusal
             };
-            trail.refused(&refusal).await;
+            recorder.refused(&refusal).await;
             Err(refusal)
         }
     }
 }
 
 /// Who asks, and since when of what is in force they are judged.
-pub(super) struct Asker {
+pub(super) struct Admission {
     pub(super) agent: Arc<Agent>,
     pub(super) pass: admit::Pass,
     /// Read before anything was judged.
@@ -110,8 +110,8 @@ pub(super) struct Asker {
 /// A request that is understood by the connectors of one moment.
 pub(super) struct Understood {
     pub(super) snapshot: Arc<Snapshot>,
-    pub(super) matter: Matter,
-    pub(super) rest: Rest,
+    pub(super) input: DecisionInput,
+    pub(super) payload: RequestPayload,
     pub(super) connector: Arc<Connector>,
     /// What the body takes of the memory that all bodies share.
     pub(super) memory: Option<Share>,
@@ -119,68 +119,68 @@ pub(super) struct Understood {
 
 /// A request that may go.
 pub(super) struct Cleared {
-    pub(super) asker: Asker,
+    pub(super) admission: Admission,
     pub(super) understood: Understood,
     pub(super) injection: Injection,
     pub(super) consent: Consent,
-    pub(super) issued: Issued,
+    pub(super) response_secrets: ResponseSecrets,
 }
 
 async fn stages(
     gateway: &Arc<Gateway>,
-    asker: Asker,
+    admission: Admission,
     head: &mut Head,
     body: &mut dyn BodyReader,
-    trail: &mut Trail,
+    recorder: &mut DecisionRecorder,
 ) -> Result<Permit, Refusal> {
-    let parts = &gateway.parts;
+    let dependencies = &gateway.dependencies;
     // One moment for the whole request, unless it has to wait.
-    let snapshot = parts.current.snapshot();
+    let snapshot = dependencies.current.snapshot();
     let declared = declared_length(&head.headers);
     let started = Instant::now();
     let mut classified = classify::classify(&snapshot, head)?;
     let started = staged(gateway, Stage::Classify, started);
-    headers::pass_via(&mut classified.headers, &parts.pseudonym)?;
-    trail.note_classified(&classified);
-    let read = read(gateway, &asker, &mut classified, (declared, body)).await;
+    headers::pass_via(&mut classified.headers, &dependencies.pseudonym)?;
+    recorder.note_classified(&classified);
+    let read = read(gateway, &admission, &mut classified, (declared, body)).await;
     let (collected, memory) =
-        read.inspect_err(|_| trail.note_candidates(&classified.candidates))?;
+        read.inspect_err(|_| recorder.note_candidates(&classified.candidates))?;
     let started = staged(gateway, Stage::Collect, started);
-    trail.note_collected(&collected);
-    trail.note_dropped(&classified.dropped);
-    let (matter, rest, connector) = Matter::part(classified, collected);
+    recorder.note_collected(&collected);
+    recorder.note_dropped(&classified.dropped);
+    let (input, payload, connector) = DecisionInput::part(classified, collected);
     let understood = Understood {
         snapshot,
-        matter,
-        rest,
+        input,
+        payload,
         connector,
         memory,
     };
-    let (ruling, decided) = weigh(gateway, &asker, &understood);
+    let (ruling, decided) = weigh(gateway, &admission, &understood);
     staged(gateway, Stage::Decide, started);
-    trail.note_decided(&ruling, decided.injection());
+    recorder.note_decided(&ruling, decided.injection());
     let cleared = match decided {
-        Decided::Refused(refusal) => return Err(refusal),
-        Decided::Allowed(injection) => Cleared {
-            asker,
+        Clearance::Refused(refusal) => return Err(refusal),
+        Clearance::Allowed(injection) => Cleared {
+            admission,
             understood,
             injection,
             consent: Consent::NotNeeded,
-            issued: Issued::of(&ruling),
+            response_secrets: ResponseSecrets::of(&ruling),
         },
-        Decided::Asked(injection) => {
+        Clearance::NeedsApproval(injection) => {
             let held = Held {
-                asker,
+                admission,
                 understood,
                 ruling,
                 injection,
                 declared,
                 request_id: head.request_id.clone(),
             };
-            escalate::escalate(gateway, held, body, trail).await?
+            escalate::escalate(gateway, held, body, recorder).await?
         }
     };
-    cleared.permit(gateway, &head.request_id, trail.native())
+    cleared.permit(gateway, &head.request_id, recorder.native())
 }
 
 /// Reads the body where a route reads it, and names the actions.
@@ -188,27 +188,27 @@ async fn stages(
 /// Memory is there before the body is, and before what is copied of it; an agent that is halted meanwhile is not waited for.
 async fn read(
     gateway: &Gateway,
-    asker: &Asker,
+    admission: &Admission,
     classified: &mut Classified,
     (declared, body): (Option<usize>, &mut dyn BodyReader),
 ) -> Result<(Collected, Option<Share>), Refusal> {
-    let bounds = gateway.parts.bounds;
+    let bounds = gateway.dependencies.bounds;
     admit::check_connector_halt(gateway, classified.connector().id())?;
     let wanted = collect::wanted(classified, bounds)?;
     let mut memory = match &wanted {
         Some((_, limit)) if !body.is_empty() => {
             let room = collect::room(&classified.headers, declared, *limit);
-            Some(admit::reserve(gateway, &asker.agent, room)?)
+            Some(admit::reserve(gateway, &admission.agent, room)?)
         }
         _ => None,
     };
-    let who = (asker.pass, classified.connector().id());
+    let who = (admission.pass, classified.connector().id());
     let reading = collect::read(classified, body, wanted);
     let read = admit::while_admitted(gateway, who, reading).await?;
     if let Some(memory) = &mut memory {
         memory.shrink_to(read.0.as_ref().map_or(0, Bytes::len));
     }
-    let collected = admit::growing(gateway, &asker.agent, &mut memory, |memory| {
+    let collected = admit::growing(gateway, &admission.agent, &mut memory, |memory| {
         collect::understand(classified, read, bounds, memory)
     })?;
     Ok((collected, memory))
@@ -217,28 +217,28 @@ async fn read(
 /// Decides, and looks at what only matters once it is known what would go out.
 pub(super) fn weigh(
     gateway: &Gateway,
-    asker: &Asker,
+    admission: &Admission,
     understood: &Understood,
-) -> (Ruling, Decided) {
+) -> (Ruling, Clearance) {
     let Understood {
         snapshot,
-        matter,
-        rest,
+        input,
+        payload,
         connector,
         ..
     } = understood;
-    let asking = Asking {
-        agent: &asker.agent,
-        keyring: &gateway.parts.keyring,
-        now: gateway.parts.clock.now(),
+    let context = DecisionContext {
+        agent: &admission.agent,
+        keyring: &gateway.dependencies.keyring,
+        now: gateway.dependencies.clock.now(),
     };
-    let (ruling, decided) = decide::decide(snapshot, connector, asking, matter);
+    let (ruling, decided) = decide::decide(snapshot, connector, context, input);
     let foreign = decided
         .injection()
-        .and_then(|injection| foreign::check(matter, rest, connector, injection).err());
+        .and_then(|injection| client_credential::check(input, payload, connector, injection).err());
     match foreign {
         None => (ruling, decided),
-        Some(refusal) => (ruling, Decided::Refused(refusal)),
+        Some(refusal) => (ruling, Clearance::Refused(refusal)),
     }
 }
 
@@ -251,44 +251,44 @@ impl Cleared {
         native: Option<Arc<Native>>,
     ) -> Result<Permit, Refusal> {
         let Self {
-            asker,
+            admission,
             understood,
             injection,
             consent,
-            issued,
+            response_secrets,
         } = self;
         let Understood {
-            matter,
-            mut rest,
+            input,
+            mut payload,
             connector,
             memory,
             ..
         } = understood;
-        let answer = match issued {
-            Issued::Passes => None,
-            Issued::Masked => {
-                headers::keep_answer_readable(&mut rest.headers, Passes::default());
+        let answer = match response_secrets {
+            ResponseSecrets::Passes => None,
+            ResponseSecrets::Masked => {
+                headers::keep_answer_readable(&mut payload.headers, Passes::default());
                 // As it comes, and decoded.
-                let room = gateway.parts.bounds.body.saturating_mul(2);
-                Some(admit::reserve(gateway, &asker.agent, room)?)
+                let room = gateway.dependencies.bounds.body.saturating_mul(2);
+                Some(admit::reserve(gateway, &admission.agent, room)?)
             }
         };
-        let outgoing = outgoing::build(&matter.target, rest, &connector, &injection);
+        let outgoing = outgoing::build(&input.target, payload, &connector, &injection);
         let origin = Origin {
-            judged_at: asker.changes,
-            pass: asker.pass,
+            judged_at: admission.changes,
+            pass: admission.pass,
             connector,
             request_id: request_id.to_owned(),
             consent,
-            issued,
+            response_secrets,
         };
         Ok(Permit {
             outgoing,
-            standing: Arc::new(Standing::new(matter, injection, origin)),
-            agent: asker.agent,
+            validity: Arc::new(PermitValidity::new(input, injection, origin)),
+            agent: admission.agent,
             native,
             _memory: [memory, answer],
-            _stream: asker.stream,
+            _stream: admission.stream,
         })
     }
 }

@@ -1,17 +1,17 @@
 //! Mask: an answer in, what the agent may see of it out: every head, and whole the answers that hold a credential.
 
-pub mod issued;
+pub mod response_secret;
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::decide::Injection;
-use super::record::Ticket;
+use super::permit_validity::PermitValidity;
+use super::record::OpenExchange;
 use super::refuse::{CODE, Code, DECISION, DROPPED_HEADERS, REQUEST_ID, Refusal};
-use super::standing::Standing;
 use super::{Gateway, Permit};
-use issued::Rules;
+use response_secret::Rules;
 
 /// Bytes of names in `Tollgate-Dropped-Headers`.
 const MAX_DROPPED: usize = 1024;
@@ -19,8 +19,8 @@ const MAX_DROPPED: usize = 1024;
 /// Removes what the agent must not see and adds `Tollgate-*`.
 ///
 /// A session cookie that answers an injected request is a credential, so it goes.
-pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
-    let injected = matches!(permit.standing.injection(), Injection::Credential(_));
+pub fn mask_head(permit: &Permit, exchange: &OpenExchange, headers: &mut HeaderMap) {
+    let injected = matches!(permit.validity.injection(), Injection::Credential(_));
     if injected && !permit.outgoing.passes.cookies {
         headers.remove(SET_COOKIE);
         headers.remove("set-cookie2");
@@ -31,7 +31,7 @@ pub fn mask_head(permit: &Permit, ticket: &Ticket, headers: &mut HeaderMap) {
         headers.insert(DROPPED_HEADERS, dropped);
     }
     headers.insert(DECISION, HeaderValue::from_static("allow"));
-    if let Ok(id) = HeaderValue::from_str(ticket.request_id()) {
+    if let Ok(id) = HeaderValue::from_str(exchange.request_id()) {
         headers.insert(REQUEST_ID, id);
     }
 }
@@ -57,37 +57,40 @@ fn dropped(names: &[HeaderName]) -> Option<HeaderValue> {
 ///
 /// # Errors
 /// `unmaskable` where the answer cannot be searched: nothing of it may pass.
-pub fn mask_issued(
+pub fn mask_response_secrets(
     gateway: &Gateway,
-    standing: &Standing,
+    validity: &PermitValidity,
     (status, headers): (StatusCode, &mut HeaderMap),
     body: Bytes,
 ) -> Result<Bytes, Refusal> {
-    let bounds = gateway.parts.bounds;
+    let bounds = gateway.dependencies.bounds;
     let rules = Rules {
-        places: standing.places(),
+        places: validity.places(),
         bytes: bounds.body,
         nodes: bounds.json_nodes,
     };
-    let masked = issued::mask(rules, status, headers, body)
-        .map_err(|unmaskable| refuse_issued(standing, unmaskable.0))?;
+    let masked = response_secret::mask(rules, status, headers, body)
+        .map_err(|unmaskable| refuse_unmaskable(validity, unmaskable.0))?;
     if masked.count > 0 {
-        gateway.parts.metrics.masked(standing.connector().id());
+        gateway
+            .dependencies
+            .metrics
+            .masked(validity.connector().id());
     }
     Ok(masked.body)
 }
 
 /// Refuses to pass an answer that may hold a credential. The detail says that the request was sent, since it may have taken effect.
 #[must_use]
-pub fn refuse_issued(standing: &Standing, reason: &str) -> Refusal {
+pub fn refuse_unmaskable(validity: &PermitValidity, reason: &str) -> Refusal {
     tracing::warn!(
-        request.id = standing.request_id(),
+        request.id = validity.request_id(),
         reason,
         "an answer was not passed"
     );
     Refusal {
-        action: standing.action(),
-        request_id: standing.request_id().into(),
+        action: validity.action(),
+        request_id: validity.request_id().into(),
         ..Refusal::because(
             Code::Unmaskable,
             format!("The upstream has answered, but the answer may hold a credential: {reason}."),

@@ -7,8 +7,8 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::decide::Injection;
+use super::decision_input::RequestPayload;
 use super::headers;
-use super::matter::Rest;
 use super::websocket::Protocol;
 use crate::connector::{Connector, Passes};
 use crate::model::target::{Authority, Target};
@@ -52,17 +52,17 @@ impl fmt::Debug for Outgoing {
 /// Builds the outgoing request: every place where the API takes a credential is emptied, unless the agent's own stays.
 pub(super) fn build(
     target: &Target,
-    rest: Rest,
+    payload: RequestPayload,
     connector: &Connector,
     injection: &Injection,
 ) -> Outgoing {
-    let Rest {
+    let RequestPayload {
         mut headers,
         protocol,
         passes,
         body,
         dropped,
-    } = rest;
+    } = payload;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {
         let places = connector.credential_places();

@@ -38,7 +38,7 @@ pub(super) use shown::{actions, hex};
 pub(super) use unauthenticated::UnauthenticatedRefusals;
 
 pub use repeated::summarize_refusals;
-pub use ticket::{Outcome, Ticket};
+pub use ticket::{OpenExchange, Outcome};
 pub use unauthenticated::{refused_unauthenticated, summarize_unauthenticated};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
@@ -52,7 +52,7 @@ const MAX_DROPPED_NAME: usize = 64;
 
 /// What is known of a request so far.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct DecisionRecorder {
     gateway: Arc<Gateway>,
     received: Instant,
     request_id: String,
@@ -78,7 +78,7 @@ pub async fn refused_early(
     let code = refusal.code.as_str();
     let agent = pass.and_then(|pass| admit::again(gateway, pass));
     let name = agent.as_ref().map_or("", |agent| agent.name.as_str());
-    gateway.parts.metrics.refused(name, "", code);
+    gateway.dependencies.metrics.refused(name, "", code);
     if agent.is_none() {
         return refused_unauthenticated(gateway, peer, refusal.code);
     }
@@ -99,7 +99,7 @@ pub async fn refused_early(
         code,
     };
     if let Err(error) = gateway
-        .parts
+        .dependencies
         .journal
         .append(draft.event(gateway, body))
         .await
@@ -108,9 +108,9 @@ pub async fn refused_early(
     }
 }
 
-// === impl Trail ===
+// === impl DecisionRecorder ===
 
-impl Trail {
+impl DecisionRecorder {
     pub(super) fn new(gateway: &Arc<Gateway>, head: &Head, agent: &Agent) -> Self {
         let mut body = Map::new();
         body.insert("agent".into(), agent.name.as_str().into());
@@ -157,7 +157,7 @@ impl Trail {
     }
 
     /// Notes whose tunnel is to be passed through, which is all that is known of it.
-    pub(super) fn note_passage(&mut self, connector: &Connector, action: &Action) {
+    pub(super) fn note_tls_passthrough(&mut self, connector: &Connector, action: &Action) {
         connector.id().clone_into(&mut self.connector);
         self.body
             .insert("connector".into(), self.connector.as_str().into());
@@ -187,7 +187,7 @@ impl Trail {
     }
 
     fn note_actions(&mut self, noted: &[Action]) {
-        let key = &self.gateway.parts.parameter_key;
+        let key = &self.gateway.dependencies.parameter_key;
         self.body.insert("actions".into(), actions(key, noted));
         self.actions = noted
             .iter()
@@ -228,7 +228,7 @@ impl Trail {
     }
 
     /// Writes `decided` for a permitted request and returns once it is durable.
-    pub(super) async fn permitted(mut self) -> Result<Ticket, JournalError> {
+    pub(super) async fn permitted(mut self) -> Result<OpenExchange, JournalError> {
         let action = self.first_action().to_owned();
         self.count("allow");
         let event = self.event("allow", "");
@@ -242,11 +242,11 @@ impl Trail {
             ..
         } = self;
         let started = Instant::now();
-        gateway.parts.journal.append(event).await?;
+        gateway.dependencies.journal.append(event).await?;
         staged(&gateway, Stage::Record, started);
-        let exchange = gateway.parts.metrics.exchange();
+        let exchange = gateway.dependencies.metrics.exchange();
         let overhead = received.elapsed().saturating_sub(waited);
-        Ok(Ticket {
+        Ok(OpenExchange {
             overhead,
             _exchange: exchange,
             gateway,
@@ -267,7 +267,7 @@ impl Trail {
         let code = refusal.code.as_str();
         self.count(refusal.code.decision());
         self.gateway
-            .parts
+            .dependencies
             .metrics
             .refused(&self.agent, &self.connector, code);
         if !repeated::is_recorded(&self.gateway, &self.agent, code, &self.request_id) {
@@ -283,17 +283,19 @@ impl Trail {
             "refused"
         );
         let event = self.event(refusal.code.decision(), code);
-        if let Err(error) = self.gateway.parts.journal.append(event).await {
+        if let Err(error) = self.gateway.dependencies.journal.append(event).await {
             tracing::error!(request.id = %self.request_id, %error, "a refusal was not recorded");
         }
     }
 
     fn count(&self, decision: &'static str) {
         for (_, action) in &self.actions {
-            self.gateway
-                .parts
-                .metrics
-                .decided(&self.agent, &self.connector, action, decision);
+            self.gateway.dependencies.metrics.decided(
+                &self.agent,
+                &self.connector,
+                action,
+                decision,
+            );
         }
     }
 
@@ -301,7 +303,7 @@ impl Trail {
         self.actions.first().map_or("", |(name, _)| name)
     }
 
-    /// Takes the body: a trail ends in one event.
+    /// Takes the body: a recorder ends in one event.
     fn event(&mut self, decision: &str, code: &str) -> Event {
         let mut body = std::mem::take(&mut self.body);
         body.insert("decision".into(), decision.into());

@@ -121,13 +121,13 @@ pub enum Code {
     /// No credential is bound to where this goes.
     NoCredential,
     /// The request carries a credential where the gateway's own belongs.
-    ForeignCredential,
+    ClientCredential,
     /// Credentials of this connector are bound to other instances.
     InstanceUnknown,
     /// Several credentials fit and nothing chooses.
     AmbiguousCredential,
     /// The answer would hold a credential in a place that no route names, so it could not be kept from the agent.
-    CredentialIssued,
+    ResponseSecret,
     /// The answer may hold a credential, and cannot be searched for it.
     Unmaskable,
     /// The credential cannot be used.
@@ -186,10 +186,10 @@ impl Code {
             Self::ApprovalTimeout => "approval_timeout",
             Self::AgentLeft => "agent_left",
             Self::NoCredential => "no_credential",
-            Self::ForeignCredential => "foreign_credential",
+            Self::ClientCredential => "client_credential",
             Self::InstanceUnknown => "instance_unknown",
             Self::AmbiguousCredential => "ambiguous_credential",
-            Self::CredentialIssued => "credential_issued",
+            Self::ResponseSecret => "response_secret",
             Self::Unmaskable => "unmaskable",
             Self::CredentialUnhealthy => "credential_unhealthy",
             Self::ForbiddenAddress => "forbidden_address",
@@ -235,10 +235,10 @@ impl Code {
             | Self::ApprovalTimeout
             | Self::AgentLeft
             | Self::NoCredential
-            | Self::ForeignCredential
+            | Self::ClientCredential
             | Self::InstanceUnknown
             | Self::AmbiguousCredential
-            | Self::CredentialIssued
+            | Self::ResponseSecret
             | Self::CredentialUnhealthy
             | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -288,12 +288,12 @@ impl Code {
             }
             Self::AgentLeft => "The agent left before an operator answered.",
             Self::NoCredential => "The gateway holds no credential for this address.",
-            Self::ForeignCredential => "The request carries a credential of its own.",
+            Self::ClientCredential => "The request carries a credential of its own.",
             Self::InstanceUnknown => {
                 "None of the gateway's credentials is for this address and this agent."
             }
             Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
-            Self::CredentialIssued => {
+            Self::ResponseSecret => {
                 "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`issue: pass`)."
             }
             Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",

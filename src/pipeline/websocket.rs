@@ -95,7 +95,7 @@ pub(super) fn check_subprotocols(headers: &HeaderMap, marks: &[String]) -> Resul
         });
         if by_connector || CREDENTIAL_MARKS.iter().any(|mark| entry.contains(mark)) {
             let detail = "An entry of `Sec-WebSocket-Protocol` carries a credential; leave it out, the gateway has its own.";
-            return Err(Refusal::because(Code::ForeignCredential, detail));
+            return Err(Refusal::because(Code::ClientCredential, detail));
         }
     }
     Ok(())

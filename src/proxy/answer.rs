@@ -96,11 +96,11 @@ pub(super) fn receive(permitted: &mut Permitted, response: &mut ResponseHeader) 
     }
     let (status, headers) = (response.status, &response.headers);
     permitted
-        .ticket
+        .open_exchange
         .note_outcome(Outcome::Answered(status.as_u16()));
     permitted
-        .ticket
-        .note_head(permitted.permit.standing(), headers);
+        .open_exchange
+        .note_head(permitted.permit.validity(), headers);
     permitted.extent = Extent::of(response);
     let ends = has_no_body(permitted.permit.outgoing(), response);
     let promises = is_empty(status) && headers.contains_key(TRANSFER_ENCODING);
@@ -204,7 +204,11 @@ fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
         parts.headers.remove(name);
     }
     frame(parts.status, &mut parts.headers)?;
-    mask_head(&permitted.permit, &permitted.ticket, &mut parts.headers);
+    mask_head(
+        &permitted.permit,
+        &permitted.open_exchange,
+        &mut parts.headers,
+    );
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         parts.headers.remove(TRANSFER_ENCODING);
         let headers = &mut parts.headers;

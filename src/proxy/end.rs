@@ -23,10 +23,10 @@ impl End {
         let end = match &mut self.0 {
             Some((of, end)) if *of == extent => end,
             kept => {
-                let (gateway, standing) = (Arc::clone(&watch.gateway), Arc::clone(&watch.standing));
+                let (gateway, validity) = (Arc::clone(&watch.gateway), Arc::clone(&watch.validity));
                 let end: Ending = match extent {
-                    Extent::Stream => Box::pin(async move { standing.void(&gateway).await }),
-                    Extent::Bounded => Box::pin(async move { standing.barred(&gateway).await }),
+                    Extent::Stream => Box::pin(async move { validity.revoked(&gateway).await }),
+                    Extent::Bounded => Box::pin(async move { validity.barred(&gateway).await }),
                 };
                 &mut kept.insert((extent, Mutex::new(end))).1
             }

@@ -21,9 +21,9 @@ use super::reuse::Tracker;
 use super::slot::Slot;
 use super::upstream::{self, Carriage, Framing};
 use crate::pipeline::forward::Destination;
-use crate::pipeline::record::{Outcome, Ticket};
+use crate::pipeline::permit_validity::PermitValidity;
+use crate::pipeline::record::{OpenExchange, Outcome};
 use crate::pipeline::refuse::Refusal;
-use crate::pipeline::standing::Standing;
 use crate::pipeline::{Gateway, Permit};
 
 /// One request and its answer.
@@ -51,7 +51,7 @@ pub(super) enum State {
 /// A permitted request.
 pub(super) struct Permitted {
     pub(super) permit: Permit,
-    pub(super) ticket: Ticket,
+    pub(super) open_exchange: OpenExchange,
     pub(super) destination: Destination,
     /// Which of the destination's addresses is tried.
     pub(super) attempt: usize,
@@ -74,7 +74,7 @@ pub(super) struct Permitted {
 /// What an exchange rests on while it is open.
 pub(super) struct Watch {
     pub(super) gateway: Arc<Gateway>,
-    pub(super) standing: Arc<Standing>,
+    pub(super) validity: Arc<PermitValidity>,
     /// As it is before the answer begins.
     pub(super) extent: Extent,
     /// Whether this is the last answer of its connection.
@@ -154,7 +154,7 @@ impl Permitted {
         if let Some(tracker) = &mut self.tracker {
             tracker.note_sent(body.len());
         }
-        self.ticket.note_sent(body.len() as u64);
+        self.open_exchange.note_sent(body.len() as u64);
     }
 
     /// Notes that the request has passed to its last byte.
@@ -199,14 +199,14 @@ impl Exchange {
     ///
     /// # Errors
     /// Ends the exchange; the refusal is kept for the agent, if it can still read one.
-    pub(super) fn check_standing(&mut self, gateway: &Gateway) -> Result<()> {
+    pub(super) fn check_validity(&mut self, gateway: &Gateway) -> Result<()> {
         let Some(permitted) = self.permitted() else {
             return Ok(());
         };
-        let standing = permitted.permit.standing();
+        let validity = permitted.permit.validity();
         let stands = match permitted.extent {
-            Extent::Bounded => standing.check_admission(gateway),
-            Extent::Stream => standing.check(gateway),
+            Extent::Bounded => validity.check_admission(gateway),
+            Extent::Stream => validity.check(gateway),
         };
         let Err(refusal) = stands else {
             return Ok(());
@@ -237,7 +237,7 @@ impl Exchange {
     /// Says how a permitted request ended; nothing to say about a refused one.
     pub(super) fn note_outcome(&mut self, outcome: Outcome) {
         if let Some(permitted) = self.permitted() {
-            permitted.ticket.note_outcome(outcome);
+            permitted.open_exchange.note_outcome(outcome);
         }
     }
 }

@@ -87,7 +87,7 @@ impl ProxyHttp for Intercept {
             return Error::e_explain(ErrorType::InternalError, "a destination has no address");
         };
         let permit = &permitted.permit;
-        let timeouts = self.timeouts.awaiting(permit.standing().first_byte());
+        let timeouts = self.timeouts.awaiting(permit.validity().first_byte());
         peer::peer(
             permit.outgoing(),
             &permitted.destination,
@@ -118,7 +118,7 @@ impl ProxyHttp for Intercept {
         exchange: &mut Exchange,
     ) -> Result<()> {
         // Connecting may have taken its time.
-        exchange.check_standing(&self.gateway)?;
+        exchange.check_validity(&self.gateway)?;
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(
                 ErrorType::InternalError,
@@ -139,7 +139,7 @@ impl ProxyHttp for Intercept {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 4)
             .sum();
-        permitted.ticket.note_sent((line + fields) as u64);
+        permitted.open_exchange.note_sent((line + fields) as u64);
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl ProxyHttp for Intercept {
     ) -> Result<()> {
         // Towards HTTP/2 Pingora ends an exchange here only for what it takes for the agent's fault; else it waits for the answer.
         exchange
-            .check_standing(&self.gateway)
+            .check_validity(&self.gateway)
             .map_err(|error| error.into_down())?;
         let Some(permitted) = exchange.permitted() else {
             return Ok(());
@@ -175,7 +175,7 @@ impl ProxyHttp for Intercept {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.check_standing(&self.gateway)?;
+        exchange.check_validity(&self.gateway)?;
         let Some(permitted) = exchange.permitted() else {
             return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
         };
@@ -200,13 +200,13 @@ impl ProxyHttp for Intercept {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<std::time::Duration>> {
-        exchange.check_standing(&self.gateway)?;
+        exchange.check_validity(&self.gateway)?;
         if let Some(permitted) = exchange.permitted() {
             if end {
                 permitted.note_answered();
             }
             if let Some(body) = body {
-                permitted.ticket.note_body(body);
+                permitted.open_exchange.note_body(body);
             }
         }
         Ok(None)

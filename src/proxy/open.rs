@@ -67,23 +67,23 @@ impl Intercept {
         }
         let framing = Framing::Streamed(body::declared_length(session.req_header()));
         let mut reader = SessionBody::new(session, &self.timeouts);
-        let (permit, mut ticket) = judge(&self.gateway, head, &mut reader).await?;
+        let (permit, mut open_exchange) = judge(&self.gateway, head, &mut reader).await?;
         let unread = reader.unread();
         let found = tokio::select! {
             biased;
             found = forward(&self.gateway, &permit) => found,
-            refusal = permit.standing().barred(&self.gateway) => Err(refusal),
+            refusal = permit.validity().barred(&self.gateway) => Err(refusal),
         };
         let destination = match found {
             Ok(destination) => destination,
             Err(refusal) => {
-                ticket.note_outcome(Outcome::Refused(refusal.code.as_str()));
+                open_exchange.note_outcome(Outcome::Refused(refusal.code.as_str()));
                 return Err(refusal);
             }
         };
         let mut permitted = Permitted {
             permit,
-            ticket,
+            open_exchange,
             destination,
             attempt: 0,
             framing,
@@ -149,7 +149,7 @@ impl Intercept {
         }
         let watch = Watch {
             gateway: Arc::clone(&self.gateway),
-            standing: Arc::clone(permitted.permit.standing()),
+            validity: Arc::clone(permitted.permit.validity()),
             extent: permitted.extent,
             drain: Arc::clone(&self.drain),
             held: ResponseBuffer::of(&permitted.permit),
@@ -158,7 +158,7 @@ impl Intercept {
         session.set_read_timeout(None);
         // An agent that does not read its answer is as idle as one that does not write.
         session.set_write_timeout(Some(self.timeouts.idle));
-        let first_byte = permitted.permit.standing().first_byte();
+        let first_byte = permitted.permit.validity().first_byte();
         let idle_timeouts = IdleTimeouts::of(carriage, self.timeouts.awaiting(first_byte));
         let held = (idle_timeouts, watch);
         permitted.relay = Some(relay::install(session, body, held));

@@ -119,14 +119,14 @@ impl Relay {
     fn release(&mut self, tasks: Vec<HttpTask>) -> Result<Option<Vec<HttpTask>>> {
         let Watch {
             gateway,
-            standing,
+            validity,
             held: Some(held),
             ..
         } = &mut self.watch
         else {
             return Ok(Some(tasks));
         };
-        held.take(gateway, standing, tasks)
+        held.take(gateway, validity, tasks)
             .map_err(|stop| match stop {
                 Stop::Failed(error) => error,
                 Stop::Refused(refusal) => self.slot.end(*refusal),
@@ -307,7 +307,7 @@ impl CustomSession for Relay {
             () = std::future::ready(()) => {}
         }
         // Until the agent reads on, what the upstream has sent meanwhile stays in memory: the agent's.
-        let stalled = watch.standing.reserve(&watch.gateway, STALLED);
+        let stalled = watch.validity.reserve(&watch.gateway, STALLED);
         let _stalled = stalled.map_err(|refusal| slot.end(refusal))?;
         tokio::select! {
             biased;

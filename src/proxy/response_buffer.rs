@@ -9,10 +9,10 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
 
 use super::answer;
-use crate::pipeline::mask::issued::TOO_LARGE;
-use crate::pipeline::mask::{mask_issued, refuse_issued};
+use crate::pipeline::mask::response_secret::TOO_LARGE;
+use crate::pipeline::mask::{mask_response_secrets, refuse_unmaskable};
+use crate::pipeline::permit_validity::{PermitValidity, ResponseSecrets};
 use crate::pipeline::refuse::Refusal;
-use crate::pipeline::standing::{Issued, Standing};
 use crate::pipeline::{Gateway, Permit};
 
 /// What has come of an answer.
@@ -34,7 +34,7 @@ pub(super) enum Stop {
 impl ResponseBuffer {
     /// Returns where an answer is held back, if a permit wants that.
     pub(super) fn of(permit: &Permit) -> Option<Self> {
-        (permit.standing().issued() == Issued::Masked).then(|| Self {
+        (permit.validity().response_secrets() == ResponseSecrets::Masked).then(|| Self {
             method: permit.outgoing().method.clone(),
             head: None,
             body: BytesMut::new(),
@@ -47,7 +47,7 @@ impl ResponseBuffer {
     pub(super) fn take(
         &mut self,
         gateway: &Gateway,
-        standing: &Standing,
+        validity: &PermitValidity,
         tasks: Vec<HttpTask>,
     ) -> Result<Option<Vec<HttpTask>>, Stop> {
         if self.passed {
@@ -64,8 +64,10 @@ impl ResponseBuffer {
                 }
                 HttpTask::Body(bytes, end) | HttpTask::UpgradedBody(bytes, end) => {
                     let bytes = bytes.unwrap_or_default();
-                    if self.body.len().saturating_add(bytes.len()) > gateway.parts().bounds.body {
-                        return Err(refused(refuse_issued(standing, TOO_LARGE.0)));
+                    if self.body.len().saturating_add(bytes.len())
+                        > gateway.dependencies().bounds.body
+                    {
+                        return Err(refused(refuse_unmaskable(validity, TOO_LARGE.0)));
                     }
                     self.body.extend_from_slice(&bytes);
                     end
@@ -79,7 +81,7 @@ impl ResponseBuffer {
             });
         }
         match self.head.take() {
-            Some(head) if ended => self.pass(gateway, standing, head).map(Some),
+            Some(head) if ended => self.pass(gateway, validity, head).map(Some),
             head => {
                 self.head = head;
                 Ok(None)
@@ -96,13 +98,13 @@ impl ResponseBuffer {
     fn pass(
         &mut self,
         gateway: &Gateway,
-        standing: &Standing,
+        validity: &PermitValidity,
         head: Box<ResponseHeader>,
     ) -> Result<Vec<HttpTask>, Stop> {
         let mut parts = Parts::from(*head);
         let raw = self.body.split().freeze();
         let place = (parts.status, &mut parts.headers);
-        let body = mask_issued(gateway, standing, place, raw).map_err(refused)?;
+        let body = mask_response_secrets(gateway, validity, place, raw).map_err(refused)?;
         let bodiless = self.is_bodiless(parts.status);
         parts.headers.remove(CONTENT_LENGTH);
         if !bodiless {

@@ -1,4 +1,4 @@
-//! Passage: a CONNECT to where TLS is not ended here in; its bytes both ways, unread but for the first message, out, until both sides
+//! TlsPassthrough: a CONNECT to where TLS is not ended here in; its bytes both ways, unread but for the first message, out, until both sides
 //! have ended, one is gone, nothing passes, or the permit is void.
 //!
 //! INVARIANT: no byte goes upstream before the agent has asked, in TLS, for the host that was judged.
@@ -22,9 +22,9 @@ use super::{internal, peer, request_id};
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::Pass;
 use crate::pipeline::forward::{Chain, forward};
-use crate::pipeline::passage::{self, Passage};
 use crate::pipeline::record::Outcome;
 use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::tls_passthrough::{self, TlsPassthrough};
 use crate::pipeline::{Head, Permit};
 use crate::telemetry::metrics::UpstreamError;
 use meter::{Meter, Tally};
@@ -50,12 +50,12 @@ enum Fault {
 
 impl Edge {
     /// Returns what there is to judge where TLS is not ended here.
-    pub(super) fn find_passthrough(&self, authority: &Authority) -> Option<Passage> {
+    pub(super) fn find_passthrough(&self, authority: &Authority) -> Option<TlsPassthrough> {
         // The gateway's own host is nobody else's, whatever a connector says.
         if internal::is_internal(authority) {
             return None;
         }
-        passage::find(&self.gateway, authority)
+        tls_passthrough::find(&self.gateway, authority)
     }
 
     /// Judges a tunnel, answers its CONNECT, and carries it to its end. A refusal is the answer: inside, an agent reads nothing
@@ -63,12 +63,12 @@ impl Edge {
     pub(super) async fn pass_through(
         &self,
         mut pre_auth: PreAuth,
-        found: Passage,
+        found: TlsPassthrough,
         authority: Authority,
         pass: Pass,
     ) {
         pre_auth.fresh.end();
-        let tunnels = self.gateway.parts().metrics.tunnel();
+        let tunnels = self.gateway.dependencies().metrics.tunnel();
         let _counted = (self.drain.tunnel(), self.drain.exchange(), tunnels);
         let head = Head {
             method: Method::CONNECT,
@@ -82,9 +82,9 @@ impl Edge {
             request_id: request_id(&self.clock),
             peer: pre_auth.peer,
         };
-        let refusal = match passage::judge(&self.gateway, found, &head).await {
-            Ok((permit, ticket)) => {
-                let mut tally = Tally::new(ticket);
+        let refusal = match tls_passthrough::judge(&self.gateway, found, &head).await {
+            Ok((permit, open_exchange)) => {
+                let mut tally = Tally::new(open_exchange);
                 match self.reach(&permit, &mut tally).await {
                     Ok(upstream) => return self.carry(pre_auth, upstream, &permit, tally).await,
                     Err(refusal) => refusal,
@@ -101,7 +101,7 @@ impl Edge {
     async fn reach(&self, permit: &Permit, tally: &mut Tally) -> Result<TcpStream, Refusal> {
         tokio::select! {
             biased;
-            refusal = permit.standing().void(&self.gateway) => {
+            refusal = permit.validity().revoked(&self.gateway) => {
                 tally.note_refusal(&refusal);
                 Err(refusal)
             }
@@ -147,11 +147,11 @@ impl Edge {
         }
         // Also where the drain's deadline drops this task.
         tally.note_outcome(Outcome::Answered(200));
-        let standing = permit.standing();
+        let validity = permit.validity();
         let host = &permit.outgoing().authority.host;
         let heard = tokio::select! {
             biased;
-            refusal = standing.void(&self.gateway) => return tally.note_refusal(&refusal),
+            refusal = validity.revoked(&self.gateway) => return tally.note_refusal(&refusal),
             heard = self.hear(&mut pre_auth, host) => heard,
         };
         if let Err(fault) = heard {
@@ -161,7 +161,7 @@ impl Edge {
         let idle = self.timeouts.idle;
         let void = tokio::select! {
             biased;
-            refusal = standing.void(&self.gateway) => Some(refusal),
+            refusal = validity.revoked(&self.gateway) => Some(refusal),
             // Either side may go as it likes; what it has said, it has said to the other one.
             _ = exchange(pre_auth, upstream, &tally.meter) => None,
             () = tally.meter.silence(idle) => None,

@@ -196,7 +196,10 @@ impl Edge {
     fn refuse_unauthenticated(&self, pre_auth: &PreAuth, detail: &str) -> Refusal {
         let refusal = self.refusal(Code::BadRequest, detail);
         let code = refusal.code;
-        self.gateway.parts().metrics.refused("", "", code.as_str());
+        self.gateway
+            .dependencies()
+            .metrics
+            .refused("", "", code.as_str());
         refused_unauthenticated(&self.gateway, pre_auth.peer, code);
         refusal
     }
@@ -243,7 +246,10 @@ impl Edge {
                 return self.refuse_leaf(pre_auth, &authority, kept.pass).await;
             }
         }
-        let _counted = (self.drain.tunnel(), self.gateway.parts().metrics.tunnel());
+        let _counted = (
+            self.drain.tunnel(),
+            self.gateway.dependencies().metrics.tunnel(),
+        );
         let established = format!(
             "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\n\r\n",
             request_id(&self.clock)
@@ -281,7 +287,7 @@ impl Edge {
 
     /// Refuses an agent that makes the gateway sign too much.
     async fn refuse_leaf(&self, mut pre_auth: PreAuth, authority: &Authority, pass: Pass) {
-        self.gateway.parts().metrics.limit_reached("leaves");
+        self.gateway.dependencies().metrics.limit_reached("leaves");
         let detail = "This agent opens tunnels to new hosts too quickly.";
         let refusal = self.refusal(Code::Busy, detail);
         let host = authority.to_string();

@@ -16,10 +16,10 @@ use crate::model::target::Authority;
 use crate::model::value::Value;
 use crate::pipeline::Head;
 use crate::pipeline::classify::{Classified, classify};
+use crate::pipeline::client_credential;
 use crate::pipeline::collect::{self, Bounds, Collected};
-use crate::pipeline::decide::{Asking, Decided, Injection, decide};
-use crate::pipeline::foreign;
-use crate::pipeline::matter::Matter;
+use crate::pipeline::decide::{Clearance, DecisionContext, Injection, decide};
+use crate::pipeline::decision_input::DecisionInput;
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
@@ -243,27 +243,27 @@ pub fn explain(
     explanation.connector = Some(classified.connector().id().to_owned());
     explanation.dropped_headers = names(&classified.dropped);
     explanation.actions = collected.actions.iter().map(explained).collect();
-    let asking = Asking {
+    let context = DecisionContext {
         agent,
         keyring,
         now: clock.now(),
     };
-    let (matter, rest, connector) = Matter::part(classified, collected);
-    let (ruling, decided) = decide(snapshot, &connector, asking, &matter);
+    let (input, payload, connector) = DecisionInput::part(classified, collected);
+    let (ruling, decided) = decide(snapshot, &connector, context, &input);
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
     explanation.credential = decided.injection().and_then(injection_name);
-    let foreign = decided
-        .injection()
-        .and_then(|injection| foreign::check(&matter, &rest, &connector, injection).err());
+    let foreign = decided.injection().and_then(|injection| {
+        client_credential::check(&input, &payload, &connector, injection).err()
+    });
     match (decided, foreign) {
-        (Decided::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
-        (Decided::Allowed(_), None) => {
+        (Clearance::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
+        (Clearance::Allowed(_), None) => {
             explanation.decision = "allow";
-            explanation.answer = answer(&matter, &ruling);
+            explanation.answer = answer(&input, &ruling);
         }
-        (Decided::Asked(_), None) => {
-            explanation.answer = answer(&matter, &ruling);
+        (Clearance::NeedsApproval(_), None) => {
+            explanation.answer = answer(&input, &ruling);
             explanation.refuse(&Refusal {
                 suggest: ruling.suggest.map(Into::into),
                 ..Refusal::new(Code::ApprovalRequired, "")
@@ -282,8 +282,8 @@ impl Explanation {
     }
 }
 
-fn answer(matter: &Matter, ruling: &Ruling) -> Option<ExplainedAnswer> {
-    let places = &matter.terms.issues;
+fn answer(input: &DecisionInput, ruling: &Ruling) -> Option<ExplainedAnswer> {
+    let places = &input.terms.issues;
     (!places.is_empty()).then(|| ExplainedAnswer {
         issues: places.iter().map(ToString::to_string).collect(),
         masked: !ruling.passes_issued,

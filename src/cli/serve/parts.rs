@@ -29,7 +29,7 @@ use crate::limit::{self, Bound};
 use crate::model::changes::Changes;
 use crate::model::vocabulary::Unknown;
 use crate::pipeline::collect::Bounds;
-use crate::pipeline::{Gateway, Parts};
+use crate::pipeline::{Dependencies, Gateway};
 use crate::proxy::{Proxy, ProxyParts, merge_roots};
 use crate::roster::Roster;
 use crate::snapshot::reload::Reloader;
@@ -68,7 +68,7 @@ pub(super) async fn compose(
     let journal = Journal::start(prepared.store.clone(), durability(config.durability));
     let approvals = ApprovalService::new(approvals(config), clock.clone());
     let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
-    let gateway = Arc::new(Gateway::new(Parts {
+    let gateway = Arc::new(Gateway::new(Dependencies {
         current: Arc::clone(&current),
         roster: Arc::clone(&live.roster),
         kill_switch: Arc::clone(&live.kill_switch),

@@ -52,20 +52,20 @@ impl Held {
     /// Writes down what an operator is asked: the request as it would be sent now.
     pub(super) fn card(&self, gateway: &Gateway) -> ApprovalRequest {
         let Understood {
-            matter,
-            rest,
+            input,
+            payload,
             connector,
             ..
         } = &self.understood;
-        let outgoing = outgoing::build(&matter.target, rest.clone(), connector, &self.injection);
-        let form = BodyForm::of(&outgoing.headers, matter.body_bytes.is_some());
-        let shown = content::of(&outgoing, connector, &matter.actions, form);
+        let outgoing = outgoing::build(&input.target, payload.clone(), connector, &self.injection);
+        let form = BodyForm::of(&outgoing.headers, input.body_bytes.is_some());
+        let shown = content::of(&outgoing, connector, &input.actions, form);
         let body = outgoing.body.as_ref().filter(|body| !body.is_empty());
         let hash = body.map(Sha256::digest);
-        let agent = self.asker.agent.name.as_str();
+        let agent = self.admission.agent.name.as_str();
         ApprovalRequest {
             fingerprint: fingerprint(agent, &outgoing, &self.injection, form),
-            subject: subject(agent, &outgoing, &matter.actions),
+            subject: subject(agent, &outgoing, &input.actions),
             agent: agent.to_owned(),
             connector: connector.id().to_owned(),
             credential: self.injection.credential().map(ToString::to_string),
@@ -73,8 +73,8 @@ impl Held {
             host: outgoing.authority.to_string(),
             target: shown.target,
             headers: shown.headers,
-            actions: record::actions(&gateway.parts.parameter_key, &matter.actions),
-            action: matter.action().unwrap_or_default(),
+            actions: record::actions(&gateway.dependencies.parameter_key, &input.actions),
+            action: input.action().unwrap_or_default(),
             by: self.ruling.by.clone(),
             reason: self.ruling.reason.clone(),
             body: shown.body,

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::shown::parameters;
 use crate::pipeline::decode::decode;
-use crate::pipeline::standing::Standing;
+use crate::pipeline::permit_validity::PermitValidity;
 
 /// Bytes of a body that are kept until its end, and that may come out of them; what is recorded of an event is 16 KiB.
 const MAX_BODY: usize = 64 * 1024;
@@ -19,7 +19,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// What has come of an answer.
 #[derive(Debug)]
 pub(super) struct Answered {
-    standing: Arc<Standing>,
+    validity: Arc<PermitValidity>,
     headers: HeaderMap,
     /// `None` where nothing of it is recorded, or once it is too long.
     body: Option<BytesMut>,
@@ -27,11 +27,11 @@ pub(super) struct Answered {
 
 impl Answered {
     /// Begins with the head; nothing where the connector wants nothing of it.
-    pub(super) fn of(standing: &Arc<Standing>, headers: &HeaderMap) -> Option<Self> {
-        let terms = standing.terms();
+    pub(super) fn of(validity: &Arc<PermitValidity>, headers: &HeaderMap) -> Option<Self> {
+        let terms = validity.terms();
         let wanted = terms.records_answer() && terms.issues.is_empty();
         wanted.then(|| Self {
-            standing: Arc::clone(standing),
+            validity: Arc::clone(validity),
             headers: headers.clone(),
             body: terms.reads_answer().then(BytesMut::new),
         })
@@ -51,7 +51,7 @@ impl Answered {
     pub(super) fn shown(self, key: &[u8; 32]) -> Option<Json> {
         let raw = self.body.unwrap_or_default().freeze();
         let body = decode(&self.headers, raw, MAX_BODY).unwrap_or_default();
-        let terms = self.standing.terms();
+        let terms = self.validity.terms();
         let shown = parameters(key, &terms.answer_params(&self.headers, &body));
         shown
             .as_object()

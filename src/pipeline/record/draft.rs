@@ -18,7 +18,7 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     pub(super) fn event(&self, gateway: &Gateway, mut body: Map<String, Json>) -> Event {
         let id = gateway.request_id();
-        let time = gateway.parts.clock.stamp();
+        let time = gateway.dependencies.clock.stamp();
         body.insert("v".into(), 1.into());
         body.insert("id".into(), id.as_str().into());
         body.insert("kind".into(), self.kind.as_str().into());

@@ -17,15 +17,15 @@ pub(super) fn is_recorded(
     code: &'static str,
     request_id: &str,
 ) -> bool {
-    let refusals = &gateway.parts.refusals;
+    let refusals = &gateway.dependencies.refusals;
     refusals.admit(agent, code, request_id, Instant::now())
 }
 
 /// Writes down what agents were refused too often. To be called every second, and at the end.
 pub async fn summarize_refusals(gateway: &Gateway) {
-    for summary in gateway.parts.refusals.take() {
-        let event = summary.change().event(&gateway.parts.clock);
-        if let Err(error) = gateway.parts.journal.append(event).await {
+    for summary in gateway.dependencies.refusals.take() {
+        let event = summary.change().event(&gateway.dependencies.clock);
+        if let Err(error) = gateway.dependencies.journal.append(event).await {
             tracing::error!(%error, "a summary of refusals was not recorded");
         }
     }

@@ -1,4 +1,4 @@
-//! Ticket: a permitted exchange while it lives; its drop writes `finished`, whatever happened.
+//! A permitted exchange while it lives; its drop writes `finished`, whatever happened.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use super::answered::Answered;
 use super::draft::Draft;
 use crate::model::event::EventKind;
 use crate::pipeline::Gateway;
-use crate::pipeline::standing::Standing;
+use crate::pipeline::permit_validity::PermitValidity;
 use crate::telemetry::metrics::{Active, UpstreamError};
 
 /// The open record of one permitted exchange. Dropping it writes `finished`.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct OpenExchange {
     pub(super) gateway: Arc<Gateway>,
     pub(super) received: Instant,
     pub(super) request_id: String,
@@ -46,9 +46,9 @@ pub enum Outcome {
     Refused(&'static str),
 }
 
-// === impl Ticket ===
+// === impl OpenExchange ===
 
-impl Ticket {
+impl OpenExchange {
     /// Notes that bytes went to the upstream, so the request may have taken effect.
     pub fn note_sent(&mut self, bytes: u64) {
         self.sent = self.sent.saturating_add(bytes);
@@ -60,8 +60,8 @@ impl Ticket {
     }
 
     /// Notes the answer's last head, as it came.
-    pub fn note_head(&mut self, standing: &Arc<Standing>, headers: &HeaderMap) {
-        self.answered = Answered::of(standing, headers);
+    pub fn note_head(&mut self, validity: &Arc<PermitValidity>, headers: &HeaderMap) {
+        self.answered = Answered::of(validity, headers);
     }
 
     /// Notes a piece of the answer's body, as it came.
@@ -84,11 +84,11 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for OpenExchange {
     fn drop(&mut self) {
-        let parts = &self.gateway.parts;
+        let dependencies = &self.gateway.dependencies;
         let elapsed = self.received.elapsed();
-        parts.metrics.answered(elapsed, self.overhead);
+        dependencies.metrics.answered(elapsed, self.overhead);
         let mut body = Map::new();
         body.insert(
             "duration_ms".into(),
@@ -105,13 +105,15 @@ impl Drop for Ticket {
                 "answered"
             }
             Some(Outcome::UpstreamFailed(kind)) => {
-                parts.metrics.upstream_failed(&self.connector, kind);
+                dependencies.metrics.upstream_failed(&self.connector, kind);
                 body.insert("failure".into(), kind.as_str().into());
                 "upstream_failed"
             }
             Some(Outcome::AgentLeft) => "agent_left",
             Some(Outcome::Refused(refusal)) => {
-                parts.metrics.refused(&self.agent, &self.connector, refusal);
+                dependencies
+                    .metrics
+                    .refused(&self.agent, &self.connector, refusal);
                 code = refusal;
                 body.insert("code".into(), refusal.into());
                 "refused"
@@ -120,7 +122,7 @@ impl Drop for Ticket {
         };
         body.insert("outcome".into(), outcome.into());
         let answered = self.answered.take();
-        let answered = answered.and_then(|answered| answered.shown(&parts.parameter_key));
+        let answered = answered.and_then(|answered| answered.shown(&dependencies.parameter_key));
         body.extend(answered.map(|shown| ("answer".to_owned(), shown)));
         let draft = Draft {
             kind: EventKind::Finished,
@@ -130,6 +132,8 @@ impl Drop for Ticket {
             decision: "",
             code,
         };
-        parts.journal.append_later(draft.event(&self.gateway, body));
+        dependencies
+            .journal
+            .append_later(draft.event(&self.gateway, body));
     }
 }

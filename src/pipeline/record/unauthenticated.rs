@@ -66,8 +66,8 @@ pub async fn summarize_unauthenticated(gateway: &Gateway) {
             action: "",
             detail,
         };
-        let event = change.event(&gateway.parts.clock);
-        if let Err(error) = gateway.parts.journal.append(event).await {
+        let event = change.event(&gateway.dependencies.clock);
+        if let Err(error) = gateway.dependencies.journal.append(event).await {
             tracing::error!(%error, "a summary of refusals was not recorded");
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::pipeline::record::{Outcome, Ticket};
+use crate::pipeline::record::{OpenExchange, Outcome};
 use crate::pipeline::refuse::Refusal;
 
 /// Bytes that are under way at once, each way.
@@ -25,7 +25,7 @@ pub(super) struct Meter {
 /// The open record of a tunnel. What has passed goes into it whatever ends the tunnel, be it that its task is dropped.
 #[derive(Debug)]
 pub(super) struct Tally {
-    ticket: Ticket,
+    open_exchange: OpenExchange,
     pub(super) meter: Meter,
 }
 
@@ -77,9 +77,9 @@ impl Meter {
 }
 
 impl Tally {
-    pub(super) fn new(ticket: Ticket) -> Self {
+    pub(super) fn new(open_exchange: OpenExchange) -> Self {
         Self {
-            ticket,
+            open_exchange,
             meter: Meter {
                 started: Instant::now(),
                 last: AtomicU64::new(0),
@@ -96,14 +96,15 @@ impl Tally {
 
     /// Says how it ended; the last word counts.
     pub(super) fn note_outcome(&mut self, outcome: Outcome) {
-        self.ticket.note_outcome(outcome);
+        self.open_exchange.note_outcome(outcome);
     }
 }
 
 impl Drop for Tally {
     fn drop(&mut self) {
         let Meter { sent, received, .. } = &self.meter;
-        self.ticket.note_sent(sent.load(Ordering::Relaxed));
-        self.ticket.note_received(received.load(Ordering::Relaxed));
+        self.open_exchange.note_sent(sent.load(Ordering::Relaxed));
+        self.open_exchange
+            .note_received(received.load(Ordering::Relaxed));
     }
 }

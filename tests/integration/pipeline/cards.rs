@@ -52,7 +52,7 @@ async fn card(path: &str, body: &[u8], headers: &[(&'static str, &str)]) -> (Rig
 }
 
 fn approve(rig: &Rig, id: &str, opened: Option<&str>) -> Result<(), ResolveError> {
-    let approvals = &rig.gateway.parts().approvals;
+    let approvals = &rig.gateway.dependencies().approvals;
     approvals
         .resolve(id, ApprovalVerdict::Approve, ("ada", opened))
         .map(|_| ())
@@ -151,7 +151,13 @@ async fn what_a_card_cannot_show_in_full_is_approved_only_once_it_was_opened() {
 #[tokio::test]
 async fn a_list_does_not_hold_what_opens_an_approval() {
     let (rig, card, _) = card("/blob", b"plain text", &[]).await;
-    let summary = rig.gateway.parts().approvals.list().remove(0).summary();
+    let summary = rig
+        .gateway
+        .dependencies()
+        .approvals
+        .list()
+        .remove(0)
+        .summary();
     assert_eq!(summary["open_first"], true);
     let text = summary.to_string();
     assert!(

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use http::Method;
 use tollgate::egress::{Lookup, LookupError};
 use tollgate::pipeline::forward::forward;
-use tollgate::pipeline::passage;
+use tollgate::pipeline::tls_passthrough;
 
 use super::rig::{ALLOWING, Rig};
 use crate::support::agent::{Raw, exchange, read_answer};
@@ -63,15 +63,17 @@ async fn no_name_is_looked_up_for_a_tunnel_before_a_permit() {
     let rig = Rig::asking(ALLOWING, Arc::clone(&lookup) as Arc<dyn Lookup>).await;
     let head = rig.head("ci", Method::CONNECT, "");
     rig.swap(connector, ALLOWING);
-    let found = passage::find(&rig.gateway, &head.authority).unwrap();
-    let refusal = passage::judge(&rig.gateway, found, &head)
+    let found = tls_passthrough::find(&rig.gateway, &head.authority).unwrap();
+    let refusal = tls_passthrough::judge(&rig.gateway, found, &head)
         .await
         .unwrap_err();
     assert_eq!(refusal.code.as_str(), "denied");
     let named = "permissions: [{ agents: [ci], allow: [api.tunnel.open] }]";
     rig.swap(connector, named);
-    let found = passage::find(&rig.gateway, &head.authority).unwrap();
-    let (permit, ticket) = passage::judge(&rig.gateway, found, &head).await.unwrap();
+    let found = tls_passthrough::find(&rig.gateway, &head.authority).unwrap();
+    let (permit, ticket) = tls_passthrough::judge(&rig.gateway, found, &head)
+        .await
+        .unwrap();
     assert_eq!(lookup.0.load(Ordering::SeqCst), 0, "asked before a permit");
     assert!(forward(&rig.gateway, &permit).await.is_err());
     assert_eq!(lookup.0.load(Ordering::SeqCst), 1);

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
 use tollgate::model::halt::{Halt, Scope};
-use tollgate::pipeline::record::Ticket;
+use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::Refusal;
 use tollgate::pipeline::{Permit, judge};
 
@@ -22,7 +22,7 @@ const DENYING: &str = "permissions: [{ agents: ['*'], deny: [api.*] }]";
 /// Nothing in a test may take this long.
 const LONG: Duration = Duration::from_secs(20);
 
-type Judged = JoinHandle<Result<(Permit, Ticket), Refusal>>;
+type Judged = JoinHandle<Result<(Permit, OpenExchange), Refusal>>;
 
 /// A request that is being judged beside the test.
 struct Request {
@@ -75,7 +75,7 @@ impl Request {
 }
 
 fn answer(rig: &Rig, approval: &Approval, verdict: ApprovalVerdict) {
-    let approvals = &rig.gateway.parts().approvals;
+    let approvals = &rig.gateway.dependencies().approvals;
     approvals
         .resolve(
             &approval.id,
@@ -94,7 +94,7 @@ async fn code(judged: Judged) -> &'static str {
     refused(judged).await.code.as_str()
 }
 
-async fn permitted(judged: Judged) -> (Permit, Ticket) {
+async fn permitted(judged: Judged) -> (Permit, OpenExchange) {
     tokio::time::timeout(LONG, judged)
         .await
         .unwrap()
@@ -135,8 +135,8 @@ async fn a_yes_lets_it_go_and_says_who_said_so() {
         permit.outgoing().body.as_deref(),
         Some(br#"{"text":"hi"}"#.as_slice())
     );
-    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
-    let approvals = &rig.gateway.parts().approvals;
+    assert_eq!(permit.validity().check(&rig.gateway), Ok(()));
+    let approvals = &rig.gateway.dependencies().approvals;
     let now = approvals.get(&approval.id).unwrap();
     assert_eq!((now.status, now.waiting), (Status::Used, 0));
     let error = approvals
@@ -193,7 +193,7 @@ async fn whatever_makes_a_request_another_one_asks_anew() {
         // One after the other, since so many may not wait at once.
         assert_eq!(code(request.send(&rig)).await, "approval_timeout");
     }
-    let list = rig.gateway.parts().approvals.list();
+    let list = rig.gateway.dependencies().approvals.list();
     assert!(
         list.len() < count,
         "questions that nobody waits for make room"
@@ -220,7 +220,7 @@ async fn a_yes_to_a_request_is_none_to_a_websocket_with_the_same_head() {
     };
     let refusal = refused(plain().send(&rig)).await;
     assert_eq!(refusal.action.as_deref(), Some("api.feed.get"));
-    let approval = rig.gateway.parts().approvals.list().remove(0);
+    let approval = rig.gateway.dependencies().approvals.list().remove(0);
     answer(&rig, &approval, ApprovalVerdict::Approve);
     let socket = plain()
         .header("connection", "upgrade")
@@ -248,7 +248,7 @@ async fn a_no_refuses_all_who_wait_and_the_next_without_asking() {
     let refusal = refused(get("/items/1").send(&rig)).await;
     assert_eq!(refusal.code.as_str(), "approval_refused");
     assert_eq!(refusal.approval.unwrap().id, approval.id);
-    assert_eq!(rig.gateway.parts().approvals.list().len(), 1);
+    assert_eq!(rig.gateway.dependencies().approvals.list().len(), 1);
     rig.end().await;
 }
 
@@ -272,7 +272,12 @@ async fn a_yes_after_the_wait_lets_the_identical_retry_pass_once() {
             question.id
         ))
     );
-    let approval = rig.gateway.parts().approvals.get(&question.id).unwrap();
+    let approval = rig
+        .gateway
+        .dependencies()
+        .approvals
+        .get(&question.id)
+        .unwrap();
     assert_eq!((approval.status, approval.waiting), (Status::Pending, 0));
     answer(&rig, &approval, ApprovalVerdict::Approve);
     // Not another one.
@@ -289,7 +294,7 @@ async fn a_deny_policy_that_comes_meanwhile_wins_over_a_yes() {
     let held = get("/items/1").send(&rig);
     let approval = rig.waiting(1).await.remove(0);
     // Both at once: nothing of the request runs in between.
-    let parts = rig.gateway.parts();
+    let parts = rig.gateway.dependencies();
     rig.swap(CONNECTOR, DENYING);
     parts
         .approvals
@@ -317,7 +322,7 @@ async fn a_change_that_needs_no_yes_any_more_lets_it_go_and_others_leave_it_wait
     let passed = permitted(held).await;
     assert_eq!(
         rig.gateway
-            .parts()
+            .dependencies()
             .approvals
             .get(&approval.id)
             .unwrap()
@@ -405,7 +410,7 @@ async fn what_ends_a_wait_ends_it_at_once() {
         by: "ada".to_owned(),
         reason: None,
     };
-    let parts = rig.gateway.parts();
+    let parts = rig.gateway.dependencies();
     parts.kill_switch.halt(&halt);
     parts.changes.tell();
     assert_eq!(code(held).await, "killed");
@@ -505,7 +510,7 @@ async fn an_open_stream_that_would_now_need_a_yes_is_void() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = permitted(get("/items/1").send(&rig)).await;
     rig.swap(CONNECTOR, ASKING);
-    let refusal = permit.standing().check(&rig.gateway).unwrap_err();
+    let refusal = permit.validity().check(&rig.gateway).unwrap_err();
     assert_eq!(refusal.code.as_str(), "approval_required");
     drop(ticket);
     rig.end().await;
@@ -519,7 +524,7 @@ async fn a_no_is_remembered_for_what_was_asked_not_for_how_it_was_written() {
         code(note(r#"{"text":"hi"}"#).send(&rig)).await,
         "approval_timeout"
     );
-    let approval = rig.gateway.parts().approvals.list().remove(0);
+    let approval = rig.gateway.dependencies().approvals.list().remove(0);
     answer(&rig, &approval, ApprovalVerdict::Deny);
     let same = [
         note(r#"{"text":"hi"}"#),
@@ -532,7 +537,7 @@ async fn a_no_is_remembered_for_what_was_asked_not_for_how_it_was_written() {
     for request in same {
         assert_eq!(code(request.send(&rig)).await, "approval_refused");
     }
-    assert_eq!(rig.gateway.parts().approvals.list().len(), 1);
+    assert_eq!(rig.gateway.dependencies().approvals.list().len(), 1);
     // Other parameters are another question, another agent's too.
     assert_eq!(
         code(note(r#"{"text":"ho"}"#).send(&rig)).await,
@@ -555,7 +560,7 @@ async fn a_no_to_an_action_without_parameters_is_remembered_by_method_and_path()
         code(get("/notes").body("{}").send(&rig)).await,
         "approval_timeout"
     );
-    let approval = rig.gateway.parts().approvals.list().remove(0);
+    let approval = rig.gateway.dependencies().approvals.list().remove(0);
     answer(&rig, &approval, ApprovalVerdict::Deny);
     assert_eq!(
         code(get("/notes").body(r#"{"a":1}"#).send(&rig)).await,
@@ -572,7 +577,8 @@ async fn a_yes_after_a_no_about_the_same_counts_for_the_request_that_got_it() {
     let html = || get("/items/1").header("accept", "text/html");
     assert_eq!(code(plain().send(&rig)).await, "approval_timeout");
     assert_eq!(code(html().send(&rig)).await, "approval_timeout");
-    let [first, second] = <[Approval; 2]>::try_from(rig.gateway.parts().approvals.list()).unwrap();
+    let [first, second] =
+        <[Approval; 2]>::try_from(rig.gateway.dependencies().approvals.list()).unwrap();
     answer(&rig, &first, ApprovalVerdict::Deny);
     assert_eq!(code(html().send(&rig)).await, "approval_refused");
     answer(&rig, &second, ApprovalVerdict::Approve);

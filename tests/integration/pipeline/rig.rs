@@ -19,9 +19,9 @@ use tollgate::model::changes::Changes;
 use tollgate::model::clock::Clock;
 use tollgate::model::target::Authority;
 use tollgate::pipeline::collect::Bounds;
-use tollgate::pipeline::record::Ticket;
+use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::Refusal;
-use tollgate::pipeline::{BodyFault, BodyReader, Gateway, Head, Parts, Permit, judge};
+use tollgate::pipeline::{BodyFault, BodyReader, Dependencies, Gateway, Head, Permit, judge};
 use tollgate::roster::{Entry, Roster, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
 use tollgate::store::{EventFilter, Store};
@@ -139,7 +139,7 @@ impl Rig {
         let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
         let store = Store::create(&url).await.unwrap();
         let rig = Self {
-            gateway: Arc::new(Gateway::new(Parts {
+            gateway: Arc::new(Gateway::new(Dependencies {
                 current: Arc::new(Current::new(snapshot(CONNECTOR, policy))),
                 roster: Arc::new(Roster::default()),
                 kill_switch: Arc::new(KillSwitch::default()),
@@ -179,7 +179,7 @@ impl Rig {
             agent: agent(name),
             expires_at: Some(end),
         };
-        let parts = self.gateway.parts();
+        let parts = self.gateway.dependencies();
         parts.roster.replace(vec![entry]);
         parts.changes.tell();
     }
@@ -191,14 +191,14 @@ impl Rig {
             agent: agent(name),
             expires_at: None,
         };
-        let parts = self.gateway.parts();
+        let parts = self.gateway.dependencies();
         parts.roster.replace(names.iter().map(entry).collect());
         parts.changes.tell();
     }
 
     /// Puts connectors and policies in force.
     pub(crate) fn swap(&self, connector: &str, policy: &str) {
-        let parts = self.gateway.parts();
+        let parts = self.gateway.dependencies();
         parts.current.swap(snapshot(connector, policy));
         parts.changes.tell();
     }
@@ -208,7 +208,7 @@ impl Rig {
         &self,
         method: Method,
         path: &str,
-    ) -> Result<(Permit, Ticket), Refusal> {
+    ) -> Result<(Permit, OpenExchange), Refusal> {
         self.send("ci", method, path, "").await
     }
 
@@ -219,7 +219,7 @@ impl Rig {
         method: Method,
         path: &str,
         body: &'static str,
-    ) -> Result<(Permit, Ticket), Refusal> {
+    ) -> Result<(Permit, OpenExchange), Refusal> {
         let mut body = Whole(Bytes::from_static(body.as_bytes()));
         judge(&self.gateway, self.head(agent, method, path), &mut body).await
     }
@@ -247,7 +247,7 @@ impl Rig {
 
     /// Waits until so many requests wait for an operator.
     pub(crate) async fn waiting(&self, count: usize) -> Vec<Approval> {
-        let approvals = &self.gateway.parts().approvals;
+        let approvals = &self.gateway.dependencies().approvals;
         let wait = async {
             loop {
                 let all = approvals.list();
@@ -270,7 +270,7 @@ impl Rig {
 
     /// Closes the journal and the store, so that the directory can go.
     pub(crate) async fn end(&self) {
-        self.gateway.parts().journal.close().await;
+        self.gateway.dependencies().journal.close().await;
         self.store.close().await;
     }
 }

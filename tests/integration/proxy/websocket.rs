@@ -219,7 +219,7 @@ async fn refuses_a_subprotocol_that_carries_a_credential() {
         );
         let answer = exchange(&mut tunnel, &head).await;
         assert_eq!(answer.status, 403, "{entries}");
-        assert_eq!(answer.json()["code"], "foreign_credential", "{entries}");
+        assert_eq!(answer.json()["code"], "client_credential", "{entries}");
     }
     assert_eq!(upstream.connections(), 0);
 }

@@ -1,5 +1,4 @@
-//! Passage: a CONNECT to where TLS is not ended (`tls: passthrough`) in; a permit for the whole tunnel with its open record out, or a
-//! refusal.
+//! Judges a CONNECT to where TLS is not ended (`tls: passthrough`): a permit for the whole tunnel with its open record, or a refusal.
 //!
 //! INVARIANT: what passes in such a tunnel is known to nobody here, so it is one action, and no credential goes with it.
 
@@ -8,12 +7,12 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::decide::Decided;
-use super::judge::{Asker, Cleared, Understood, conclude, identify, weigh};
-use super::matter::{Matter, Rest};
-use super::record::{Ticket, Trail};
+use super::decide::Clearance;
+use super::decision_input::{DecisionInput, RequestPayload};
+use super::judge::{Admission, Cleared, Understood, conclude, identify, weigh};
+use super::permit_validity::{Consent, ResponseSecrets};
+use super::record::{DecisionRecorder, OpenExchange};
 use super::refuse::{Code, Refusal};
-use super::standing::{Consent, Issued};
 use super::websocket::Protocol;
 use super::{Gateway, Head, Permit, admit, staged};
 use crate::connector::{Connector, Passes, Terms};
@@ -24,7 +23,7 @@ use crate::telemetry::metrics::Stage;
 
 /// A tunnel that would be passed through, as the connectors of one moment have it.
 #[derive(Debug)]
-pub struct Passage {
+pub struct TlsPassthrough {
     /// Read before anything was looked at, so that a change meanwhile is seen as one.
     changes: u64,
     snapshot: Arc<Snapshot>,
@@ -34,11 +33,11 @@ pub struct Passage {
 
 /// Finds whose tunnel a CONNECT would open; `None` where TLS is ended here.
 #[must_use]
-pub fn find(gateway: &Gateway, authority: &Authority) -> Option<Passage> {
-    let changes = gateway.parts.changes.count();
-    let snapshot = gateway.parts.current.snapshot();
+pub fn find(gateway: &Gateway, authority: &Authority) -> Option<TlsPassthrough> {
+    let changes = gateway.dependencies.changes.count();
+    let snapshot = gateway.dependencies.current.snapshot();
     let (connector, action) = snapshot.catalog().passage(authority)?;
-    Some(Passage {
+    Some(TlsPassthrough {
         changes,
         snapshot,
         connector,
@@ -46,67 +45,67 @@ pub fn find(gateway: &Gateway, authority: &Authority) -> Option<Passage> {
     })
 }
 
-/// Judges the opening of a tunnel. The ticket goes with it: its drop writes `finished`.
+/// Judges the opening of a tunnel. The open record goes with it: its drop writes `finished`.
 ///
 /// # Errors
 /// A refusal, already recorded. It must be told before the tunnel opens: nothing of ours can be read inside.
 pub async fn judge(
     gateway: &Arc<Gateway>,
-    passage: Passage,
+    passthrough: TlsPassthrough,
     head: &Head,
-) -> Result<(Permit, Ticket), Refusal> {
+) -> Result<(Permit, OpenExchange), Refusal> {
     let (pass, agent) = identify(gateway, head)?;
-    let mut trail = Trail::new(gateway, head, &agent);
-    trail.note_passage(&passage.connector, &passage.action);
+    let mut recorder = DecisionRecorder::new(gateway, head, &agent);
+    recorder.note_tls_passthrough(&passthrough.connector, &passthrough.action);
     let judged = admit::enter(gateway, &agent).and_then(|stream| {
-        let asker = Asker {
+        let admission = Admission {
             agent,
             pass,
-            changes: passage.changes,
+            changes: passthrough.changes,
             stream,
         };
-        stages(gateway, asker, (passage, head), &mut trail)
+        stages(gateway, admission, (passthrough, head), &mut recorder)
     });
-    conclude(trail, &head.request_id, judged).await
+    conclude(recorder, &head.request_id, judged).await
 }
 
 fn stages(
     gateway: &Gateway,
-    asker: Asker,
-    (passage, head): (Passage, &Head),
-    trail: &mut Trail,
+    admission: Admission,
+    (passthrough, head): (TlsPassthrough, &Head),
+    recorder: &mut DecisionRecorder,
 ) -> Result<Permit, Refusal> {
-    admit::check_connector_halt(gateway, passage.connector.id())?;
-    let understood = understand(passage, &head.authority)?;
+    admit::check_connector_halt(gateway, passthrough.connector.id())?;
+    let understood = understand(passthrough, &head.authority)?;
     let started = Instant::now();
-    let (ruling, decided) = weigh(gateway, &asker, &understood);
+    let (ruling, decided) = weigh(gateway, &admission, &understood);
     staged(gateway, Stage::Decide, started);
-    trail.note_decided(&ruling, decided.injection());
+    recorder.note_decided(&ruling, decided.injection());
     match decided {
-        Decided::Allowed(injection) => {
+        Clearance::Allowed(injection) => {
             let cleared = Cleared {
-                asker,
+                admission,
                 understood,
                 injection,
                 consent: Consent::NotNeeded,
-                issued: Issued::of(&ruling),
+                response_secrets: ResponseSecrets::of(&ruling),
             };
             cleared.permit(gateway, &head.request_id, None)
         }
         // Clients give up on a CONNECT long before a person has answered, and there is nothing to show the person.
-        Decided::Asked(_) => Err(Refusal {
-            action: understood.matter.action(),
+        Clearance::NeedsApproval(_) => Err(Refusal {
+            action: understood.input.action(),
             ..Refusal::because(
                 Code::ApprovalRequired,
                 "The action needs a human's approval, which a tunnel that is passed through cannot wait for.",
             )
         }),
-        Decided::Refused(refusal) => Err(refusal),
+        Clearance::Refused(refusal) => Err(refusal),
     }
 }
 
 /// Everything that is known: where to, and that it is a tunnel.
-fn understand(passage: Passage, authority: &Authority) -> Result<Understood, Refusal> {
+fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Understood, Refusal> {
     let path = Path::parse("/")
         .map_err(|_| Refusal::because(Code::Internal, Code::Internal.sentence()))?;
     let target = Target {
@@ -117,22 +116,22 @@ fn understand(passage: Passage, authority: &Authority) -> Result<Understood, Ref
         tls: true,
     };
     Ok(Understood {
-        matter: Matter {
+        input: DecisionInput {
             target,
             content_type: None,
             body_bytes: None,
             terms: Terms::default(),
-            actions: vec![passage.action],
+            actions: vec![passthrough.action],
         },
-        rest: Rest {
+        payload: RequestPayload {
             headers: HeaderMap::new(),
             protocol: Protocol::Http,
             passes: Passes::default(),
             body: None,
             dropped: Vec::new(),
         },
-        snapshot: passage.snapshot,
-        connector: passage.connector,
+        snapshot: passthrough.snapshot,
+        connector: passthrough.connector,
         memory: None,
     })
 }

@@ -19,11 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn a_permit_stands_while_nothing_that_concerns_it_changes() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
-    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
+    assert_eq!(permit.validity().check(&rig.gateway), Ok(()));
     rig.swap(CONNECTOR, OTHER);
     rig.agents(&["ci", "other"]);
-    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
-    assert_eq!(permit.standing().check_admission(&rig.gateway), Ok(()));
+    assert_eq!(permit.validity().check(&rig.gateway), Ok(()));
+    assert_eq!(permit.validity().check_admission(&rig.gateway), Ok(()));
     drop(ticket);
     rig.end().await;
 }
@@ -33,14 +33,14 @@ async fn a_reload_that_denies_voids_it_but_not_the_agents_admission() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(CONNECTOR, DENYING);
-    let refusal = permit.standing().check(&rig.gateway).unwrap_err();
+    let refusal = permit.validity().check(&rig.gateway).unwrap_err();
     assert_eq!(refusal.code.as_str(), "denied");
     assert_eq!(refusal.action.as_deref(), Some("api.item.get"));
     assert_eq!(&*refusal.request_id, permit.request_id());
-    assert_eq!(permit.standing().check_admission(&rig.gateway), Ok(()));
+    assert_eq!(permit.validity().check_admission(&rig.gateway), Ok(()));
     // What is allowed again stands again: nothing is remembered but when it was last found to stand.
     rig.swap(CONNECTOR, ALLOWING);
-    assert_eq!(permit.standing().check(&rig.gateway), Ok(()));
+    assert_eq!(permit.validity().check(&rig.gateway), Ok(()));
     drop(ticket);
     rig.end().await;
 }
@@ -50,7 +50,7 @@ async fn a_connector_that_covers_the_target_no_more_voids_it() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(&CONNECTOR.replace("api.test", "api2.test"), ALLOWING);
-    let refusal = permit.standing().check(&rig.gateway).unwrap_err();
+    let refusal = permit.validity().check(&rig.gateway).unwrap_err();
     assert_eq!(refusal.code.as_str(), "no_connector");
     drop(ticket);
     rig.end().await;
@@ -62,8 +62,8 @@ async fn removing_the_agent_voids_it_altogether() {
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.agents(&["other"]);
     for refusal in [
-        permit.standing().check(&rig.gateway),
-        permit.standing().check_admission(&rig.gateway),
+        permit.validity().check(&rig.gateway),
+        permit.validity().check_admission(&rig.gateway),
     ] {
         assert_eq!(
             refusal.unwrap_err().code.as_str(),
@@ -78,8 +78,8 @@ async fn removing_the_agent_voids_it_altogether() {
 async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
-    let standing = std::sync::Arc::clone(permit.standing());
-    let mut void = std::pin::pin!(standing.void(&rig.gateway));
+    let validity = std::sync::Arc::clone(permit.validity());
+    let mut void = std::pin::pin!(validity.revoked(&rig.gateway));
     assert!(is_pending(&mut void).await);
     rig.swap(CONNECTOR, OTHER);
     assert!(is_pending(&mut void).await);
@@ -93,11 +93,11 @@ async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
 #[tokio::test]
 async fn who_waits_is_told_when_the_token_runs_out_although_nothing_changes() {
     let rig = Rig::new(ALLOWING).await;
-    let soon = rig.gateway.parts().clock.now() + Duration::from_millis(500);
+    let soon = rig.gateway.dependencies().clock.now() + Duration::from_millis(500);
     rig.agents_until("ci", soon);
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
-    let standing = std::sync::Arc::clone(permit.standing());
-    let mut void = std::pin::pin!(standing.void(&rig.gateway));
+    let validity = std::sync::Arc::clone(permit.validity());
+    let mut void = std::pin::pin!(validity.revoked(&rig.gateway));
     assert!(is_pending(&mut void).await);
     let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
     assert_eq!(refusal.code.as_str(), "proxy_authentication_required");
@@ -111,8 +111,8 @@ async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
     let rig = Rig::new(ALLOWING).await;
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(CONNECTOR, DENYING);
-    let standing = std::sync::Arc::clone(permit.standing());
-    let refusal = tokio::time::timeout(PATIENCE, standing.void(&rig.gateway))
+    let validity = std::sync::Arc::clone(permit.validity());
+    let refusal = tokio::time::timeout(PATIENCE, validity.revoked(&rig.gateway))
         .await
         .unwrap();
     assert_eq!(refusal.code.as_str(), "denied");

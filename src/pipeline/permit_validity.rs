@@ -1,4 +1,4 @@
-//! Standing: a permit and what is in force now in; whether the permit still holds out, at once or as soon as it does not.
+//! Whether a permit still holds under what is in force now: at once, or as soon as it does not.
 //!
 //! INVARIANT: judging again sees what is in force now (snapshot, agents, credentials, kill switch), never what was in force at the start.
 
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::admit::{self, Pass};
-use super::decide::{Asking, Decided, Injection, decide};
-use super::matter::Matter;
+use super::decide::{Clearance, DecisionContext, Injection, decide};
+use super::decision_input::DecisionInput;
 use super::refuse::{Code, Refusal};
 use super::{Gateway, Permit};
 use crate::connector::{AnswerPlace, Catalog, Connector, Terms};
@@ -18,23 +18,23 @@ use crate::policy::Ruling;
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
 ///
-/// A request that is under way finishes on the snapshot that it was judged by, so it asks [`Standing::check_admission`] only. One
-/// that has no end of its own (a stream, a WebSocket) asks [`Standing::check`] when it moves bytes, or waits on
-/// [`Standing::void`] beside what it waits for anyway:
+/// A request that is under way finishes on the snapshot that it was judged by, so it asks [`PermitValidity::check_admission`] only. One
+/// that has no end of its own (a stream, a WebSocket) asks [`PermitValidity::check`] when it moves bytes, or waits on
+/// [`PermitValidity::revoked`] beside what it waits for anyway:
 ///
 /// ```text
 /// tokio::select! {
-///     refusal = standing.void(&gateway) => end(refusal),
+///     refusal = validity.revoked(&gateway) => end(refusal),
 ///     read = socket.read(&mut buffer) => …
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Standing {
-    matter: Matter,
+pub struct PermitValidity {
+    input: DecisionInput,
     pass: Pass,
     injection: Injection,
     consent: Consent,
-    issued: Issued,
+    response_secrets: ResponseSecrets,
     /// The one that understood it.
     connector: Arc<Connector>,
     request_id: String,
@@ -44,7 +44,7 @@ pub struct Standing {
     admitted_at: AtomicU64,
 }
 
-/// Where a standing begins.
+/// Where the validity of a permit begins.
 pub(super) struct Origin {
     /// Read before anything was judged, so that a change meanwhile is not missed.
     pub(super) judged_at: u64,
@@ -52,19 +52,19 @@ pub(super) struct Origin {
     pub(super) connector: Arc<Connector>,
     pub(super) request_id: String,
     pub(super) consent: Consent,
-    pub(super) issued: Issued,
+    pub(super) response_secrets: ResponseSecrets,
 }
 
 /// What becomes of a credential that the answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Issued {
+pub enum ResponseSecrets {
     /// No action issues one, or a permission lets the agent have it.
     Passes,
     /// The agent gets a placeholder.
     Masked,
 }
 
-impl Issued {
+impl ResponseSecrets {
     /// Returns what a ruling says.
     pub(super) fn of(ruling: &Ruling) -> Self {
         if ruling.passes_issued {
@@ -84,24 +84,24 @@ pub enum Consent {
     Given,
 }
 
-// === impl Standing ===
+// === impl PermitValidity ===
 
-impl Standing {
-    pub(super) fn new(matter: Matter, injection: Injection, origin: Origin) -> Self {
+impl PermitValidity {
+    pub(super) fn new(input: DecisionInput, injection: Injection, origin: Origin) -> Self {
         let Origin {
             judged_at,
             pass,
             connector,
             request_id,
             consent,
-            issued,
+            response_secrets,
         } = origin;
         Self {
-            matter,
+            input,
             pass,
             injection,
             consent,
-            issued,
+            response_secrets,
             connector,
             request_id,
             judged_at: AtomicU64::new(judged_at),
@@ -117,7 +117,7 @@ impl Standing {
     /// # Errors
     /// Why it may not go on: the agent is gone, the kill switch holds it back, a policy or permission denies it, its credential is gone, no connector covers it.
     pub fn check(&self, gateway: &Gateway) -> Result<(), Refusal> {
-        self.anew(gateway, &self.judged_at, || {
+        self.reevaluate(gateway, &self.judged_at, || {
             let agent = self.admit_again(gateway)?;
             self.judge(gateway, &agent)
         })
@@ -128,20 +128,20 @@ impl Standing {
     /// # Errors
     /// The agent is gone, or the kill switch holds it or the connector back.
     pub fn check_admission(&self, gateway: &Gateway) -> Result<(), Refusal> {
-        self.anew(gateway, &self.admitted_at, || {
+        self.reevaluate(gateway, &self.admitted_at, || {
             self.admit_again(gateway).map(drop)
         })
     }
 
     /// Waits until the permit is void and returns why. Costs nothing while nothing changes; safe to drop and to call again.
-    pub async fn void(&self, gateway: &Gateway) -> Refusal {
+    pub async fn revoked(&self, gateway: &Gateway) -> Refusal {
         loop {
             if let Err(refusal) = self.check(gateway) {
                 return refusal;
             }
             let judged_at = self.judged_at.load(Ordering::Acquire);
             tokio::select! {
-                () = gateway.parts.changes.after(judged_at) => {}
+                () = gateway.dependencies.changes.after(judged_at) => {}
                 // That a token has run out is no change that anybody tells of.
                 () = admit::expiry(gateway, self.pass) => {
                     if let Err(refusal) = self.admit_again(gateway) {
@@ -161,20 +161,20 @@ impl Standing {
         let agent = self.admit_again(gateway)?;
         admit::reserve(gateway, &agent, bytes).map_err(|refusal| Refusal {
             request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.matter.action()),
+            action: refusal.action.or_else(|| self.input.action()),
             ..refusal
         })
     }
 
     /// Waits until the agent may not ask any more, whatever becomes of its policies, and returns why.
     ///
-    /// As [`Standing::void`], for a
+    /// As [`PermitValidity::revoked`], for a
     /// request that finishes on the snapshot that it was judged by.
     pub async fn barred(&self, gateway: &Gateway) -> Refusal {
         let refusal = admit::barred(gateway, self.pass, self.connector.id()).await;
         Refusal {
             request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.matter.action()),
+            action: refusal.action.or_else(|| self.input.action()),
             ..refusal
         }
     }
@@ -191,29 +191,29 @@ impl Standing {
 
     /// Returns the first action's full name.
     pub(super) fn action(&self) -> Option<String> {
-        self.matter.action()
+        self.input.action()
     }
 
     /// Returns what becomes of a credential that the answer holds.
     #[must_use]
-    pub fn issued(&self) -> Issued {
-        self.issued
+    pub fn response_secrets(&self) -> ResponseSecrets {
+        self.response_secrets
     }
 
     /// Returns how long the answer may take to begin, where the connector says so.
     #[must_use]
     pub fn first_byte(&self) -> Option<Duration> {
-        self.matter.terms.first_byte
+        self.input.terms.first_byte
     }
 
     /// Returns what the connector says of the whole exchange.
     pub(super) fn terms(&self) -> &Terms {
-        &self.matter.terms
+        &self.input.terms
     }
 
     /// Returns where the answer holds credentials.
     pub(super) fn places(&self) -> &[AnswerPlace] {
-        &self.matter.terms.issues
+        &self.input.terms.issues
     }
 
     /// Returns the credential and how it goes out.
@@ -222,19 +222,19 @@ impl Standing {
     }
 
     /// Runs a check unless nothing has changed since it last passed.
-    fn anew(
+    fn reevaluate(
         &self,
         gateway: &Gateway,
         passed_at: &AtomicU64,
         check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let now = gateway.parts.changes.count();
+        let now = gateway.dependencies.changes.count();
         if passed_at.load(Ordering::Acquire) == now {
             return Ok(());
         }
         check().map_err(|refusal| Refusal {
             request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.matter.action()),
+            action: refusal.action.or_else(|| self.input.action()),
             ..refusal
         })?;
         passed_at.store(now, Ordering::Release);
@@ -247,8 +247,8 @@ impl Standing {
 
     /// Returns whose the target is now, as what it was understood as: a tunnel that is passed through, or a request that is read.
     fn covering(&self, catalog: &Catalog) -> Option<Arc<Connector>> {
-        let target = &self.matter.target;
-        if self.matter.is_passage() {
+        let target = &self.input.target;
+        if self.input.is_tls_passthrough() {
             let (connector, _) = catalog.passage(&target.authority)?;
             return Some(connector);
         }
@@ -257,28 +257,31 @@ impl Standing {
     }
 
     fn judge(&self, gateway: &Gateway, agent: &Agent) -> Result<(), Refusal> {
-        let parts = &gateway.parts;
-        let snapshot = parts.current.snapshot();
+        let dependencies = &gateway.dependencies;
+        let snapshot = dependencies.current.snapshot();
         let connector = self
             .covering(snapshot.catalog())
             .filter(|connector| connector.id() == self.connector.id())
             .ok_or_else(|| refuse(Code::NoConnector))?;
-        let asking = Asking {
+        let context = DecisionContext {
             agent,
-            keyring: &parts.keyring,
-            now: parts.clock.now(),
+            keyring: &dependencies.keyring,
+            now: dependencies.clock.now(),
         };
-        let (ruling, decided) = decide(&snapshot, &connector, asking, &self.matter);
+        let (ruling, decided) = decide(&snapshot, &connector, context, &self.input);
         let injection = match (decided, self.consent) {
-            (Decided::Allowed(injection), _) | (Decided::Asked(injection), Consent::Given) => {
-                injection
+            (Clearance::Allowed(injection), _)
+            | (Clearance::NeedsApproval(injection), Consent::Given) => injection,
+            (Clearance::NeedsApproval(_), Consent::NotNeeded) => {
+                return Err(refuse(Code::ApprovalRequired));
             }
-            (Decided::Asked(_), Consent::NotNeeded) => return Err(refuse(Code::ApprovalRequired)),
-            (Decided::Refused(refusal), _) => return Err(refusal),
+            (Clearance::Refused(refusal), _) => return Err(refusal),
         };
         // What passes as it comes cannot be masked any more.
-        if self.issued == Issued::Passes && Issued::of(&ruling) == Issued::Masked {
-            return Err(refuse(Code::CredentialIssued));
+        if self.response_secrets == ResponseSecrets::Passes
+            && ResponseSecrets::of(&ruling) == ResponseSecrets::Masked
+        {
+            return Err(refuse(Code::ResponseSecret));
         }
         // Another credential than the one that went out would be another request.
         if injection.is_as(&self.injection) {
@@ -298,7 +301,7 @@ fn refuse(code: Code) -> Refusal {
 impl Permit {
     /// Returns what the permit rests on, to see whether it still does.
     #[must_use]
-    pub fn standing(&self) -> &Arc<Standing> {
-        &self.standing
+    pub fn validity(&self) -> &Arc<PermitValidity> {
+        &self.validity
     }
 }

@@ -9,7 +9,7 @@ use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, propte
 use serde_json::{Value as Json, json};
 use tokio::io::AsyncWriteExt as _;
 use tollgate::connector::AnswerPlace;
-use tollgate::pipeline::mask::issued::{Masked, Rules, Unmaskable, mask};
+use tollgate::pipeline::mask::response_secret::{Masked, Rules, Unmaskable, mask};
 
 use crate::support::agent::{Agent, Raw, exchange};
 use crate::support::gateway::{Builder, Gateway};
@@ -451,7 +451,7 @@ async fn what_may_pass_passes_as_it_comes_and_what_cannot_be_found_is_not_sent()
         .json(&json!({ "query": "mutation { x: mint { token } }" }));
     let answer = request.send().await.unwrap();
     // In GraphQL's own shape, whose status is 200.
-    assert_eq!(answer.headers()["tollgate-code"], "credential_issued");
+    assert_eq!(answer.headers()["tollgate-code"], "response_secret");
     assert_eq!(upstream.received().len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! Issued: an answer that holds a credential in, whole; the same answer with a placeholder in its place out. A plain function.
+//! Replaces the credentials that a whole answer holds by placeholders. A plain function.
 //!
 //! INVARIANT: what cannot be read does not pass. INVARIANT: no value that was replaced is kept, shown or logged.
 

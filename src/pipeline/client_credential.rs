@@ -1,8 +1,8 @@
-//! Foreign credentials: a request that may go and what it would go out with in, a refusal if it carries one that cannot be stripped.
+//! Refuses a request that carries a credential of the client's own which cannot be stripped.
 
 use super::decide::Injection;
+use super::decision_input::{DecisionInput, RequestPayload};
 use super::headers;
-use super::matter::{Matter, Rest};
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
 use crate::connector::Connector;
@@ -21,34 +21,34 @@ const SIGNED: [&[&str]; 5] = [
 /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
 ///
 /// # Errors
-/// `foreign_credential`; `undeclared_header` where the agent's own signature may cover a header that was taken out.
+/// `client_credential`; `undeclared_header` where the agent's own signature may cover a header that was taken out.
 pub fn check(
-    matter: &Matter,
-    rest: &Rest,
+    input: &DecisionInput,
+    payload: &RequestPayload,
     connector: &Connector,
     injection: &Injection,
 ) -> Result<(), Refusal> {
     if matches!(injection, Injection::AgentOwned(_)) {
-        let signed = headers::check_signed(rest, &matter.target.query, connector);
+        let signed = headers::check_signed(payload, &input.target.query, connector);
         return signed.map_err(|refusal| Refusal {
-            action: matter.action(),
+            action: input.action(),
             ..refusal
         });
     }
-    if rest.protocol == Protocol::WebSocket {
+    if payload.protocol == Protocol::WebSocket {
         let marks = &connector.credential_places().protocols;
-        websocket::check_subprotocols(&rest.headers, marks).map_err(|refusal| Refusal {
-            action: matter.action(),
+        websocket::check_subprotocols(&payload.headers, marks).map_err(|refusal| Refusal {
+            action: input.action(),
             ..refusal
         })?;
     }
-    let target = &matter.target;
+    let target = &input.target;
     let public = connector.is_public_at(&target.authority, &target.path);
-    if public || matter.terms.without_credential {
+    if public || input.terms.without_credential {
         return Ok(());
     }
     let in_body = || {
-        let place = matter.terms.foreign.as_ref()?;
+        let place = input.terms.foreign.as_ref()?;
         Some(format!(
             "The body carries a credential of its own (`{place}`); leave it out."
         ))
@@ -62,8 +62,8 @@ pub fn check(
     let found = signature(&target.query).or_else(half).or_else(in_body);
     if let Some(detail) = found {
         return Err(Refusal {
-            action: matter.action(),
-            ..Refusal::because(Code::ForeignCredential, detail)
+            action: input.action(),
+            ..Refusal::because(Code::ClientCredential, detail)
         });
     }
     Ok(())

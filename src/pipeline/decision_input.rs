@@ -1,6 +1,6 @@
-//! Matter: a request that is understood in; out what is judged of it, a plain value that can be judged again, and what is only sent.
+//! What of an understood request is decided on, a plain value that can be decided on again, and what is only sent.
 //!
-//! INVARIANT: a matter holds no socket, no body and no secret, so it may be kept for as long as its exchange lives.
+//! INVARIANT: a `DecisionInput` holds no socket, no body and no secret, so it may be kept for as long as its exchange lives.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::model::target::Target;
 
 /// Everything that a decision is about, but for who asks.
 #[derive(Debug, Clone)]
-pub struct Matter {
+pub struct DecisionInput {
     /// Canonical.
     pub target: Target,
     /// As it will be sent.
@@ -32,7 +32,7 @@ pub struct Matter {
 
 /// What of a request is sent but not judged again.
 #[derive(Debug, Clone)]
-pub struct Rest {
+pub struct RequestPayload {
     /// Those that will be sent, still with what the agent put where credentials go.
     pub headers: HeaderMap,
     /// What is spoken once the upstream has answered.
@@ -45,10 +45,13 @@ pub struct Rest {
     pub dropped: Vec<HeaderName>,
 }
 
-impl Matter {
+impl DecisionInput {
     /// Parts what is judged from what is only sent, and names the connector that it was understood by.
     #[must_use]
-    pub fn part(classified: Classified, collected: Collected) -> (Self, Rest, Arc<Connector>) {
+    pub fn part(
+        classified: Classified,
+        collected: Collected,
+    ) -> (Self, RequestPayload, Arc<Connector>) {
         let Classified {
             target,
             headers,
@@ -63,21 +66,21 @@ impl Matter {
             body,
             dialect: _,
         } = collected;
-        let rest = Rest {
+        let payload = RequestPayload {
             protocol,
             passes: terms.passes,
             body,
             headers,
             dropped,
         };
-        let matter = Self {
+        let input = Self {
             target,
-            content_type: rest.headers.get(CONTENT_TYPE).cloned(),
-            body_bytes: rest.body.as_ref().map(Bytes::len),
+            content_type: payload.headers.get(CONTENT_TYPE).cloned(),
+            body_bytes: payload.body.as_ref().map(Bytes::len),
             terms,
             actions,
         };
-        (matter, rest, place.connector)
+        (input, payload, place.connector)
     }
 
     /// Returns `Content-Type` as expressions read it; empty where there is none that is text.
@@ -91,7 +94,7 @@ impl Matter {
 
     /// Returns whether this is a tunnel that is passed through; no CONNECT is understood as anything else.
     #[must_use]
-    pub fn is_passage(&self) -> bool {
+    pub fn is_tls_passthrough(&self) -> bool {
         self.target.method == Method::CONNECT
     }
 
