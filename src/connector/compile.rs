@@ -1,59 +1,66 @@
 //! A connector file and those below it in, a compiled connector out, or nothing and the problems in the report.
 
-mod answers;
-mod bodies;
-mod defaults;
-mod group;
-mod head;
-mod headers;
-mod layers;
-mod names;
-mod params;
-mod parts;
-mod risks;
-mod routes;
-mod sites;
+pub(crate) mod answers;
+pub(crate) mod bodies;
+pub(crate) mod computed;
+pub(crate) mod condition;
+pub(crate) mod defaults;
+pub(crate) mod endpoints;
+pub(crate) mod group;
+pub(crate) mod head;
+pub(crate) mod headers;
+pub(crate) mod layers;
+pub(crate) mod lint;
+pub(crate) mod names;
+pub(crate) mod operations;
+pub(crate) mod parameter;
+pub(crate) mod params;
+pub(crate) mod paths;
+pub(crate) mod risks;
+pub(crate) mod routes;
+pub(crate) mod shared_params;
+pub(crate) mod test_case;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Connector;
-use super::foreign::BodyPlaces;
-use super::manifest::{Auth, Manifest};
-use super::native::Native;
-use super::parameter::{Patterns, SharedParams};
-use super::rpc::Envelope;
-use super::{body::Paths, case, lint};
 use crate::auth::Scheme;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Severity, Source};
 use crate::config::yaml::At;
+use crate::connector::compile::defaults::Defaults;
+use crate::connector::compile::layers::{File, Layers};
+use crate::connector::compile::parameter::Patterns;
+use crate::connector::compile::paths::Paths;
+use crate::connector::compile::shared_params::SharedParams;
+use crate::connector::manifest::entry::Auth;
+use crate::connector::model::connector::Connector;
+use crate::connector::read::client_credential::BodyPlaces;
+use crate::connector::read::native::Native;
+use crate::connector::read::rpc::Envelope;
 use crate::model::action::ActionName;
 
-use defaults::Defaults;
-pub(super) use layers::{File, Files, Layers, Stack};
-
 /// What all files share.
-pub(super) struct Common<'a> {
-    pub(super) patterns: Patterns,
+pub(crate) struct Common<'a> {
+    pub(crate) patterns: Patterns,
     /// Variables for children that the operator lets files set.
-    pub(super) variables: &'a BTreeSet<String>,
+    pub(crate) variables: &'a BTreeSet<String>,
 }
 
 /// What compiling a file needs at hand: whose problem it is, and what all files share.
-pub(super) struct Scope<'a> {
-    pub(super) source: &'a Source,
-    pub(super) report: &'a mut Report,
-    pub(super) patterns: &'a mut Patterns,
+pub(crate) struct Scope<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) report: &'a mut Report,
+    pub(crate) patterns: &'a mut Patterns,
     variables: &'a BTreeSet<String>,
-    pub(super) id: Arc<str>,
-    pub(super) params: SharedParams,
-    pub(super) paths: Paths,
+    pub(crate) id: Arc<str>,
+    pub(crate) params: SharedParams,
+    pub(crate) paths: Paths,
     /// Where bodies hold credentials.
-    pub(super) foreign: BodyPlaces,
+    pub(crate) foreign: BodyPlaces,
     /// What is read of every JSON-RPC message, where some route is for them.
-    pub(super) rpc: Option<Envelope>,
+    pub(crate) rpc: Option<Envelope>,
     /// Reads what no data can say.
-    pub(super) native: Option<&'static dyn Native>,
+    pub(crate) native: Option<&'static dyn Native>,
 }
 
 impl<'a> Scope<'a> {
@@ -73,7 +80,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Adds an error at a value.
-    pub(super) fn error<T>(
+    pub(crate) fn error<T>(
         &mut self,
         code: &'static str,
         message: impl Into<String>,
@@ -106,7 +113,7 @@ impl<'a> Scope<'a> {
 }
 
 /// Compiles one file, laid over those that it extends.
-pub(super) fn connector<'a>(
+pub(crate) fn connector<'a>(
     layers: &Layers<'a>,
     common: &'a mut Common<'_>,
     report: &'a mut Report,
@@ -118,12 +125,12 @@ pub(super) fn connector<'a>(
     check_id(id, &mut scope)?;
     scope.native = head::native(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);
-    let sites = sites::compile(layers, &schemes, &mut scope);
+    let sites = endpoints::compile(layers, &schemes, &mut scope);
     let places = head::places(layers, &schemes, &mut scope);
     let entries = layers.routes(&mut scope);
     let defaults = Defaults::compile(layers, &mut scope);
     let routes = routes::compile(&defaults, &entries, &sites, &mut scope);
-    let cases = case::compile(&layers.tested(), &entries, &mut scope);
+    let cases = test_case::compile(&layers.tested(), &entries, &mut scope);
     let (groups, tries) = group::compile(&routes, &mut scope);
     let default_headers = head::headers(layers, &mut scope);
     let known = (&default_headers, places.headers.as_slice());

@@ -1,23 +1,19 @@
 //! The connector file as written: YAML in, raw values with their places out. `compile` makes the checked value.
 
-mod entry;
-mod route;
-mod test;
+pub(crate) mod entry;
+pub(crate) mod route;
+pub(crate) mod test;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use entry::ErrorsEntry;
-pub(super) use entry::{
-    Auth, DomainEntry, EachEntry, ErrorsMap, Fold, Framing, OneOrMany, ParamEntry, RiskRule, Tls,
-    UnknownHeaders,
-};
-pub(super) use route::{Cookies, LimitsEntry, RouteEntry};
-pub(super) use test::{ExpectEntry, TestEntry};
-
 use crate::auth::SchemeManifest;
 use crate::config::yaml::At;
+use crate::connector::manifest::entry::{
+    Auth, DomainEntry, ErrorsEntry, OneOrMany, Tls, UnknownHeaders,
+};
+use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
 use crate::model::action::Risk;
 use crate::model::target::Oddity;
 

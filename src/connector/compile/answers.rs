@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use http::header::SET_COOKIE;
 
-use super::super::answer::{AnswerParams, AnswerPlace};
-use super::super::manifest::RouteEntry;
-use super::super::pattern::parameter_name;
-use super::Scope;
 use crate::config::yaml::ShortOr;
+use crate::connector::compile::Scope;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::pattern::parameter_name;
+use crate::connector::read::answer::{AnswerParams, AnswerPlace};
 use crate::model::action::Risk;
 
 const HELP: &str = "as in `$.access_token` or `header:X-Key`";
 
 /// Returns where the answer holds a credential.
-pub(super) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
+pub(crate) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
     let mut places = Vec::new();
     for written in entry.issues.iter().flatten() {
         let place = AnswerPlace::parse(&written.value);
@@ -31,7 +31,7 @@ pub(super) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPla
 }
 
 /// Returns what is recorded of the answer.
-pub(super) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams {
+pub(crate) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams {
     let mut places = Vec::new();
     for (name, written) in &entry.response_params.0 {
         let param = &written.value.0;

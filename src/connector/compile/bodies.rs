@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::super::dialect::{Format, Kind};
-use super::super::each::Each;
-use super::super::manifest::{OneOrMany, RouteEntry};
-use super::super::part::PartKind;
-use super::super::route::Route;
-use super::Scope;
-use super::defaults::Defaults;
 use crate::config::yaml::At;
+use crate::connector::compile::Scope;
+use crate::connector::compile::defaults::Defaults;
+use crate::connector::manifest::entry::OneOrMany;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::operation::PartKind;
+use crate::connector::model::route::Route;
+use crate::connector::read::dialect::{Format, Kind};
+use crate::connector::read::members::Each;
 
 /// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
-pub(super) fn formats(
+pub(crate) fn formats(
     entry: &RouteEntry,
     (kind, each): (PartKind, Option<&Each>),
     defaults: &Defaults<'_>,
@@ -31,7 +32,7 @@ pub(super) fn formats(
 }
 
 /// Reads `body:`.
-pub(super) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
+pub(crate) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
     let names = &written.value.0;
     if names.as_slice() == ["none"] {
         return Vec::new();
@@ -138,7 +139,7 @@ fn check_websocket(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
 }
 
 /// Checks that what the route reads of a body is found in the dialects that it lists.
-pub(super) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
     check_only(entry, scope);
     if route.terms.websocket {
         check_websocket(route, entry, scope);

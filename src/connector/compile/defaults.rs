@@ -3,27 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::dialect::Format;
-use super::super::each::Each;
-use super::super::manifest::{Cookies, LimitsEntry, RouteEntry};
-use super::super::terms::{Passes, RouteTerms};
-use super::layers::Layers;
-use super::{Scope, answers, bodies, listed, params, risks};
 use crate::config::yaml::At;
+use crate::connector::compile::layers::Layers;
+use crate::connector::compile::{Scope, answers, bodies, listed, params, risks};
+use crate::connector::manifest::Manifest;
+use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
+use crate::connector::model::options::{Passes, RouteTerms};
+use crate::connector::read::dialect::Format;
+use crate::connector::read::members::Each;
 use crate::model::action::Risk;
 
 /// For routes that do not say.
 #[derive(Debug)]
-pub(super) struct Defaults<'a> {
+pub(crate) struct Defaults<'a> {
     /// By method.
-    pub(super) risk: BTreeMap<&'a str, Risk>,
-    pub(super) formats: Arc<[Format]>,
-    pub(super) merge: &'a [At<String>],
+    pub(crate) risk: BTreeMap<&'a str, Risk>,
+    pub(crate) formats: Arc<[Format]>,
+    pub(crate) merge: &'a [At<String>],
     terms: Arc<RouteTerms>,
 }
 
 impl<'a> Defaults<'a> {
-    pub(super) fn compile(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Self {
+    pub(crate) fn compile(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Self {
         let mut risk = BTreeMap::new();
         for file in layers.upward() {
             scope.source = &file.source;
@@ -39,7 +40,7 @@ impl<'a> Defaults<'a> {
         let merge = layers.pick(scope, |manifest| listed(&manifest.merge));
         params::check_merge(merge.unwrap_or_default(), scope);
         let limits = layers.pick(scope, |manifest| manifest.limits.as_ref());
-        let pick = |says: fn(&super::Manifest) -> Option<bool>, scope: &mut Scope<'a>| {
+        let pick = |says: fn(&Manifest) -> Option<bool>, scope: &mut Scope<'a>| {
             layers.pick(scope, says).unwrap_or(false)
         };
         let cookies = layers.pick(scope, |manifest| manifest.cookies);
@@ -61,12 +62,12 @@ impl<'a> Defaults<'a> {
     }
 
     /// Returns what holds where no route says anything.
-    pub(super) fn unsaid(&self) -> Arc<RouteTerms> {
+    pub(crate) fn unsaid(&self) -> Arc<RouteTerms> {
         Arc::clone(&self.terms)
     }
 
     /// Returns what holds for a route.
-    pub(super) fn terms(
+    pub(crate) fn terms(
         &self,
         entry: &RouteEntry,
         each: Option<&Each>,

@@ -2,23 +2,25 @@
 
 use std::collections::HashMap;
 
-use super::super::body::{Keys, NamePath, Plan, may_be};
-use super::super::dialect::Format;
-use super::super::each::Each;
-use super::super::part::PartKind;
-use super::super::pattern::Pattern;
-use super::super::route::{Group, Route, exclusive_keys};
-use super::super::rpc::Envelope;
-use super::super::trie::Trie;
-use super::Scope;
 use crate::config::diagnostic::Diagnostic;
+use crate::connector::compile::Scope;
+use crate::connector::lookup::trie::Trie;
+use crate::connector::model::name_path::NamePath;
+use crate::connector::model::operation::PartKind;
+use crate::connector::model::pattern::Pattern;
+use crate::connector::model::plan::{Keys, Plan};
+use crate::connector::model::route::{Group, Route, exclusive_keys};
+use crate::connector::model::spelling::may_be;
+use crate::connector::read::dialect::Format;
+use crate::connector::read::members::Each;
+use crate::connector::read::rpc::Envelope;
 use crate::model::table::Table;
 
 /// The tries of a connector, by method.
 type Tries = Table<Box<str>, Trie>;
 
 /// Groups routes; the numbers in the tries are those of the groups.
-pub(super) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {
+pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {
     let mut groups = gather(routes, scope);
     share_match_keys(&mut groups);
     for group in &mut groups {

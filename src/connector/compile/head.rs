@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::super::body::NamePath;
-use super::super::errors::ErrorShape;
-use super::super::manifest::Manifest;
-use super::super::native::{self, Native};
-use super::super::{Connector, Health};
-use super::layers::Layers;
-use super::{Scope, listed};
 use crate::auth::{Places, Scheme};
 use crate::config::yaml::ShortOr;
+use crate::connector::compile::layers::Layers;
+use crate::connector::compile::paths::Paths;
+use crate::connector::compile::{Scope, listed};
+use crate::connector::manifest::Manifest;
+use crate::connector::model::connector::{Connector, Health};
+use crate::connector::model::error_shape::ErrorShape;
+use crate::connector::model::matches::method_keys;
+use crate::connector::model::name_path::NamePath;
+use crate::connector::model::route::Group;
+use crate::connector::read::native::{self, Native};
 use crate::model::action::Risk;
 use crate::model::target::{Oddities, Path, Query};
 
@@ -32,19 +35,19 @@ const NOT_DEFAULTS: [&str; 11] = [
 ];
 
 /// Returns the name for people.
-pub(super) fn name<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> String {
+pub(crate) fn name<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> String {
     let name = layers.pick(scope, |manifest| manifest.name.as_ref());
     name.map_or_else(|| scope.id.to_string(), |name| name.value.clone())
 }
 
 /// Returns where the API is documented.
-pub(super) fn docs<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
+pub(crate) fn docs<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
     let docs = layers.pick(scope, |manifest| manifest.docs.as_ref());
     docs.map(|docs| docs.value.clone())
 }
 
 /// Returns the version as a text.
-pub(super) fn version<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
+pub(crate) fn version<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<String> {
     let said = |manifest: &'a Manifest| Some((&manifest.connector, manifest.version.as_ref()?));
     let (connector, version) = layers.pick(scope, said)?;
     match version {
@@ -64,7 +67,7 @@ pub(super) fn version<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<
 }
 
 /// Returns what of odd paths the API needs.
-pub(super) fn oddities<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Oddities {
+pub(crate) fn oddities<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Oddities {
     let paths = layers.pick(scope, |manifest| manifest.paths.as_ref());
     let mut oddities = Oddities::default();
     let allowed = paths.into_iter().flat_map(|paths| &paths.allow);
@@ -73,13 +76,13 @@ pub(super) fn oddities<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Odditi
 }
 
 /// Returns the risk of what no route is for: a request that nobody has described may do more than any that somebody has.
-pub(super) fn fallback_risk<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Risk {
+pub(crate) fn fallback_risk<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Risk {
     let fallback = layers.pick(scope, |manifest| manifest.fallback.as_ref());
     fallback.map_or(Risk::High, |fallback| fallback.risk)
 }
 
 /// Returns the shapes in which the API tells errors.
-pub(super) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[ErrorShape]> {
+pub(crate) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[ErrorShape]> {
     let Some(written) = layers.pick(scope, |manifest| manifest.errors.as_ref()) else {
         return Arc::default();
     };
@@ -97,7 +100,7 @@ pub(super) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[Err
 }
 
 /// Returns the override that the connector names.
-pub(super) fn native<'a>(
+pub(crate) fn native<'a>(
     layers: &Layers<'a>,
     scope: &mut Scope<'a>,
 ) -> Option<&'static dyn Native> {
@@ -112,7 +115,7 @@ pub(super) fn native<'a>(
 }
 
 /// Returns headers to put on when absent.
-pub(super) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderMap {
+pub(crate) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let all = layers.upward().flat_map(|file| {
         let entries = file.manifest.headers.iter();
@@ -146,7 +149,7 @@ pub(super) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderM
 }
 
 /// Returns every place where the API takes a credential.
-pub(super) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Scope<'a>) -> Places {
+pub(crate) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Scope<'a>) -> Places {
     let mut places = Places::default();
     for scheme in schemes {
         let own = scheme.places();
@@ -197,7 +200,7 @@ pub(super) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Sc
 }
 
 /// Returns the override headers and parameters that the API does not obey.
-pub(super) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<String> {
+pub(crate) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Vec<String> {
     let listed = layers.pick(scope, |manifest| listed(&manifest.method_override));
     let listed = listed.unwrap_or_default();
     for entry in listed {
@@ -218,7 +221,7 @@ pub(super) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -
 }
 
 /// Reads `health:`.
-pub(super) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Health> {
+pub(crate) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Health> {
     let entry = layers.pick(scope, |manifest| manifest.health.as_ref())?;
     let (method, target) = entry
         .request
@@ -245,7 +248,7 @@ pub(super) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<H
         return None;
     };
     if let Some(identity) = &entry.identity
-        && let Err(message) = super::Paths::default().intern(&identity.value)
+        && let Err(message) = Paths::default().intern(&identity.value)
     {
         scope.error("health", message, identity, "as in `$.emailAddress`");
     }
@@ -262,7 +265,7 @@ pub(super) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<H
 }
 
 /// Checks that the health request is a low-risk route: it is sent without anybody asking.
-pub(super) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope: &mut Scope<'a>) {
+pub(crate) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope: &mut Scope<'a>) {
     let entry = layers.pick(scope, |manifest| manifest.health.as_ref());
     let (Some(health), Some(entry)) = (&connector.health, entry) else {
         return;
@@ -274,7 +277,7 @@ pub(super) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope
         return;
     };
     let mut found = Vec::new();
-    for key in super::super::matches::method_keys(&health.method) {
+    for key in method_keys(&health.method) {
         if let Some(trie) = connector.tries.get(key) {
             trie.collect(path.matching(), &mut found);
         }
@@ -283,7 +286,7 @@ pub(super) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope
     let accepting: Vec<_> = groups
         .filter(|group| group.matches.accepts_query(&query))
         .collect();
-    let beaten = |group: &super::super::route::Group| {
+    let beaten = |group: &Group| {
         accepting
             .iter()
             .any(|other| other.is_more_literal(group, &health.method))

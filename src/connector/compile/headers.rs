@@ -2,19 +2,20 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::super::headers::{HeaderRules, Unknown, is_always_dropped};
-use super::super::manifest::UnknownHeaders;
-use super::super::route::Route;
-use super::super::switches::{is_identity, is_override};
-use super::layers::Layers;
-use super::{Scope, routes};
 use crate::config::yaml::At;
+use crate::connector::compile::layers::Layers;
+use crate::connector::compile::{Scope, routes};
+use crate::connector::manifest::entry::UnknownHeaders;
+use crate::connector::model::route::Route;
+use crate::connector::model::standard_headers::is_always_dropped;
+use crate::connector::read::headers::{HeaderRules, Unknown};
+use crate::connector::read::override_headers::{is_identity, is_override};
 
 /// Shortest beginning that an entry may have: `x-*` would let everything pass.
 const MIN_PREFIX: usize = 4;
 
 /// Compiles the rules; entries of files below hold too, as their routes do.
-pub(super) fn rules<'a>(
+pub(crate) fn rules<'a>(
     layers: &Layers<'a>,
     (defaults, credentials): (&HeaderMap, &[String]),
     read_by: &[Route],

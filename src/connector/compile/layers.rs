@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::manifest::{Manifest, RouteEntry};
-use super::Scope;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 use crate::config::yaml;
+use crate::connector::compile::Scope;
+use crate::connector::manifest::Manifest;
+use crate::connector::manifest::route::RouteEntry;
 use crate::model::vocabulary::did_you_mean;
 
 /// Files that one may be laid over.
@@ -17,22 +18,22 @@ const MAX_LAYERS: usize = 4;
 
 /// One file, read.
 #[derive(Debug)]
-pub(in crate::connector) struct File {
-    pub(in crate::connector) source: Source,
-    pub(in crate::connector) manifest: Manifest,
+pub(crate) struct File {
+    pub(crate) source: Source,
+    pub(crate) manifest: Manifest,
 }
 
 /// A file with those below it, its own first.
 #[derive(Debug)]
-pub(in crate::connector) struct Layers<'a>(&'a [Rc<File>]);
+pub(crate) struct Layers<'a>(&'a [Rc<File>]);
 
 /// What one connector is compiled of.
 #[derive(Debug)]
-pub(in crate::connector) struct Stack {
-    pub(in crate::connector) id: Arc<str>,
-    files: Vec<Rc<File>>,
+pub(crate) struct Stack {
+    pub(crate) id: Arc<str>,
+    pub(crate) files: Vec<Rc<File>>,
     /// Those of the built-in connector that it replaces; empty where it replaces none.
-    replaced: Vec<Rc<File>>,
+    pub(crate) replaced: Vec<Rc<File>>,
 }
 
 /// Files by id: those that are in force, and the built-in ones that others replace.
@@ -40,13 +41,13 @@ pub(in crate::connector) struct Stack {
 /// What has been read takes many times what is compiled of it, so most files are handed out to be compiled, and dropped, before
 /// the next one is read.
 #[derive(Debug, Default)]
-pub(in crate::connector) struct Files {
-    winners: BTreeMap<Arc<str>, Winner>,
-    replaced: BTreeMap<Arc<str>, Rc<File>>,
+pub(crate) struct Files {
+    pub(crate) winners: BTreeMap<Arc<str>, Winner>,
+    pub(crate) replaced: BTreeMap<Arc<str>, Rc<File>>,
 }
 
 #[derive(Debug)]
-enum Winner {
+pub(crate) enum Winner {
     /// It waits for the others.
     Waiting(Rc<File>),
     /// It was handed out; this is where its id stands.
@@ -65,23 +66,23 @@ impl File {
 
 impl Stack {
     /// Returns where its id stands.
-    pub(in crate::connector) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<Place> {
         self.files.first().map(|file| file.place())
     }
 
-    pub(in crate::connector) fn layers(&self) -> Layers<'_> {
+    pub(crate) fn layers(&self) -> Layers<'_> {
         Layers(&self.files)
     }
 
     /// Returns the layers of the built-in connector that it replaces.
-    pub(in crate::connector) fn replaced(&self) -> Option<Layers<'_>> {
+    pub(crate) fn replaced(&self) -> Option<Layers<'_>> {
         (!self.replaced.is_empty()).then_some(Layers(&self.replaced))
     }
 }
 
 impl Files {
     /// Adds a file, the built-in ones first: an operator's one replaces a built-in. What needs no other file is handed out.
-    pub(in crate::connector) fn add(&mut self, file: File, report: &mut Report) -> Option<Stack> {
+    pub(crate) fn add(&mut self, file: File, report: &mut Report) -> Option<Stack> {
         let id = file.id();
         let alone = !file.source.built_in && file.manifest.extends.is_none();
         let file = Rc::new(file);
@@ -116,7 +117,7 @@ impl Files {
     }
 
     /// Returns the stacks of the files that have waited, in order of id.
-    pub(in crate::connector) fn rest(mut self, report: &mut Report) -> Vec<Stack> {
+    pub(crate) fn rest(mut self, report: &mut Report) -> Vec<Stack> {
         let winners = self.winners.iter();
         let waiting = winners.filter_map(|(id, winner)| match winner {
             Winner::Waiting(file) => Some((Arc::clone(id), Rc::clone(file))),
@@ -196,12 +197,12 @@ impl Winner {
 
 impl<'a> Layers<'a> {
     /// Returns the file whose connector this is.
-    pub(super) fn own(&self) -> Option<&'a File> {
+    pub(crate) fn own(&self) -> Option<&'a File> {
         self.0.first().map(|file| &**file)
     }
 
     /// Returns what the uppermost file says that says anything; problems of it are told there.
-    pub(super) fn pick<T>(
+    pub(crate) fn pick<T>(
         &self,
         scope: &mut Scope<'a>,
         said: impl Fn(&'a Manifest) -> Option<T>,
@@ -216,12 +217,12 @@ impl<'a> Layers<'a> {
     }
 
     /// Iterates over the files, the lowest first, as keys of the upper ones win.
-    pub(super) fn upward(&self) -> impl Iterator<Item = &'a File> {
+    pub(crate) fn upward(&self) -> impl Iterator<Item = &'a File> {
         self.0.iter().rev().map(|file| &**file)
     }
 
     /// Returns the routes that hold, in order: those of lower files come first, but for those that upper ones remove or override.
-    pub(super) fn routes(&self, scope: &mut Scope<'a>) -> Vec<(&'a Source, &'a RouteEntry)> {
+    pub(crate) fn routes(&self, scope: &mut Scope<'a>) -> Vec<(&'a Source, &'a RouteEntry)> {
         let mut routes: Vec<(&Source, &RouteEntry)> = Vec::new();
         for file in self.upward() {
             scope.source = &file.source;
@@ -251,7 +252,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Returns the files whose tests still say what is true: those of lower ones are for other hosts as soon as these change.
-    pub(super) fn tested(&self) -> Vec<&'a File> {
+    pub(crate) fn tested(&self) -> Vec<&'a File> {
         let Some(own) = self.own() else {
             return Vec::new();
         };

@@ -1,13 +1,13 @@
 //! Names of actions as written to names that are fixed or made, and the former ones.
 
-use super::super::manifest::RouteEntry;
-use super::super::naming::{Making, Name};
-use super::Scope;
 use crate::config::yaml::At;
+use crate::connector::compile::Scope;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::naming::{Making, Name};
 use crate::model::action::ActionName;
 
 /// Reads the name of a route's action.
-pub(super) fn name(written: &At<String>, scope: &mut Scope<'_>) -> Option<Name> {
+pub(crate) fn name(written: &At<String>, scope: &mut Scope<'_>) -> Option<Name> {
     let help = "the name without the connector's id, as in `issue.create`";
     if written.value.contains(['{', '}']) {
         let making = Making::parse(&scope.id, &written.value);
@@ -39,7 +39,7 @@ pub(super) fn name(written: &At<String>, scope: &mut Scope<'_>) -> Option<Name> 
 }
 
 /// Returns former names in full.
-pub(super) fn was(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<String> {
+pub(crate) fn was(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for old in &entry.was {
         let full = ActionName::parse(&format!("{}.{}", scope.id, old.value));

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::super::catalog::Site;
-use super::super::computed;
-use super::super::dialect::Format;
-use super::super::manifest::RouteEntry;
-use super::super::matches::Matches;
-use super::super::naming::{Making, parameter_of};
-use super::super::native::{Reach, Source};
-use super::super::parameter::{Origin, Param, Readable};
-use super::super::part::{Fact, PartKind};
-use super::Scope;
-use super::defaults::Defaults;
 use crate::config::yaml::At;
+use crate::connector::compile::defaults::Defaults;
+use crate::connector::compile::parameter::Readable;
+use crate::connector::compile::{Scope, computed};
+use crate::connector::lookup::catalog::Site;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::matches::Matches;
+use crate::connector::model::naming::{Making, parameter_of};
+use crate::connector::model::operation::{Fact, PartKind};
+use crate::connector::read::dialect::Format;
+use crate::connector::read::native::{Reach, Source};
+use crate::connector::read::parameter::{Origin, Param};
 use crate::model::value::ValueType;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
-pub(super) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
+pub(crate) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
     let mut names: Vec<Arc<str>> = Vec::new();
     let own = matches
         .host
@@ -32,7 +32,7 @@ pub(super) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
     names
 }
 
-pub(super) fn check_captures(
+pub(crate) fn check_captures(
     matches: &Matches,
     sites: &[Site],
     entry: &RouteEntry,
@@ -59,7 +59,7 @@ pub(super) fn check_captures(
 }
 
 /// Tells what cannot be merged, where it stands; [`Param::compile`] leaves it out.
-pub(super) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
+pub(crate) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
     for place in places {
         if !["query", "form"].contains(&place.value.as_str()) {
             let message = format!("`{}` cannot be merged", place.value.escape_debug());
@@ -68,7 +68,7 @@ pub(super) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
     }
 }
 
-pub(super) fn params(
+pub(crate) fn params(
     entry: &RouteEntry,
     defaults: &Defaults<'_>,
     (captured, kind): (&[Arc<str>], PartKind),
@@ -114,7 +114,7 @@ pub(super) fn params(
 }
 
 /// Adds what the connector's override reads; in forms only for routes whose name has a hole for it.
-pub(super) fn native(
+pub(crate) fn native(
     entry: &RouteEntry,
     formats: &[Format],
     params: &mut Vec<Param>,
@@ -142,7 +142,7 @@ pub(super) fn native(
 }
 
 /// Compiles the parameters that are computed of the others, and puts them behind those.
-pub(super) fn computed(entry: &RouteEntry, params: &mut [Param], scope: &mut Scope<'_>) {
+pub(crate) fn computed(entry: &RouteEntry, params: &mut [Param], scope: &mut Scope<'_>) {
     for (name, written) in &entry.params.0 {
         let Some(cel) = &written.value.0.cel else {
             continue;
@@ -181,7 +181,7 @@ impl RouteEntry {
 }
 
 /// Adds what every command of a push says, as parameters by themselves.
-pub(super) fn refs(entry: &RouteEntry, params: &mut Vec<Param>, scope: &mut Scope<'_>) {
+pub(crate) fn refs(entry: &RouteEntry, params: &mut Vec<Param>, scope: &mut Scope<'_>) {
     let own = [
         ("ref", Fact::GitRef),
         ("force", Fact::GitForce),
@@ -198,7 +198,7 @@ pub(super) fn refs(entry: &RouteEntry, params: &mut Vec<Param>, scope: &mut Scop
 }
 
 /// Makes sure that every hole of a made name is filled by a parameter: one of the route's own, or one that the hole reads.
-pub(super) fn holes(
+pub(crate) fn holes(
     making: &Making,
     entry: &RouteEntry,
     (params, kind): (&mut Vec<Param>, PartKind),

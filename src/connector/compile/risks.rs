@@ -1,16 +1,18 @@
 //! Risks as written, or by method, to what a route's actions can be.
 
-use super::super::manifest::{Manifest, RiskRule, RouteEntry};
-use super::super::matches::{ANY_METHOD, Matches};
-use super::super::naming::RouteRisk;
-use super::Scope;
-use super::defaults::Defaults;
 use crate::config::yaml::ShortOr;
+use crate::connector::compile::Scope;
+use crate::connector::compile::defaults::Defaults;
+use crate::connector::manifest::Manifest;
+use crate::connector::manifest::entry::RiskRule;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::matches::{ANY_METHOD, Matches};
+use crate::connector::model::naming::RouteRisk;
 use crate::model::action::Risk;
 use crate::model::glob::Glob;
 
 /// Checks the keys of `defaults.risk`.
-pub(super) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
+pub(crate) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
     for (method, risk) in &manifest.defaults.risk {
         if Matches::parse(&format!("{method} /")).is_err() || method == ANY_METHOD {
             scope.error(
@@ -24,7 +26,7 @@ pub(super) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
 }
 
 /// Returns a route's risk.
-pub(super) fn risk(
+pub(crate) fn risk(
     entry: &RouteEntry,
     matches: &Matches,
     defaults: &Defaults<'_>,

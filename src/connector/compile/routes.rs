@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::super::catalog::Site;
-use super::super::condition::Condition;
-use super::super::manifest::RouteEntry;
-use super::super::matches::Matches;
-use super::super::naming::Name;
-use super::super::parameter::{Origin, Param};
-use super::super::part::PartKind;
-use super::super::route::Route;
-use super::super::summary::Summary;
-use super::defaults::Defaults;
-use super::{Scope, bodies, names, params, parts, risks};
 use crate::config::diagnostic::Source;
 use crate::config::yaml::At;
+use crate::connector::compile::defaults::Defaults;
+use crate::connector::compile::{Scope, bodies, names, operations, params, risks};
+use crate::connector::lookup::catalog::Site;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::condition::Condition;
+use crate::connector::model::matches::Matches;
+use crate::connector::model::naming::Name;
+use crate::connector::model::operation::PartKind;
+use crate::connector::model::route::Route;
+use crate::connector::model::summary::Summary;
+use crate::connector::read::parameter::{Origin, Param};
 
 /// Compiles all routes that have no errors.
-pub(super) fn compile<'a>(
+pub(crate) fn compile<'a>(
     defaults: &Defaults<'a>,
     entries: &[(&'a Source, &'a RouteEntry)],
     sites: &[Site],
@@ -40,8 +40,8 @@ fn route(
     scope: &mut Scope<'_>,
 ) -> Option<Route> {
     let name = names::name(&entry.action, scope);
-    let each = parts::each(entry, scope);
-    let (kind, patterns) = parts::compile(entry, each.as_ref(), scope);
+    let each = operations::each(entry, scope);
+    let (kind, patterns) = operations::compile(entry, each.as_ref(), scope);
     let matches = scope.good(
         Matches::parse(&entry.matches.value),
         "match",
@@ -97,7 +97,7 @@ fn route(
         column: u32::try_from(entry.matches.column).unwrap_or(u32::MAX),
     };
     bodies::check(&route, entry, scope);
-    parts::check(&route, entry, scope);
+    operations::check(&route, entry, scope);
     Some(route)
 }
 
@@ -115,7 +115,7 @@ fn text(written: Option<&At<String>>) -> Option<Box<str>> {
 }
 
 /// Returns the lower-case names of headers that some route reads.
-pub(super) fn read_headers(routes: &[Route]) -> Vec<String> {
+pub(crate) fn read_headers(routes: &[Route]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for route in routes {
         names.extend(

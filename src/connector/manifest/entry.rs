@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::SchemeManifest;
 use crate::config::yaml::{self, At, ShortOr};
+use crate::connector::manifest::SchemeManifest;
 use crate::model::action::Risk;
 use crate::model::value::ValueType;
 

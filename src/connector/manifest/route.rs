@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::entry::{EachEntry, OneOrMany, Params, RiskEntry, Sources};
-use super::test::TestEntry;
 use crate::config::units::{Period, Size};
 use crate::config::yaml::At;
+use crate::connector::manifest::entry::{EachEntry, OneOrMany, Params, RiskEntry, Sources};
+use crate::connector::manifest::test::TestEntry;
 
 /// One entry of `routes:`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -93,7 +93,7 @@ pub struct RouteEntry {
 
 impl RouteEntry {
     /// Returns whether the answer holds a credential.
-    pub(in crate::connector) fn hands_out(&self) -> bool {
+    pub(crate) fn hands_out(&self) -> bool {
         self.issues
             .as_ref()
             .is_some_and(|places| !places.is_empty())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::entry::OneOrMany;
 use crate::config::yaml::{At, ShortOr};
+use crate::connector::manifest::entry::OneOrMany;
 use crate::model::action::Risk;
 
 /// One entry of `tests:`. At most one of `body`, `form`, `multipart` and `text` says what the body is.

@@ -12,7 +12,7 @@ const STILL: &[(&str, usize)] = &[
     ("approval", 3),
     ("cli", 8),
     ("config", 2),
-    ("connector", 19),
+    ("connector", 28),
     ("expression", 2),
     ("import", 7),
     ("pipeline", 9),

@@ -10,13 +10,13 @@ const LINES: usize = 300;
 const STILL: &[(&str, usize)] = &[
     ("cli", 3),
     ("config", 3),
-    ("connector", 13),
+    ("connector", 11),
     ("expression", 1),
     ("import", 3),
     ("model", 1),
     ("pipeline", 3),
     ("proxy", 3),
-    ("study", 1),
+    ("simulate", 1),
     ("telemetry", 1),
 ];
 

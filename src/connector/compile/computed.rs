@@ -1,0 +1,115 @@
+//! Computed parameters: a CEL expression over a route's other parameters, checked when the file is read; their values in, one value out.
+//!
+//! INVARIANT: an expression that fails refuses the request; it never leaves its parameter out.
+
+use std::collections::BTreeMap;
+
+use crate::connector::read::parameter::{Origin, Param};
+use crate::connector::read::reading::Unreadable;
+use crate::connector::read::request::form;
+use crate::expression::{Datum, Draft, Environment, Program, Record, Scope, Type};
+use crate::model::action::Parameters;
+use crate::model::value::{Value, ValueType};
+use crate::model::vocabulary::did_you_mean;
+
+/// A problem in an expression, and what to do.
+type Problem = (String, String);
+
+/// What an expression sees.
+#[derive(Debug)]
+struct Others<'a>(&'a Parameters);
+
+impl Scope for Others<'_> {
+    fn read(&self, root: &str, field: &str) -> Option<Datum<'_>> {
+        let value = (root == "params").then(|| self.0.get(field)).flatten();
+        value.map(Datum::Value)
+    }
+}
+
+/// Compiles an expression over these parameters; returns the type of its value too, where it has one.
+pub(crate) fn compile(
+    text: &str,
+    params: &[Param],
+) -> Result<(Program, Option<ValueType>), Problem> {
+    let draft = Draft::parse(text).map_err(|error| {
+        let help = error.help.clone().unwrap_or_default();
+        (format!("`cel` is not an expression: {error}"), help)
+    })?;
+    let known = || params.iter().map(|param| &*param.name);
+    for name in draft.fields_of("params") {
+        if !known().any(|known| known == name) {
+            let message = format!(
+                "`params.{}` is not a parameter of the route",
+                name.escape_debug()
+            );
+            return Err((message, did_you_mean(&name, known())));
+        }
+    }
+    // Those that a request may lack are read inside `has` only.
+    let there = params.iter().filter(|param| param.is_always_there());
+    let fields: BTreeMap<String, Type> = there
+        .map(|param| (param.name.to_string(), type_of(param)))
+        .collect();
+    let params = Record::of(
+        "a parameter that every such request has; guard it by `has(…)`",
+        fields,
+    );
+    let environment = Environment::default().with("params", params);
+    let value_type = draft.check_value(&environment).map_err(|error| {
+        let help = error.help.clone().unwrap_or_default();
+        (format!("`cel` cannot be computed: {error}"), help)
+    })?;
+    let value_type = match value_type {
+        Type::Bool => Some(ValueType::Bool),
+        Type::Int => Some(ValueType::Int),
+        Type::Double | Type::Number => Some(ValueType::Number),
+        Type::Text => Some(ValueType::String),
+        Type::Any => None,
+        other => {
+            let message =
+                format!("`cel` is {other}, and a parameter is a string, a number or a bool");
+            return Err((message, "compute one value".to_owned()));
+        }
+    };
+    Ok((draft.finish(), value_type))
+}
+
+fn type_of(param: &Param) -> Type {
+    let one = match param.value_type {
+        Some(ValueType::String) => Type::Text,
+        Some(ValueType::Int) => Type::Int,
+        Some(ValueType::Number) => Type::Number,
+        Some(ValueType::Bool) => Type::Bool,
+        None => Type::Any,
+    };
+    if param.list {
+        Type::List(Box::new(one))
+    } else {
+        one
+    }
+}
+
+impl Param {
+    /// Returns whether no request of the route is without it.
+    fn is_always_there(&self) -> bool {
+        let mut origins = self.origins.iter();
+        self.required
+            || self.computed.is_some()
+            || origins.any(|origin| matches!(origin, Origin::Captured(_)))
+    }
+
+    /// Computes the value.
+    pub(crate) fn compute(
+        &self,
+        program: &Program,
+        params: &Parameters,
+    ) -> Result<Value, Unreadable> {
+        let value = program.value(&Others(params)).map_err(|_| {
+            form(format!(
+                "`{}` cannot be computed from what the request says",
+                self.name
+            ))
+        })?;
+        self.typed(&value)
+    }
+}

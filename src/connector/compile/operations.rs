@@ -1,0 +1,126 @@
+//! Which parts of a request a route is for: `graphql` and `rpc` as written in, the kind of parts and patterns out.
+
+use crate::config::yaml::At;
+use crate::connector::compile::Scope;
+use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::operation::PartKind;
+use crate::connector::model::route::Route;
+use crate::connector::read::dialect::Kind;
+use crate::connector::read::members::Each;
+use crate::connector::read::rpc::Envelope;
+
+/// Types of GraphQL operations, and documents that the server has.
+const TYPES: [&str; 4] = ["query", "mutation", "subscription", "persisted"];
+
+/// Returns what a route's parts are and the patterns of those that it is for.
+pub(crate) fn compile(
+    entry: &RouteEntry,
+    each: Option<&Each>,
+    scope: &mut Scope<'_>,
+) -> (PartKind, Vec<Box<str>>) {
+    let written = |sources: &[At<String>]| -> Vec<Box<str>> {
+        sources
+            .iter()
+            .map(|text| text.value.as_str().into())
+            .collect()
+    };
+    let all: [(&str, bool); 4] = [
+        ("graphql", entry.graphql.is_some()),
+        ("rpc", entry.rpc.is_some()),
+        ("git", entry.git),
+        (
+            "each",
+            matches!(each, Some(Each::Json(_) | Each::Multipart)),
+        ),
+    ];
+    let said: Vec<&str> = all
+        .iter()
+        .filter(|(_, there)| *there)
+        .map(|(key, _)| *key)
+        .collect();
+    if let [first, second, ..] = said.as_slice() {
+        let message =
+            format!("the route reads the request in parts by `{first}` and by `{second}`");
+        scope.error("parts", message, &entry.action, "keep one of them");
+    }
+    if let Some(graphql) = &entry.graphql {
+        for pattern in &graphql.0 {
+            check_graphql(pattern, scope);
+        }
+        return (PartKind::Graphql, written(&graphql.0));
+    }
+    if let Some(rpc) = &entry.rpc {
+        for pattern in rpc.0.iter().filter(|pattern| pattern.value.is_empty()) {
+            let help = "as in `tools/call`, or `'*'` for every method";
+            scope.error("rpc", "the method is empty", pattern, help);
+        }
+        if scope.rpc.is_none() {
+            scope.rpc = Some(Envelope::new(&mut scope.paths));
+        }
+        return (PartKind::Rpc, written(&rpc.0));
+    }
+    if entry.git {
+        return (PartKind::Git, vec!["*".into()]);
+    }
+    let kind = match each {
+        Some(Each::Json(_) | Each::Multipart) => PartKind::Batch,
+        Some(Each::Undecoded) | None => PartKind::Whole,
+    };
+    (kind, vec![Box::default()])
+}
+
+/// Reads `each`.
+pub(crate) fn each(entry: &RouteEntry, scope: &mut Scope<'_>) -> Option<Each> {
+    let written = entry.each.as_ref()?;
+    let each = Each::compile(&written.value, &mut scope.paths);
+    let help = "as in `$.requests[*]`, `multipart`, `undecoded`, or a map with `members`";
+    scope.good(each, "each", written, help)
+}
+
+fn check_graphql(pattern: &At<String>, scope: &mut Scope<'_>) {
+    let (kind, field) = pattern
+        .value
+        .split_once('.')
+        .unwrap_or((&pattern.value, "*"));
+    let name = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'*')
+    };
+    let known = TYPES.contains(&kind) || kind.contains('*');
+    if !known || (kind != "persisted" && !name(field)) || (kind == pattern.value && kind != "*") {
+        let message = format!("`{}` is not a root field", pattern.value.escape_debug());
+        let help = "as in `mutation.createIssue`, `query.*`, or `'*'` for every field";
+        scope.error("graphql", message, pattern, help);
+    }
+}
+
+/// What a route that is for parts cannot say besides.
+pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
+    if route.kind == PartKind::Whole {
+        return;
+    }
+    if let Some(only) = &entry.only {
+        let message = "`only` is for whole requests, and the route is for parts of them";
+        scope.error(
+            "only",
+            message,
+            only,
+            "read what tells the parts apart in `when`",
+        );
+    }
+    let fits = |kind: Kind| match route.kind {
+        PartKind::Graphql => true,
+        PartKind::Git => kind == Kind::Git,
+        PartKind::Batch if matches!(route.each.as_deref(), Some(Each::Multipart)) => {
+            kind == Kind::Batch
+        }
+        PartKind::Batch | PartKind::Rpc | PartKind::Whole => kind == Kind::Json,
+    };
+    if route.formats.is_empty() || route.has_kind(|kind| !fits(kind)) {
+        let message = "the parts of the request cannot be read in such a body";
+        let help = "JSON-RPC is JSON; GraphQL is JSON, a form or multipart; leave `body` out beside `git` and `each: multipart`";
+        scope.error("body", message, &entry.matches, help);
+    }
+}

@@ -1,0 +1,7 @@
+//! From a target to the routes that it can mean: the connector whose domain and base path it has, then the patterns that accept it.
+
+pub(crate) mod candidates;
+pub(crate) mod catalog;
+pub(crate) mod domains;
+pub(crate) mod near;
+pub(crate) mod trie;

@@ -1,0 +1,144 @@
+//! Near routes: a request that matches no route in, and how its path differs from that of one, where many servers would not see a
+//! difference. Asked only for what matches no route, so that other requests pay nothing for it.
+
+use http::Method;
+
+use crate::connector::lookup::catalog::{Catalog, Place, Site};
+use crate::connector::model::connector::Connector;
+use crate::connector::model::matches::method_keys;
+use crate::connector::model::pattern::{
+    Pattern, Segment, first_segment, strip_prefix_folded, strip_suffix_folded,
+};
+use crate::model::target::{Authority, Oddities, Oddity, Query, Target};
+
+/// What frameworks take for a choice of the answer's format.
+const SUFFIX: &str = ".json";
+
+impl Catalog {
+    /// Returns how a target that matches no route differs from one that does, if only by what many servers ignore: ASCII case, a slash
+    /// at the end, or `.json`. What the route's connector allows (`paths.allow`) does not count.
+    #[must_use]
+    pub fn near_route(&self, target: &Target) -> Option<Oddities> {
+        self.find_at(&target.authority, |connector, site| {
+            connector.near(site, &target.authority, target)
+        })
+    }
+}
+
+impl Place {
+    /// As [`Catalog::near_route`], in the connector whose place this is.
+    pub(crate) fn near_route(&self, target: &Target) -> Option<Oddities> {
+        let connector = &self.connector;
+        let mut sites = connector.sites.iter();
+        sites.find_map(|site| connector.near(site, &target.authority, target))
+    }
+}
+
+impl Connector {
+    fn near(&self, site: &Site, authority: &Authority, target: &Target) -> Option<Oddities> {
+        if !site.accepts(authority) {
+            return None;
+        }
+        let path = target.path.matching();
+        let exact = site.base.capture_front(path).map(|(_, below)| below);
+        let below = exact.or_else(|| front_folded(&site.base, path))?;
+        let mut start = Oddities::default();
+        if exact.is_none() {
+            start.insert(Oddity::Case);
+        }
+        let stem = stem(below);
+        let endings = ["", "/", SUFFIX];
+        let mut found = endings.into_iter().flat_map(|ending| {
+            let form = format!("{stem}{ending}");
+            let mut odd = start;
+            if ends_in_slash(below) != ends_in_slash(&form) {
+                odd.insert(Oddity::TrailingSlash);
+            }
+            if ends_in_suffix(below) != ends_in_suffix(&form) {
+                odd.insert(Oddity::JsonSuffix);
+            }
+            let query = &target.query;
+            let same = self.has_route(&target.method, &form, (authority, query), Spelling::AsIs);
+            let near = self.has_route(&target.method, &form, (authority, query), Spelling::Folded);
+            let mut folded = odd;
+            folded.insert(Oddity::Case);
+            [same.then_some(odd), (near && !same).then_some(folded)]
+        });
+        found.find_map(|odd| {
+            let odd = odd?.without(self.oddities);
+            (!odd.is_empty()).then_some(odd)
+        })
+    }
+
+    fn has_route(
+        &self,
+        method: &Method,
+        below: &str,
+        (authority, query): (&Authority, &Query),
+        spelling: Spelling,
+    ) -> bool {
+        if !below.is_empty() && !below.starts_with('/') {
+            return false;
+        }
+        let mut found = Vec::new();
+        for trie in method_keys(method).filter_map(|key| self.tries.get(key)) {
+            match spelling {
+                Spelling::AsIs => trie.collect(below, &mut found),
+                Spelling::Folded => trie.collect_folded(below, &mut found),
+            }
+        }
+        let accepts = |number: &u32| {
+            let group = self.group(*number);
+            group.is_some_and(|group| group.accepts(&authority.host, query))
+        };
+        found.iter().any(accepts)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Spelling {
+    AsIs,
+    Folded,
+}
+
+/// Returns what follows a base path that is written in another case; empty, or starting with `/`.
+fn front_folded<'p>(base: &Pattern, path: &'p str) -> Option<&'p str> {
+    let mut left = path;
+    for segment in base.segments() {
+        let (text, rest) = first_segment(left.strip_prefix('/')?);
+        let fits = match segment {
+            Segment::Literal(literal) => literal.eq_ignore_ascii_case(text),
+            Segment::Param(_) => !text.is_empty(),
+            Segment::Affixed(around) => strip_prefix_folded(text, &around.prefix)
+                .and_then(|text| strip_suffix_folded(text, &around.suffix))
+                .is_some_and(|inner| !inner.is_empty()),
+            Segment::Rest(_) => return Some(""),
+        };
+        if !fits {
+            return None;
+        }
+        left = rest;
+    }
+    Some(left)
+}
+
+/// Takes slashes and `.json` off the end.
+fn stem(path: &str) -> &str {
+    let mut stem = path;
+    while let Some(less) = stem
+        .strip_suffix('/')
+        .or_else(|| strip_suffix_folded(stem, SUFFIX))
+    {
+        stem = less;
+    }
+    stem
+}
+
+fn ends_in_slash(path: &str) -> bool {
+    path.ends_with('/')
+}
+
+fn ends_in_suffix(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    strip_suffix_folded(path, SUFFIX).is_some()
+}

@@ -1,0 +1,233 @@
+//! One compiled connector: what its file says of the API as a whole, and its routes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::auth::{Places, Scheme};
+use crate::connector::compile::test_case::Case;
+use crate::connector::lookup::catalog::{Place, Site};
+use crate::connector::lookup::trie::Trie;
+use crate::connector::model::error_shape::ErrorShape;
+use crate::connector::model::options::RouteTerms;
+use crate::connector::model::route::{Group, Route, RouteView};
+use crate::connector::model::spelling::{METHOD_KEY, overrides_method};
+use crate::connector::read::client_credential::BodyPlaces;
+use crate::connector::read::headers::HeaderRules;
+use crate::connector::read::native::Native;
+use crate::connector::read::rpc::Envelope;
+use crate::model::action::{ActionName, Risk};
+use crate::model::table::Table;
+use crate::model::target::{Authority, Oddities, Query};
+
+/// One compiled connector.
+#[derive(Debug)]
+pub struct Connector {
+    pub(crate) id: Arc<str>,
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    pub(crate) docs: Option<String>,
+    pub(crate) schemes: Vec<Scheme>,
+    /// `auth: none`
+    pub(crate) public: bool,
+    /// `http: true`
+    pub(crate) plaintext: bool,
+    pub(crate) places: Places,
+    /// Where bodies hold credentials.
+    pub(crate) foreign: BodyPlaces,
+    pub(crate) oddities: Oddities,
+    pub(crate) headers: HeaderMap,
+    /// The shapes in which the API tells errors.
+    pub(crate) errors: Arc<[ErrorShape]>,
+    /// Switches of the method that the API does not obey.
+    pub(crate) method_overrides: Vec<String>,
+    /// Which headers go upstream.
+    pub(crate) header_rules: HeaderRules,
+    /// Reads what no data can say.
+    pub(crate) native: Option<&'static dyn Native>,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) groups: Vec<Group>,
+    /// By method, `*` for all; numbers are those of `groups`.
+    pub(crate) tries: Table<Box<str>, Trie>,
+    /// Names that requests cannot make.
+    pub(crate) fixed: HashSet<ActionName>,
+    /// What is read of every JSON-RPC message.
+    pub(crate) rpc: Option<Envelope>,
+    /// What a JSON-RPC reply of the agent is.
+    pub(crate) reply: ActionName,
+    /// What a push that changes nothing is.
+    pub(crate) probe: ActionName,
+    /// What opening a tunnel that is passed through is.
+    pub(crate) tunnel: ActionName,
+    pub(crate) fallback: ActionName,
+    pub(crate) fallback_risk: Risk,
+    /// Of what no route is for.
+    pub(crate) terms: Arc<RouteTerms>,
+    pub(crate) health: Option<Health>,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// A request that shows whether a credential works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `GET` or another low-risk method.
+    pub method: http::Method,
+    /// Below the base path.
+    pub path: String,
+    /// Without `?`.
+    pub query: Option<String>,
+    /// `JSONPath` in the answer to who the credential belongs to.
+    pub identity: Option<String>,
+}
+
+impl Connector {
+    /// Returns the id, first part of every action.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the name for people; the id where the file has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the version, as written.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Returns where the API is documented.
+    #[must_use]
+    pub fn docs(&self) -> Option<&str> {
+        self.docs.as_deref()
+    }
+
+    /// Returns the auth schemes, default first; empty for `auth: none`.
+    #[must_use]
+    pub fn schemes(&self) -> &[Scheme] {
+        &self.schemes
+    }
+
+    /// Returns whether requests go out bare (`auth: none`).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.public
+    }
+
+    /// Returns whether the API is also reached without TLS (`http: true`); never with a credential.
+    #[must_use]
+    pub fn allows_plaintext(&self) -> bool {
+        self.plaintext
+    }
+
+    /// Returns every place where the API takes a credential: all schemes and `credentials_in`.
+    #[must_use]
+    pub fn credential_places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Returns what `paths.allow` lists.
+    #[must_use]
+    pub fn allowed_oddities(&self) -> Oddities {
+        self.oddities
+    }
+
+    /// Returns how a client of the API reads errors, where nothing is known of the request but its head.
+    #[must_use]
+    pub fn error_shape(&self, headers: &HeaderMap) -> Option<ErrorShape> {
+        ErrorShape::of(&self.errors, headers)
+    }
+
+    /// Returns headers to put on when absent.
+    #[must_use]
+    pub fn default_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns whether a header or parameter that overrides the method may pass (`method_override`); case does not count.
+    pub(crate) fn lets_override(&self, name: &str) -> bool {
+        let mut listed = self.method_overrides.iter();
+        listed.any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns whether servers may take another method than the one sent from this key of a query, and the connector does not
+    /// let it pass.
+    pub(crate) fn refuses_key(&self, key: &str) -> bool {
+        overrides_method(key) && !self.lets_override(METHOD_KEY)
+    }
+
+    /// Returns the domains as written, with their base paths: `{site}.atlassian.net/rest`.
+    pub fn authorities(&self) -> impl Iterator<Item = String> {
+        self.sites
+            .iter()
+            .map(|site| format!("{}{}", site.text, site.base_text))
+    }
+
+    /// Returns whether an authority is one of the connector's domains, whatever the path.
+    #[must_use]
+    pub fn binds(&self, authority: &Authority) -> bool {
+        self.sites.iter().any(|site| site.accepts(authority))
+    }
+
+    /// Returns the routes in file order.
+    pub fn routes(&self) -> impl Iterator<Item = RouteView<'_>> {
+        self.routes.iter().map(Route::view)
+    }
+
+    /// Returns the request that shows whether a credential works; not sent by this version.
+    #[must_use]
+    pub fn health(&self) -> Option<&Health> {
+        self.health.as_ref()
+    }
+
+    /// Returns the inline tests, in file order.
+    #[must_use]
+    pub fn tests(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// Returns the groups under these keys whose match accepts a target, only the most literal ones, in file order.
+    pub(crate) fn accepting<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a str>,
+        place: &Place,
+        (method, query): (&http::Method, &Query),
+    ) -> Vec<u32> {
+        let mut found = Vec::new();
+        for trie in keys.filter_map(|key| self.tries.get(key)) {
+            trie.collect(place.below(), &mut found);
+        }
+        found.retain(|number| {
+            self.group(*number)
+                .is_some_and(|group| group.accepts(&place.host, query))
+        });
+        if found.len() < 2 {
+            return found;
+        }
+        let groups: Vec<&Group> = found
+            .iter()
+            .filter_map(|number| self.group(*number))
+            .collect();
+        let beaten = |group: &Group| {
+            groups
+                .iter()
+                .any(|other| other.is_more_literal(group, method))
+        };
+        found.retain(|number| self.group(*number).is_some_and(|group| !beaten(group)));
+        found.sort_unstable();
+        found
+    }
+
+    pub(crate) fn group(&self, number: u32) -> Option<&Group> {
+        self.groups.get(number as usize)
+    }
+
+    pub(crate) fn route(&self, number: u32) -> Option<&Route> {
+        self.routes.get(number as usize)
+    }
+}

@@ -1,0 +1,300 @@
+//! Errors in an API's own shape: a shape and the facts of a refusal in, status, headers and body out.
+//!
+//! INVARIANT: what is filled in is encoded for where it stands, so a detail cannot change the shape around it.
+
+pub(crate) mod framing;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value as Json;
+
+use crate::config::diagnostic::{Report, Source};
+use crate::config::yaml;
+use crate::connector::manifest::entry::{ErrorsMap, Framing};
+use crate::connector::model::error_shape::framing::Push;
+
+/// The shapes that are known by name.
+static KNOWN: LazyLock<BTreeMap<String, Arc<[ErrorShape]>>> = LazyLock::new(known);
+
+/// What a header cannot hold, and the sign of the encoding itself (gRPC over HTTP/2, `Percent-Encoded`).
+const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%');
+
+/// One shape. Every request that can be refused in it holds a clone, so what is large is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorShape {
+    /// The beginning of the request's `Content-Type` that it is for; `None` for all.
+    media: Option<Arc<str>>,
+    /// What a decision is answered with.
+    status: Option<StatusCode>,
+    content_type: HeaderValue,
+    headers: Arc<[(HeaderName, String)]>,
+    body: Arc<Json>,
+    framing: Option<Framing>,
+    /// The client takes an error without an id for none of its own, and waits for ever.
+    needs_rpc_id: bool,
+}
+
+/// What an error tells.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorFacts<'a> {
+    /// What it would be answered with otherwise.
+    pub status: StatusCode,
+    /// `snake_case`, stable.
+    pub code: &'a str,
+    /// One sentence.
+    pub detail: &'a str,
+    /// Of the exchange.
+    pub request_id: &'a str,
+    /// Full name; empty where it is not known.
+    pub action: &'a str,
+    /// Of the JSON-RPC calls that are answered; each gets its own error.
+    pub rpc_ids: &'a [Json],
+    /// Of a push whose commands were read.
+    pub push: Option<&'a Push>,
+}
+
+fn known() -> BTreeMap<String, Arc<[ErrorShape]>> {
+    let source = Source {
+        name: "errors.yaml".into(),
+        text: include_str!("errors.yaml").into(),
+        built_in: true,
+    };
+    // A test reads the list, so a mistake in it does not ship.
+    let read: Option<BTreeMap<String, Vec<ErrorsMap>>> =
+        yaml::read(&source, &mut Report::default());
+    let shapes = read.unwrap_or_default().into_iter();
+    let compiled = shapes.map(|(name, entries)| {
+        let entries = entries
+            .iter()
+            .filter_map(|entry| ErrorShape::new(entry).ok());
+        (name, entries.collect())
+    });
+    compiled.collect()
+}
+
+impl ErrorShape {
+    /// Compiles one entry.
+    pub(crate) fn new(entry: &ErrorsMap) -> Result<Self, String> {
+        let status = entry.status.map(StatusCode::from_u16).transpose();
+        let status = status.map_err(|_| "`status` is not an HTTP status".to_owned())?;
+        if entry.framing.is_some() && !entry.body.is_string() {
+            return Err("`framing` needs a `body` that is a text".to_owned());
+        }
+        // SDKs repeat what was answered so, and a decision stays what it is.
+        if status
+            .is_some_and(|status| status.is_server_error() || [408, 425].contains(&status.as_u16()))
+        {
+            return Err("a decision is never answered with 408, 425 or 5xx".to_owned());
+        }
+        let content_type = entry
+            .content_type
+            .as_ref()
+            .map_or("application/json", |kind| &kind.value);
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|_| "`content_type` cannot stand in a header".to_owned())?;
+        let mut headers = Vec::new();
+        for (name, value) in &entry.headers {
+            let name: HeaderName = name
+                .parse()
+                .map_err(|_| format!("`{}` is not a header", name.escape_debug()))?;
+            headers.push((name, value.value.clone()));
+        }
+        Ok(Self {
+            media: entry.media.as_deref().map(Into::into),
+            status,
+            content_type,
+            headers: headers.into(),
+            body: Arc::new(entry.body.clone()),
+            framing: entry.framing,
+            needs_rpc_id: holds(&entry.body, "{rpc_id}"),
+        })
+    }
+
+    /// Returns the shapes of a name.
+    pub(crate) fn named(name: &str) -> Option<Arc<[Self]>> {
+        KNOWN.get(name).cloned()
+    }
+
+    /// Iterates over the known names.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.keys().map(String::as_str)
+    }
+
+    /// Returns the shape that git prints, for a request that only git makes.
+    #[must_use]
+    pub fn of_git(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
+        let asks = query.is_some_and(|query| query.starts_with("service=git-"));
+        let advertises = asks && path.ends_with("/info/refs");
+        if is_of_git(headers) || advertises {
+            Self::of(KNOWN.get("git")?, headers)
+        } else {
+            None
+        }
+    }
+
+    /// Returns whether answers must name the JSON-RPC call that they are for.
+    pub(crate) fn needs_rpc_id(&self) -> bool {
+        self.needs_rpc_id
+    }
+
+    /// Returns whether a client reads this shape as an answer to its request: not one that has to name what nobody has read.
+    #[must_use]
+    pub fn fits(&self, facts: &ErrorFacts<'_>) -> bool {
+        let named = !self.needs_rpc_id || !facts.rpc_ids.is_empty();
+        named && self.framing.is_none_or(|framing| framing.fits(facts))
+    }
+
+    /// Returns the first that is for a request with these headers.
+    pub(crate) fn of(shapes: &[Self], headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        let mut shapes = shapes.iter();
+        shapes.find(|shape| shape.is_for(content_type)).cloned()
+    }
+
+    /// Returns whether it is for requests with this `Content-Type`.
+    fn is_for(&self, content_type: &str) -> bool {
+        let start = self.media.as_deref();
+        start.is_none_or(|start| content_type.starts_with(start))
+    }
+
+    /// Returns the answer.
+    #[must_use]
+    pub fn answer(&self, facts: &ErrorFacts<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
+        // git prints nothing of an answer whose status is an error.
+        let told = facts.status == StatusCode::FORBIDDEN || self.framing.is_some();
+        let status = self.status.filter(|_| told).unwrap_or(facts.status);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, self.content_type.clone());
+        for (name, text) in self.headers.iter() {
+            let filled = facts.fill(text, None);
+            let encoded = utf8_percent_encode(&filled, NOT_IN_HEADERS).to_string();
+            let value = HeaderValue::try_from(encoded).ok();
+            headers.extend(value.map(|value| (name.clone(), value)));
+        }
+        (status, headers, self.body(facts))
+    }
+
+    fn body(&self, facts: &ErrorFacts<'_>) -> Vec<u8> {
+        if let Json::String(text) = &*self.body {
+            let xml = self
+                .content_type
+                .to_str()
+                .is_ok_and(|kind| kind.contains("xml"));
+            let filled = facts.fill(text, xml.then_some(&XML));
+            return match self.framing {
+                Some(framing) => framing.apply(&filled, facts),
+                None => filled.into_bytes(),
+            };
+        }
+        let filled: Vec<Json> = match facts.rpc_ids {
+            [] => vec![facts.json(&self.body, &Json::Null)],
+            ids => {
+                let each = ids.iter().map(|id| facts.json(&self.body, id));
+                each.collect()
+            }
+        };
+        // Several calls are answered as a batch; a shape that tells no id is one error however many there were.
+        let whole = match filled.as_slice() {
+            [one] => one.clone(),
+            [one, rest @ ..] if rest.iter().all(|other| other == one) => one.clone(),
+            _ => Json::Array(filled),
+        };
+        serde_json::to_vec(&whole).unwrap_or_default()
+    }
+}
+
+/// Returns whether some text in it holds `wanted`.
+fn holds(json: &Json, wanted: &str) -> bool {
+    match json {
+        Json::String(text) => text.contains(wanted),
+        Json::Array(items) => items.iter().any(|item| holds(item, wanted)),
+        Json::Object(entries) => entries.values().any(|value| holds(value, wanted)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// Returns whether the request is a `POST` of git's smart protocol, `gitprotocol-http(5)`.
+fn is_of_git(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|kind| kind.starts_with(b"application/x-git-"))
+}
+
+/// What XML text cannot hold.
+const XML: [(char, &str); 5] = [
+    ('&', "&amp;"),
+    ('<', "&lt;"),
+    ('>', "&gt;"),
+    ('"', "&quot;"),
+    ('\'', "&apos;"),
+];
+
+impl ErrorFacts<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "detail" => self.detail.to_owned(),
+            "code" => self.code.to_owned(),
+            "status" => self.status.as_u16().to_string(),
+            "title" => self
+                .status
+                .canonical_reason()
+                .unwrap_or("Refused")
+                .to_owned(),
+            "request_id" => self.request_id.to_owned(),
+            "action" => self.action.to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// Fills a text; what is in braces and not known stays as it is.
+    fn fill(&self, text: &str, escapes: Option<&[(char, &str)]>) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let hole = after.split_once('}');
+            match hole.and_then(|(name, after)| Some((self.get(name)?, after))) {
+                Some((value, after)) => {
+                    push_escaped(&mut filled, &value, escapes.unwrap_or_default());
+                    rest = after;
+                }
+                None => {
+                    filled.push('{');
+                    rest = after;
+                }
+            }
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn json(&self, template: &Json, rpc_id: &Json) -> Json {
+        match template {
+            Json::String(text) if text == "{status}" => Json::from(self.status.as_u16()),
+            Json::String(text) if text == "{rpc_id}" => rpc_id.clone(),
+            Json::String(text) => Json::from(self.fill(text, None)),
+            Json::Array(items) => items.iter().map(|item| self.json(item, rpc_id)).collect(),
+            Json::Object(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.clone(), self.json(value, rpc_id)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            Json::Null | Json::Bool(_) | Json::Number(_) => template.clone(),
+        }
+    }
+}
+
+fn push_escaped(out: &mut String, text: &str, escapes: &[(char, &str)]) {
+    for character in text.chars() {
+        match escapes.iter().find(|(from, _)| *from == character) {
+            Some((_, to)) => out.push_str(to),
+            None => out.push(character),
+        }
+    }
+}

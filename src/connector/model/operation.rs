@@ -1,0 +1,211 @@
+//! Parts: a request that is several things at once, as its routes see one of them; and which routes are for which part.
+
+use std::collections::BTreeMap;
+
+use crate::connector::read::json::tree::too_many;
+use crate::connector::read::reading::Unreadable;
+use crate::model::glob::Glob;
+use crate::model::value::{Value, ValueType};
+
+/// What the parts of a request are. THE list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum PartKind {
+    /// The request is one part.
+    Whole,
+    /// Root fields of GraphQL operations: `mutation.createPullRequest`.
+    Graphql,
+    /// JSON-RPC messages: `tools/call`.
+    Rpc,
+    /// Refs that a push changes, by their names.
+    Git,
+    /// The request itself, and the requests that it carries.
+    Batch,
+}
+
+/// What a part says of itself, beside the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Fact {
+    /// `query`, `mutation`, `subscription` or `persisted`.
+    GraphqlType,
+    /// The root field's name, or the id of a persisted document.
+    GraphqlField,
+    /// The operation's name.
+    GraphqlOperation,
+    /// Every field's name below the root field, each once.
+    GraphqlSelections,
+    /// The method of a message.
+    RpcMethod,
+    /// The name of a ref, as `refs/heads/main`.
+    GitRef,
+    /// Whether a push may drop commits of the ref.
+    GitForce,
+    /// Whether a push takes the ref away.
+    GitDelete,
+}
+
+/// One part of a request.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// What routes are found by.
+    pub(crate) name: String,
+    pub(crate) values: Vec<(Fact, Value)>,
+}
+
+/// The parts that one request may still have, over all of its groups and members.
+#[derive(Debug)]
+pub(crate) struct Quota(usize);
+
+/// The routes of a group by the parts that they are for.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) kind: PartKind,
+    /// For whole requests, which have no parts.
+    pub(crate) whole: Vec<u32>,
+    pub(crate) exact: BTreeMap<Box<str>, Vec<u32>>,
+    /// The longest literal start first.
+    pub(crate) globs: Vec<(Glob, Vec<u32>)>,
+}
+
+impl Fact {
+    const ALL: [(&'static str, Self); 8] = [
+        ("graphql.type", Self::GraphqlType),
+        ("graphql.field", Self::GraphqlField),
+        ("graphql.operation", Self::GraphqlOperation),
+        ("graphql.selections", Self::GraphqlSelections),
+        ("rpc.method", Self::RpcMethod),
+        ("git.ref", Self::GitRef),
+        ("git.force", Self::GitForce),
+        ("git.delete", Self::GitDelete),
+    ];
+
+    /// Reads `graphql.field`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, field)| *field)
+    }
+
+    /// Returns the kind of parts that have it.
+    pub(crate) fn kind(self) -> PartKind {
+        match self {
+            Self::GraphqlType
+            | Self::GraphqlField
+            | Self::GraphqlOperation
+            | Self::GraphqlSelections => PartKind::Graphql,
+            Self::RpcMethod => PartKind::Rpc,
+            Self::GitRef | Self::GitForce | Self::GitDelete => PartKind::Git,
+        }
+    }
+
+    /// Returns whether its value is a list.
+    pub(crate) fn is_list(self) -> bool {
+        self == Self::GraphqlSelections
+    }
+
+    /// Returns the type of its value, or of the values in it.
+    pub(crate) fn value_type(self) -> ValueType {
+        match self {
+            Self::GitForce | Self::GitDelete => ValueType::Bool,
+            Self::GraphqlType
+            | Self::GraphqlField
+            | Self::GraphqlOperation
+            | Self::GraphqlSelections
+            | Self::RpcMethod
+            | Self::GitRef => ValueType::String,
+        }
+    }
+}
+
+impl Part {
+    /// Returns what it says of itself.
+    pub(crate) fn get(&self, field: Fact) -> Option<&Value> {
+        self.values
+            .iter()
+            .find(|(known, _)| *known == field)
+            .map(|(_, value)| value)
+    }
+}
+
+impl Quota {
+    pub(crate) fn new(parts: usize) -> Self {
+        Self(parts)
+    }
+
+    /// Takes one part.
+    pub(crate) fn take(&mut self) -> Result<(), Unreadable> {
+        self.0 = self.0.checked_sub(1).ok_or_else(too_many)?;
+        Ok(())
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.0
+    }
+}
+
+impl Table {
+    pub(crate) fn new(kind: PartKind) -> Self {
+        Self {
+            kind,
+            whole: Vec::new(),
+            exact: BTreeMap::new(),
+            globs: Vec::new(),
+        }
+    }
+
+    /// Adds a route for the parts that a pattern means; routes of whole requests have the empty one.
+    pub(crate) fn insert(&mut self, pattern: &str, route: u32) {
+        if pattern.is_empty() {
+            self.whole.push(route);
+            return;
+        }
+        if !pattern.contains('*') {
+            self.exact.entry(pattern.into()).or_default().push(route);
+            return;
+        }
+        let glob = Glob::new(pattern);
+        match self.globs.iter_mut().find(|(known, _)| *known == glob) {
+            Some((_, routes)) => routes.push(route),
+            None => self.globs.push((glob, vec![route])),
+        }
+        self.globs
+            .sort_by_key(|(glob, _)| std::cmp::Reverse(glob.literal_start()));
+    }
+
+    /// Iterates over the sets of routes that share one pattern: siblings, told apart by `when` and dialect.
+    pub(crate) fn siblings(&self) -> impl Iterator<Item = &[u32]> {
+        let whole = Some(&self.whole).filter(|routes| !routes.is_empty());
+        let globs = self.globs.iter().map(|(_, routes)| routes);
+        let sets = whole.into_iter().chain(self.exact.values()).chain(globs);
+        sets.map(Vec::as_slice)
+    }
+
+    /// Returns every route, each once, in file order.
+    pub(crate) fn routes(&self) -> Vec<u32> {
+        let mut routes: Vec<u32> = self.siblings().flatten().copied().collect();
+        routes.sort_unstable();
+        routes.dedup();
+        routes
+    }
+
+    /// Returns the sets that are for a part: the exact one, else those of the globs with the longest literal start, of which
+    /// none is more literal than the others.
+    pub(crate) fn find(&self, part: &str) -> Vec<&[u32]> {
+        if part.is_empty() && !self.whole.is_empty() {
+            return vec![&self.whole];
+        }
+        if let Some(routes) = self.exact.get(part) {
+            return vec![routes];
+        }
+        let mut matching = self
+            .globs
+            .iter()
+            .filter(|(glob, _)| glob.matches(part))
+            .peekable();
+        let longest = matching.peek().map(|(glob, _)| glob.literal_start());
+        matching
+            .take_while(|(glob, _)| Some(glob.literal_start()) == longest)
+            .map(|(_, routes)| routes.as_slice())
+            .collect()
+    }
+}

@@ -1,0 +1,300 @@
+//! Path patterns: the text of a `match` or base path in, segments out that capture values from a canonical path.
+//!
+//! INVARIANT: a pattern accepts a whole path; a parameter never matches an empty segment.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::model::target::Path;
+
+/// Bytes of one pattern, as written.
+const MAX_PATTERN: usize = 2048;
+
+/// What a pattern took out of a path: name and text, still escaped.
+pub(crate) type Captures<'p> = Vec<(&'p Arc<str>, &'p str)>;
+
+/// A compiled path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pattern {
+    pub(crate) segments: Box<[Segment]>,
+}
+
+/// What one or, for `Rest`, all remaining segments must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// Exactly this.
+    Literal(Box<str>),
+    /// `{name}`; unique in the pattern.
+    Param(Arc<str>),
+    /// `{name}` with something around it.
+    Affixed(Box<Affixed>),
+    /// `{*name}`: everything that is left, slashes included; not empty.
+    Rest(Arc<str>),
+}
+
+/// A parameter, and what stands before and behind it in the segment. Rare, and kept apart: segments are what a catalogue has
+/// most of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Affixed {
+    /// May be empty.
+    pub(crate) prefix: Box<str>,
+    /// Unique in the pattern.
+    pub(crate) name: Arc<str>,
+    /// May be empty.
+    pub(crate) suffix: Box<str>,
+}
+
+impl Pattern {
+    /// Reads a pattern that starts with `/`; the empty text is the pattern without segments.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        // Tries are walked by recursion, a segment at a time.
+        if text.len() > MAX_PATTERN {
+            return Err(format!("a path is over {MAX_PATTERN} bytes"));
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(format!("path `{text}` does not start with `/`"));
+        };
+        let mut segments = Vec::new();
+        for segment in rest.split('/') {
+            if matches!(segments.last(), Some(Segment::Rest(_))) {
+                return Err(format!("`{{*…}}` must be the last segment of `{text}`"));
+            }
+            if segment.is_empty() && segments.len() + 1 < rest.split('/').count() {
+                return Err(format!("path `{text}` has an empty segment"));
+            }
+            segments.push(Segment::parse(segment)?);
+        }
+        let pattern = Self {
+            segments: segments.into(),
+        };
+        let names: Vec<&Arc<str>> = pattern.names().collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        sorted.dedup();
+        if sorted.len() < names.len() {
+            return Err(format!("path `{text}` captures one name twice"));
+        }
+        Ok(pattern)
+    }
+
+    /// Returns the segments from the left.
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Iterates over the names that it captures.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Param(name) | Segment::Rest(name) => Some(name),
+            Segment::Affixed(affixed) => Some(&affixed.name),
+        })
+    }
+
+    /// Returns the pattern without its names: equal for two patterns that accept the same paths by the same segments.
+    pub(crate) fn shape(&self) -> String {
+        self.segments
+            .iter()
+            .fold(String::new(), |mut shape, segment| {
+                shape.push('/');
+                match segment {
+                    Segment::Literal(text) => shape.push_str(text),
+                    Segment::Param(_) => shape.push_str("{}"),
+                    Segment::Affixed(around) => {
+                        shape.extend([&*around.prefix, "{}", &*around.suffix]);
+                    }
+                    Segment::Rest(_) => shape.push_str("{*}"),
+                }
+                shape
+            })
+    }
+
+    /// Returns what it captures from a path that it accepts as a whole.
+    pub(crate) fn capture<'p>(&'p self, path: &'p str) -> Option<Captures<'p>> {
+        let (captures, rest) = self.capture_front(path)?;
+        rest.is_empty().then_some(captures)
+    }
+
+    /// Returns what it captures from the front of a path, and what is left: empty, or starting with `/`.
+    pub(crate) fn capture_front<'p>(&'p self, path: &'p str) -> Option<(Captures<'p>, &'p str)> {
+        let mut captures = Vec::new();
+        let mut left = path;
+        for segment in &self.segments {
+            let tail = left.strip_prefix('/')?;
+            if let Segment::Rest(name) = segment {
+                if tail.is_empty() {
+                    return None;
+                }
+                captures.push((name, tail));
+                return Some((captures, ""));
+            }
+            let (text, rest) = first_segment(tail);
+            if let Some((name, value)) = segment.accept(text)? {
+                captures.push((name, value));
+            }
+            left = rest;
+        }
+        Some((captures, left))
+    }
+
+    /// Returns a number that is larger for a pattern that is literal further left, among patterns of one length.
+    pub(crate) fn literal_weight(&self) -> u64 {
+        self.segments.iter().fold(0, |weight, segment| {
+            weight << 1 | u64::from(matches!(segment, Segment::Literal(_)))
+        })
+    }
+
+    /// Compares how literal two patterns are that accept one path; `None` where each is more literal somewhere.
+    pub(crate) fn literalness(&self, other: &Self) -> Option<Ordering> {
+        let length = self.segments.len().max(other.segments.len());
+        (0..length).try_fold(Ordering::Equal, |so_far, at| {
+            let one = self.segments.get(at).or(self.segments.last());
+            let two = other.segments.get(at).or(other.segments.last());
+            both(
+                so_far,
+                one.zip(two)
+                    .map_or(Some(Ordering::Equal), |(one, two)| one.literalness(two))?,
+            )
+        })
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, String> {
+        let Some((prefix, rest)) = text.split_once('{') else {
+            if text.contains('}') {
+                return Err(format!("segment `{text}` has a `}}` without `{{`"));
+            }
+            return Ok(Self::Literal(canonical(text)?));
+        };
+        let Some((name, suffix)) = rest.split_once('}') else {
+            return Err(format!("segment `{text}` has a `{{` without `}}`"));
+        };
+        if suffix.contains(['{', '}']) {
+            return Err(format!("segment `{text}` has more than one parameter"));
+        }
+        if let Some(name) = name.strip_prefix('*') {
+            if !prefix.is_empty() || !suffix.is_empty() {
+                return Err(format!("`{{*{name}}}` must be a whole segment"));
+            }
+            return Ok(Self::Rest(parameter_name(name)?));
+        }
+        let name = parameter_name(name)?;
+        if prefix.is_empty() && suffix.is_empty() {
+            return Ok(Self::Param(name));
+        }
+        Ok(Self::Affixed(Box::new(Affixed {
+            prefix: canonical(prefix)?,
+            name,
+            suffix: canonical(suffix)?,
+        })))
+    }
+
+    /// Returns `None` where the text does not fit, and else what is captured, if anything.
+    fn accept<'p>(&'p self, text: &'p str) -> Option<Option<(&'p Arc<str>, &'p str)>> {
+        match self {
+            Self::Literal(literal) => (**literal == *text).then_some(None),
+            Self::Param(name) => (!text.is_empty()).then_some(Some((name, text))),
+            Self::Affixed(around) => {
+                let value = inner(text, &around.prefix, &around.suffix)?;
+                Some(Some((&around.name, value)))
+            }
+            Self::Rest(_) => None,
+        }
+    }
+
+    fn literalness(&self, other: &Self) -> Option<Ordering> {
+        let ((kind, before, after), (other_kind, other_before, other_after)) =
+            (self.weight(), other.weight());
+        match kind.cmp(&other_kind) {
+            Ordering::Equal => both(before.cmp(&other_before), after.cmp(&other_after)),
+            differ @ (Ordering::Less | Ordering::Greater) => Some(differ),
+        }
+    }
+
+    /// Returns how literal it is: by its kind, then by the bytes around its parameter.
+    fn weight(&self) -> (u8, usize, usize) {
+        match self {
+            Self::Literal(_) => (2, 0, 0),
+            Self::Param(_) => (1, 0, 0),
+            Self::Affixed(around) => (1, around.prefix.len(), around.suffix.len()),
+            Self::Rest(_) => (0, 0, 0),
+        }
+    }
+}
+
+/// Returns what stands in a segment between two texts, where they are there and it is not empty.
+pub(crate) fn inner<'s>(segment: &'s str, prefix: &str, suffix: &str) -> Option<&'s str> {
+    let inner = segment.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    (!inner.is_empty()).then_some(inner)
+}
+
+/// Takes a text off the front, whatever its ASCII case.
+pub(crate) fn strip_prefix_folded<'s>(text: &'s str, prefix: &str) -> Option<&'s str> {
+    let (front, rest) = text.split_at_checked(prefix.len())?;
+    front.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Takes a text off the end, whatever its ASCII case.
+pub(crate) fn strip_suffix_folded<'s>(text: &'s str, suffix: &str) -> Option<&'s str> {
+    let (rest, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+    end.eq_ignore_ascii_case(suffix).then_some(rest)
+}
+
+/// Splits a path without its first slash into its first segment and what follows, which is empty or starts with `/`.
+pub(crate) fn first_segment(tail: &str) -> (&str, &str) {
+    // A segment is a few bytes long: `find` would take longer to begin than to end.
+    let end = tail.bytes().position(|byte| byte == b'/');
+    end.and_then(|end| tail.split_at_checked(end))
+        .unwrap_or((tail, ""))
+}
+
+/// Joins two comparisons: `None` where they point in opposite directions.
+pub(crate) fn both(one: Ordering, two: Ordering) -> Option<Ordering> {
+    match (one, two) {
+        (Ordering::Equal, other) | (other, Ordering::Equal) => Some(other),
+        (one, two) => (one == two).then_some(one),
+    }
+}
+
+/// Returns the name where it is `[a-z][a-z0-9_]*`.
+pub(crate) fn parameter_name(name: &str) -> Result<Arc<str>, String> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase())
+        && name.bytes().all(good)
+    {
+        Ok(name.into())
+    } else {
+        Err(format!(
+            "`{name}` is not a parameter name: it is `[a-z][a-z0-9_]*`"
+        ))
+    }
+}
+
+/// Literals are compared with canonical paths, so they are brought into that form.
+fn canonical(text: &str) -> Result<Box<str>, String> {
+    let path = Path::parse(&format!("/{text}"))
+        .map_err(|error| format!("`{text}` cannot stand in a path: {error}"))?;
+    if !path.oddities().is_empty() && !text.is_empty() {
+        let harmless = path.oddities().iter().all(|oddity| {
+            // A literal that is only a piece of a segment may end in a dot or space.
+            matches!(
+                oddity,
+                crate::model::target::Oddity::TrailingDot | crate::model::target::Oddity::Semicolon
+            )
+        });
+        if !harmless {
+            return Err(format!(
+                "`{text}` cannot stand in a path: {}",
+                path.oddities()
+            ));
+        }
+    }
+    Ok(path.matching().strip_prefix('/').unwrap_or_default().into())
+}

@@ -1,0 +1,54 @@
+//! Credentials in bodies: the places that a connector lists and a body in, the place where an agent put one of its own out.
+//!
+//! What stands in a header or query is stripped; a body goes out as it was judged, so a credential in it refuses the request.
+
+use crate::connector::compile::paths::PathId;
+use crate::connector::model::connector::Connector;
+use crate::connector::model::name_path::NamePath;
+use crate::connector::model::spelling::may_be;
+use crate::connector::read::reading::Unreadable;
+use crate::connector::read::request::Request;
+use crate::model::target::Query;
+
+/// The places in bodies where the API takes a credential.
+#[derive(Debug, Default)]
+pub(crate) struct BodyPlaces {
+    pub(crate) form: Vec<NamePath>,
+    /// With the text as written.
+    pub(crate) json: Vec<(PathId, Box<str>)>,
+}
+
+impl BodyPlaces {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.form.is_empty() && self.json.is_empty()
+    }
+
+    /// Returns the place in which the body holds a credential.
+    pub(crate) fn find(&self, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
+        for name in &self.form {
+            let named = request.form(name)?;
+            if named.count > 0 || named.misfit {
+                return Ok(Some(format!("form:{name}")));
+            }
+        }
+        let fields = request.body.fields();
+        let there = |path: &PathId| {
+            let slot = fields.and_then(|fields| fields.get(*path));
+            slot.is_some_and(|slot| slot.count > 0 || slot.misfit)
+        };
+        let found = self.json.iter().find(|(path, _)| there(path));
+        Ok(found.map(|(_, text)| text.to_string()))
+    }
+}
+
+impl Connector {
+    /// Returns a name of the query that some server takes for a key of a credential, but that is not stripped as one.
+    pub fn half_credential<'q>(&self, query: &'q Query) -> Option<&'q str> {
+        let keys = &self.credential_places().query;
+        let mut names = query.pairs().map(|(name, _)| name);
+        names.find(|name| {
+            keys.iter().any(|key| may_be(key, name))
+                && !keys.iter().any(|key| key.eq_ignore_ascii_case(name))
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! Dialects: what `body:` lists and a request's `Content-Type` in, the one way in which the body is parsed and sent out.
+//!
+//! INVARIANT: a body is read as one dialect, and `Content-Type` is set to that dialect, whatever the agent wrote there.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::connector::read::json::UNREADABLE_BODY;
+use crate::connector::read::reading::Unreadable;
+use crate::model::header_value;
+
+/// How a body is parsed. THE list of body kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// RFC 8259.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`, RFC 7578.
+    Multipart,
+    /// Requests behind each other: `multipart/mixed` of `application/http`.
+    Batch,
+    /// What `git push` sends.
+    Git,
+}
+
+/// One entry of `body:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) kind: Kind,
+    /// The media type that is sent, in lower case and without parameters.
+    pub(crate) media: Arc<str>,
+}
+
+/// How the body of one request is parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    pub(crate) format: Format,
+    /// As it is sent.
+    pub(crate) content_type: HeaderValue,
+    /// Of multipart kinds.
+    pub(crate) boundary: Option<Box<str>>,
+}
+
+impl Kind {
+    /// Returns the kinds in which a parameter's `form:` source is found.
+    pub(crate) fn has_names(self) -> bool {
+        match self {
+            Self::Form | Self::Multipart => true,
+            Self::Json | Self::Batch | Self::Git => false,
+        }
+    }
+
+    fn media(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Multipart => "multipart/form-data",
+            Self::Batch => "multipart/mixed",
+            Self::Git => "application/x-git-receive-pack-request",
+        }
+    }
+
+    fn has_parts(self) -> bool {
+        match self {
+            Self::Multipart | Self::Batch => true,
+            Self::Json | Self::Form | Self::Git => false,
+        }
+    }
+}
+
+impl Format {
+    /// Returns the format of JSON, what is meant where a file says nothing.
+    pub(crate) fn json() -> Self {
+        Self::of(Kind::Json)
+    }
+
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            media: kind.media().into(),
+        }
+    }
+
+    /// Reads `json`, `form`, `multipart`, or a media type that is read as JSON.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let kind = match text {
+            "json" => Kind::Json,
+            "form" => Kind::Form,
+            "multipart" => Kind::Multipart,
+            media if is_json(media) => {
+                return Ok(Self {
+                    kind: Kind::Json,
+                    media: media.into(),
+                });
+            }
+            other => {
+                return Err(format!(
+                    "`{}` is not a way to read bodies",
+                    other.escape_debug()
+                ));
+            }
+        };
+        Ok(Self::of(kind))
+    }
+}
+
+/// Returns whether a media type, in lower case and without parameters, is JSON: `…/json`, `…+json`, `…/x-amz-json-1.1`.
+fn is_json(media: &str) -> bool {
+    let token = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-_".contains(&byte)
+            })
+    };
+    let Some((top, sub)) = media.split_once('/') else {
+        return false;
+    };
+    token(top)
+        && token(sub)
+        && (sub == "json" || sub.ends_with("+json") || sub.starts_with("x-amz-json-"))
+}
+
+/// Chooses among the formats of the routes that can be meant, the default first: the one whose media type the request has,
+/// else one that is JSON where the request has any JSON type, else the first.
+pub(crate) fn choose<'f>(
+    formats: &(impl Iterator<Item = &'f Format> + Clone),
+    headers: &HeaderMap,
+) -> Result<Option<Dialect>, Unreadable> {
+    let text = content_type(headers)?;
+    if formats.clone().next().is_none() {
+        return Ok(None);
+    }
+    let given = Given::of(&text)?;
+    let exact = formats.clone().find(|format| given.is(&format.media));
+    let json = || {
+        let any = formats.clone().find(|format| format.kind == Kind::Json);
+        any.filter(|_| is_json(&given.media.to_ascii_lowercase()))
+    };
+    let chosen = exact.or_else(json).or_else(|| formats.clone().next());
+    let Some(format) = chosen.cloned() else {
+        return Ok(None);
+    };
+    let same = given.is(&format.media);
+    let boundary = given.boundary.filter(|_| format.kind.has_parts() && same);
+    let content_type = match &boundary {
+        Some(boundary) => {
+            HeaderValue::try_from(format!("{}; boundary=\"{boundary}\"", format.media))
+        }
+        None => HeaderValue::try_from(&*format.media),
+    };
+    Ok(Some(Dialect {
+        format,
+        content_type: content_type
+            .map_err(|_| unreadable("the body has a type that cannot be sent"))?,
+        boundary: boundary.map(Into::into),
+    }))
+}
+
+fn unreadable(detail: &str) -> Unreadable {
+    Unreadable {
+        code: UNREADABLE_BODY,
+        detail: detail.to_owned(),
+    }
+}
+
+impl Dialect {
+    /// Returns the `Content-Type` that goes upstream.
+    #[must_use]
+    pub fn content_type(&self) -> &HeaderValue {
+        &self.content_type
+    }
+
+    pub(crate) fn is_one_of(&self, formats: &[Format]) -> bool {
+        formats.contains(&self.format)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.format.kind
+    }
+
+    /// Returns what stands between the parts.
+    pub(crate) fn boundary(&self) -> Result<&str, Unreadable> {
+        self.boundary.as_deref().ok_or_else(|| Unreadable {
+            code: UNREADABLE_BODY,
+            detail: format!("the body must be `{}` with a boundary", self.format.media),
+        })
+    }
+}
+
+/// Returns the one `Content-Type`; empty where there is none.
+fn content_type(headers: &HeaderMap) -> Result<Cow<'_, str>, Unreadable> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(unreadable("there are two `Content-Type` headers"));
+    }
+    Ok(
+        first.map_or(Cow::Borrowed(""), |value| match value.to_str() {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(value.as_bytes()),
+        }),
+    )
+}
+
+/// What the agent says that its body is.
+pub(crate) struct Given<'t> {
+    /// Without parameters, as it was written; empty where there is none.
+    pub(crate) media: &'t str,
+    pub(crate) boundary: Option<&'t str>,
+}
+
+impl<'t> Given<'t> {
+    fn of(text: &'t str) -> Result<Self, Unreadable> {
+        let mut pieces = text.split(';');
+        let media = header_value::trim(pieces.next().unwrap_or_default());
+        let mut boundaries = pieces.filter_map(|piece| {
+            let (name, value) = piece.split_once('=')?;
+            header_value::trim(name)
+                .eq_ignore_ascii_case("boundary")
+                .then(|| header_value::trim(value))
+        });
+        let boundary = boundaries.next();
+        if boundaries.next().is_some() {
+            return Err(unreadable("`Content-Type` has two boundaries"));
+        }
+        Ok(Self {
+            media,
+            boundary: boundary.and_then(boundary_text),
+        })
+    }
+
+    fn is(&self, media: &str) -> bool {
+        self.media.eq_ignore_ascii_case(media)
+    }
+}
+
+/// RFC 2046 section 5.1.1, without what needs quoting inside quotes and without the space, which parsers trim differently.
+fn boundary_text(value: &str) -> Option<&str> {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(value);
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+    let fits = (1..=70).contains(&inner.len()) && inner.bytes().all(good);
+    fits.then_some(inner)
+}

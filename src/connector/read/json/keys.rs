@@ -1,0 +1,61 @@
+//! Keys of JSON objects: read without copying, and each at most once in an object.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
+
+/// Further keys of an object are checked for duplicates by hashing.
+const FEW_KEYS: usize = 12;
+
+/// The keys of one object so far.
+#[derive(Default)]
+pub(crate) struct Seen<'de> {
+    few: [Option<Cow<'de, str>>; FEW_KEYS],
+    many: Option<HashSet<Cow<'de, str>>>,
+}
+
+impl<'de> Seen<'de> {
+    /// Returns whether the key is new.
+    pub(crate) fn insert(&mut self, key: Cow<'de, str>) -> bool {
+        for slot in &mut self.few {
+            match slot {
+                Some(known) if *known == key => return false,
+                Some(_) => {}
+                None => {
+                    *slot = Some(key);
+                    return true;
+                }
+            }
+        }
+        self.many.get_or_insert_default().insert(key)
+    }
+}
+
+/// Reads a key without copying it where it has no escapes.
+pub(crate) struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}

@@ -1,0 +1,145 @@
+//! Headers and parameters by which an upstream does something other than what is judged: a request in, a refusal out.
+
+use http::{HeaderMap, HeaderName};
+
+use crate::connector::model::connector::Connector;
+use crate::connector::model::spelling::{METHOD_KEY, may_be};
+use crate::connector::read::reading::Unreadable;
+use crate::model::target::Query;
+
+/// Code of another method or URL than the one that is judged.
+pub const METHOD_OVERRIDE: &str = "method_override";
+/// Code of another identity than that of the credential.
+pub const IDENTITY_HEADER: &str = "identity_header";
+
+/// Headers by which frameworks take another method than the one sent.
+const METHODS: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Headers by which servers take another URL than the one sent.
+const URLS: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+];
+
+/// Headers that switch identity or tenant: parameters of a connector, or refused.
+const IDENTITIES: [&str; 10] = [
+    "sudo",
+    "stripe-account",
+    "stripe-context",
+    "x-on-behalf-of",
+    "x-act-as",
+    "x-acting-as",
+    "x-tenant-id",
+    "xero-tenant-id",
+    "mscrmcallerid",
+    "callerobjectid",
+];
+
+/// How others of them begin.
+const IDENTITY_PREFIXES: [&str; 2] = ["impersonate-", "x-impersonate-"];
+
+/// Keys of queries by which servers take another method than the one sent, or another operation, beside `_method`: read by a
+/// route, or refused.
+const METHOD_KEYS: [&str; 7] = [
+    "method",
+    "$httpMethod",
+    "_HttpMethod",
+    "_http_method",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Keys of queries that switch identity.
+const IDENTITY_KEYS: [&str; 1] = ["sudo"];
+
+/// Returns whether a header switches identity or tenant.
+pub(crate) fn is_identity(name: &str) -> bool {
+    let mut prefixes = IDENTITY_PREFIXES.iter();
+    IDENTITIES.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
+}
+
+/// Returns whether a header makes servers take another method or URL than the one sent.
+pub(crate) fn is_override(name: &str) -> bool {
+    METHODS.contains(&name) || URLS.contains(&name)
+}
+
+/// Makes the refusal of a header that switches identity and that no route of the request reads.
+pub(crate) fn refuse_identity(name: &str) -> Unreadable {
+    Unreadable {
+        code: IDENTITY_HEADER,
+        detail: format!("the header `{name}` switches identity, and no route here reads it"),
+    }
+}
+
+impl Connector {
+    /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
+    ///
+    /// # Errors
+    /// [`METHOD_OVERRIDE`] and [`IDENTITY_HEADER`].
+    pub fn check_switches(&self, headers: &HeaderMap, query: &Query) -> Result<(), Unreadable> {
+        for name in headers.keys().map(HeaderName::as_str) {
+            if is_override(name) && (URLS.contains(&name) || !self.lets_override(name)) {
+                return Err(Unreadable {
+                    code: METHOD_OVERRIDE,
+                    detail: format!(
+                        "the header `{name}` overrides the method or URL that is judged; leave it out"
+                    ),
+                });
+            }
+            if is_identity(name) && !self.header_rules.reads(name) {
+                return Err(refuse_identity(name));
+            }
+        }
+        if query.pairs().any(|(name, _)| self.refuses_key(name)) {
+            return Err(refuse_key(METHOD_KEY));
+        }
+        Ok(())
+    }
+
+    /// Refuses a key of the query that switches method, operation or identity, unless something that was judged reads it.
+    pub(crate) fn check_query_switches(
+        &self,
+        query: &Query,
+        is_read: impl Fn(&str) -> bool,
+    ) -> Result<(), Unreadable> {
+        for (given, _) in query.pairs() {
+            // Shorter than every one of them, as most keys are.
+            if given.len() < 4 {
+                continue;
+            }
+            let like = |known: &&&str| may_be(known, given) && !is_read(given);
+            if let Some(known) = METHOD_KEYS.iter().find(like)
+                && !self.lets_override(known)
+                && !self.lets_override(given)
+            {
+                return Err(refuse_key(known));
+            }
+            if let Some(known) = IDENTITY_KEYS.iter().find(like) {
+                return Err(Unreadable {
+                    code: IDENTITY_HEADER,
+                    detail: format!(
+                        "the query key `{known}` switches identity, and no route here reads it"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse_key(key: &str) -> Unreadable {
+    Unreadable {
+        code: METHOD_OVERRIDE,
+        detail: format!(
+            "the query key `{key}` overrides the method or operation that is judged; leave it out, or have a route read it (`query:{key}`)"
+        ),
+    }
+}

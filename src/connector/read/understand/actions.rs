@@ -1,0 +1,178 @@
+//! A route and what the request says of it in, the action out; and the actions that no route has.
+
+use std::sync::Arc;
+
+use crate::connector::lookup::candidates::Candidates;
+use crate::connector::model::connector::Connector;
+use crate::connector::model::naming::Name;
+use crate::connector::model::route::Route;
+use crate::connector::read::native::HeaderUse;
+use crate::connector::read::reading::Unreadable;
+use crate::connector::read::request::Request;
+use crate::model::action::{Action, Parameter, Parameters, Risk};
+use crate::model::target::Authority;
+use crate::model::value::Value;
+
+impl Candidates {
+    /// What no route is for; `part` is which one of the request's.
+    pub(crate) fn unknown(&self, part: Option<&str>) -> Action {
+        let connector = &self.place.connector;
+        let mut params = Parameters::new();
+        let path = self.place.path.decoded();
+        let told = [
+            ("method", Some(self.method.as_str())),
+            ("path", Some(&*path)),
+            ("part", part),
+        ];
+        for (name, value) in told {
+            let Some(value) = value else { continue };
+            params.set(Parameter {
+                name: name.into(),
+                value: Value::text(value),
+                secret: false,
+            });
+        }
+        Action {
+            name: connector.fallback.clone(),
+            risk: connector.fallback_risk,
+            special: true,
+            issues: false,
+            params,
+            summary: None,
+            template: None,
+        }
+    }
+}
+
+impl Connector {
+    pub(crate) fn action(
+        &self,
+        route: &Route,
+        request: &Request<'_>,
+    ) -> Result<Action, Unreadable> {
+        let mut params = Parameters::with_capacity(route.params.len());
+        for param in &route.params {
+            let value = match &param.computed {
+                Some(program) => Some(param.compute(program, &params)?),
+                None => param.read(request)?,
+            };
+            if let Some(value) = value {
+                params.set(Parameter {
+                    name: Arc::clone(&param.name),
+                    value,
+                    secret: param.secret,
+                });
+            }
+        }
+        self.native_headers(request, &mut params)?;
+        let (name, raw, template) = match &route.name {
+            Name::Fixed(name) => (name.clone(), String::new(), None),
+            Name::Made(making) => {
+                let own = |name: &str| self.fixed.iter().any(|known| known.as_str() == name);
+                let gateway = [&self.fallback, &self.reply, &self.probe, &self.tunnel];
+                let taken =
+                    |name: &str| own(name) || gateway.iter().any(|known| known.as_str() == name);
+                let made = making.make(&params, taken)?;
+                (made.name, made.raw, Some(making.template.clone()))
+            }
+        };
+        let summary = route.summary.as_ref().map(|summary| summary.fill(&params));
+        Ok(Action {
+            name,
+            risk: route.risk.of(&raw),
+            special: route.terms.is_special(),
+            issues: !route.terms.issues.is_empty(),
+            params,
+            summary,
+            template,
+        })
+    }
+
+    /// Adds what the override knows headers to say.
+    fn native_headers(
+        &self,
+        request: &Request<'_>,
+        params: &mut Parameters,
+    ) -> Result<(), Unreadable> {
+        let Some(native) = self.native else {
+            return Ok(());
+        };
+        let mut members: Vec<(&str, Vec<String>)> = Vec::new();
+        for header in request.headers.keys() {
+            let known = native.header(header.as_str());
+            let (HeaderUse::Parameter(name) | HeaderUse::Member(name)) = known else {
+                continue;
+            };
+            let text = request.header(header)?.unwrap_or_default();
+            if known == HeaderUse::Parameter(name) {
+                params.set(Parameter {
+                    name: name.into(),
+                    value: Value::text(text),
+                    secret: false,
+                });
+                continue;
+            }
+            let member = format!("{header}={text}");
+            match members.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, texts)) => texts.push(member),
+                None => members.push((name, vec![member])),
+            }
+        }
+        for (name, mut texts) in members {
+            // In one order, whatever the agent's was.
+            texts.sort_unstable();
+            params.set(Parameter {
+                name: name.into(),
+                value: Value::list(texts.iter().map(|text| Value::text(text)).collect()),
+                secret: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// The tunnel to a host whose TLS is not ended here: nothing else is known of what it carries.
+    pub(crate) fn opening(&self, authority: &Authority, captures: &[(&Arc<str>, &str)]) -> Action {
+        let mut params = Parameters::new();
+        let host = [("host".into(), authority.to_string())];
+        let captured = captures
+            .iter()
+            .map(|(name, value)| (Arc::clone(name), (*value).to_owned()));
+        for (name, value) in host.into_iter().chain(captured) {
+            params.set(Parameter {
+                name,
+                value: Value::text(&value),
+                secret: false,
+            });
+        }
+        Action {
+            name: self.tunnel.clone(),
+            risk: self.fallback_risk,
+            special: true,
+            issues: false,
+            params,
+            summary: None,
+            template: None,
+        }
+    }
+
+    /// What an agent answers to a request of the upstream.
+    pub(crate) fn reply(&self) -> Action {
+        Action {
+            name: self.reply.clone(),
+            risk: Risk::Low,
+            special: false,
+            issues: false,
+            params: Parameters::new(),
+            summary: None,
+            template: None,
+        }
+    }
+
+    /// What a push is that asks whether it may push at all.
+    pub(crate) fn probe(&self) -> Action {
+        Action {
+            name: self.probe.clone(),
+            ..self.reply()
+        }
+    }
+}
