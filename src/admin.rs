@@ -1,7 +1,7 @@
-//! The admin side over HTTP: facts about the running gateway in, health, status and metrics out; operators' changes in.
+//! Serves the admin API over HTTP: health, status and metrics, and the changes that operators make.
 //!
-//! INVARIANT: a request whose `Host` is not one of ours is answered 421 before anything is looked at (DNS rebinding), and no
-//! other origin may read an answer (no CORS). Nothing changes on GET.
+//! INVARIANT: a request whose `Host` is not one of the gateway's is answered 421 before anything is looked up (DNS rebinding),
+//! and no other origin may read an answer (no CORS). Nothing changes on GET.
 
 mod answer;
 mod approvals;
@@ -44,9 +44,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// What a listener shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
-    /// `/healthz`, `/readyz`, `/api/v1/…`
+    /// Serves `/healthz`, `/readyz` and `/api/v1/…`.
     Admin,
-    /// `/healthz`, `/readyz`, `/metrics`
+    /// Serves `/healthz`, `/readyz` and `/metrics`.
     Metrics,
 }
 

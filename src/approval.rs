@@ -1,6 +1,7 @@
-//! Approvals: a held request's question in; an operator's answer, to all who hold the same question, out.
+//! Holds requests that need an operator's approval until an operator answers; identical requests share one question.
 //!
-//! INVARIANT: one yes lets one request go. INVARIANT: every yes is about one fingerprint, so about exactly what was shown.
+//! INVARIANT: one approval lets one request go. INVARIANT: every approval is bound to a fingerprint, so to exactly what the
+//! operator was shown.
 
 mod fingerprint;
 mod pending;
@@ -42,16 +43,16 @@ pub struct ApprovalRequest {
     /// What a no is remembered for.
     #[serde(skip)]
     pub subject: Fingerprint,
-    /// Who asks.
+    /// Name of the agent that sent the request.
     pub agent: String,
-    /// Whose API.
+    /// Id of the connector whose API is called.
     pub connector: String,
     /// What would be put on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// As it would be sent.
     pub method: String,
-    /// Host and port.
+    /// Host and port that the request goes to.
     pub host: String,
     /// Path, and query where there is one; secret parameters are left out here and below.
     pub target: String,
@@ -86,7 +87,7 @@ pub struct ApprovalRequest {
 pub enum ApprovalVerdict {
     /// It may go, once.
     Approve,
-    /// It may not.
+    /// The request is refused, and so are its retries for a while.
     Deny,
 }
 
@@ -94,26 +95,26 @@ pub enum ApprovalVerdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nobody has answered.
+    /// No operator has answered yet.
     Pending,
     /// Yes, and the request has not gone yet.
     Approved,
     /// Yes, and the request went.
     Used,
-    /// No.
+    /// An operator refused the request.
     Denied,
     /// Nobody answered in time, or nothing came after a yes.
     Expired,
 }
 
-/// An operator's answer.
+/// An operator's answer, with its author and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resolution {
-    /// Yes or no.
+    /// Whether the request was approved or denied.
     pub verdict: ApprovalVerdict,
     /// Name of the operator.
     pub by: String,
-    /// When.
+    /// When the operator answered; RFC 3339 in JSON.
     #[serde(serialize_with = "moment")]
     pub at: SystemTime,
 }
@@ -121,9 +122,9 @@ pub struct Resolution {
 /// A question and what became of it, at one moment. Serialised as the admin API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Approval {
-    /// ULID.
+    /// ULID that commands and the admin API use.
     pub id: String,
-    /// What is asked.
+    /// The request that the operator decides on.
     #[serde(flatten)]
     pub request: Arc<ApprovalRequest>,
     /// How far it has come.
@@ -134,7 +135,7 @@ pub struct Approval {
     /// Until when it can be answered; after an answer, until when that counts.
     #[serde(serialize_with = "moment")]
     pub expires_at: SystemTime,
-    /// What was answered.
+    /// The operator's answer; `None` while the question is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Resolution>,
     /// Requests that wait for it now.

@@ -1,6 +1,6 @@
-//! Auth schemes: how a credential is put on a request. THE list of ways is `Template`; each way is one file in `auth/`.
+//! Puts credentials on requests by the schemes of connectors. `Template` lists the ways; each has a file in `auth/`.
 //!
-//! A compiled scheme names only fields that it declares, so applying it fails for what the vault holds and nothing else.
+//! A compiled scheme names only fields that it declares, so applying it can fail only for what the vault holds.
 
 mod basic;
 mod bearer;
@@ -21,7 +21,7 @@ use crate::model::secret::Secret;
 
 pub use manifest::{BasicManifest, FieldManifest, SchemeManifest};
 
-/// A compiled scheme.
+/// A scheme, checked and ready to apply.
 #[derive(Debug, Clone)]
 pub struct Scheme {
     /// Unique in the connector.
@@ -35,7 +35,7 @@ pub struct Scheme {
 /// One field of a scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// `[a-z][a-z0-9_]*`.
+    /// Name of the field, `[a-z][a-z0-9_]*`.
     pub name: String,
     /// Whether its bytes are a secret.
     pub secret: bool,
@@ -55,9 +55,9 @@ pub struct Outgoing<'a> {
 /// Where an API takes credentials: what the agent sent there is stripped or refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Lower-case header names.
+    /// Header names in lower case.
     pub headers: Vec<String>,
-    /// Query keys.
+    /// Keys of query pairs.
     pub query: Vec<String>,
     /// Lower-case entries of `Sec-WebSocket-Protocol`; one that ends in `*` is a prefix.
     pub protocols: Vec<String>,
@@ -77,13 +77,13 @@ pub enum ApplyError {
 /// One way of putting a credential on. THE list of ways; a scheme may take several.
 #[derive(Debug, Clone)]
 enum Template {
-    /// `Authorization: Bearer …`
+    /// Writes `Authorization: Bearer …` (RFC 6750).
     Bearer(bearer::Bearer),
-    /// `Authorization: Basic …`
+    /// Writes `Authorization: Basic …` (RFC 7617).
     Basic(basic::Basic),
     /// Headers of the API's own.
     Header(header::Header),
-    /// Query pairs.
+    /// Writes pairs of the query.
     Query(query::Query),
 }
 

@@ -1,6 +1,6 @@
-//! The command line: arguments and the process's surroundings in, an exit code out.
+//! Runs one command: takes arguments and the process's surroundings, returns an exit code.
 //!
-//! Exit codes: 0 done, 1 a check found problems or an act failed, 2 usage, 3 gateway or store not reached; `run` exits as its
+//! Exit codes: 0 done, 1 a check found problems or a command failed, 2 usage, 3 gateway or store not reached. `run` exits as its
 //! child did. INVARIANT: only `serve` and commands that write to the store create one.
 
 mod agent;

@@ -1,4 +1,4 @@
-//! Egress: which addresses may be contacted. Names are resolved here and nowhere else, once, and the address is pinned.
+//! Decides which addresses may be contacted. Names are resolved here and nowhere else, once, and the address is pinned.
 //!
 //! INVARIANT: no address comes out that is special and not opened by a rule, and never one of the gateway's own listeners.
 
@@ -30,7 +30,7 @@ pub enum EgressError {
     /// The name, or what it resolves to, is not globally reachable and not allowed by `egress.allow`.
     #[error("`{0}` is not an address that agents may reach")]
     Forbidden(String),
-    /// No address.
+    /// The name has no address.
     #[error("`{0}` does not resolve")]
     Unresolvable(String),
     /// The resolver did not answer in time.
@@ -41,7 +41,7 @@ pub enum EgressError {
 /// What the operator says about addresses, and what the gateway knows about itself.
 #[derive(Debug, Clone, Default)]
 pub struct EgressRules {
-    /// Opens special ranges.
+    /// Rules that open special address ranges.
     pub allow: Vec<AllowRule>,
     /// Addresses for authorities, in the order to try; wins over DNS, and these addresses are allowed.
     pub resolve: BTreeMap<Authority, Vec<SocketAddr>>,

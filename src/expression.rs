@@ -1,4 +1,4 @@
-//! CEL with limits: text to a checked program or to a tree, and nothing an expression says can stall or end the process.
+//! Compiles CEL expressions under limits, so that no expression can stall or end the process.
 
 mod calls;
 mod check;
@@ -23,45 +23,45 @@ pub use types::{Environment, Record, Type};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ExpressionError {
-    /// One line, lower-case.
+    /// What is wrong, one line in lower case.
     pub message: String,
     /// Characters from the start of the expression, where known.
     pub offset: Option<usize>,
-    /// What to do.
+    /// What the author can do about it, if that is known.
     pub help: Option<String>,
 }
 
 /// A literal in an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
-    /// `null`
+    /// The literal `null`; it is no value that a parameter can have.
     Null,
-    /// `true`, `false`
+    /// A boolean, `true` or `false`.
     Bool(bool),
-    /// `1`, `-1`
+    /// A signed 64-bit integer, as in `1` or `-1`.
     Int(i64),
-    /// `1u`
+    /// An unsigned 64-bit integer, as in `1u`.
     Uint(u64),
-    /// `1.5`
+    /// A 64-bit float, as in `1.5`.
     Double(f64),
-    /// `"a"`
+    /// A UTF-8 string, as in `"a"`.
     Text(String),
 }
 
 /// An expression as a tree, for callers that compile it themselves (a connector's `when`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
-    /// A literal.
+    /// A literal value, known at load.
     Literal(Literal),
-    /// `[a, b]`
+    /// A list of expressions, `[a, b]`.
     List(Vec<Self>),
-    /// `a`
+    /// A variable's name, as in `a`.
     Name(String),
     /// `a.b`, and `a["b"]` with a literal key.
     Field(Box<Self>, String),
-    /// `a[0]`, `a[b]`
+    /// An item of a list or map, `a[0]` or `a[b]`.
     Index(Box<Self>, Box<Self>),
-    /// `has(a.b)`
+    /// Tests that a field exists, `has(a.b)`.
     Has(Box<Self>, String),
     /// `!a`, `a && b`, `a == b`, `a in b`, `f(a)`: operators by their spelling, `target` for `a.f(b)`.
     Call {
@@ -69,7 +69,7 @@ pub enum Node {
         function: String,
         /// What a method is called on.
         target: Option<Box<Self>>,
-        /// Operands or arguments.
+        /// Operands of the operator, or arguments of the function.
         args: Vec<Self>,
     },
     /// A comprehension (`all`, `exists`, …), a map or a message: nothing that `when` may use.

@@ -1,5 +1,5 @@
-//! What others know of an API (OpenAPI, Google discovery, GraphQL, a `curl` command, requests that were seen) in, a connector
-//! file out that a person goes on with.
+//! Writes connector files from what others know of an API: OpenAPI, Google discovery, GraphQL, a `curl` command, recorded
+//! requests. A person completes the file.
 //!
 //! INVARIANT: every operation becomes exactly one action, and the same description always becomes the same file.
 

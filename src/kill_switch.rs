@@ -1,6 +1,6 @@
-//! The kill switch: a request's agent and connector in, the halt that holds it back out. It stands above every policy.
+//! Finds the halt that stops a request, by its agent and connector. The kill switch overrides every policy.
 //!
-//! INVARIANT: a halt that could not be kept stays in force here, whatever the store says, until it is lifted.
+//! INVARIANT: a halt that could not be persisted stays in effect here, whatever the store says, until it is lifted.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

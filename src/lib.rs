@@ -1,6 +1,6 @@
-//! Tollgate: an egress gateway for AI agents. This file is the map: modules by rung, each may use only those below it.
+//! Tollgate: an egress gateway for AI agents. This file lists the modules by rung; each may use only those below it.
 //!
-//! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` holds the ladder.
+//! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` enforces the ladder.
 
 // Edges: somebody outside calls us.
 pub mod admin;

@@ -1,4 +1,4 @@
-//! Limits: an agent and what it takes more of in; a share that counts while it lives, or whose limit is reached, out.
+//! Counts what agents use of shared resources and refuses what would go over a limit. A `Share` counts for as long as it lives.
 //!
 //! INVARIANT: of everything that is counted here an agent holds at most its part, so what is left is for the others.
 
@@ -20,27 +20,27 @@ pub use pre_auth::{Evicted, PreAuthQueue, PreAuthSlot};
 pub struct Bound {
     /// For all agents together.
     pub total: usize,
-    /// For each agent.
+    /// For each agent, in the same unit as `total`.
     pub per_agent: usize,
 }
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// See [`Resource::Tunnels`].
+    /// The bound on [`Resource::Tunnels`], in connections.
     pub tunnels: Bound,
-    /// See [`Resource::Streams`].
+    /// The bound on [`Resource::Streams`], in requests.
     pub streams: Bound,
-    /// See [`Resource::Bodies`].
+    /// The bound on [`Resource::Bodies`], in bytes.
     pub bodies: Bound,
 }
 
-/// What agents share.
+/// A resource that all agents share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// Connections that are kept for an agent.
     Tunnels,
-    /// Requests under way.
+    /// Requests under way, waiting ones included.
     Streams,
     /// Bytes of bodies in memory.
     Bodies,
@@ -49,7 +49,7 @@ pub enum Resource {
 /// Whose limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// The agent's own.
+    /// The limit of the one agent.
     Agent,
     /// That of all agents together.
     All,
@@ -58,9 +58,9 @@ pub enum Whose {
 /// A limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reached {
-    /// Of what.
+    /// The resource that ran out.
     pub resource: Resource,
-    /// Whose.
+    /// Whether the agent's limit or the total was reached.
     pub whose: Whose,
 }
 
@@ -85,7 +85,7 @@ pub struct Share {
 }
 
 impl Limits {
-    /// Starts to count.
+    /// Starts with nothing in use.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The binary: hands arguments, environment and terminal to `tollgate::cli`, and its exit code to the system.
+//! Starts the binary: hands arguments, environment and terminal to `tollgate::cli`, and its exit code to the system.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The vocabulary: values that every rung shares. No I/O, no policy, no foreign formats.
+//! Holds the values that every folder shares. No I/O, no policy, no foreign formats.
 
 pub mod action;
 pub mod agent;

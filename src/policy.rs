@@ -1,4 +1,4 @@
-//! Permissions and policies: one action in, one ruling with reasons out. Total: whatever fails, denies.
+//! Compiles permissions and policies and decides on one action at a time. Deciding is total: whatever fails, denies.
 
 mod applicable;
 mod compile;
@@ -46,7 +46,7 @@ pub use policy_test::{PolicyTest, Subject};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// It may go.
+    /// The request may go without asking.
     Allow,
     /// A human must say yes first.
     RequireApproval,
@@ -71,7 +71,7 @@ pub struct PolicySet {
 /// What a decision is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// Who asks.
+    /// The agent that sent the request.
     pub agent: &'a Agent,
     /// One of the request's actions.
     pub action: &'a Action,
@@ -81,7 +81,7 @@ pub struct Facts<'a> {
     pub content_type: &'a str,
     /// Length of the body where it was read.
     pub body_bytes: Option<usize>,
-    /// Now.
+    /// The moment that conditions on time are evaluated at.
     pub time: SystemTime,
     /// The credential that a permission or the connector's only one would inject.
     pub credential: Option<&'a CredentialId>,
@@ -94,7 +94,7 @@ pub enum Choice {
     /// They leave it open.
     #[default]
     Open,
-    /// This one.
+    /// All permissions that choose a credential choose this one.
     One(CredentialId),
     /// Different ones with equal weight, so none may go.
     Torn,

@@ -1,4 +1,4 @@
-//! The roster: token to agent, in constant time, from memory.
+//! Finds the agent of a token, in constant time and from memory.
 //!
 //! INVARIANT: what `replace` took away is unknown to every later `find`, also inside open tunnels.
 
@@ -18,9 +18,9 @@ pub use token::{Token, TokenHash, TokenKind};
 /// One token and whose it is.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Of the token.
+    /// SHA-256 of the token; the token itself is not kept.
     pub hash: TokenHash,
-    /// Whose it is.
+    /// The agent that the token belongs to.
     pub agent: Arc<Agent>,
     /// From this moment it is void.
     pub expires_at: Option<SystemTime>,

@@ -1,4 +1,5 @@
-//! What command line and admin API ask of the pipeline without sending anything: explain a request, run the files' own tests, measure coverage, suggest routes.
+//! Answers questions about requests without sending anything: explains a request, runs the files' own tests, measures coverage,
+//! suggests routes.
 
 pub mod case;
 pub mod coverage;

@@ -1,4 +1,4 @@
-//! The connectors and policies of one moment, compiled; swapped whole or kept.
+//! Holds the connectors and policies of one moment, compiled together. A reload replaces all of them or none.
 
 mod bound;
 mod built_in;
@@ -25,9 +25,9 @@ use crate::policy::PolicySet;
 pub struct Inputs {
     /// Connector files; those that are built in come first.
     pub connectors: Vec<Source>,
-    /// Policy files.
+    /// Texts of the policy files.
     pub policies: Vec<Source>,
-    /// The store's permissions.
+    /// Permissions of the store, as manifests.
     pub stored: Vec<Source>,
     /// A permission that is being added to the store.
     pub candidate: Option<Source>,
@@ -104,7 +104,7 @@ impl Snapshot {
         (snapshot, report)
     }
 
-    /// Returns the connectors.
+    /// Returns the connectors and what finds them.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog

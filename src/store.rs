@@ -1,4 +1,5 @@
-//! The store: agents, operators, permissions, credentials, halts, events in SQL. `open` and `create` are THE list of backends.
+//! Stores agents, operators, permissions, credentials, halts and events in SQL. `open` and `create` are the only list of
+//! backends.
 //!
 //! INVARIANT: every change of what the gateway decides by raises `revision` in the same transaction.
 

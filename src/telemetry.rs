@@ -1,4 +1,4 @@
-//! What the gateway says of itself while it runs: log lines to standard error, metrics to whoever scrapes.
+//! Writes log lines to standard error and keeps the metrics that Prometheus scrapes.
 
 mod lines;
 pub mod metrics;
@@ -27,7 +27,7 @@ static LINES: OnceLock<Lines> = OnceLock::new();
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// For people.
+    /// Aligned text, for people.
     #[default]
     Text,
     /// One JSON object a line.
@@ -40,9 +40,9 @@ pub enum LogError {
     /// Neither a level nor a list of `target=level`.
     #[error("`{filter}` is not a log filter: {reason}")]
     Filter {
-        /// As given.
+        /// The filter as the operator wrote it.
         filter: String,
-        /// From the parser.
+        /// The parser's own message.
         reason: String,
     },
     /// Only one can be installed in a process.
@@ -94,7 +94,7 @@ pub fn lines_dropped() -> u64 {
 /// Whether lines carry colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
-    /// A person looks.
+    /// Standard error is a terminal.
     On,
     /// A file or another program reads.
     Off,

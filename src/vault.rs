@@ -1,4 +1,4 @@
-//! The vault: credentials at rest, by id. `Sealer` seals, `Opener` opens; nothing else sees the key.
+//! Seals credentials at rest and opens them by id. Only `Sealer` and `Opener` see the master key.
 //!
 //! INVARIANT: every column of a credential is authenticated; what does not authenticate gives nothing.
 
@@ -50,7 +50,7 @@ pub enum OpenError {
 // === impl Sealer ===
 
 impl Sealer {
-    /// Takes the key.
+    /// Makes a sealer that uses the master key.
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl fmt::Debug for Sealer {
 // === impl Opener ===
 
 impl Opener {
-    /// Takes the key.
+    /// Makes an opener that uses the master key.
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self {

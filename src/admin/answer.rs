@@ -1,4 +1,4 @@
-//! Answers: a value in, a JSON response out; a refusal as `application/problem+json` (RFC 9457).
+//! Builds responses: values as JSON, refusals as `application/problem+json` (RFC 9457).
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};

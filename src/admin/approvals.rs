@@ -1,4 +1,4 @@
-//! `/api/v1/approvals`: what waits for a yes, out; an operator's yes or no, in.
+//! Serves `/api/v1/approvals`: lists the requests that wait for approval and takes operators' answers.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
 use crate::audit::Change;
 use crate::config::Role;
 
-/// `?status=pending`
+/// Query of the list, `?status=pending`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {

@@ -1,7 +1,7 @@
-//! Connections to the admin and metrics ports: each has a place among a few, and a time in which it must get an answer.
+//! Bounds connections to the admin and metrics ports: each has a slot among a few, and a time in which it must get an answer.
 //!
-//! INVARIANT: whatever connects here, and however long it says nothing, takes a small part of the process's file descriptors:
-//! the rest is for agents.
+//! INVARIANT: connections to these ports, however long they are silent, take a small part of the process's file descriptors. The
+//! rest is for agents.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What the admin side may change, and how a change is kept: in force first, then in the store, then in the journal.
+//! Lists what operators can change, and how a change is kept: it takes effect first, then goes to the store, then to the journal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub type Knows = Arc<dyn Fn(&Scope) -> bool + Send + Sync>;
 
 /// The parts of the running gateway that operators change.
 pub struct Controls {
-    /// What is halted.
+    /// The halts in force.
     pub kill_switch: Arc<KillSwitch>,
     /// Where requests wait for a yes.
     pub approvals: Arc<ApprovalService>,
@@ -26,7 +26,7 @@ pub struct Controls {
     pub store: Store,
     /// Where changes are recorded.
     pub journal: Journal,
-    /// The time.
+    /// Tells the time of a change.
     pub clock: Clock,
     /// A halt of what does not exist would look like one that works.
     pub knows: Knows,

@@ -1,4 +1,4 @@
-//! What the admin side may know: closures that `cli serve` fills, so that this folder depends on nothing that it shows.
+//! Defines what the admin API shows, as closures that `cli serve` fills, so that this folder depends on nothing that it shows.
 
 use std::fmt;
 use std::pin::Pin;
@@ -31,14 +31,14 @@ pub struct Facts {
     pub sync: Arc<dyn Fn(i64) -> Answering<Synced> + Send + Sync>,
     /// What a child of `tollgate run` needs to work for an agent.
     pub run: Arc<dyn Fn(&str) -> Json + Send + Sync>,
-    /// What operators change.
+    /// What operators can change.
     pub controls: Controls,
 }
 
 /// An answer that takes a moment.
 pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// `POST /api/v1/sync`
+/// Answer of `POST /api/v1/sync`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Synced {
     /// The store's revision that is in use.
@@ -73,23 +73,23 @@ pub struct ReloadState {
     pub warnings: Vec<String>,
 }
 
-/// What is compiled.
+/// Sizes of the snapshot in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SnapshotCounts {
     /// Connectors in the catalogue.
     pub connectors: usize,
     /// Routes of all connectors.
     pub routes: usize,
-    /// Permissions and policies.
+    /// Number of permissions and policies.
     pub policies: usize,
 }
 
-/// `GET /api/v1/status`
+/// Answer of `GET /api/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Of the binary.
+    /// Version of the running binary.
     pub version: String,
-    /// RFC 3339, UTC.
+    /// Moment in RFC 3339, UTC.
     pub started_at: String,
     /// Addresses that agents use as proxy.
     pub proxy: Vec<String>,
@@ -101,9 +101,9 @@ pub struct Status {
     pub store_revision: i64,
     /// Agents that may ask.
     pub agents: usize,
-    /// What is compiled.
+    /// Sizes of the snapshot in use.
     pub snapshot: SnapshotCounts,
-    /// How it is.
+    /// Whether requests are accepted; `/readyz` says the same.
     pub ready: bool,
     /// It is shutting down.
     pub draining: bool,

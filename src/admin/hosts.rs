@@ -1,6 +1,6 @@
-//! The names under which the gateway's own listeners are called: a `Host` in, ours or not out.
+//! Tells whether a `Host` names one of the gateway's own listeners.
 //!
-//! DNS rebinding needs a name that an attacker controls, so an address literal is dangerous only where nobody listens on it.
+//! DNS rebinding needs a name that an attacker controls, so an address literal is dangerous only where no socket listens on it.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

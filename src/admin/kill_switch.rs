@@ -1,6 +1,6 @@
-//! `/api/v1/kill-switch`: a scope in, everything of it halted at once, or let go.
+//! Serves `/api/v1/kill-switch`: halts everything, a connector or an agent at once, or lifts a halt.
 //!
-//! INVARIANT: a halt is in force before anything can fail; one that could not be kept says so and stays in force here.
+//! INVARIANT: a halt takes effect before anything can fail. One that cannot be persisted is reported and stays in effect here.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Listeners: a configured address in, a bound socket out, or a message that says which address and why.
+//! Binds the configured addresses; an error says which address and why.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-/// A bound socket.
+/// A socket that is bound and accepts connections.
 #[derive(Debug)]
 pub enum Listener {
-    /// `127.0.0.1:7071`
+    /// An address and port, as in `127.0.0.1:7071`.
     Tcp(TcpListener),
     /// `unix:/path`; only its owner may connect.
     Unix(UnixListener),
@@ -21,9 +21,9 @@ pub enum BindError {
     /// Port in use, no such address, no permission.
     #[error("cannot listen on `{address}`: {reason}")]
     Unavailable {
-        /// As configured.
+        /// The address as configured.
         address: String,
-        /// In words.
+        /// The system's own message.
         reason: String,
     },
     /// Another process answers on the socket.

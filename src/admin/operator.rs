@@ -1,4 +1,4 @@
-//! Operators: an `Authorization` header in, who asks and whether they may out.
+//! Finds the operator of an `Authorization` header and checks its role.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::config::Role;
 /// A person who runs the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// Unique.
+    /// Name, unique among operators.
     pub name: String,
     /// What they may do.
     pub role: Role,

@@ -1,4 +1,4 @@
-//! `/api/v1/sync` and `/api/v1/run`: what commands of this machine ask before they go on.
+//! Serves `/api/v1/sync` and `/api/v1/run`, which commands on this machine call before they continue.
 
 use std::sync::Arc;
 

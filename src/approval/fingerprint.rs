@@ -1,4 +1,4 @@
-//! Fingerprint: a request as it would be sent in, what it has in common with its retries out.
+//! Computes the fingerprint of a request as it would be sent. A request and its retries have the same one.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Fingerprint([u8; 32]);
 pub struct Fingerprinter(Sha256);
 
 impl Fingerprinter {
-    /// Adds a part.
+    /// Adds a part; the order of parts counts.
     #[must_use]
     pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
@@ -23,7 +23,7 @@ impl Fingerprinter {
         self
     }
 
-    /// Returns the fingerprint.
+    /// Returns the fingerprint of all parts added so far.
     #[must_use]
     pub fn finish(self) -> Fingerprint {
         Fingerprint(self.0.finalize().into())

@@ -1,4 +1,5 @@
-//! Shelf: the questions of a desk and who waits for them, bounded per agent and in total. A plain value; the desk locks it.
+//! Keeps the questions and counts the requests that wait for them, bounded per agent and in total. A plain value;
+//! `ApprovalService` locks it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Desk: where requests that need a yes wait, and operators answer. In memory: a restart forgets questions and answers.
+//! Lets requests that need approval wait, and operators answer. Everything is in memory: a restart forgets questions and answers.
 
 use std::sync::Arc;
 
@@ -29,11 +29,11 @@ pub enum Submission {
     Granted(Box<Approval>),
     /// An operator has said no to it a moment ago.
     Refused(Box<Approval>),
-    /// It waits.
+    /// The request waits for an operator's answer.
     Waiting(Box<Waiter>),
     /// Too many wait already.
     Full,
-    /// The gateway ends.
+    /// The gateway is shutting down and accepts no new question.
     Closed,
 }
 
@@ -158,7 +158,7 @@ impl ApprovalService {
         Ok(shown)
     }
 
-    /// Returns a question.
+    /// Returns the question with this id, as it is now.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Approval> {
         let now = self.clock.now();

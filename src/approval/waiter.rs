@@ -1,4 +1,4 @@
-//! Hold: one request that waits for an answer; it counts at the desk for as long as it lives.
+//! Represents one request that waits for an answer. It counts against the limits for as long as it lives.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Approval, Fingerprint};
 /// What those who wait are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaiterSignal {
-    /// Nothing yet.
+    /// No operator has answered yet.
     Wait,
     /// An operator has answered: ask the desk again.
     Answered,

@@ -1,4 +1,4 @@
-//! `Authorization: Basic …` (RFC 7617), UTF-8.
+//! Writes `Authorization: Basic …` (RFC 7617), UTF-8.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

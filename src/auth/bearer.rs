@@ -1,4 +1,4 @@
-//! `Authorization: Bearer …` (RFC 6750 section 2.1).
+//! Writes `Authorization: Bearer …` (RFC 6750 section 2.1).
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

@@ -1,4 +1,4 @@
-//! A scheme as written in, a scheme that can be applied out; everything wrong with it goes into the report at once.
+//! Compiles a scheme as written. Every problem goes into the report at once.
 
 mod env;
 mod variables;

@@ -1,4 +1,4 @@
-//! Headers of the API's own: `X-Api-Key: …`, or `Authorization` in a form that is neither Bearer nor Basic.
+//! Writes headers of the API's own: `X-Api-Key: …`, or `Authorization` in a form that is neither Bearer nor Basic.
 
 use http::{HeaderMap, HeaderName};
 

@@ -1,4 +1,4 @@
-//! One entry of a connector's `auth:` list as it is written, with places for what can be wrong in it.
+//! Describes one entry of a connector's `auth:` list as written, with places for errors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,10 +40,10 @@ pub struct SchemeManifest {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BasicManifest {
-    /// Holds no `:`.
+    /// User name; it holds no `:`.
     #[schemars(example = &"{email}")]
     pub username: At<String>,
-    /// May be empty.
+    /// Password; it may be empty.
     #[schemars(example = &"{token}")]
     pub password: At<String>,
 }
@@ -52,7 +52,7 @@ pub struct BasicManifest {
 #[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 #[schemars(untagged)]
 pub enum FieldManifest {
-    /// A secret.
+    /// A secret field, written as its name.
     Name(String),
     /// Says whether it is one.
     Full(FullFieldManifest),
@@ -62,7 +62,7 @@ pub enum FieldManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullFieldManifest {
-    /// `[a-z][a-z0-9_]*`.
+    /// Name of the field, `[a-z][a-z0-9_]*`.
     #[schemars(example = &"email")]
     pub name: String,
     /// Whether its bytes are a secret.

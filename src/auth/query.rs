@@ -1,4 +1,4 @@
-//! Query pairs: `?key=…`. The agent's pairs of the same name go, all others stay byte for byte.
+//! Writes query pairs, `?key=…`. The agent's pairs of the same name are removed; all others stay byte for byte.
 
 use std::borrow::Cow;
 

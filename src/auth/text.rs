@@ -1,4 +1,4 @@
-//! Texts with fields in them: `"Token token={token}"` and a credential in, the bytes to write out.
+//! Fills fields into texts such as `"Token token={token}"`.
 //!
 //! Bytes are gathered once, in a buffer of the final size that is zeroised unless a header takes it over.
 

@@ -1,4 +1,4 @@
-//! `agent`: who may ask; added with a token that is shown once, listed, removed.
+//! Runs `agent`: adds agents with a token that is shown once, lists and removes them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `approval`: what waits for an operator's yes, listed and shown; the yes or no, given. All through the running gateway.
+//! Runs `approval`: lists and shows requests that wait for approval, and sends operators' answers to the running gateway.
 
 use http::Method;
 use serde_json::{Value as Json, json};

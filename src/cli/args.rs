@@ -1,4 +1,4 @@
-//! The arguments of every command, as clap reads them.
+//! Defines the arguments of every command. Doc comments are the text of `--help`.
 
 mod answer;
 mod draft;
@@ -28,10 +28,10 @@ pub(super) use stored::{
     max_term_width = 110
 )]
 pub(super) struct Cli {
-    /// Configuration file; else the one that the state directory remembers, `$XDG_CONFIG_HOME/tollgate/` or `/etc/tollgate/`
+    /// Configuration file; default: the one that the state directory remembers, `$XDG_CONFIG_HOME/tollgate/` or `/etc/tollgate/`
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     pub(super) config: Option<PathBuf>,
-    /// State directory; else the configuration's `data_dir`, else `$XDG_STATE_HOME/tollgate`
+    /// State directory; default: the configuration's `data_dir`, then `$XDG_STATE_HOME/tollgate`
     #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub(super) data_dir: Option<PathBuf>,
     /// Print JSON, and errors as problem+json
@@ -41,67 +41,67 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// What to do.
+/// One variant for each command.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the gateway
+    /// Run the gateway in the foreground
     Serve(Serve),
-    /// Run a command with its traffic going through the gateway
+    /// Run a command and send its traffic through the gateway
     Run(Run),
     /// Print the variables that send an agent's traffic through the gateway
     Env(Env),
-    /// Check configuration, connectors and policies with all their tests, offline
+    /// Check configuration, connectors and policies and run all their tests, offline
     Check(Check),
-    /// Say how a request would be understood and decided, or what became of a recorded one; nothing is sent
+    /// Explain how a request would be read and decided, or what happened to a recorded one; nothing is sent
     Explain(Explain),
     /// Print the CA certificate (PEM)
     Ca,
-    /// Ask the running gateway how it is
+    /// Show the health of the running gateway
     Status,
-    /// Connectors: what the gateway understands
+    /// Manage connectors, which tell the gateway what requests mean
     #[command(subcommand, alias = "connectors")]
     Connector(ConnectorCommand),
-    /// Credentials: what is put on requests
+    /// Manage credentials, which the gateway puts on requests
     #[command(subcommand, alias = "credentials")]
     Credential(CredentialCommand),
-    /// Agents: who may ask
+    /// Manage agents and their tokens
     #[command(subcommand, alias = "agents")]
     Agent(AgentCommand),
-    /// Permissions: who may what
+    /// Manage what agents may do
     #[command(subcommand, alias = "permissions")]
     Permission(PermissionCommand),
-    /// Policies: what must hold for everybody
+    /// Check and test policies, which narrow what permissions allow
     #[command(subcommand, alias = "policies")]
     Policy(PolicyCommand),
-    /// Requests that wait for an operator's yes
+    /// Answer requests that wait for an operator's approval
     #[command(subcommand, alias = "approvals")]
     Approval(ApprovalCommand),
-    /// Halt everything, a connector or an agent at once, whatever the policies say
+    /// Halt all requests, a connector's or an agent's, at once and above every policy
     #[command(subcommand, alias = "kill-switch")]
     Kill(KillCommand),
-    /// The journal: what was asked and decided
+    /// Read the journal of requests and decisions
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print shell completions
+    /// Print completions for a shell
     Completions(Completions),
-    /// Write a fresh configuration: tollgate.yaml, connectors.d, policies.d and schemas for editors
+    /// Write a new configuration: tollgate.yaml, connectors.d, policies.d and schemas for editors
     Init(Init),
-    /// Print the JSON schemas of the files, or write them to schemas/
+    /// Print the JSON schemas of configuration files, or write them to schemas/
     Schema(Schema),
 }
 
-/// `serve`
+/// Arguments of the `serve` command.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Log as JSON lines
+    /// Write the log as JSON lines
     #[arg(long)]
     pub(super) log_json: bool,
 }
 
-/// `run`
+/// Arguments of the `run` command.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Whose permissions the command has
+    /// Agent whose permissions the command has
     #[arg(long, default_value = "default", value_name = "AGENT")]
     pub(super) agent: String,
     /// The command and its arguments, after `--`
@@ -109,52 +109,52 @@ pub(super) struct Run {
     pub(super) command: Vec<OsString>,
 }
 
-/// `env`
+/// Arguments of the `env` command.
 #[derive(Debug, Args)]
 pub(super) struct Env {
-    /// Whose permissions the variables stand for
+    /// Agent whose permissions the variables give
     #[arg(long, default_value = "default", value_name = "AGENT")]
     pub(super) agent: String,
-    /// How to print
+    /// Format of the output
     #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
     pub(super) format: EnvFormat,
-    /// Make a new token for the agent and print it in the proxy URL; without it the URL holds `TOKEN` to be replaced
+    /// Make a new token for the agent and print it in the proxy URL; by default the URL has `TOKEN` for you to replace
     #[arg(long)]
     pub(super) new_token: bool,
 }
 
-/// How `env` prints.
+/// Output formats of the `env` command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum EnvFormat {
-    /// `export NAME='value'`
+    /// Shell commands, `export NAME='value'`
     Sh,
-    /// `NAME="value"`
+    /// Lines of a dotenv file, `NAME="value"`
     Dotenv,
-    /// One object
+    /// A JSON object of names and values
     Json,
     /// An `environment:` map for a compose file
     Compose,
 }
 
-/// `check`
+/// Arguments of the `check` command.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// A directory with a tollgate.yaml, or with connectors.d and policies.d, or with such files; else the configuration
+    /// Directory with a tollgate.yaml, or with connectors.d and policies.d, or with such files; default: the configuration
     pub(super) dir: Option<PathBuf>,
-    /// Warnings are errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub(super) strict: bool,
-    /// How to print
+    /// Format of the output
     #[arg(long, value_enum)]
     pub(super) format: Option<CheckFormat>,
 }
 
-/// How `check` prints.
+/// Output formats of the `check` command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum CheckFormat {
-    /// With snippets, for people
+    /// Text with snippets, for people
     Text,
-    /// One object
+    /// A JSON object with all diagnostics
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
@@ -162,41 +162,41 @@ pub(super) enum CheckFormat {
     Github,
 }
 
-/// `explain`
+/// Arguments of the `explain` command.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// GET, POST, …; or the id of a recorded request, alone
+    /// GET, POST, …; or only the id of a recorded request
     #[arg(value_name = "METHOD|REQUEST_ID")]
     pub(super) method: String,
-    /// `https://host/path?query`
+    /// URL of the request, `https://host/path?query`
     #[arg(requires = "agent")]
     pub(super) url: Option<String>,
     /// The body, or @FILE, or @- for standard input
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(super) body: Option<String>,
-    /// `Name: value`; repeatable
+    /// A header of the request, `Name: value`; repeatable
     #[arg(long = "header", short = 'H', value_name = "HEADER")]
     pub(super) headers: Vec<String>,
-    /// Who would ask
+    /// Agent that would send the request
     #[arg(long, value_name = "AGENT", requires = "url")]
     pub(super) agent: Option<String>,
 }
 
-/// `completions`
+/// Arguments of the `completions` command.
 #[derive(Debug, Args)]
 pub(super) struct Completions {
-    /// For which shell
+    /// Shell to print completions for
     #[arg(value_enum)]
     pub(super) shell: clap_complete::Shell,
 }
 
-/// `schema`
+/// Arguments of the `schema` command.
 #[derive(Debug, Args)]
 pub(super) struct Schema {
-    /// Of which file; all without it
+    /// File that the schema describes; default: all
     #[arg(value_enum)]
     pub(super) of: Option<SchemaOf>,
-    /// Name the actions, parameters and connectors of this configuration in the policy schema, so that editors complete them
+    /// List the actions, parameters and connectors of this configuration in the policy schema, for completion in editors
     #[arg(long)]
     pub(super) actions: bool,
     /// Write schemas/*.json below the working directory instead of printing
@@ -204,21 +204,21 @@ pub(super) struct Schema {
     pub(super) write: bool,
 }
 
-/// Which file a schema is of.
+/// Files that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaOf {
-    /// `connectors.d/*.yaml`
+    /// Connector files, `connectors.d/*.yaml`
     Connector,
-    /// `policies.d/*.yaml`
+    /// Policy files, `policies.d/*.yaml`
     Policy,
-    /// `tollgate.yaml`
+    /// The configuration, `tollgate.yaml`
     Tollgate,
 }
 
-/// `init`
+/// Arguments of the `init` command.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// Where; made if it is not there
+    /// Directory to write to; created if it does not exist
     #[arg(default_value = ".")]
     pub(super) dir: PathBuf,
 }

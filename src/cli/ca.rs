@@ -1,4 +1,4 @@
-//! `ca`: prints the CA certificate, PEM, to give to a toolchain.
+//! Runs `ca`: prints the CA certificate (PEM) for a toolchain to trust.
 
 use super::Context;
 use super::failure::{Exit, Failure, Outcome};

@@ -1,4 +1,4 @@
-//! What an operator changed: an event in the journal (who, what, when; never a secret), and taken over by the gateway that runs.
+//! Records what an operator changed (who, what, when; never a secret) and tells the running gateway.
 
 use http::Method;
 use serde_json::{Value as Json, json};

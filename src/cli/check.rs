@@ -1,4 +1,5 @@
-//! `check`: configuration, connectors, policies, cross references and all tests, offline; problems out, exit 1 where there are any.
+//! Runs `check`: checks configuration, connectors, policies, cross references and all tests offline. Exits with 1 where there are
+//! problems.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::simulate::case::{self, Tried};
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::vault::Draft;
 
-/// Whether warnings count.
+/// Whether a warning fails the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictness {
     Errors,
@@ -84,7 +85,7 @@ pub(super) async fn examine_gathered(
     Ok(found)
 }
 
-/// What is checked.
+/// Everything that `check` looks at.
 struct Gathered {
     inputs: Inputs,
     /// Where it is a whole configuration.

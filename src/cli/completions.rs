@@ -1,4 +1,4 @@
-//! `completions`: a shell's name in, its completion script out.
+//! Runs `completions`: prints the completion script of a shell.
 
 use clap::CommandFactory;
 

@@ -1,4 +1,4 @@
-//! `connector`: what the gateway understands; listed, shown route by route, checked, tested.
+//! Runs `connector`: lists connectors, shows them route by route, checks and tests them.
 
 mod coverage;
 mod import;

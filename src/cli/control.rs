@@ -1,4 +1,4 @@
-//! The running gateway of this user, found by its state directory: no configuration has to be readable for that.
+//! Finds the running gateway of this user by its state directory, without a readable configuration.
 
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ impl Control {
         })
     }
 
-    /// The running gateway.
+    /// Returns a client of the running gateway.
     pub(super) fn gateway(&self) -> Gateway {
         Gateway::new(self.state.clone(), self.operator_token.clone())
     }

@@ -1,4 +1,4 @@
-//! `credential`: what is put on requests; sealed as it is added, bound to where it may go, listed without its secrets.
+//! Runs `credential`: seals credentials as they are added, binds them to where they may go, and lists them without their secrets.
 
 mod binding;
 mod fields;

@@ -1,4 +1,4 @@
-//! `env`: an agent in, the variables that `run` would set out, for a shell, a file or a compose service.
+//! Runs `env`: prints the variables that `run` would set, for a shell, a file or a compose service.
 
 use std::ffi::OsString;
 use std::fmt::Write;

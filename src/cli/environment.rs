@@ -1,4 +1,4 @@
-//! The variables that send a program's traffic through the gateway: where everything is in, what to set and what to unset out.
+//! Computes the variables that send a program's traffic through the gateway, those to set and those to unset.
 //!
 //! INVARIANT: no `TOLLGATE_` variable and no real credential that a placeholder stands for reaches the child.
 
@@ -50,7 +50,7 @@ pub(super) fn placeholder(connector: &str) -> String {
 /// Where a program finds the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wiring<'a> {
-    /// `http://agent:token@host:port`
+    /// Proxy URL with its token, `http://agent:token@host:port`.
     pub(super) proxy_url: &'a str,
     /// Our CA, and those that the child's environment names.
     pub(super) extra: &'a Path,

@@ -1,4 +1,4 @@
-//! `explain`: a request in; the actions that it is, the decision and its reasons out. Nothing is looked up, nothing is sent.
+//! Runs `explain`: prints the actions that a request is, the decision and its reasons. Nothing is resolved and nothing is sent.
 
 mod recorded;
 

@@ -1,4 +1,4 @@
-//! How a command ends: an exit code, and for a failure the words and the problem document.
+//! Defines how a command ends: an exit code, and for a failure its message and problem document.
 
 use serde_json::{Value as Json, json};
 
@@ -8,11 +8,11 @@ use crate::model::show::escape;
 /// How a command that ran ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// 0.
+    /// Exit code 0: done.
     Done,
     /// 1: a check found problems, or an act failed.
     Problems,
-    /// 2.
+    /// Exit code 2: wrong usage.
     Usage,
     /// 3: gateway or store not reached.
     Unreached,

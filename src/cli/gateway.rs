@@ -1,4 +1,4 @@
-//! The running gateway, asked over the socket in its state directory: a path in, a JSON document out, or exit 3.
+//! Calls the running gateway over the socket in its state directory; a gateway that does not answer is exit code 3.
 //!
 //! INVARIANT: an operator's token goes to that socket only, never to an address that a file names.
 

@@ -1,4 +1,4 @@
-//! `init`: an empty directory in, a configuration that works and that an editor completes out. What is there is never replaced.
+//! Runs `init`: writes a working configuration that editors can complete. Existing files are never replaced.
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,8 @@
-//! `kill`: everything, a connector or an agent halted at once, or let go; through the running gateway, or else in its store.
+//! Runs `kill`: halts everything, a connector or an agent at once, or lifts a halt, through the running gateway or else in its
+//! store.
 //!
-//! A gateway that runs but refuses is not gone around: only where none answers is the store written, for the next one to start
-//! with (and for others on the same store, within a moment).
+//! A running gateway that refuses is not bypassed: the store is written only where no gateway answers. The next one starts with
+//! the halt, and others on the same store follow within 200 ms.
 
 use http::Method;
 use serde_json::{Value as Json, json};

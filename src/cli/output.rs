@@ -1,4 +1,4 @@
-//! Standard output and standard error, the only place that writes to them.
+//! Writes to standard output and standard error; no other file does.
 //!
 //! INVARIANT: what agents and upstreams control is escaped before it gets here, by `Output::line`'s callers through `escape`;
 //! a closed pipe ends the command quietly.

@@ -1,4 +1,4 @@
-//! `permission`: who may what, in the store; checked against connectors, agents and files before it is kept.
+//! Runs `permission`: stores what agents may do, checked against connectors, agents and files before it is persisted.
 
 pub(super) mod manifest;
 

@@ -1,4 +1,4 @@
-//! `policy check` and `policy test`: policy files against the connectors, and the tests that they hold.
+//! Runs `policy check` and `policy test`: policy files against the connectors, and the tests that they contain.
 
 use super::Context;
 use super::args::{CheckFormat, PolicyCommand, Target};

@@ -1,4 +1,4 @@
-//! The process's surroundings, read once: environment, terminal, clock, working directory.
+//! Reads the process's surroundings once: environment, terminal, clock, working directory.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,13 +11,13 @@ use crate::model::clock::Clock;
 /// What the process was started with; a test can make its own.
 #[derive(Debug, Clone)]
 pub struct ProcessEnv {
-    /// The whole environment.
+    /// The environment that the process was started with.
     pub environment: BTreeMap<OsString, OsString>,
     /// Standard input is a person.
     pub stdin_is_terminal: bool,
     /// Any standard stream is a terminal, so that the terminal itself sends signals to the foreground group.
     pub has_terminal: bool,
-    /// Tells the time.
+    /// Tells the time; a test sets it.
     pub clock: Clock,
     /// Where relative paths start.
     pub directory: PathBuf,

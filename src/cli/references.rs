@@ -1,4 +1,4 @@
-//! Rules that name an agent or a credential: what its removal would leave dangling, and what its return would revive.
+//! Finds the rules that name an agent or a credential: what its removal would leave dangling, and what its return would revive.
 
 use serde_json::{Value as Json, json};
 

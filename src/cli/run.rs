@@ -1,4 +1,4 @@
-//! `run`: a command in, its exit status out; in between its traffic goes through the gateway under a token of its own.
+//! Runs `run`: a command whose traffic goes through the gateway under a token of its own. Exits as the command did.
 
 mod child;
 mod files;

@@ -1,4 +1,4 @@
-//! What a child of `run` needs: told by the gateway that runs, so that no file has to be readable for it.
+//! Asks the running gateway for what a child of `run` needs, so that no file has to be readable for it.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::config::{CaFiles, Config, DeclaredAgent, Listen};
 use crate::model::agent::{Agent, AgentName};
 use crate::snapshot::Snapshot;
 
-/// `GET /api/v1/run/{agent}`
+/// Answer of `GET /api/v1/run/{agent}`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Wiring {
     /// `address:port` for programs of this machine; `None` where the proxy listens on no port.

@@ -1,4 +1,4 @@
-//! `schema`: the JSON schemas of the files that operators write, printed or written to `schemas/`.
+//! Runs `schema`: prints the JSON schemas of the files that operators write, or writes them to `schemas/`.
 
 mod actions;
 

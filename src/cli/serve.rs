@@ -1,4 +1,4 @@
-//! `serve`: starts the gateway, obeys signals, lets open exchanges finish.
+//! Runs `serve`: starts the gateway, obeys signals, and lets open exchanges finish.
 
 mod announce;
 mod bindings;
@@ -112,7 +112,7 @@ impl Signals {
 /// What a signal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// SIGTERM, SIGINT.
+    /// SIGTERM or SIGINT: end.
     End,
     /// SIGHUP: read the files again.
     Reload,

@@ -1,6 +1,6 @@
-//! Sockets that the process was started with (`LISTEN_FDS`) in; those that the configuration names out, ready to accept.
+//! Takes over the sockets that the process was started with (`LISTEN_FDS`) for the addresses that the configuration names.
 //!
-//! Whoever holds them keeps connections waiting while the gateway is restarted, so none is turned away.
+//! The parent that holds them keeps connections waiting while the gateway restarts, so none is turned away.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -23,7 +23,7 @@ pub(super) enum Ready {
     Unix(tokio::net::UnixListener),
 }
 
-/// One of them.
+/// One socket that the process was started with.
 #[derive(Debug)]
 enum Socket {
     Tcp(TcpListener),

@@ -1,4 +1,4 @@
-//! The state directory: the names of the files in it, and how they are written.
+//! Names the files of the state directory and writes them.
 //!
 //! INVARIANT: the directory is 0700 and files with secrets are 0600 from their first byte on; a file is replaced whole.
 
@@ -16,7 +16,7 @@ pub(super) struct StateDir(PathBuf);
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// 0600.
+    /// The owner reads and writes: 0600.
     Owner,
     /// 0644; the directory still keeps others out.
     Children,

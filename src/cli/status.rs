@@ -1,5 +1,5 @@
-//! `status`: asks the running gateway; exit 1 where it takes no requests, could not take the newest files over, or holds a
-//! credential that cannot be used.
+//! Runs `status`: shows the health of the running gateway. Exits with 1 where it accepts no requests, could not load the newest
+//! files, or holds a credential that cannot be used.
 
 use serde_json::Value as Json;
 

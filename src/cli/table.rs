@@ -1,4 +1,4 @@
-//! Rows in, aligned lines out, for people. Every cell is escaped, so no stored text can move the cursor.
+//! Prints rows as aligned lines, for people. Every cell is escaped, so no stored text can move the cursor.
 
 use super::failure::Failure;
 use super::output::Output;

@@ -1,4 +1,4 @@
-//! What a command works on: the configuration, the files that it names, the state directory and the store.
+//! Loads what a command works on: the configuration, the files that it names, the state directory and the store.
 //!
 //! INVARIANT: nothing here creates a store or a key.
 
@@ -131,7 +131,7 @@ impl Workspace {
             .map_or_else(|| self.state.ca_certificate(), |ca| ca.cert.clone())
     }
 
-    /// The running gateway.
+    /// Returns a client of the running gateway.
     pub(super) fn gateway(&self) -> Gateway {
         Gateway::new(self.state.clone(), self.operator_token.clone())
     }
@@ -235,7 +235,7 @@ impl Workspace {
             .map_err(files_failure)
     }
 
-    /// Compiles the connectors.
+    /// Compiles the connectors of the configuration.
     pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
         let inputs = self.files().map_err(files_failure)?;
         let mut report = Report::default();
@@ -299,7 +299,7 @@ pub(super) fn shell_word(text: &str) -> String {
     }
 }
 
-/// `host:port` or `unix:/path`.
+/// Returns an address as files write it, `host:port` or `unix:/path`.
 pub(super) fn listen_text(listen: &Listen) -> String {
     match listen {
         Listen::Tcp(host, port) if host.contains(':') && !host.starts_with('[') => {
@@ -310,7 +310,7 @@ pub(super) fn listen_text(listen: &Listen) -> String {
     }
 }
 
-/// A broken configuration.
+/// Reports a configuration with errors.
 pub(super) fn unusable(report: Report) -> Failure {
     Failure::failed("configuration", "the configuration cannot be used").because(report)
 }

@@ -1,4 +1,4 @@
-//! Chain: a permitted address in, a connection to it through the operator's own HTTP proxy out (`egress.proxy`).
+//! Opens connections to permitted addresses through the operator's own HTTP proxy (`egress.proxy`).
 //!
 //! INVARIANT: the proxy is asked for an address that the rules have permitted, never for a name that it would look up itself.
 
@@ -21,7 +21,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// What the operator says about the proxy.
 #[derive(Debug, Clone)]
 pub struct ChainRules {
-    /// Where it listens.
+    /// Host and port where the proxy listens.
     pub proxy: Authority,
     /// What `Proxy-Authorization` says, whole.
     pub authorization: Option<Secret>,
@@ -54,7 +54,7 @@ pub enum ChainError {
     /// It is not there, or gone.
     #[error("the proxy cannot be reached")]
     Unreachable(#[source] io::Error),
-    /// It says no.
+    /// The proxy answered CONNECT with this status, not 2xx.
     #[error("the proxy answers CONNECT with {0}")]
     Refused(u16),
     /// What it says is not HTTP.

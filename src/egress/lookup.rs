@@ -1,4 +1,4 @@
-//! Names to addresses: the question as a trait, and the system's own way of answering it.
+//! Resolves names to addresses, behind a trait so that tests can answer for the system.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! An address in, whether it is a globally reachable unicast address out, after IANA's special-purpose registries.
+//! Tells whether an address is a globally reachable unicast address, after IANA's special-purpose registries.
 //!
 //! Written out because `IpAddr::is_global` is unstable. Where an address only carries an IPv4 address, that one is judged too.
 

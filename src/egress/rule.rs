@@ -1,4 +1,4 @@
-//! One entry of `egress.allow` in, a rule that opens special addresses out.
+//! Parses one entry of `egress.allow`, a rule that opens special addresses.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! A function and what is known of its operands, to what is known of its result and what it costs in bytes touched.
+//! Infers the type and size of what a function returns, and its cost in bytes touched.
 
 mod methods;
 

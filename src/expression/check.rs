@@ -1,4 +1,4 @@
-//! A linked tree and the names it may use, to the type of its value and the most that evaluating it can cost.
+//! Infers the type of a linked tree against the names that it may use, and the most that evaluating it can cost.
 //!
 //! INVARIANT: what passes evaluates within [`MAX_COST`] and [`MAX_BYTES`], whatever the request says.
 

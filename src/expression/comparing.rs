@@ -1,5 +1,5 @@
-//! Comparisons of a checked tree to ones that fail where two values are of different types: CEL says `false`, which lets a deny on
-//! `params.id == "7"` be gone around by sending `7`.
+//! Rewrites comparisons so that they fail where two values are of different types. CEL says `false`, which would let a request
+//! evade a deny on `params.id == "7"` by sending `7`.
 
 use cel::ExecutionError;
 use cel::common::ast::{Expr, IdedExpr, operators};

@@ -1,4 +1,4 @@
-//! What expressions call beyond the standard: strings, and literals that were compiled at load.
+//! Defines the functions beyond the standard ones: strings, and literals that were compiled at load.
 
 use std::any::Any;
 use std::cmp::Ordering;
@@ -27,7 +27,7 @@ static RISK: Type = Type::new_unspecified_type("risk");
 pub(super) enum Constant {
     /// Of `matches` and `glob`.
     Pattern(Regex),
-    /// Of `cidr`.
+    /// A network, from a call of `cidr`.
     Network(IpNet),
     /// `risk("high")`; also what `action.risk` reads as.
     Risk(Risk),

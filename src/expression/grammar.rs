@@ -1,4 +1,4 @@
-//! Text to CEL's tree, within limits of size, nodes, depth and nesting.
+//! Parses CEL within limits of size, nodes, depth and nesting.
 //!
 //! INVARIANT: a tree that leaves this file is at most [`MAX_DEPTH`] deep, so walking, evaluating or dropping it fits any stack.
 
@@ -13,7 +13,7 @@ use super::functions;
 pub(super) const MAX_SOURCE: usize = 2 * 1024;
 /// Most nodes after macros are expanded.
 const MAX_NODES: usize = 1_000;
-/// Most levels.
+/// The deepest nesting that is accepted.
 const MAX_DEPTH: usize = 64;
 /// How deep comprehensions may lie in one another.
 const MAX_LOOPS: usize = 1;
@@ -27,7 +27,7 @@ pub(super) static LIBRARY: LazyLock<Arc<cel::Env>> =
 /// A tree within the limits, and where its nodes stand in the text.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    /// The root.
+    /// The root of the tree.
     pub(super) root: IdedExpr,
     offsets: SourceInfo,
 }

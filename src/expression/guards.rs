@@ -1,4 +1,4 @@
-//! A condition to the paths that exist where it holds, so that what stands behind a `has` may read them.
+//! Collects the paths that exist where a condition holds, so that what follows a `has` may read them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A parsed tree to one whose literals are compiled: patterns, networks, risks and zones are checked here, once.
+//! Compiles the literals of a parsed tree: patterns, networks, risks and zones are checked here, once.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! Names of a checked tree: `params.a` as a field of a name in, as the one name that is looked up out.
+//! Rewrites `params.a`, a field of a name, to a single name that is looked up once.
 //!
 //! INVARIANT: the tree evaluates to what it did. CEL would put the name together anew in every evaluation.
 

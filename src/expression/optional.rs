@@ -1,5 +1,5 @@
-//! `a.?b.orValue(c)` and `a.?b.hasValue()` to the conditional and the test that they stand for, so that no optional value exists when
-//! an expression is evaluated.
+//! Rewrites `a.?b.orValue(c)` and `a.?b.hasValue()` to a conditional and a test, so that no optional value exists during
+//! evaluation.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
@@ -17,7 +17,7 @@ pub(super) enum Optional {
     Misused,
 }
 
-/// What to write.
+/// The help of errors about `.?`.
 pub(super) const HELP: &str = "`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
 
 /// Returns what a node stands for.

@@ -1,4 +1,4 @@
-//! A condition's life: text, draft, checked against what exists, evaluated over a request.
+//! Compiles and evaluates a condition: text, draft, checked program, outcome.
 //!
 //! INVARIANT: evaluating is total. It ends, and whatever goes wrong is [`Outcome::Failed`].
 
@@ -55,9 +55,9 @@ pub struct Program {
 /// What a condition says of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It holds.
+    /// The condition holds for the request.
     True,
-    /// It does not.
+    /// The condition does not hold for the request.
     False,
     /// It cannot be said: an absent parameter, a value over a limit, a wrong type. One line, for the operator.
     Failed(String),

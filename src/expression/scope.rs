@@ -1,4 +1,4 @@
-//! What a request says, as CEL reads it: a value is converted when an expression reads it, and not before.
+//! Hands values of a request to CEL; each is converted when an expression reads it, and not before.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -24,13 +24,13 @@ use crate::model::value::{MAX_LIST, MAX_TEXT, Value};
 /// A value as an expression reads it.
 #[derive(Debug, Clone)]
 pub enum Datum<'a> {
-    /// `true`, `false`
+    /// A boolean, `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// A signed 64-bit integer.
     Int(i64),
-    /// Text.
+    /// A UTF-8 string, borrowed from the request where that is possible.
     Text(Cow<'a, str>),
-    /// Ordered.
+    /// A risk; `low` is the least.
     Risk(Risk),
     /// Read to the second.
     Time(SystemTime),
@@ -38,7 +38,7 @@ pub enum Datum<'a> {
     Labels(&'a BTreeMap<String, String>),
     /// Names to lists of texts, decoded.
     Query(&'a Query),
-    /// A parameter.
+    /// A parameter of the action, or an item of one.
     Value(&'a Value),
 }
 

@@ -1,4 +1,4 @@
-//! CEL's tree to ours, so that no caller needs to know the crate.
+//! Converts CEL's tree to our own, so that no caller needs to know the crate.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 

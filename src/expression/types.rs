@@ -1,4 +1,4 @@
-//! What expressions can see: names, their types, and how large their values can be.
+//! Describes what expressions can read: names, their types, and how large their values can be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,25 +12,25 @@ const MAX_QUERY: u64 = 64 * 1024;
 /// The static type of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
-    /// `true`, `false`
+    /// A boolean, `true` or `false`.
     Bool,
-    /// A whole number.
+    /// A signed 64-bit integer.
     Int,
-    /// `1u`
+    /// An unsigned 64-bit integer, `1u`.
     Uint,
-    /// `1.5`
+    /// A 64-bit float, as in `1.5`.
     Double,
     /// Whatever a JSON number is: a whole number or one with a fraction.
     Number,
-    /// Text.
+    /// A string of UTF-8 text.
     Text,
-    /// `risk("high")`; ordered.
+    /// A risk, `risk("high")`; `low` is the least.
     Risk,
-    /// A moment.
+    /// A moment in time.
     Time,
     /// A length of time.
     Duration,
-    /// `null`
+    /// The literal `null` and nothing else.
     Null,
     /// A list of one type.
     List(Box<Self>),
@@ -38,7 +38,7 @@ pub enum Type {
     Labels,
     /// Names to lists of texts, as a query has them once it is decoded.
     Query,
-    /// Known fields.
+    /// An object whose fields are all known.
     Record(Arc<Record>),
     /// Not known before the request.
     Any,
@@ -49,7 +49,7 @@ pub enum Type {
 pub struct Record {
     /// What a field is, for messages: ``a parameter of `jira.issue.create` ``.
     pub what: String,
-    /// By name.
+    /// Types of the fields, by name.
     pub fields: BTreeMap<String, Type>,
     /// Those that a request may leave out.
     pub optional: BTreeSet<String>,
@@ -62,7 +62,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Adds a name.
+    /// Adds a name with its type; an earlier one of the same name goes.
     #[must_use]
     pub fn with(mut self, name: &'static str, value_type: Type) -> Self {
         self.names.insert(name, value_type);

@@ -1,4 +1,4 @@
-//! An API as its description tells it, whatever the format: hosts, ways to authenticate, operations with their fields.
+//! Describes an API independently of its description's format: hosts, ways to authenticate, operations with their fields.
 
 use super::names;
 

@@ -1,4 +1,4 @@
-//! What a person says of an API, an answer at a time, in; the API out.
+//! Builds an API from what a person answers, one question at a time.
 
 use serde_json::{Map, Value};
 

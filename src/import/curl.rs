@@ -1,4 +1,4 @@
-//! A `curl` command in, the request that it makes out; of its credentials only how they are put on.
+//! Reads the request that a `curl` command makes. Of its credentials, only their placement is kept.
 //!
 //! INVARIANT: of the command's values only host, path segments that look like words, names, and what GraphQL and JSON-RPC call get out.
 

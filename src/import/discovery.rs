@@ -1,4 +1,4 @@
-//! Google discovery: a document in, the API that it describes out. Names come from method ids, which are chosen with care.
+//! Reads an API from a Google discovery document. Names come from method ids, which are chosen with care.
 
 use super::api::{
     Answer, Api, Body, Field, Kind, Mark, Operation, Place, Server, Shape, UPLOAD, Way,

@@ -1,4 +1,4 @@
-//! A description as a tree: JSON or YAML text in, values that know where they stand out; `$ref` followed with care.
+//! Parses a description (JSON or YAML) to a tree whose values know their places, and follows `$ref` within limits.
 //!
 //! INVARIANT: reading ends: a chain of references has at most `MAX_HOPS` links, and all of them together `MAX_STEPS`.
 

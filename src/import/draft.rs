@@ -1,4 +1,4 @@
-//! A connector before it is written: an API's operations as routes with names, parameters, risks and tests.
+//! Drafts a connector: an API's operations as routes with names, parameters, risks and tests.
 
 mod forms;
 mod health;

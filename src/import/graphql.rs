@@ -1,4 +1,4 @@
-//! A GraphQL schema in, the API that it describes out: each root field is an operation, its arguments are fields.
+//! Reads an API from a GraphQL schema: each root field is an operation, its arguments are fields.
 
 mod named;
 

@@ -1,4 +1,4 @@
-//! An API and a connector file that is there in, the file with routes for what was missing out; all else stays byte for byte.
+//! Adds routes for new operations to an existing connector file; everything else stays byte for byte.
 //!
 //! INVARIANT: the new text is read again and compared: what was in the file is still in it, unchanged and in order.
 

@@ -1,4 +1,4 @@
-//! An API at another URL than its description says.
+//! Moves an API to another URL than its description says.
 
 use super::api::{Api, Operation, Part, Server, TABLE};
 

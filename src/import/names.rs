@@ -1,4 +1,4 @@
-//! Names of actions, `resource.verb`, from the paths, ids and titles of operations by fixed rules.
+//! Names actions, `resource.verb`, from the paths, ids and titles of operations by fixed rules.
 //!
 //! INVARIANT: a name depends on its own operation and on the shape of the API's paths, not on the order in which operations
 //! are described; no two operations of one API have the same; the last segment is a verb of the one list.

@@ -1,4 +1,4 @@
-//! Requests that were seen (in `curl` commands, in the journal) in, the operations that they are out: what varies in paths is captured.
+//! Builds operations from requests that were seen in `curl` commands or the journal. Segments that vary become captures.
 //!
 //! INVARIANT: methods, names and literal segments get into an operation; no other value of a request does.
 

@@ -1,4 +1,4 @@
-//! OpenAPI 3.0, 3.1 and Swagger 2.0: a document in, the API that it describes out.
+//! Reads an API from an OpenAPI 3.0, 3.1 or Swagger 2.0 document.
 
 mod answer;
 mod content;

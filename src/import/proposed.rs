@@ -1,4 +1,4 @@
-//! Operations that were seen and what a connector has in, routes that it might have as well out.
+//! Proposes routes for observed operations that a connector does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
 

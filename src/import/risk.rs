@@ -1,4 +1,4 @@
-//! How much harm an operation can do: its method, corrected by what its words say; and whether it hands out a credential.
+//! Estimates an operation's risk: its method, corrected by its words, and whether it hands out a credential.
 
 mod text;
 mod word;

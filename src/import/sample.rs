@@ -1,4 +1,4 @@
-//! Values for tests: a field in, a value that it accepts out, invented here and never taken from a description.
+//! Invents values that a field accepts, for tests; none is taken from a description.
 
 use regex_syntax::hir::{Hir, HirKind};
 use serde_json::{Value, json};

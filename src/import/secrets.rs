@@ -1,4 +1,4 @@
-//! Names that tell of a credential: of a property that holds one, and of an operation that is about one.
+//! Recognises names of credentials: of a property that holds one, and of an operation that is about one.
 
 use super::api::Kind;
 use super::names::words::words;

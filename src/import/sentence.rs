@@ -1,4 +1,5 @@
-//! One sentence about an operation with its path's parameters in it: `list artifacts of action run {run_id} of repo {owner}/{repo}`.
+//! Writes one sentence about an operation with its path's parameters: `list artifacts of action run {run_id} of repo
+//! {owner}/{repo}`.
 
 use super::names::words::{plural, segment, words};
 use super::names::{self, Name};

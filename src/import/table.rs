@@ -1,4 +1,4 @@
-//! A table of operations, one a line with tabs between, as text in; the API that it lists out. Only `method` and `path` must be there.
+//! Reads an API from a table, one operation a line with tabs between. Only `method` and `path` are required.
 
 use super::api::{Api, Body, Operation, Part, Server, Sign, TABLE};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};

@@ -1,4 +1,4 @@
-//! A draft in, the text of a connector file out, laid out as a person would: short things on one line, groups under headings.
+//! Writes a draft as the text of a connector file, laid out as a person would: short things on one line, groups under headings.
 
 mod head;
 mod route;

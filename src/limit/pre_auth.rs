@@ -1,6 +1,7 @@
-//! Line: connections that have not shown a token in, so many at most; the oldest of too many is told to go.
+//! Bounds the connections that have not shown a token. When the queue is full, the oldest connection is closed.
 //!
-//! INVARIANT: who only connects takes no place from agents. A connection that shows its token at once is never the oldest of many.
+//! INVARIANT: an unauthenticated connection takes no slot from agents. A connection that shows its token at once is never the
+//! oldest of many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub struct PreAuthQueue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// By age.
+    /// Slots by age: the first key is the oldest.
     slots: BTreeMap<u64, oneshot::Sender<()>>,
     next: u64,
 }
@@ -78,7 +79,7 @@ impl PreAuthQueue {
 }
 
 impl Evicted {
-    /// Waits for it.
+    /// Resolves once the connection must be closed.
     pub async fn wait(self) {
         if self.0.await.is_err() {
             std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! Actions: what a request does, under a name, with parameters and a risk.
+//! Defines actions: what a request does, under a name, with parameters and a risk.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,11 +25,11 @@ use super::value::Value;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Risk {
-    /// Reads, searches, inference.
+    /// Reads, searches and model inference.
     Low,
     /// Writes that can be undone; reading secrets, mail, payments.
     Medium,
-    /// Deletions, revocations, money.
+    /// Deletes or revokes something, or moves money.
     High,
     /// Hands out a credential, or cannot be understood and may do anything.
     Critical,
@@ -141,7 +141,7 @@ impl Serialize for ActionName {
 /// One named value of an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// `[a-z][a-z0-9_]*`.
+    /// Name of the parameter, `[a-z][a-z0-9_]*`.
     pub name: Arc<str>,
     /// What the request said.
     pub value: Value,
@@ -183,7 +183,7 @@ impl Parameters {
             .map(|parameter| &parameter.value)
     }
 
-    /// Iterates in order.
+    /// Iterates over the parameters in the order in which they were set.
     pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! Agents: the programs that ask.
+//! Defines agents: the programs whose requests are judged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for AgentName {
     }
 }
 
-/// Who asks.
+/// An agent with its labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Agent {
     /// Unique among declared and stored agents.

@@ -1,4 +1,4 @@
-//! Changes: a counter of what was put in force, and the wait for the next time that something is.
+//! Counts the changes to live state, and lets a task wait for the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Time as a value that is passed in, so that any test can set it.
+//! Passes time as a value, so that a test can set it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Credentials: what is injected, and where its bytes may go.
+//! Defines credentials: what is injected, and where its bytes may go.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,7 +77,7 @@ pub const NOWHERE: &str = "1nowhere";
 /// A credential as it lies in the vault: everything but the secret fields is readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SealedCredential {
-    /// Unique.
+    /// Id, unique in the vault.
     pub id: CredentialId,
     /// The connector it is for.
     pub connector: String,
@@ -98,6 +98,6 @@ pub struct SealedCredential {
     pub sealed: Vec<u8>,
     /// The agent's own credential is left in place; policy and record only. Then `sealed` holds an empty map.
     pub agent_owned: bool,
-    /// RFC 3339, UTC.
+    /// Moment in RFC 3339, UTC.
     pub created_at: String,
 }

@@ -1,4 +1,4 @@
-//! Globs: `*` is any run of characters, dots and slashes included; everything else is itself.
+//! Matches globs: `*` is any run of characters, dots and slashes included; every other character is itself.
 
 use std::fmt;
 

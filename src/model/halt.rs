@@ -1,4 +1,4 @@
-//! Halts: what the kill switch holds back, since when, and who said so.
+//! Defines halts: what the kill switch stops, since when, and by whom.
 
 use std::fmt;
 
@@ -18,10 +18,10 @@ pub enum Scope {
 /// One thing that is held back. Serialised as the admin API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Halt {
-    /// What.
+    /// Everything, one connector or one agent.
     #[serde(flatten, serialize_with = "flat")]
     pub scope: Scope,
-    /// RFC 3339, UTC.
+    /// Moment in RFC 3339, UTC.
     pub since: String,
     /// Name of the operator.
     pub by: String,

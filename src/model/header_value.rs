@@ -1,6 +1,6 @@
-//! Header values: the white space that may stand around one, and the characters that no judged value may hold.
+//! Defines the white space that may surround a header value, and the characters that no judged value may hold.
 //!
-//! Servers trim values by rules of their own (Java all controls, JavaScript U+FEFF, Python and Go every Unicode space), so a value
+//! Servers trim values by rules of their own (Java all controls, JavaScript U+FEFF, Python and Go every Unicode space). A value
 //! that some of them read as another text is refused, and the rest of the gateway never trims.
 
 /// Returns whether a byte is optional white space (RFC 9110 section 5.6.3): the only one that any reader may leave out.

@@ -1,4 +1,4 @@
-//! Secret bytes: zeroised when dropped, never shown, never serialised.
+//! Holds secret bytes: zeroised when dropped, never shown, never serialised.
 
 use std::fmt;
 

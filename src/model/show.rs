@@ -1,4 +1,4 @@
-//! Text that agents or upstreams control, made harmless for a terminal, a card, a file or a log.
+//! Escapes text that agents or upstreams control for a terminal, an approval, a file or a log.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Tables that are looked into for every request.
+//! Defines the hash table that requests look things up in.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Where a request goes: host, path and query in the one canonical spelling that is judged and sent.
+//! Defines where a request goes: host, path and query in the one canonical spelling that is judged and sent.
 
 mod host;
 mod name;
@@ -13,13 +13,13 @@ pub use query::{Query, QueryError, decode_form};
 /// A request line in canonical form. What is judged is built from this, and so is what is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Upper-case, as sent.
+    /// Method in upper case, as sent.
     pub method: http::Method,
     /// Host and port that the agent named; all its spellings agree.
     pub authority: Authority,
-    /// Canonical path.
+    /// Path in canonical form.
     pub path: Path,
-    /// Query, as received.
+    /// Query string, as received.
     pub query: Query,
     /// Whether the agent asked for TLS; only port 80 of a connector with `http: true` is without.
     pub tls: bool,

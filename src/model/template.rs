@@ -1,4 +1,4 @@
-//! Names of actions that are made of what a request says: `mcp.tool.{rpc.params.name}`.
+//! Fills names of actions from what a request says: `mcp.tool.{rpc.params.name}`.
 //!
 //! INVARIANT: what fills a hole is `[a-z0-9_-]+`: a made name has as many segments as its template.
 

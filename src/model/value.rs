@@ -1,4 +1,4 @@
-//! Parameter values: what a request says, in the few types that a policy can compare.
+//! Defines parameter values: what a request says, in the few types that a policy can compare.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub const MAX_LIST: usize = 1_000;
 /// A parameter's value. `null` in a body is absence, so there is no null here.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `true` or `false`.
+    /// A boolean, `true` or `false`.
     Bool(bool),
     /// A whole number; integers outside `i64` refuse the request.
     Int(i64),
@@ -111,13 +111,13 @@ impl Serialize for Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ValueType {
-    /// UTF-8 text.
+    /// A string of UTF-8 text.
     String,
     /// A whole number within `i64`.
     Int,
-    /// Any JSON number.
+    /// A number in JSON's sense, integer or not.
     Number,
-    /// `true` or `false`.
+    /// A boolean, `true` or `false`.
     Bool,
 }
 

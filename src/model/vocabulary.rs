@@ -1,4 +1,5 @@
-//! What exists: the actions, parameters, agents and credentials that a policy may name. Snapshot fills it, policy checks against it.
+//! Lists what exists: the actions, parameters, agents and credentials that a policy may name. `snapshot` fills it, `policy`
+//! checks against it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ pub struct Vocabulary {
     pub actions: BTreeMap<ActionName, ActionShape>,
     /// Actions whose names are made of what a request says.
     pub templates: BTreeMap<NameTemplate, ActionShape>,
-    /// Ids of connectors.
+    /// Ids of all loaded connectors.
     pub connectors: BTreeSet<String>,
     /// Agent name to labels, declared and, where the store is at hand, stored.
     pub agents: BTreeMap<String, BTreeMap<String, String>>,
@@ -98,7 +99,7 @@ pub struct ActionShape {
     pub special: bool,
     /// Its answer holds a credential.
     pub issues: bool,
-    /// By name.
+    /// Parameters of the action, by name.
     pub params: BTreeMap<String, ParamShape>,
 }
 

@@ -1,4 +1,4 @@
-//! What is for one action at all: places in the lists of permissions and policies, looked up at load wherever the name is known then.
+//! Finds the permissions and policies that apply to an action. Names that are known at load are looked up then, not per request.
 
 use super::PolicySet;
 use super::permission::ActionMatch;

@@ -1,4 +1,4 @@
-//! Sources and a vocabulary to the permissions and policies in them; every problem goes into the report.
+//! Compiles the sources of permissions and policies against a vocabulary. Every problem goes into the report.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -50,7 +50,7 @@ pub(super) struct Compiled {
     pub(super) dangling: BTreeSet<String>,
 }
 
-/// Compiles all sources.
+/// Compiles all sources; every problem goes into the report.
 pub(super) fn compile(
     sources: Sources<'_>,
     vocabulary: &Vocabulary,

@@ -1,4 +1,4 @@
-//! An expression of a permission or policy to a program, checked against every action that it is for.
+//! Compiles an expression of a permission or policy and checks it against every action that the entry applies to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ type Absent = BTreeMap<String, String>;
 /// What an expression belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owner<'a> {
-    /// `when` or `where`.
+    /// The key that the expression is written under, `when` or `where`.
     pub(super) key: &'a str,
     /// Patterns of the actions that it is for.
     pub(super) patterns: &'a [Pattern],

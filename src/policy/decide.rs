@@ -1,4 +1,4 @@
-//! Facts to a ruling: deny over `require_approval` over allow over silence, and silence is deny.
+//! Decides on an action. Deny overrides `require_approval`, which overrides allow; when nothing applies, the action is denied.
 //!
 //! INVARIANT: the order of permissions and policies in their files does not matter.
 

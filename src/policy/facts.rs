@@ -1,4 +1,4 @@
-//! What an expression sees of a request: names and types at load, values when it is judged.
+//! Declares what an expression can read of a request: names and types at load, values when the request is judged.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! What all permissions and policies come to together: which permissions can open a connector, what guards it, and what nobody can
-//! have meant, which becomes a warning.
+//! Checks all permissions and policies together: which permissions can open a connector, which entries guard it, and which
+//! combinations are probably mistakes and become warnings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(super) struct Guards {
     rules: BTreeSet<usize>,
 }
 
-/// One of them.
+/// An entry that denies or asks for actions of a connector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard<'a> {
     who: &'a [AgentSelector],

@@ -1,4 +1,4 @@
-//! A policy file as written: names and texts with their places, nothing of it checked yet.
+//! Describes a policy file as written: names and texts with their places, not yet checked.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::model::action::Risk;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
-    /// Who may what.
+    /// Which agents may use which connectors and actions.
     pub permissions: Vec<At<PermissionEntry>>,
     /// What must hold for everybody.
     pub policies: Vec<At<PolicyEntry>>,
@@ -22,7 +22,7 @@ pub struct Manifest {
     pub tests: Vec<At<TestEntry>>,
 }
 
-/// Who may what.
+/// What some agents may do with a connector or with listed actions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionEntry {
@@ -77,9 +77,9 @@ pub enum Access {
     Full,
     /// Low risks go, medium ones ask.
     Supervised,
-    /// Low risks go.
+    /// Low risks are allowed; all others are denied.
     ReadOnly,
-    /// Everything asks.
+    /// Every action needs an operator's approval.
     Ask,
     /// Nothing goes, whatever else says so.
     None,
@@ -89,20 +89,20 @@ pub enum Access {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
-    /// Unique; `[a-z0-9][a-z0-9._-]*`.
+    /// Unique among all files, `[a-z0-9][a-z0-9._-]*`; named in records and errors.
     #[schemars(example = &"no-deletions")]
     pub id: At<String>,
     /// Names, `label=value`, or `*`; all where it is left out.
     #[serde(default)]
     pub agents: Option<Vec<At<String>>>,
-    /// Actions or globs.
+    /// Names of actions, or globs such as `github.repo.*`.
     #[schemars(example = ["*.delete"])]
     pub actions: Vec<At<String>>,
     /// An expression; where it is not true the policy is silent.
     #[schemars(example = &"action.risk >= risk(\"high\")")]
     #[serde(default)]
     pub when: At<Option<String>>,
-    /// What it decides.
+    /// What the policy decides when it applies.
     pub decision: At<Decision>,
     /// Shown to the agent.
     #[schemars(example = &"Only people delete.")]
@@ -129,12 +129,12 @@ pub struct PolicyEntry {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestEntry {
-    /// Who asks.
+    /// Name of the agent that would ask.
     pub agent: At<String>,
     /// The action; or `request`.
     #[serde(default)]
     pub action: Option<At<String>>,
-    /// The action's parameters.
+    /// Values of the action's parameters, by name.
     #[serde(default)]
     pub params: BTreeMap<String, serde_json::Value>,
     /// The action's risk, where it can have several.
@@ -144,7 +144,7 @@ pub struct TestEntry {
     #[schemars(example = &"POST https://api.github.com/repos/acme/site/issues")]
     #[serde(default)]
     pub request: Option<At<String>>,
-    /// The request's body.
+    /// The request's body, sent as JSON.
     #[serde(default)]
     pub body: Option<serde_json::Value>,
     /// What must come out.
@@ -158,7 +158,7 @@ pub struct Expectation {
     /// An action that the request is.
     #[serde(default)]
     pub action: Option<At<String>>,
-    /// What is decided.
+    /// The decision that must come out.
     #[serde(default)]
     pub decision: Option<At<Decision>>,
     /// Ids of policies that must be among those that spoke for it.

@@ -1,4 +1,4 @@
-//! A permission: what the agents it is for may do, and with which credential.
+//! Evaluates a permission: what its agents may do, and with which credential.
 
 mod reach;
 mod reading;
@@ -13,10 +13,10 @@ use crate::model::action::Risk;
 use crate::model::credential::CredentialId;
 use crate::model::template::NameTemplate;
 
-/// A compiled permission.
+/// A permission with its names resolved and its condition compiled.
 #[derive(Debug)]
 pub(super) struct Permission {
-    /// Where it stands.
+    /// File, line and column of the entry.
     pub(super) place: Place,
     /// Stable as long as the file is: `permission policies.d/jira.yaml:4`.
     pub(super) label: String,
@@ -28,7 +28,7 @@ pub(super) struct Permission {
     condition: Option<Program>,
     pub(super) credential: Option<CredentialId>,
     pub(super) hosts: Vec<String>,
-    /// `issue: pass`
+    /// The file says `issue: pass`, so credentials in answers reach the agent unmasked.
     pub(super) passes_issued: bool,
 }
 
@@ -57,9 +57,9 @@ pub(super) struct ActionMatch {
 /// How closely a permission means the connector that it opens; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// By `*`.
+    /// The permission names every connector with `*`.
     Any,
-    /// By its id.
+    /// The permission names the connector by its id.
     Named,
 }
 
@@ -221,7 +221,7 @@ pub(super) fn is_unknown(name: &str) -> bool {
 }
 
 impl Access {
-    /// `None` is silence.
+    /// Returns the preset's decision for a risk; `None` where the preset does not apply.
     fn decision(self, risk: Risk) -> Option<Decision> {
         match (self, risk) {
             (Self::Full, _) | (Self::Supervised | Self::ReadOnly, Risk::Low) => {

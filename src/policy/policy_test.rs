@@ -1,4 +1,4 @@
-//! The `tests:` of a policy file: what to try out and what must come out, checked as strictly as the policies.
+//! Compiles the `tests:` of a policy file, as strictly as its policies, and compares their rulings with what they expect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::model::value::Value;
 /// One thing to try out.
 #[derive(Debug, Clone)]
 pub struct PolicyTest {
-    /// Where it stands.
+    /// File, line and column of the test.
     pub place: Place,
     /// Who asks, with the labels known at load.
     pub agent: Agent,
-    /// What is asked.
+    /// The action or request that is judged.
     pub subject: Subject,
     /// What must come out; what is left out may be anything.
     pub action: Option<ActionName>,
-    /// As above.
+    /// The decision that must come out; `None` accepts any.
     pub decision: Option<Decision>,
     /// Ids that must be among those that decide.
     pub by: Vec<String>,
@@ -36,9 +36,9 @@ pub enum Subject {
     Action(Box<Action>),
     /// A request to be understood first.
     Request {
-        /// `POST https://acme.atlassian.net/rest/api/3/issue`
+        /// Method and URL: `POST https://acme.atlassian.net/rest/api/3/issue`.
         line: String,
-        /// Sent as JSON.
+        /// The body, sent as JSON; `None` sends none.
         body: Option<serde_json::Value>,
     },
 }

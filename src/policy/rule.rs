@@ -1,4 +1,4 @@
-//! A policy: what must hold for the agents and actions it is for.
+//! Evaluates a policy: what must hold for the agents and actions that it names.
 
 use super::compile::{Effect, Reading};
 use super::condition::Owner;
@@ -11,10 +11,10 @@ use crate::config::yaml::At;
 use crate::expression::{Outcome, Program};
 use crate::model::template::NameTemplate;
 
-/// A compiled policy.
+/// A policy with its names resolved and its condition compiled.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// Where it stands.
+    /// File, line and column of the entry.
     pub(super) place: Place,
     pub(super) id: String,
     pub(super) who: Vec<AgentSelector>,
@@ -80,7 +80,7 @@ impl Rule {
 }
 
 impl Reading<'_> {
-    /// Reads one policy.
+    /// Compiles one policy; every problem is reported.
     pub(super) fn rule(&mut self, entry: &At<PolicyEntry>) -> Rule {
         let at = (entry.line, entry.column);
         let policy = &entry.value;

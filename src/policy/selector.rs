@@ -1,4 +1,4 @@
-//! Whom and what a permission or policy is for: texts to selectors of agents and patterns of actions, each sure to match something.
+//! Compiles the selectors of agents and the patterns of actions that an entry names. Each must match something that exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,22 +14,22 @@ use super::compile::{Effect, Reading};
 /// Whom an entry is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AgentSelector {
-    /// `*`
+    /// Every agent, written `*`.
     All,
-    /// `team=care`
+    /// Every agent with this label, written `team=care`.
     Label(String, String),
-    /// `devops`
+    /// The agent of this name.
     Name(String),
 }
 
 /// How exactly an agent was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Aim {
-    /// By `*`.
+    /// The entry names all agents with `*`.
     All,
-    /// By a label.
+    /// The entry names a label that the agent has.
     Label,
-    /// By name.
+    /// The entry names the agent itself.
     Name,
 }
 
@@ -44,11 +44,11 @@ pub(super) struct Pattern {
 /// How exactly an action was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Precision {
-    /// By `access`.
+    /// The entry is an `access` preset.
     Preset,
     /// By a glob with a literal start of so many bytes.
     Prefix(usize),
-    /// By its name.
+    /// The entry names the action in full.
     Exact,
 }
 

@@ -1,4 +1,4 @@
-//! Tokens: randomness in, a text that is shown once and the hash that is kept out.
+//! Makes tokens: the text is shown once, and only its hash is kept.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ pub struct TokenHash(pub [u8; 32]);
 /// Whose token it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Begins with `tga_`.
+    /// A token of an agent; it begins with `tga_`.
     Agent,
-    /// Begins with `tgo_`.
+    /// A token of an operator; it begins with `tgo_`.
     Operator,
 }
 

@@ -1,4 +1,4 @@
-//! The files' own tests: connectors' requests and policies' decisions tried out against a snapshot; failures out as diagnostics.
+//! Runs the tests that connector and policy files contain against a snapshot. Failures become diagnostics.
 
 use std::time::SystemTime;
 

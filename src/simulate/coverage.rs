@@ -1,9 +1,10 @@
-//! What an API can be asked in, what a connector makes of each thing out: a name of its own, a shared one, or `unknown`.
+//! Measures which operations of an API's description a connector names: under a name of their own, under a shared one, or as
+//! `unknown`.
 //!
 //! INVARIANT: where the description says where the API is, requests go there and nowhere else.
 //!
-//! Requests are made up from templates. What they must hold to be read is not known, so a request counts as named where a route
-//! is for it; patterns are held against what a template says literally.
+//! Requests are made up from templates. The bodies that the API would accept are unknown, so an operation counts as named where a
+//! route matches it; patterns are checked against the template's literal text.
 
 mod places;
 
@@ -41,16 +42,16 @@ pub struct Coverage {
     pub percent: f64,
 }
 
-/// One operation.
+/// One operation of the description, and the actions it is read as.
 #[derive(Debug, Clone, Serialize)]
 pub struct Covered {
-    /// Upper-case.
+    /// HTTP method in upper case.
     pub method: String,
     /// As the description writes it.
     pub path: String,
     /// The description's own name for it.
     pub id: Option<String>,
-    /// What came out.
+    /// Whether the operation has a name of its own, a shared one, or none.
     pub status: Status,
     /// Full names of what it can be; a body may decide which.
     pub actions: Vec<String>,

@@ -1,4 +1,5 @@
-//! One request in; its actions, the decision with reasons, and what would be sent out. Nothing is looked up, nothing is sent.
+//! Explains one request: its actions, the decision with its reasons, and what would be sent. Nothing is resolved and nothing is
+//! sent.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,20 +44,20 @@ const OPENING: [(HeaderName, &str); 4] = [
 /// A request that is asked about.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Upper-case.
+    /// HTTP method in upper case.
     pub method: Method,
-    /// Absolute.
+    /// Absolute URL with scheme and host.
     pub url: Uri,
     /// As an agent would send them.
     pub headers: HeaderMap,
-    /// Not compressed.
+    /// The body, without any content coding.
     pub body: Bytes,
 }
 
 /// What the gateway would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
-    /// `allow`, `deny`, `require_approval`.
+    /// `allow`, `deny` or `require_approval`, as files write it.
     pub decision: &'static str,
     /// The connector whose domain it is.
     pub connector: Option<String>,
@@ -64,7 +65,7 @@ pub struct Explanation {
     pub actions: Vec<ExplainedAction>,
     /// Ids of the policies and permissions that decided.
     pub by: Vec<String>,
-    /// Expressions that failed.
+    /// Messages of the expressions that failed.
     pub failures: Vec<String>,
     /// The credential that would be injected.
     pub credential: Option<String>,
@@ -94,15 +95,15 @@ pub struct ExplainedAnswer {
 /// One action, for people.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExplainedAction {
-    /// Full name.
+    /// Full name, with the connector's id in front.
     pub name: String,
-    /// `low` … `critical`.
+    /// One of `low`, `medium`, `high`, `critical`.
     pub risk: &'static str,
     /// Must be named to be allowed.
     pub special: bool,
     /// By name; secret ones are shown as `(secret)`.
     pub params: serde_json::Map<String, serde_json::Value>,
-    /// The connector's sentence.
+    /// The connector's sentence about the action, parameters filled in.
     pub summary: Option<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Requests that no route was for in, routes to add out, for a person to look at.
+//! Drafts routes for recorded requests that matched none, for a person to review.
 //!
-//! What agents send is hostile text: it gets out as methods, as names made of its letters, and as literal segments that are
-//! written so that they mean nothing else in a connector file. Nothing is added anywhere.
+//! Requests of agents are hostile text: a draft holds their methods, names made of their letters, and literal segments that are
+//! escaped for a connector file. Nothing is added to any file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,11 @@ type Requests = BTreeMap<(String, String, Option<String>), u64>;
 /// A request that was `unknown`, as the journal has it.
 #[derive(Debug, Clone)]
 pub struct Unknown {
-    /// As sent.
+    /// HTTP method as the agent sent it.
     pub method: String,
     /// With a port where that is not 443.
     pub host: String,
-    /// Canonical.
+    /// Canonical path, as the record has it.
     pub path: String,
     /// Which part of the request no route was for.
     pub part: Option<String>,
@@ -38,7 +38,7 @@ pub struct Unknown {
 /// What one connector might add.
 #[derive(Debug, Clone, Serialize)]
 pub struct Suggestion {
-    /// Its id.
+    /// Id of the connector that would get the routes.
     pub connector: String,
     /// In the order of a file.
     pub routes: Vec<import::Proposed>,

@@ -1,4 +1,4 @@
-//! Checks connectors against the credentials that there are: none may be bound to where nothing can be put on.
+//! Checks connectors against the existing credentials: none may be bound to where nothing can be put on.
 
 use crate::config::diagnostic::{Diagnostic, Report};
 use crate::connector::Catalog;

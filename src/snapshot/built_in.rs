@@ -1,4 +1,4 @@
-//! The connectors that are embedded in the binary: the files of `connectors.d` when it was built.
+//! Embeds the connectors of `connectors.d` in the binary at build time.
 
 use crate::config::diagnostic::Source;
 

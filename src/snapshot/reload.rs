@@ -1,4 +1,4 @@
-//! New inputs in; the whole new snapshot in force, or the whole last one kept and the reasons told.
+//! Compiles new inputs and swaps the snapshot. When anything fails, the last good snapshot stays and the reasons are reported.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::model::clock::Clock;
 use crate::model::vocabulary::Unknown;
 use crate::telemetry::metrics::{Metrics, Reload};
 
-/// Swaps snapshots.
+/// Compiles and swaps snapshots, one reload at a time.
 #[derive(Debug)]
 pub struct Reloader {
     current: Arc<Current>,

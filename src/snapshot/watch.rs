@@ -1,4 +1,4 @@
-//! Directories in, a signal out once they have changed and been quiet for a moment.
+//! Watches directories and signals once they have changed and been quiet for a moment.
 
 use std::path::PathBuf;
 use std::time::Duration;

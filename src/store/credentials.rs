@@ -1,4 +1,4 @@
-//! What the store keeps of credentials: sealed rows, and sealed pins of those that the configuration declares.
+//! Stores credentials: sealed rows, and sealed pins of those that the configuration declares.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Why the store cannot answer: one fact a variant, so that a command can say what to do. Never a url, which may hold a password.
+//! Names why the store cannot answer, one fact a variant, so that a command can say what to do. A URL is never shown, because it
+//! may hold a password.
 
 /// Why the store cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,11 +21,11 @@ pub enum StoreError {
         "the store `{path}` has schema version {found}, this tollgate knows {known}: use a newer tollgate"
     )]
     Newer {
-        /// Which file.
+        /// Path of the store's file.
         path: String,
         /// Version of its tables.
         found: i64,
-        /// Version of ours.
+        /// The newest schema version that this build knows.
         known: i64,
     },
     /// Made by an earlier version; `serve` brings it up.
@@ -32,19 +33,19 @@ pub enum StoreError {
         "the store `{path}` has schema version {found}, this tollgate has {known}: `tollgate serve` brings it up"
     )]
     Older {
-        /// Which file.
+        /// Path of the store's file.
         path: String,
         /// Version of its tables.
         found: i64,
-        /// Version of ours.
+        /// The schema version that this build writes.
         known: i64,
     },
     /// SQLite cannot make sense of it.
     #[error("the store `{path}` is damaged ({detail})")]
     Corrupt {
-        /// Which file.
+        /// Path of the store's file.
         path: String,
-        /// SQLite's words.
+        /// SQLite's own message.
         detail: String,
     },
     /// Another process keeps it for longer than we wait.
@@ -59,9 +60,9 @@ pub enum StoreError {
     /// The operating system does not let us.
     #[error("the store `{path}` cannot be opened ({detail})")]
     Unreachable {
-        /// Which file.
+        /// Path of the store's file.
         path: String,
-        /// The system's words.
+        /// The system's own message.
         detail: String,
     },
     /// A name is taken.
@@ -91,19 +92,19 @@ pub enum StoreError {
     /// Somebody edited the database, or the disk did.
     #[error("row `{key}` of table `{table}` does not read: {reason}")]
     BadRow {
-        /// Which table.
+        /// Name of the table.
         table: &'static str,
-        /// Primary key, escaped.
+        /// Primary key of the row, escaped.
         key: String,
         /// Which column, and what is wrong with it.
         reason: String,
     },
-    /// Anything else.
+    /// The backend failed in another way.
     #[error("the store `{path}` failed ({detail})")]
     Failed {
-        /// Which file.
+        /// Path of the store's file.
         path: String,
-        /// SQLite's words.
+        /// SQLite's own message.
         detail: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What can be set about a store beyond its place: how long to wait, and when a commit counts.
+//! Options of a store besides its place: how long to wait, and when a commit counts.
 
 use std::time::Duration;
 

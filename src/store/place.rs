@@ -1,4 +1,4 @@
-//! Store url in, file path out. The path is taken literally: no escapes, no options.
+//! Parses a store URL to a file path, which is taken literally: no escapes, no options.
 
 use std::path::PathBuf;
 

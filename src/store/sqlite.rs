@@ -1,4 +1,4 @@
-//! The SQLite backend: a file in, connections with our settings out (WAL, busy timeout, foreign keys).
+//! Implements the store on SQLite, with our own settings (WAL, busy timeout, foreign keys).
 //!
 //! INVARIANT: what changes decisions runs in `Change`, which takes the write lock first and raises `revision` on commit.
 
@@ -30,7 +30,7 @@ pub use event_writer::EventWriter;
 /// Connections of one pool: a few readers and at most one writer at a time.
 const POOL: u32 = 4;
 
-/// One SQLite file.
+/// A store in one SQLite file.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
     /// As it is shown.

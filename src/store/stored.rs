@@ -1,17 +1,17 @@
-//! Rows as callers see them: what the store holds in, plain values out.
+//! Defines the rows as callers see them, as plain values.
 
 use std::collections::BTreeMap;
 
 /// An agent as stored. `token_hash` is SHA-256 of the whole token text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAgent {
-    /// `[a-z0-9-]+`.
+    /// Name of the agent, `[a-z0-9-]+`.
     pub name: String,
-    /// Free labels.
+    /// Labels that permissions and policies can name.
     pub labels: BTreeMap<String, String>,
     /// One row per living token: `run` adds one that expires.
     pub tokens: Vec<StoredToken>,
-    /// RFC 3339, UTC.
+    /// Moment in RFC 3339, UTC.
     pub created_at: String,
 }
 
@@ -27,7 +27,7 @@ pub struct StoredToken {
 /// An operator as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOperator {
-    /// Unique.
+    /// Name, unique among operators.
     pub name: String,
     /// `viewer`, `approver`, `editor` or `owner`.
     pub role: String,

@@ -1,6 +1,6 @@
-//! Log lines: each in, written to standard error by a thread of its own; what it cannot take in time is dropped and counted.
+//! Writes log lines to standard error on a thread of its own. Lines that the thread cannot take in time are dropped and counted.
 //!
-//! INVARIANT: whoever logs neither waits nor fails, whatever becomes of standard error: full, closed, or a pipe that nobody reads.
+//! INVARIANT: logging neither waits nor fails, whatever becomes of standard error: full, closed, or a pipe that is not read.
 
 use std::fs::File;
 use std::io::{self, Write};

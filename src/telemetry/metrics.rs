@@ -1,4 +1,4 @@
-//! What the gateway counts: every metric with its name, help and labels; Prometheus text out.
+//! Declares every metric of the gateway with its name, help and labels, and prints them as Prometheus text.
 //!
 //! INVARIANT: labels are closed sets. Callers give names of agents, connectors and actions that exist, never what a request says.
 
@@ -70,11 +70,11 @@ pub struct Active(IntGauge);
 pub enum Reload {
     /// A new snapshot is in use.
     Swapped {
-        /// In the snapshot.
+        /// Connectors in the new snapshot.
         connectors: usize,
-        /// In the snapshot.
+        /// Routes in the new snapshot.
         routes: usize,
-        /// In the snapshot.
+        /// Permissions and policies in the new snapshot.
         policies: usize,
     },
     /// The last snapshot stays.
@@ -84,7 +84,7 @@ pub enum Reload {
 /// Whether a credential can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// It opens.
+    /// The credential opens and can be used.
     Healthy,
     /// It does not authenticate.
     Unhealthy,
@@ -230,7 +230,7 @@ impl Metrics {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Counts a reload.
+    /// Counts a reload and notes what it brought.
     pub fn reloaded(&self, reload: Reload) {
         match reload {
             Reload::Swapped {

@@ -1,4 +1,4 @@
-//! AES-256-GCM: a credential's secret fields in, nonce ‖ ciphertext ‖ tag out, and back.
+//! Encrypts a credential's secret fields with AES-256-GCM: nonce ‖ ciphertext ‖ tag.
 //!
 //! INVARIANT: all readable columns are associated data, each with its length in front, so no two rows share one form.
 

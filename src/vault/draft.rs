@@ -1,4 +1,4 @@
-//! A credential before it is sealed: what an operator gave in, the checked columns and secrets out.
+//! Checks what an operator gave for a credential before it is sealed.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub const MIN_SECRET: usize = 8;
 /// What an operator wants kept.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Unique.
+    /// Id, unique in the vault.
     pub id: CredentialId,
     /// The connector it is for.
     pub connector: String,
@@ -31,7 +31,7 @@ pub struct Draft {
     pub binding: Binding,
     /// The agent's own credential is left in place; then there are no secret fields.
     pub agent_owned: bool,
-    /// RFC 3339, UTC.
+    /// Moment in RFC 3339, UTC.
     pub created_at: String,
 }
 
@@ -41,37 +41,37 @@ pub enum SealError {
     /// Too easy to guess, and it would be masked all over innocent answers.
     #[error("field `{field}` is shorter than {MIN_SECRET} bytes")]
     TooShort {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// A slip of copy and paste, which the upstream would refuse.
     #[error("field `{field}` begins or ends with white space")]
     Padded {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// Nothing but line breaks and tabs, as keys in PEM have them.
     #[error("field `{field}` holds a control character")]
     Control {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// It could not be put on a request.
     #[error("field `{field}` is not UTF-8")]
     NotText {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// One name, two values.
     #[error("field `{field}` is given both as secret and as public")]
     Twice {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// The agent brings it, so there is nothing to keep.
     #[error("an agent-owned credential keeps no secret, but field `{field}` was given")]
     NotOurs {
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// It could be sent nowhere.

@@ -1,4 +1,4 @@
-//! The master key: a file, bytes or a passphrase in, 32 secret bytes out.
+//! Reads the master key, 32 secret bytes, from a file, bytes or a passphrase.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, Metadata};
@@ -47,17 +47,17 @@ pub enum KeyError {
     /// Others than the owner may read it.
     #[error("the master key `{path}` has mode {mode:04o}, others can read it: `chmod 600` it")]
     Exposed {
-        /// Which file.
+        /// Path of the key file.
         path: String,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
     },
     /// The operating system does not let us, or it is no file.
     #[error("the master key `{path}` cannot be used: {reason}")]
     Unusable {
-        /// Which file.
+        /// Path of the key file.
         path: String,
-        /// The system's words.
+        /// The system's own message.
         reason: String,
     },
     /// Neither of the forms.
@@ -67,7 +67,7 @@ pub enum KeyError {
     BadForm {
         /// Which file, or what else.
         place: String,
-        /// Bytes found.
+        /// Number of bytes that were found.
         length: usize,
     },
     /// Too easy to guess.

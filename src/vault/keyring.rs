@@ -1,4 +1,4 @@
-//! The sealed credentials in memory: by id, and by where a request goes.
+//! Holds the sealed credentials in memory and finds them by id and by the target of a request.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Keyring {
 #[derive(Debug, Default)]
 struct Ring {
     by_id: Table<CredentialId, Arc<SealedCredential>>,
-    /// Sorted by id.
+    /// Credentials of each connector, sorted by id.
     by_connector: Table<String, Vec<Arc<SealedCredential>>>,
 }
 

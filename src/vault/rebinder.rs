@@ -1,6 +1,6 @@
-//! Seals a credential anew for another placement, and authenticates what the configuration's credentials were first put into.
+//! Seals a credential for another placement, and authenticates the placement that a declared credential was first put into.
 //!
-//! INVARIANT: nothing that was opened here leaves: only sealed credentials come out.
+//! INVARIANT: only sealed credentials leave this file; no opened secret does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Rebinder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// As declared.
+    /// Id of the connector, as declared.
     pub connector: String,
     /// As declared; `None` for the connector's first.
     pub declared: Option<String>,
@@ -47,9 +47,9 @@ pub enum RebindError {
     /// It was made for other fields.
     #[error("the scheme needs field `{field}`, which credential `{id}` does not have")]
     MissingField {
-        /// Of the credential.
+        /// Id of the credential that lacks the field.
         id: CredentialId,
-        /// Its name.
+        /// Name of the field.
         field: String,
     },
     /// The cipher or the serialiser refused.
@@ -58,7 +58,7 @@ pub enum RebindError {
 }
 
 impl Rebinder {
-    /// Takes the key.
+    /// Makes a rebinder that uses the master key.
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self {

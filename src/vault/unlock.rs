@@ -1,4 +1,4 @@
-//! Unlock: a key source and the store in, `Sealer` and `Opener` out, once the key is known to be the store's.
+//! Unlocks the vault of a store: builds `Sealer` and `Opener` once the key is known to be the store's own.
 //!
 //! INVARIANT: a wrong master key is found at start, not by the first request that needs a credential.
 
@@ -34,7 +34,7 @@ pub enum KeySource {
     Variable {
         /// Name of the variable.
         name: String,
-        /// Its text.
+        /// Value of the variable.
         value: Secret,
     },
     /// Argon2id with the store's salt.
@@ -46,7 +46,7 @@ pub enum KeySource {
 pub struct Unlocked {
     /// For the admin side.
     pub sealer: Sealer,
-    /// For the pipeline.
+    /// Opens credentials for requests.
     pub opener: Opener,
     /// For a start on rows of an older build, and for an operator who has seen a change.
     pub rebinder: Rebinder,

@@ -1,4 +1,4 @@
-//! The variables of a scheme as written in, checked out: no secret in them, and none that is not the connector's to set.
+//! Checks the variables of a scheme: none holds a secret, and each is one that a connector may set.
 
 use std::collections::BTreeMap;
 

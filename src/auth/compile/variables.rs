@@ -1,7 +1,8 @@
-//! Which variables a connector file may set for the child of `tollgate run`: an allow-list of forms, less what programs obey.
+//! Decides which variables a connector file may set for the child of `tollgate run`: an allow-list of forms, minus what programs
+//! obey.
 //!
-//! A variable that a program obeys loads code, opens another address or reads another file, so a file of a connector, which anybody
-//! may have written, sets only names that hold who or what a client is. The operator's own file may list others.
+//! A variable that a program obeys loads code, opens another address or reads another file. Connector files may come from
+//! anybody, so they set only names that identify a client. The operator's own file may list others.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The ways of a scheme as written in, its templates out: what goes into which header and query key.
+//! Compiles the placements of a scheme to templates: what goes into which header and query key.
 
 use std::collections::BTreeMap;
 

@@ -1,60 +1,60 @@
-//! Arguments of the commands by which operators speak to a running gateway: approvals, the kill switch.
+//! Defines the arguments of commands that operators send to a running gateway: approvals, the kill switch.
 
 use clap::{Args, Subcommand};
 
-/// `approval …`
+/// Subcommands of the `approval` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ApprovalCommand {
-    /// List what waits for an answer
+    /// List the requests that wait for an answer
     List {
-        /// What was answered or is over, too
+        /// Include answered and expired requests
         #[arg(long)]
         all: bool,
     },
-    /// Show all that would be sent, but for secrets
+    /// Show everything that would be sent, except secrets
     Show {
-        /// Its id
+        /// Id of the approval
         id: String,
     },
-    /// Let the request go, once
+    /// Approve the request, once
     Approve {
-        /// Its id
+        /// Id of the approval
         id: String,
-        /// What `approval show` printed: needed where a list or card cannot show all that would be sent
+        /// Fingerprint from `approval show`; required where a list cannot show everything that would be sent
         #[arg(long, value_name = "FINGERPRINT")]
         opened: Option<String>,
     },
-    /// Refuse the request
+    /// Refuse the waiting request
     Deny {
-        /// Its id
+        /// Id of the approval
         id: String,
     },
 }
 
-/// `kill …`
+/// Subcommands of the `kill` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum KillCommand {
-    /// Halt everything, or what is named; in force at once, also inside open tunnels, and after a restart
+    /// Halt everything or one scope; takes effect at once, inside open tunnels too, and survives restarts
     On {
         #[command(flatten)]
         scope: KillScope,
-        /// Why, for other operators
+        /// Reason, for other operators
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Let go of everything that was halted as a whole, or of what is named
+    /// Lift the halt of everything, or of one scope
     Off {
         #[command(flatten)]
         scope: KillScope,
     },
-    /// Show what is halted
+    /// Show the halts in effect
     Status {
         #[command(flatten)]
         scope: KillScope,
     },
 }
 
-/// What is meant; everything without one.
+/// Scope of a halt; everything without an option.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KillScope {
     /// Only requests to this connector

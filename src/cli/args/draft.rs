@@ -1,10 +1,10 @@
-//! Arguments of the commands that write connector files, and of the one that compares them with a description.
+//! Defines the arguments of commands that write connector files or compare them with a description.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Which description; exactly one.
+/// Description of an API; exactly one option is required.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(in crate::cli) struct Description {
@@ -19,64 +19,64 @@ pub(in crate::cli) struct Description {
     pub(in crate::cli) graphql: Option<PathBuf>,
 }
 
-/// `connector new`
+/// Arguments of the `connector new` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewConnector {
-    /// What to call the connector; else it is asked, or the name of the host
+    /// Id of the connector; default: an answer, or the name of the host
     pub(in crate::cli) id: Option<String>,
-    /// A request as a `curl` command; repeatable; `-` for standard input, which no other process sees. Credentials are dropped
+    /// Request as a `curl` command; repeatable; `-` reads standard input, which other processes cannot see. Credentials are dropped
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub(in crate::cli) from_curl: Vec<String>,
-    /// Write to this file, which must not be there yet; else to standard output
+    /// Write to this new file; default: standard output
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) out: Option<PathBuf>,
 }
 
-/// `connector suggest`
+/// Arguments of the `connector suggest` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SuggestRoutes {
-    /// For this connector; else for all
+    /// Connector to draft routes for; default: all
     pub(in crate::cli) id: Option<String>,
-    /// Look at events not before: RFC 3339, or an age such as 15m, 2h, 7d
+    /// Only records since this time: RFC 3339, or an age such as 15m, 2h, 7d
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
-    /// Routes for each connector at most, those of the most frequent requests
+    /// Most routes per connector; those of the most frequent requests are kept
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(in crate::cli) limit: usize,
 }
 
-/// `connector coverage`
+/// Arguments of the `connector coverage` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CoverConnector {
-    /// The connector's id
+    /// Id of the connector
     pub(in crate::cli) id: String,
     /// OpenAPI, Google discovery, GraphQL, or a table with tabs (`method`, `path`, …); `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) operations: PathBuf,
-    /// Where the API is, where the description does not say or says something else; as for `connector import`
+    /// URL of the API where the description has none or another; as for `connector import`
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) server: Option<String>,
-    /// Fail where less than this share is named, in percent
+    /// Fail if fewer operations are named, in percent
     #[arg(long, value_name = "PERCENT")]
     pub(in crate::cli) min: Option<f64>,
 }
 
-/// `connector import`
+/// Arguments of the `connector import` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImportConnector {
     #[command(flatten)]
     pub(in crate::cli) description: Description,
-    /// What to call the connector; else what the description is called, or its host
+    /// Id of the connector; default: the description's title, or its host
     #[arg(long)]
     pub(in crate::cli) id: Option<String>,
-    /// Where the API is, where the description does not say or says something else: `https://api.example.com/v1`. Without a
-    /// path the description's base path is kept; a path, or `/`, replaces it
+    /// URL of the API where the description has none or another, as in `https://api.example.com/v1`. A path, or `/`, replaces
+    /// the description's base path
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) server: Option<String>,
-    /// Write to this file, which must not be there yet; else to standard output
+    /// Write to this new file; default: standard output
     #[arg(long, value_name = "FILE", conflicts_with = "update")]
     pub(in crate::cli) out: Option<PathBuf>,
-    /// Add what is new to this connector file; everything that is in it stays as it is
+    /// Add new operations to this connector file; existing entries stay as they are
     #[arg(long, value_name = "FILE", conflicts_with = "id")]
     pub(in crate::cli) update: Option<PathBuf>,
 }

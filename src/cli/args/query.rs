@@ -1,8 +1,8 @@
-//! Arguments of the commands that test policies and read the journal.
+//! Defines the arguments of commands that test policies and read the journal.
 
 use clap::{Args, Subcommand};
 
-/// `policy …`
+/// Subcommands of the `policy` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PolicyCommand {
     /// Check policy files against the connectors
@@ -11,30 +11,30 @@ pub(in crate::cli) enum PolicyCommand {
     Test(Target),
 }
 
-/// Which directory.
+/// The directory that a `policy` subcommand reads.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Target {
-    /// A directory as for `check`; else the configuration
+    /// Directory as for `check`; default: the configuration
     pub(in crate::cli) dir: Option<std::path::PathBuf>,
 }
 
-/// `audit …`
+/// Subcommands of the `audit` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AuditCommand {
-    /// Print the last events
+    /// Print the latest records
     Tail {
-        /// Go on with new ones
+        /// Continue with new records
         #[arg(long, short)]
         follow: bool,
-        /// How many
+        /// Number of records to print
         #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
         lines: u32,
         #[command(flatten)]
         filter: Filter,
     },
-    /// Print events that match, oldest first
+    /// Print the records that match, oldest first
     Query {
-        /// At most this many, the newest
+        /// Most records to print; the newest are kept
         #[arg(long, default_value_t = 1000, value_name = "N")]
         limit: u32,
         #[command(flatten)]
@@ -42,25 +42,25 @@ pub(in crate::cli) enum AuditCommand {
     },
 }
 
-/// Which events.
+/// Which records a command prints; all conditions must hold.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct Filter {
-    /// Of this agent
+    /// Only records of this agent
     #[arg(long)]
     pub(in crate::cli) agent: Option<String>,
-    /// Of actions that match, `*` for any characters
+    /// Only records of actions that match; `*` stands for any characters
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) action: Option<String>,
-    /// `allow`, `deny` or `require_approval`
+    /// Only records of this decision: `allow`, `deny` or `require_approval`
     #[arg(long)]
     pub(in crate::cli) decision: Option<String>,
-    /// Refused with this code
+    /// Only refusals with this code
     #[arg(long)]
     pub(in crate::cli) code: Option<String>,
-    /// Of this exchange
+    /// Only records of this exchange
     #[arg(long, value_name = "REQUEST_ID")]
     pub(in crate::cli) request: Option<String>,
-    /// Not before: RFC 3339, or an age such as 15m, 2h, 7d
+    /// Only records since this time: RFC 3339, or an age such as 15m, 2h, 7d
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
 }

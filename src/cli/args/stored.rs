@@ -1,4 +1,4 @@
-//! Arguments of the commands about what the store and the catalogue hold: connectors, credentials, agents, permissions.
+//! Defines the arguments of commands about connectors, credentials, agents and permissions.
 
 use std::path::PathBuf;
 
@@ -6,34 +6,34 @@ use clap::{Args, Subcommand};
 
 use super::{CoverConnector, ImportConnector, NewConnector, SuggestRoutes};
 
-/// `connector …`
+/// Subcommands of the `connector` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ConnectorCommand {
-    /// List connectors
+    /// List the connectors of the configuration
     List,
     /// Show a connector's domains, schemes, and routes
     Show {
-        /// Its id
+        /// Id of the connector
         id: String,
     },
-    /// Check connector files alone, with the embedded ones as neighbours
+    /// Check connector files beside the built-in ones only
     Check {
-        /// Connector files
+        /// Connector files to check
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Run the tests in connector files; all of the configuration without FILE
+    /// Run the tests in connector files; default: all of the configuration
     Test {
-        /// Connector files
+        /// Connector files to test
         files: Vec<PathBuf>,
     },
     /// Write a connector file from answers to a few questions, or from `curl` commands
     New(NewConnector),
     /// Write a connector file from a description of the API: OpenAPI, Google discovery, GraphQL
     Import(ImportConnector),
-    /// Compare a connector with what its API can be asked
+    /// Compare a connector with the operations of its API
     Coverage(CoverConnector),
-    /// Draft routes for requests in the journal that no route was for
+    /// Draft routes for recorded requests that matched none
     Suggest(SuggestRoutes),
     /// The seed product's spelling of `credential add`
     #[command(hide = true)]
@@ -58,114 +58,114 @@ pub(in crate::cli) struct ImpliedConnector {
     pub(in crate::cli) from_file: Option<PathBuf>,
 }
 
-/// `credential …`
+/// Subcommands of the `credential` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CredentialCommand {
-    /// Store a credential: fields from standard input, one per line in the order of the connector file, or from a prompt
+    /// Store a credential; fields come from standard input, one a line in the order of the connector file, or from a prompt
     Add(AddCredential),
     /// List credentials and what they are bound to
     List,
-    /// Bind a credential to where its connector puts it now, and show what that changes
+    /// Bind a credential to its connector's present placement and show the change
     Rebind(RebindCredential),
-    /// Remove a credential
+    /// Remove a credential from the vault
     Remove {
-        /// Its id
+        /// Id of the credential
         id: String,
-        /// Remove the stored permissions that name it too
+        /// Also remove the stored permissions that name it
         #[arg(long)]
         cascade: bool,
     },
 }
 
-/// `credential add`
+/// Arguments of the `credential add` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AddCredential {
-    /// For which connector
+    /// Connector that the credential is for
     pub(in crate::cli) connector: String,
-    /// What to call it; else the connector's id
+    /// Id of the credential; default: the connector's id
     #[arg(long)]
     pub(in crate::cli) id: Option<String>,
-    /// How it is put on; else the connector's first scheme
+    /// Scheme by which it is put on requests; default: the connector's first
     #[arg(long)]
     pub(in crate::cli) scheme: Option<String>,
-    /// Where it may be sent, exactly; repeatable; needed where the connector has several domains or a `*`
+    /// Exact host that it may be sent to; repeatable; required where the connector has several domains or a `*`
     #[arg(long = "host", value_name = "HOST[:PORT]")]
     pub(in crate::cli) hosts: Vec<String>,
-    /// Path prefix under which it may be sent
+    /// Path prefix that it may be sent to
     #[arg(long, default_value = "/")]
     pub(in crate::cli) path: String,
-    /// Who may use it; repeatable; else all agents
+    /// Agent that may use it; repeatable; default: all agents
     #[arg(long = "agent", value_name = "AGENT")]
     pub(in crate::cli) agents: Vec<String>,
     /// Read the fields from a file instead of standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) from_file: Option<PathBuf>,
-    /// The agent has its own: what it sends stays, and Tollgate only judges and records
+    /// The agent has its own credential, which stays on the request; Tollgate only judges and records
     #[arg(long, conflicts_with = "from_file")]
     pub(in crate::cli) agent_owned: bool,
-    /// Refused: arguments are seen by every process
+    /// Refused, because every process can read arguments
     #[arg(long, hide = true, allow_hyphen_values = true)]
     pub(in crate::cli) credential: Option<String>,
 }
 
-/// `credential rebind`
+/// Arguments of the `credential rebind` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RebindCredential {
-    /// Its id
+    /// Id of the credential
     #[arg(required_unless_present = "all")]
     pub(in crate::cli) id: Option<String>,
-    /// Every credential that its connector now puts elsewhere
+    /// Every credential whose connector has another placement now
     #[arg(long, conflicts_with = "id")]
     pub(in crate::cli) all: bool,
 }
 
-/// `agent …`
+/// Subcommands of the `agent` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AgentCommand {
-    /// Make an agent and print its token, once
+    /// Add an agent and print its token, once
     Add(AddAgent),
-    /// List agents
+    /// List agents and their labels
     List,
-    /// Remove an agent and all its tokens; works inside open tunnels
+    /// Remove an agent and all its tokens; takes effect inside open tunnels too
     Remove {
-        /// Its name
+        /// Name of the agent
         name: String,
-        /// Remove the stored permissions that name it too
+        /// Also remove the stored permissions that name it
         #[arg(long)]
         cascade: bool,
     },
 }
 
-/// `agent add`
+/// Arguments of the `agent add` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AddAgent {
-    /// `[a-z0-9-]+`
+    /// Name of the agent, `[a-z0-9-]+`
     pub(in crate::cli) name: String,
-    /// A label that permissions and policies can name; repeatable
+    /// Label that permissions and policies can name; repeatable
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(in crate::cli) labels: Vec<String>,
 }
 
-/// `permission …`
+/// Subcommands of the `permission` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PermissionCommand {
-    /// Store a permission
+    /// Store a permission in the state directory
     Set(SetPermission),
-    /// List permissions of files and store
+    /// List the permissions of files and store
     List,
     /// Remove a stored permission
     Remove {
-        /// As listed
+        /// Number that `permission list` shows
         id: i64,
     },
     /// Print the stored permissions as YAML for a policy file
     Export,
 }
 
-/// `permission set`
+/// Arguments of the `permission set` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SetPermission {
-    /// An agent's name, `label=value`, or `*`; repeatable
+    /// Agent's name, `label=value`, or `*`; repeatable
     #[arg(
         long = "agent",
         alias = "gateway",
@@ -173,25 +173,25 @@ pub(in crate::cli) struct SetPermission {
         value_name = "AGENT|LABEL=VALUE|*"
     )]
     pub(in crate::cli) agents: Vec<String>,
-    /// For which connector, or `*`
+    /// Connector that the permission opens, or `*`
     #[arg(long, requires = "access")]
     pub(in crate::cli) connector: Option<String>,
-    /// `full`, `supervised`, `read_only`, `ask` or `none`
+    /// Preset: `full`, `supervised`, `read_only`, `ask` or `none`
     #[arg(long, alias = "permission", requires = "connector", conflicts_with_all = ["allow", "ask", "deny"])]
     pub(in crate::cli) access: Option<String>,
-    /// Actions that may go, as globs; repeatable
+    /// Allowed actions, as globs; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) allow: Vec<String>,
-    /// Actions that a human must approve
+    /// Actions that an operator must approve, as globs; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) ask: Vec<String>,
-    /// Actions that may not go
+    /// Denied actions, as globs; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) deny: Vec<String>,
-    /// A CEL condition without which the permission is silent
+    /// CEL condition that must hold for the permission to apply
     #[arg(long = "where", value_name = "CEL")]
     pub(in crate::cli) condition: Option<String>,
-    /// Which credential to put on
+    /// Id of the credential to put on requests
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) credential: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! One event in, one line for a person out: time, agent, decision, action, what happened.
+//! Prints one record of the journal as a line: time, agent, decision, action, what happened.
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,4 @@
-//! `connector coverage`: a description's operations and a connector in, which of them it names out.
+//! Runs `connector coverage`: tells which operations of a description a connector names.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `connector import`: a description of an API in, a connector file out, tried before it is handed over.
+//! Runs `connector import`: writes a connector file from a description of an API, after testing it.
 //!
 //! INVARIANT: nothing is written that `check` refuses.
 

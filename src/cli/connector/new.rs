@@ -1,4 +1,4 @@
-//! `connector new`: answers of a person, or `curl` commands, in, a connector file out, tried before it is handed over.
+//! Runs `connector new`: writes a connector file from a person's answers or `curl` commands, after testing it.
 
 mod questions;
 

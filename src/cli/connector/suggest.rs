@@ -1,4 +1,4 @@
-//! `connector suggest`: requests of the journal that were `unknown` in, routes that connectors might add out.
+//! Runs `connector suggest`: drafts routes for recorded requests that were `unknown`.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! The binding of a credential that is being added: a connector and the arguments in; exact hosts, path and agents out.
+//! Computes the binding of a credential that is being added: exact hosts, path and agents.
 //!
 //! INVARIANT: every host is exact and is one of the connector's own; a `*` never becomes a binding.
 

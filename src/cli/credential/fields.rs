@@ -1,4 +1,4 @@
-//! The fields of a credential: from standard input or a file, one per line in file order, or from a person.
+//! Reads the fields of a credential from standard input or a file, one per line in file order, or asks a person.
 //!
 //! INVARIANT: no secret is an argument, and none is shown, not even in an error.
 
@@ -17,7 +17,7 @@ use crate::vault::MIN_SECRET;
 /// The longest input, in bytes.
 const MAX_INPUT: u64 = 256 * 1024;
 
-/// What was read.
+/// The fields and their values, in file order.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     pub(super) public: BTreeMap<String, String>,

@@ -1,4 +1,5 @@
-//! `credential list`: declared and stored credentials, where each may go, and what keeps it from being used; no secret.
+//! Runs `credential list`: declared and stored credentials, where each may go, and what keeps it from being used. No secret is
+//! shown.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! A placement in words: the text that a credential is bound to in, what an operator reads out.
+//! Describes a placement, the text that a credential is bound to, for an operator.
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,4 @@
-//! `credential rebind`: binds credentials to where their connectors put them now, and shows what that changes.
+//! Runs `credential rebind`: binds credentials to where their connectors put them now, and shows what that changes.
 
 use serde_json::{Value as Json, json};
 

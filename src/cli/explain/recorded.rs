@@ -1,4 +1,4 @@
-//! `explain REQUEST_ID`: what the journal holds of one request: what it was, what was decided by whom, how it ended.
+//! Runs `explain REQUEST_ID`: prints what the journal holds of one request, from its actions to its end.
 
 use serde_json::{Value as Json, json};
 

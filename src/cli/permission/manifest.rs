@@ -1,4 +1,5 @@
-//! A permission as `permissions:` of a policy file has it: from arguments, from the store, from files, and in words.
+//! Builds permissions in the form of a policy file's `permissions:`, from arguments, store and files, and describes them in
+//! words.
 
 use serde_json::{Map, Value as Json, json};
 

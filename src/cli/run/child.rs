@@ -1,4 +1,4 @@
-//! The child of `run`: spawned with changed variables, told every signal that we are told, waited for.
+//! Spawns the child of `run` with changed variables, forwards every signal to it, and waits for it.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;

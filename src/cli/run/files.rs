@@ -1,4 +1,5 @@
-//! The files that a child's toolchains read: our CA and those that it trusted before, the system's roots with them, and Node's preload.
+//! Writes the files that a child's toolchains read: CA bundles, with what was trusted before and the system's roots, and Node's
+//! preload.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::cli::{Context, environment};
 use crate::model::show::escape;
 use crate::proxy::{Certificates, ProxyError};
 
-/// Where they are.
+/// Paths of the files that were written.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Files {
     pub(in crate::cli) extra: PathBuf,

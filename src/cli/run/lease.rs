@@ -1,4 +1,4 @@
-//! The lease: a token for one child, renewed while it lives and removed when it ends; void a minute after we are killed.
+//! Leases a token for one child: renewed while the child lives, removed when it ends, void a minute after `run` was killed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
-//! The schema of policy files and what policies may name in; the schema with those names in it out, so that editors complete
-//! them and mark what is none.
+//! Adds the names that policies may use to the schema of policy files, so that editors complete them and mark names that do not
+//! exist.
 //!
-//! Globs and names that requests make are patterns beside the list. What only the gateway knows (agents of the store) stays open.
+//! Globs and names made from requests are patterns beside the list. What only the gateway knows (agents of the store) stays open.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const ACTIONS: [&str; 2] = [
 ];
 /// Where a connector stands.
 const CONNECTORS: [&str; 1] = ["/$defs/PermissionEntry/properties/connector"];
-/// Where agents stand.
+/// JSON pointers of the lists of agents.
 const AGENTS: [&str; 3] = [
     "/$defs/PermissionEntry/properties/agents/items",
     "/$defs/PolicyEntry/properties/agents/items",

@@ -65,7 +65,7 @@ pub(in crate::cli) struct Live {
     pub(super) metrics: Arc<Metrics>,
     pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
-    /// As in [`World`](crate::cli::World).
+    /// As in [`ProcessEnv`](crate::cli::ProcessEnv).
     pub(super) give_back: fn(),
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
     /// The store as it is in force.

@@ -1,4 +1,4 @@
-//! Credentials that the configuration declares: checked against the connectors in, drafts for the vault out.
+//! Drafts the credentials that the configuration declares, checked against the connectors.
 //!
 //! INVARIANT: a declared secret is sealed like a stored one and only the vault opens it.
 

@@ -1,4 +1,4 @@
-//! The store of a workspace: what it holds at one revision, the vault over it, and what its errors mean to a command.
+//! Reads the store of a workspace at one revision, and explains the store's errors to a command.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(in crate::cli) struct StoreView {
     pub(in crate::cli) operators: Vec<StoredOperator>,
     pub(in crate::cli) permissions: Vec<StoredPermission>,
     pub(in crate::cli) credentials: Vec<SealedCredential>,
-    /// Sealed, by credential.
+    /// Sealed pins, by id of the credential.
     pub(in crate::cli) pins: BTreeMap<String, Vec<u8>>,
     pub(in crate::cli) halts: Vec<Halt>,
 }
@@ -111,7 +111,7 @@ impl Workspace {
         ))
     }
 
-    /// Unlocks the vault.
+    /// Unlocks the vault with the configured key source.
     pub(in crate::cli) async fn unlock(&self, store: &Store) -> Result<Unlocked, Failure> {
         let source = key_source(&self.config.vault_key)?;
         unlock(store, &source, &mut rand::make_rng::<StdRng>())
@@ -159,7 +159,7 @@ impl Workspace {
 /// What the configuration's credentials were first put into, by id; `None` where that was changed in the store.
 pub(in crate::cli) type Pins = BTreeMap<CredentialId, Option<Pin>>;
 
-/// Opens stored pins.
+/// Opens the stored pins; each must authenticate.
 pub(in crate::cli) fn open_pins(rebinder: &Rebinder, sealed: &BTreeMap<String, Vec<u8>>) -> Pins {
     let open = |(id, sealed): (&String, &Vec<u8>)| {
         let id = CredentialId::parse(id).ok()?;

@@ -1,4 +1,4 @@
-//! A method of a text, a list of texts or a moment, to what is known of its result and what it costs in bytes touched.
+//! Infers the type and size of what a method of a text, a list of texts or a moment returns, and its cost in bytes touched.
 
 use crate::expression::check::Known;
 use crate::expression::types::{Extent, Type};

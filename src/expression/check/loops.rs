@@ -1,4 +1,4 @@
-//! A comprehension to what is known of its result: its body is evaluated once for every item.
+//! Infers the result and cost of a comprehension, whose body is evaluated once for every item.
 
 use cel::common::ast::{ComprehensionExpr, IdedExpr};
 

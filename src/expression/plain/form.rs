@@ -1,4 +1,4 @@
-//! Trees to plain conditions: which forms there are.
+//! Recognises the trees that can be evaluated as plain conditions.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 

@@ -1,4 +1,4 @@
-//! How a `curl` command authenticates: by which headers and query keys. The secrets themselves are not looked at.
+//! Finds how a `curl` command authenticates: by which headers and query keys. The secrets themselves are not read.
 
 use super::super::api::Mark;
 use super::super::names::words::words;

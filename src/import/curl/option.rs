@@ -1,4 +1,4 @@
-//! THE list of `curl`'s options, with what each says of the request.
+//! Lists `curl`'s options, with what each says of the request.
 
 /// What an option says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

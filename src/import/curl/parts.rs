@@ -1,4 +1,4 @@
-//! The parts of a request that may hold several: a JSON body in, the GraphQL fields or JSON-RPC methods that it asks for out.
+//! Finds the GraphQL fields or JSON-RPC methods that a JSON body calls.
 
 use apollo_parser::Parser;
 use apollo_parser::cst::{Definition, OperationDefinition, Selection};

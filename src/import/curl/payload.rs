@@ -1,4 +1,4 @@
-//! What a `curl` command carries: names and kinds, no values.
+//! Describes what a `curl` command sends: names and kinds, no values.
 
 use serde_json::Value;
 

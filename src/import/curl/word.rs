@@ -1,4 +1,4 @@
-//! The words of a shell command, as the shell would split them, `$'…'` of bash included.
+//! Splits a shell command into words as the shell would, `$'…'` of bash included.
 
 /// Splits a command into words. `None` where a quote is left open.
 pub(super) fn words(command: &str) -> Option<Vec<String>> {

@@ -1,4 +1,4 @@
-//! The words of a `curl` command in, what its options say of the request out.
+//! Applies the options of a `curl` command to the request that it makes.
 
 use super::option::{self, Says};
 

@@ -1,4 +1,4 @@
-//! How captured labels must be written: from what a description says, and shared by routes under anchors.
+//! Derives the form of captured labels from the description; routes share forms by anchors.
 
 use std::collections::BTreeMap;
 

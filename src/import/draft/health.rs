@@ -1,4 +1,4 @@
-//! The request that shows whether a credential works: a harmless one that needs nothing and says whose it is.
+//! Chooses the request that shows whether a credential works: harmless, without parameters, about the caller.
 
 use super::super::api::{Api, Place};
 use super::Route;

@@ -1,4 +1,4 @@
-//! Operations that a draft goes without: their routes go, and a mark says why.
+//! Removes operations that a draft cannot have; a comment says why.
 
 use super::{Draft, Route};
 

@@ -1,4 +1,4 @@
-//! What of a request becomes a parameter, where it is read and how it must be written; forms that routes share get one anchor.
+//! Decides what of a request becomes a parameter, where it is read and what form it has. Routes share forms by anchors.
 
 use std::collections::BTreeSet;
 

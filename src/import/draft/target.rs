@@ -1,4 +1,4 @@
-//! The path of an operation as a `match`: names in the form that parameters have, one to a segment, none twice.
+//! Writes the path of an operation as a `match`: names in the form of parameters, one a segment, none twice.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A test for a route: a request that the description allows, and what it must be read as.
+//! Writes a test for a route: a request that the description allows, and the actions that it must be read as.
 
 use std::collections::BTreeMap;
 

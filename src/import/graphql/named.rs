@@ -1,4 +1,4 @@
-//! Types as a schema writes them, without brackets and exclamation marks.
+//! Reads the names of types that a schema writes with brackets and exclamation marks.
 
 use apollo_parser::cst;
 

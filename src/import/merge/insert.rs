@@ -1,4 +1,4 @@
-//! The text of a connector file and new routes in, the text with the routes at their places out; no other byte changes.
+//! Inserts new routes at their places in the text of a connector file; no other byte changes.
 
 use super::super::draft::{self, Draft};
 use super::super::write;

@@ -1,4 +1,4 @@
-//! Which verb an operation's name ends in: what its path ends in, what its id says, or what its method does.
+//! Chooses the verb that a name ends in: from the end of its path, its id, or its method.
 
 use super::super::api::{Body, Field, Operation, Place};
 use super::phrase::Phrase;

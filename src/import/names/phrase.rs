@@ -1,4 +1,4 @@
-//! What an operation's id or title says in words: a verb, what it is done to, and the rest.
+//! Reads an operation's id or title as words: a verb, its object, and the rest.
 
 use super::super::api::Operation;
 use super::verbs::{self, Effect, Found};

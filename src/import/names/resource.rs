@@ -1,4 +1,5 @@
-//! What a path is about: its literal segments, without versions and other noise, singular; and the shape of all paths together.
+//! Finds what a path is about: its literal segments, singular, without versions and other noise; and the shape of all paths
+//! together.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Operations that would be called the same, told apart by what else they say, in an order that does not depend on the file.
+//! Tells operations of one name apart by what else they say, in an order that does not depend on the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 

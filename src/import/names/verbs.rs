@@ -1,4 +1,4 @@
-//! THE list of verbs: the only last segments that a drafted action's name can have, and what each says about the risk.
+//! Lists the verbs that a drafted action's name can end in, and what each says about the risk.
 //!
 //! INVARIANT: a verb is never renamed and never taken out: policies name it. New ones may be added.
 

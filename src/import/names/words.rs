@@ -1,4 +1,4 @@
-//! Names as other people write them in, lower-case words out: `listIssueIDs`, `Key-Rings`, `v1_ssh.keys`; and plurals made singular.
+//! Splits names such as `listIssueIDs`, `Key-Rings` and `v1_ssh.keys` into lower-case words, and makes plurals singular.
 //!
 //! INVARIANT: the rules are fixed lists, never a dictionary that grows elsewhere: a name that a policy relies on must not change.
 

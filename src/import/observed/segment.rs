@@ -1,4 +1,4 @@
-//! A segment of a path that was seen in, whether it names one of many out: by what routes capture that are there, else by its looks.
+//! Decides whether a segment of an observed path names one item of many: by the captures of existing routes, else by its looks.
 
 use super::super::api::{Kind, Shape};
 use super::super::names::words::{segment, words};

@@ -1,4 +1,4 @@
-//! What an operation answers: whether it is a list, and where a credential could be in it.
+//! Reads what an operation answers: whether it is a list, and where a credential could be in it.
 
 use super::super::api::{Answer, Kind};
 use super::super::document::Spot;

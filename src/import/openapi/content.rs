@@ -1,4 +1,4 @@
-//! The body of an operation: how it is sent, and its top-level properties as fields.
+//! Reads the body of an operation: how it is sent, and its top-level properties as fields.
 
 use super::super::api::{Body, Field, Kind, Place};
 use super::super::document::Spot;

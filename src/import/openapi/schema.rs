@@ -1,4 +1,4 @@
-//! JSON schemas as far as a parameter needs them: what kind of value, of which form; and the top-level properties of a body.
+//! Reads JSON schemas as far as a parameter needs them: kind and form of a value, and the top-level properties of a body.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! How an API authenticates: `securitySchemes` and what `security` asks for together, as ways to put a credential on.
+//! Reads how an API authenticates: `securitySchemes` and `security` together, as placements of a credential.
 
 use super::super::api::{Api, Mark, Way};
 use super::super::document::Spot;

@@ -1,4 +1,4 @@
-//! Where an API is: `servers` with their variables, or `host` and `basePath`, as hosts and base paths.
+//! Reads where an API is: `servers` with their variables, or `host` and `basePath`, as hosts and base paths.
 //!
 //! INVARIANT: the last two labels of a host are literal, or the connector would cover everybody's domains.
 

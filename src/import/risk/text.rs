@@ -1,4 +1,4 @@
-//! The words of one operation as its risk is read from them: of its id, its path and its title.
+//! Collects the words that an operation's risk is estimated from: those of its id, path and title.
 
 use super::super::api::{Operation, Part};
 use super::super::names::words::words;

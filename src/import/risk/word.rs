@@ -1,4 +1,4 @@
-//! What single words do to an operation's risk: one table, and for every other word the verb that names would end in.
+//! Lists what single words do to an operation's risk; every other word counts as the verb that names would end in.
 
 use super::super::names::verbs::{self, Effect};
 

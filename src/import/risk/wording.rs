@@ -1,4 +1,4 @@
-//! The risk that an operation's words say: method, id, path and title in, the risk with what a person must look at out.
+//! Estimates the risk that an operation's words say, and notes what a person must check.
 //!
 //! INVARIANT: words lower nothing but a `POST`, and that only if none of them writes; of several words the strictest counts.
 

@@ -1,4 +1,4 @@
-//! Everything of a file above its routes: id, hosts, authentication, health, shared forms.
+//! Writes everything of a connector file above its routes: id, hosts, authentication, health, shared forms.
 
 use super::super::api::{Api, Mark, Server, Way};
 use super::super::draft::{self, Draft, Form};

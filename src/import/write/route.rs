@@ -1,4 +1,4 @@
-//! One route as the lines of a list entry.
+//! Writes one route as the lines of a list entry.
 
 use serde_json::Value;
 

@@ -1,4 +1,6 @@
-//! Texts as YAML scalars and comments. INVARIANT: whatever the text, it reads back as that text, and a comment stays one line.
+//! Writes texts as YAML scalars and comments.
+//!
+//! INVARIANT: whatever the text, it reads back as that text, and a comment stays one line.
 
 use serde_json::Value;
 

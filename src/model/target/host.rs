@@ -1,10 +1,10 @@
-//! Hosts: a DNS name of ASCII letters, digits, `-`, `_`, or an IP literal in standard form.
+//! Parses hosts: a DNS name of ASCII letters, digits, `-`, `_`, or an IP literal in standard form.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// A canonical host.
+/// A host in canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Host {
     /// Lower-case labels, no trailing dot.
@@ -114,9 +114,9 @@ impl fmt::Display for Host {
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Authority {
-    /// Canonical host.
+    /// Host in canonical form.
     pub host: Host,
-    /// 1 to 65535.
+    /// Port, from 1 to 65535.
     pub port: u16,
 }
 

@@ -1,4 +1,4 @@
-//! Names in queries and forms: the one grammar, `root([key])*`, that every name passes before anything is looked up.
+//! Parses names in queries and forms by one grammar, `root([key])*`, that every name passes before anything is looked up.
 //!
 //! INVARIANT: a name that passes has one reading in Rack, qs, PHP, Django and Go: no bracket out of order, no blank at an
 //! edge, and no character at which one of them ends, splits or decodes a name.

@@ -1,4 +1,5 @@
-//! Paths: unreserved escapes decoded, remaining escapes upper-cased, everything that servers read differently noted.
+//! Canonicalises paths: unreserved escapes are decoded, other escapes upper-cased, and everything that servers read differently
+//! is noted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A canonical path, always starting with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// What is sent.
+    /// The path as it is sent.
     text: Arc<str>,
     /// What routes are compared with, where it differs from `text`.
     matching: Option<Arc<str>>,
@@ -27,7 +28,7 @@ pub enum Oddity {
     DotSegments,
     /// An empty segment that is not the last.
     DoubleSlash,
-    /// `%2F`.
+    /// An encoded slash, `%2F`, in a segment.
     EncodedSlash,
     /// `;`, raw or escaped.
     Semicolon,
@@ -83,7 +84,7 @@ impl Oddity {
 }
 
 impl Oddities {
-    /// Adds one.
+    /// Adds an oddity to the set.
     pub fn insert(&mut self, oddity: Oddity) {
         self.0 |= 1 << oddity as u8;
     }
@@ -145,7 +146,7 @@ pub enum PathError {
     /// A raw byte outside ASCII, or a space.
     #[error("the path has a character that must be escaped")]
     Unescaped,
-    /// After decoding.
+    /// The decoded path is not UTF-8.
     #[error("the path is not UTF-8")]
     NotUtf8,
 }

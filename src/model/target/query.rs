@@ -1,4 +1,4 @@
-//! Queries: split on `&` only, decoded once for judging, sent as received.
+//! Splits queries on `&` only and decodes them once for judging. They are sent as received.
 //!
 //! INVARIANT: every name is one of the grammar in `name.rs`, whether anything reads it or not.
 
@@ -25,7 +25,7 @@ pub enum QueryError {
     /// Raw or escaped C0 controls and DEL, a raw space, a raw `#`, or a raw byte outside ASCII.
     #[error("the query has a character that must be escaped or is not allowed")]
     Character,
-    /// After decoding.
+    /// A decoded name or value is not UTF-8.
     #[error("the query is not UTF-8")]
     NotUtf8,
     /// Not `root([key])*`; with the name, escaped.

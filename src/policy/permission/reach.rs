@@ -1,4 +1,4 @@
-//! Whether a permission opens a connector for an agent, and what in it guards the connector's unknown action.
+//! Tells whether a permission opens a connector for an agent, and which of its entries guard the connector's `unknown` action.
 
 use super::{Permission, Reach};
 use crate::expression::Outcome;

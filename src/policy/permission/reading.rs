@@ -1,4 +1,4 @@
-//! A permission as written to a compiled one; every problem goes into the report.
+//! Compiles a permission as written. Every problem goes into the report.
 
 use super::{Permission, Preset};
 use crate::config::yaml::At;
@@ -10,7 +10,7 @@ use crate::policy::manifest::{Access, PermissionEntry};
 use crate::policy::selector::Pattern;
 
 impl Reading<'_> {
-    /// Reads one permission.
+    /// Compiles one permission; every problem is reported.
     pub(in crate::policy) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
         let at = (entry.line, entry.column);
         let written = &entry.value;

@@ -1,4 +1,4 @@
-//! Where requests of a description go: hosts and paths that it says, as far as a connector is for them.
+//! Finds the hosts and paths where requests of a description go, as far as the connector covers them.
 
 use super::SAMPLE;
 use crate::connector::{Connector, Place};

@@ -1,4 +1,4 @@
-//! Agents and their tokens' hashes.
+//! Stores agents and the hashes of their tokens.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -1,7 +1,7 @@
-//! Checkpoints: the length of the `-wal` file in, its pages moved into the database by a thread of their own out.
+//! Moves pages of the `-wal` file into the database on a thread of its own, when that file has grown.
 //!
-//! A checkpoint syncs two files, which takes as long as thousands of writes do, and whoever waits for the journal would wait
-//! for it. SQLite lets others write meanwhile, but starts the `-wal` file over only when a pass has moved everything there is.
+//! A checkpoint syncs two files, which takes as long as thousands of writes; a request that waits for the journal would wait for
+//! it. SQLite lets other connections write meanwhile, but restarts the `-wal` file only after a pass has moved all of it.
 
 use std::cell::Cell;
 use std::path::Path;

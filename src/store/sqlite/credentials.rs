@@ -1,5 +1,5 @@
-//! Sealed credentials, and pins of those that the configuration declares. Whether a row is genuine is for the vault to say; here it
-//! only has to read.
+//! Stores sealed credentials and the pins of those that the configuration declares. Whether a row is genuine is for the vault to
+//! say.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! SQLite's error codes in, facts that a command can act on out.
+//! Maps SQLite's error codes to errors that a command can act on.
 
 use crate::store::StoreError;
 

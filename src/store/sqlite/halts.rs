@@ -1,4 +1,4 @@
-//! What the kill switch holds back, so that a restart does not lift it.
+//! Stores the halts of the kill switch, so that a restart does not lift them.
 
 use sqlx::query;
 

@@ -1,4 +1,4 @@
-//! Free-standing values: `schema_version`, `revision`, and what the vault needs to know its key.
+//! Stores single values: `schema_version`, `revision`, and what the vault needs to know its key.
 
 use sqlx::sqlite::SqliteConnection;
 

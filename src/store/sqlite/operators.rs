@@ -1,4 +1,4 @@
-//! Operators and their tokens' hashes.
+//! Stores operators and the hashes of their tokens.
 
 use sqlx::query;
 

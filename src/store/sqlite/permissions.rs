@@ -1,4 +1,4 @@
-//! Permissions as manifests; what they mean is not known here.
+//! Stores permissions as manifests, without knowing what they mean.
 
 use sqlx::{Row as _, query};
 

@@ -1,4 +1,4 @@
-//! A row in, checked values out; whatever does not read names its table, key and column.
+//! Reads checked values out of rows. A value that cannot be read names its table, key and column.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

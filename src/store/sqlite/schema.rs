@@ -1,4 +1,4 @@
-//! The tables: an empty place or an older store in, a store of the current version out, in one step.
+//! Creates the tables, or migrates those of an older store, in one step.
 //!
 //! INVARIANT: a file at the store's path has all tables of one version: a new one is filled under another name and then linked
 //! there, an older one is brought up in one transaction.

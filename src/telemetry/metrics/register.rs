@@ -1,4 +1,4 @@
-//! A name and a help text in, a metric that the registry knows out.
+//! Registers metrics by name and help text.
 
 use prometheus::core::Collector;
 use prometheus::{

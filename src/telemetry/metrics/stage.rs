@@ -1,15 +1,15 @@
-//! The closed sets of labels: stages of a request, kinds of upstream errors.
+//! Defines the closed sets of label values: stages of a request, kinds of upstream errors.
 
 /// A stage of a request's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Who asks.
+    /// Finding the agent and checking its limits.
     Admit,
-    /// What is asked.
+    /// Finding target and candidate routes.
     Classify,
     /// What the body says.
     Collect,
-    /// Whether it may.
+    /// Deciding on the actions.
     Decide,
     /// A person is asked.
     Escalate,
@@ -28,7 +28,7 @@ pub enum Stage {
 pub enum UpstreamError {
     /// Its name does not resolve, or to nothing that may be contacted.
     Resolve,
-    /// No connection.
+    /// The connection could not be opened.
     Connect,
     /// The operator's own proxy on the way.
     Proxy,
@@ -56,7 +56,7 @@ impl Stage {
         Self::Record,
     ];
 
-    /// Returns the label.
+    /// Returns the value of the `stage` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl Stage {
 }
 
 impl UpstreamError {
-    /// Returns the label.
+    /// Returns the value of the `kind` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

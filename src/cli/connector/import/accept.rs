@@ -1,4 +1,4 @@
-//! Drafts that the gateway accepts: each is loaded and its tests are run before anything is written.
+//! Loads each draft and runs its tests before anything is written.
 
 use std::path::Path;
 

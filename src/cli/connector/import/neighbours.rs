@@ -1,4 +1,4 @@
-//! The files beside a connector file: all that the gateway would load, without it and with it.
+//! Loads the files beside a connector file as the gateway would, without that file and with it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The questions of `connector new`: answers in, an API out. A wrong one is asked again where a person answers.
+//! Asks the questions of `connector new`. In a terminal, a wrong answer is asked for again.
 
 use std::io::{BufRead as _, Read as _};
 
@@ -10,13 +10,13 @@ use crate::import::{Api, asked};
 /// The longest answer, in bytes.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
-/// What was answered.
+/// The API and id that the answers describe.
 pub(super) struct Answers {
     pub(super) id: String,
     pub(super) api: Api,
 }
 
-/// Asks everything.
+/// Asks all questions, in a fixed order.
 pub(super) fn ask(context: &Context, id: Option<&str>) -> Result<Answers, Failure> {
     let valid = |text: &str| {
         if is_id(text) {
