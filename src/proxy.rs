@@ -141,7 +141,7 @@ impl Default for Timeouts {
 
 /// What a proxy is made of.
 #[derive(Debug)]
-pub struct ProxyParts {
+pub struct ProxyDependencies {
     /// Judges.
     pub gateway: Arc<Gateway>,
     /// Signs what agents see.
@@ -170,28 +170,28 @@ impl Proxy {
     ///
     /// # Errors
     /// When the authority has run out or the roots file cannot be used.
-    pub fn new(parts: ProxyParts) -> Result<Self, ProxyError> {
-        parts.authority.check_validity(&parts.clock)?;
-        check_roots(&parts.roots)?;
+    pub fn new(dependencies: ProxyDependencies) -> Result<Self, ProxyError> {
+        dependencies.authority.check_validity(&dependencies.clock)?;
+        check_roots(&dependencies.roots)?;
         let drain = Drain::new();
-        let authority = Arc::new(parts.authority);
+        let authority = Arc::new(dependencies.authority);
         let intercept = Intercept {
-            gateway: Arc::clone(&parts.gateway),
+            gateway: Arc::clone(&dependencies.gateway),
             authority: Arc::clone(&authority),
             drain: Arc::clone(&drain),
-            timeouts: parts.timeouts,
-            clock: parts.clock.clone(),
+            timeouts: dependencies.timeouts,
+            clock: dependencies.clock.clone(),
             http2_support: Http2Support::default(),
         };
         let edge = Edge {
-            http: Arc::new(http(intercept, &parts.roots, parts.timeouts)),
-            gateway: parts.gateway,
-            leaves: Leaves::new(Arc::clone(&authority), parts.clock.clone())?,
+            http: Arc::new(http(intercept, &dependencies.roots, dependencies.timeouts)),
+            gateway: dependencies.gateway,
+            leaves: Leaves::new(Arc::clone(&authority), dependencies.clock.clone())?,
             drain,
-            outer_tls: parts.outer_tls,
-            unauthenticated: PreAuthQueue::new(parts.unauthenticated),
-            timeouts: parts.timeouts,
-            clock: parts.clock,
+            outer_tls: dependencies.outer_tls,
+            unauthenticated: PreAuthQueue::new(dependencies.unauthenticated),
+            timeouts: dependencies.timeouts,
+            clock: dependencies.clock,
         };
         Ok(Self {
             edge: Arc::new(edge),

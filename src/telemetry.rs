@@ -79,9 +79,9 @@ pub fn say(text: &str) {
 }
 
 /// Waits until what was logged is written, at most for so long.
-pub fn flush(patience: Duration) {
+pub fn flush(limit: Duration) {
     if let Some(lines) = LINES.get() {
-        lines.flush(patience);
+        lines.flush(limit);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Compiles a scheme as written. Every problem goes into the report at once.
 
 mod env;
+mod placements;
 mod variables;
-mod ways;
 
 use std::collections::BTreeSet;
 

@@ -79,7 +79,7 @@ pub(super) fn compile(
             compiled.permissions.push(reading.permission(entry));
         }
         for entry in &manifest.policies {
-            reading.claim(&entry.value, &mut ids);
+            reading.note_id(&entry.value, &mut ids);
             compiled.rules.push(reading.rule(entry));
         }
         let dangling = std::mem::take(&mut reading.names);
@@ -95,7 +95,7 @@ pub(super) fn compile(
 
 impl Reading<'_> {
     /// Every id stands once, over all files.
-    fn claim(&mut self, entry: &PolicyEntry, ids: &mut HashMap<String, Place>) {
+    fn note_id(&mut self, entry: &PolicyEntry, ids: &mut HashMap<String, Place>) {
         let id = &entry.id.value;
         let good =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);

@@ -125,8 +125,9 @@ impl OuterTls {
 }
 
 /// Where a gateway listens on an outer address only, programs beside it connect from that very address.
-fn is_this_machine(peer: SocketAddr, own: Option<SocketAddr>) -> bool {
-    peer.ip().to_canonical().is_loopback() || own.is_some_and(|own| own.ip() == peer.ip())
+fn is_this_machine(peer: SocketAddr, listener: Option<SocketAddr>) -> bool {
+    peer.ip().to_canonical().is_loopback()
+        || listener.is_some_and(|listener| listener.ip() == peer.ip())
 }
 
 fn config(cert: &Path, key: &Path, clock: &Clock) -> Result<ServerConfig, ProxyError> {
@@ -220,11 +221,14 @@ mod tests {
 
     #[test]
     fn an_outer_address_of_this_machine_is_this_machine() {
-        let own: SocketAddr = "10.0.0.1:7070".parse().unwrap();
+        let listener: SocketAddr = "10.0.0.1:7070".parse().unwrap();
         for (peer, local) in [("10.0.0.1:9", true), ("10.0.0.2:9", false)] {
-            assert_eq!(is_this_machine(peer.parse().unwrap(), Some(own)), local);
+            assert_eq!(
+                is_this_machine(peer.parse().unwrap(), Some(listener)),
+                local
+            );
         }
-        assert!(!is_this_machine(own, None));
+        assert!(!is_this_machine(listener, None));
     }
 
     #[test]

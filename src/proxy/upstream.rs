@@ -21,7 +21,7 @@ pub(super) enum Framing {
 }
 
 /// Set here, or meant for the next hop only: never taken from the outgoing headers.
-const OURS: [HeaderName; 12] = [
+const RESERVED: [HeaderName; 12] = [
     CONNECTION,
     CONTENT_LENGTH,
     EXPECT,
@@ -54,13 +54,13 @@ pub(super) fn header(
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.version = version;
     parts.headers = outgoing.headers;
-    let ours: Vec<HeaderName> = parts
+    let reserved: Vec<HeaderName> = parts
         .headers
         .keys()
-        .filter(|name| OURS.contains(name))
+        .filter(|name| RESERVED.contains(name))
         .cloned()
         .collect();
-    for name in ours {
+    for name in reserved {
         parts.headers.remove(name);
     }
     if grpc && version == Version::HTTP_2 {

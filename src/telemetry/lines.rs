@@ -75,11 +75,11 @@ impl Lines {
     }
 
     /// Waits until everything so far is written, at most for so long.
-    pub fn flush(&self, patience: Duration) {
+    pub fn flush(&self, limit: Duration) {
         let (done, told) = sync_channel(1);
         // A queue that is full is that of somebody who does not read.
         if self.queue.try_send(Job::Flush(done)).is_ok() {
-            let _ = told.recv_timeout(patience);
+            let _ = told.recv_timeout(limit);
         }
     }
 }

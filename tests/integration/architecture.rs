@@ -4,7 +4,7 @@ mod circles;
 mod dependencies;
 mod imports;
 mod size;
-mod sources;
+pub(crate) mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -224,7 +224,7 @@ fn secrets_are_exposed_in_few_places() {
     );
 }
 
-fn folder(file: &Path) -> String {
+pub(crate) fn folder(file: &Path) -> String {
     let first = file
         .components()
         .next()

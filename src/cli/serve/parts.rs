@@ -30,7 +30,7 @@ use crate::model::changes::Changes;
 use crate::model::vocabulary::Unknown;
 use crate::pipeline::collect::Bounds;
 use crate::pipeline::{Dependencies, Gateway};
-use crate::proxy::{Proxy, ProxyParts, merge_roots};
+use crate::proxy::{Proxy, ProxyDependencies, merge_roots};
 use crate::roster::Roster;
 use crate::snapshot::reload::Reloader;
 use crate::snapshot::{Current, Inputs, Snapshot};
@@ -87,7 +87,7 @@ pub(super) async fn compose(
         parameter_key: prepared.parameter_key,
         pseudonym: format!("tollgate-{:08x}", rand::random::<u32>()),
     }));
-    let proxy = Proxy::new(ProxyParts {
+    let proxy = Proxy::new(ProxyDependencies {
         gateway,
         authority: prepared.authority,
         outer_tls: network::outer_tls(config, &clock)?,

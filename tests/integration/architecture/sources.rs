@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Returns every source file, by its path below `src/`, and its text.
-pub(super) fn sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     let found = files("src");
     assert!(found.len() > 20, "found only {} source files", found.len());
     found
 }
 
 /// Returns every Rust file below a folder of the project, by its path below that folder, and its text.
-pub(super) fn files(below: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(below: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(below);
     let mut open = vec![root.clone()];
     let mut found = Vec::new();
@@ -31,12 +31,12 @@ pub(super) fn files(below: &str) -> Vec<(PathBuf, String)> {
 }
 
 /// Returns a file without the tests at its end.
-pub(super) fn without_tests(text: &str) -> &str {
+pub(crate) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
 }
 
 /// Returns a text without its comments, and its strings empty. Characters such as `'"'` are kept apart from strings.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -64,7 +64,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// Tells whether `code` names a crate or module as the first segment of a path.
-pub(super) fn names(code: &str, first: &str) -> bool {
+pub(crate) fn names(code: &str, first: &str) -> bool {
     code.match_indices(first).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let behind = &code[at + first.len()..];
@@ -74,7 +74,7 @@ pub(super) fn names(code: &str, first: &str) -> bool {
     })
 }
 
-pub(super) fn is_word(c: char) -> bool {
+pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 

@@ -1,0 +1,313 @@
+//! Holds the names and comments that readers meet: words that were replaced stay out of code, keys and documents, and a comment says something.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::architecture::sources::{code, files, is_word, without_tests};
+
+/// Names that no file, module, type, function or field has, with what to say instead.
+const NAMES: &[(&str, &str)] = &[
+    ("card", "ApprovalRequest"),
+    ("cleared", "JudgedRequest"),
+    ("concern", "Applicable"),
+    ("desk", "ApprovalService"),
+    ("foreign", "client_credential"),
+    ("handed", "SocketActivation"),
+    ("hold", "Waiter"),
+    ("matter", "DecisionInput"),
+    ("nearby", "Candidates"),
+    ("ours", "GatewayResponse"),
+    ("pace", "HeaderDeadline"),
+    ("parting", "GroupInput"),
+    ("passage", "tls_passthrough"),
+    ("patience", "IdleTimeouts"),
+    ("rehearsal", "policy_test"),
+    ("sheet", "ActionCollector"),
+    ("shelf", "PendingApprovals"),
+    ("sites", "Endpoint"),
+    ("speak", "evaluate"),
+    ("spoken", "evaluate"),
+    ("stand", "Precedence"),
+    ("standing", "PermitValidity"),
+    ("stranger", "unauthenticated"),
+    ("strangers", "unauthenticated"),
+    ("study", "simulate"),
+    ("switches", "override_headers"),
+    ("ticket", "OpenExchange"),
+    ("trail", "DecisionRecorder"),
+    ("understood", "JudgedRequest"),
+    ("voice", "Verdict"),
+    ("world", "ProcessEnv"),
+];
+
+/// Names that are words of the field elsewhere, and the folders where they were replaced.
+const NAMES_BY_FOLDER: &[(&str, &[&str], &str)] = &[
+    ("claim", &["policy"], "ActionMatch"),
+    ("each", &["connector"], "batch"),
+    ("line", &["limit"], "PreAuthQueue"),
+    ("opening", &["limit", "policy", "proxy"], "PreAuth"),
+    (
+        "openings",
+        &["config", "limit", "proxy", "telemetry"],
+        "unauthenticated",
+    ),
+    ("own", &["proxy"], "internal"),
+    ("part", &["connector"], "Operation"),
+    ("parts", &["pipeline", "cli"], "Dependencies"),
+    ("terms", &["connector", "pipeline"], "RouteOptions"),
+    ("ways", &["auth", "connector"], "placements"),
+];
+
+/// Folders that still have such a name, and how often. Numbers only go down, and a row ends with its last name.
+const NAMES_LEFT: &[(&str, usize)] = &[
+    ("cli", 3),
+    ("config", 1),
+    ("connector", 55),
+    ("pipeline", 13),
+    ("proxy", 1),
+];
+
+/// Keys, codes and records as operators write and read them, with their names of today.
+const PUBLIC: &[(&str, &str)] = &[
+    ("credential_issued", "response_secret"),
+    ("foreign_credential", "client_credential"),
+    ("holds_per_agent", "pending_approvals_per_agent"),
+    ("openings_active", "unauthenticated_connections"),
+    ("strangers.refused", "unauthenticated.refused"),
+];
+
+/// Phrases of documents and messages that say in our own words what the field has a word for.
+const PHRASES: &[&str] = &[
+    "takes force",
+    "take force",
+    "takes it force",
+    "no route was for",
+    "whoever",
+    "strangers",
+    "mends",
+];
+
+/// Folders that still have comments of three words or fewer, and how many. Numbers only go down.
+const SHORT_LEFT: &[(&str, usize)] = &[
+    ("audit", 5),
+    ("cli", 13),
+    ("config", 74),
+    ("connector", 109),
+    ("import", 46),
+    ("model", 2),
+    ("pipeline", 25),
+    ("proxy", 33),
+    ("store", 11),
+];
+
+/// What a reader outside the code meets.
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "ARCHITECTURE.md",
+    "connectors.d/README.md",
+    "connectors.d/IMPORT.md",
+    "policies.d/README.md",
+    "benches/README.md",
+    "tollgate.yaml",
+];
+
+#[test]
+fn names_are_words_of_the_field() {
+    let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in files("src") {
+        let folder = crate::architecture::folder(&file);
+        let mut found = declared(&code(without_tests(&text)));
+        found.extend(path_names(&file));
+        for name in found {
+            if let Some(better) = replaced(&name, &folder) {
+                let place = format!("{}: `{name}` is `{better}` today", file.display());
+                wrong.entry(folder.clone()).or_default().push(place);
+            }
+        }
+    }
+    shrinks(&wrong, NAMES_LEFT);
+}
+
+#[test]
+fn keys_codes_and_records_have_one_name() {
+    let mut wrong = Vec::new();
+    let mut texts = files("src");
+    texts.extend(documents());
+    texts.extend(below("schemas", "json"));
+    texts.extend(below("connectors.d", "yaml"));
+    texts.extend(below("policies.d", "yaml"));
+    for (file, text) in texts {
+        for (old, new) in PUBLIC {
+            if text
+                .match_indices(old)
+                .any(|(at, _)| alone(&text, at, old.len()))
+            {
+                wrong.push(format!("{}: `{old}` is `{new}` today", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn documents_use_the_words_of_the_field() {
+    let mut wrong = Vec::new();
+    for (file, text) in documents() {
+        for (number, line) in text.lines().enumerate() {
+            let low = line.to_lowercase();
+            for phrase in PHRASES.iter().filter(|phrase| low.contains(**phrase)) {
+                wrong.push(format!("{}:{}: `{phrase}`", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn comments_say_more_than_three_words() {
+    let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in files("src") {
+        let folder = crate::architecture::folder(&file);
+        for (number, line) in short_comments(&text) {
+            let place = format!("{}:{number}: {line}", file.display());
+            wrong.entry(folder.clone()).or_default().push(place);
+        }
+    }
+    shrinks(&wrong, SHORT_LEFT);
+}
+
+#[test]
+fn the_checks_see_what_they_are_for() {
+    let text = "struct Desk { card: Card }\nfn study(at: usize) {}\nlet x = own::y;";
+    let names: Vec<_> = declared(text).into_iter().collect();
+    assert_eq!(names, ["at", "card", "desk", "study"]);
+    assert_eq!(replaced("own", "proxy"), Some("internal"));
+    assert_eq!(replaced("own", "import"), None);
+    assert_eq!(
+        short_comments("/// Exact.\nfield: u8,\n/// One\n/// two\n").len(),
+        1
+    );
+    assert!(alone("limits.holds_per_agent:", 7, "holds_per_agent".len()));
+    assert!(!alone("the_holds_per_agent", 4, "holds_per_agent".len()));
+}
+
+/// Returns what is declared in code: names of types, functions, modules, fields and arguments, in snake case.
+fn declared(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let words = code
+        .split(|c| !is_word(c) && c != ':')
+        .filter(|word| !word.is_empty());
+    let mut before = "";
+    for word in words {
+        let field = word.strip_suffix(':').filter(|name| !name.contains(':'));
+        if let Some(name) = field {
+            names.insert(snake(name));
+        } else if ["struct", "enum", "trait", "type", "fn", "mod"].contains(&before) {
+            names.insert(snake(word.trim_end_matches(':')));
+        }
+        before = word;
+    }
+    names.remove("");
+    names
+}
+
+fn path_names(file: &Path) -> Vec<String> {
+    let parts = file.iter().map(|part| part.to_string_lossy());
+    parts
+        .map(|part| part.trim_end_matches(".rs").to_owned())
+        .collect()
+}
+
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
+/// Returns what is said today instead of a name.
+fn replaced(name: &str, folder: &str) -> Option<&'static str> {
+    let everywhere = NAMES
+        .iter()
+        .find(|(old, _)| *old == name)
+        .map(|(_, new)| *new);
+    let here =
+        |(old, folders, _): &&(&str, &[&str], &str)| *old == name && folders.contains(&folder);
+    everywhere.or_else(|| NAMES_BY_FOLDER.iter().find(here).map(|(_, _, new)| *new))
+}
+
+/// Returns the doc comments of one line that have at most three words, with their lines.
+fn short_comments(text: &str) -> Vec<(usize, String)> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_doc = |at: Option<usize>| {
+        at.and_then(|at| lines.get(at))
+            .is_some_and(|line| line.starts_with("///"))
+    };
+    let single =
+        |at: usize| is_doc(Some(at)) && !is_doc(at.checked_sub(1)) && !is_doc(Some(at + 1));
+    (0..lines.len())
+        .filter(|at| single(*at))
+        .filter(|at| {
+            lines[*at]
+                .trim_start_matches('/')
+                .split_whitespace()
+                .count()
+                <= 3
+        })
+        .map(|at| (at + 1, lines[at].to_owned()))
+        .collect()
+}
+
+/// Tells whether what lies at a place of a text is a word of its own.
+fn alone(text: &str, at: usize, length: usize) -> bool {
+    let before = text[..at].chars().next_back();
+    let behind = text[at + length..].chars().next();
+    !before.is_some_and(is_word) && !behind.is_some_and(is_word)
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &&str| {
+        (
+            PathBuf::from(name),
+            fs::read_to_string(root.join(name)).unwrap(),
+        )
+    };
+    DOCUMENTS.iter().map(read).collect()
+}
+
+fn below(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let all = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let wanted = all.filter(|path| path.extension().is_some_and(|is| is == extension));
+    let found: Vec<_> = wanted
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(!found.is_empty(), "no {extension} in {folder}");
+    found
+}
+
+/// Fails where a folder has more than its row says.
+fn shrinks(found: &BTreeMap<String, Vec<String>>, left: &[(&str, usize)]) {
+    let left: BTreeMap<&str, usize> = left.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (folder, places) in found {
+        let allowed = left.get(folder.as_str()).copied().unwrap_or(0);
+        if places.len() > allowed {
+            let places = places.join("\n  ");
+            wrong.push(format!(
+                "{folder}: {allowed} are allowed, not these:\n  {places}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
