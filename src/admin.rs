@@ -41,7 +41,7 @@ pub use operator::Operator;
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What a listener shows.
+/// Set of paths that a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     /// Serves `/healthz`, `/readyz` and `/api/v1/…`.

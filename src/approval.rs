@@ -20,7 +20,7 @@ pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use service::{ApprovalService, ResolveError, Submission};
 pub use waiter::{Waiter, WaiterSignal};
 
-/// What bounds a desk.
+/// Bounds and durations of approvals.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Requests that may wait at once.
@@ -35,19 +35,19 @@ pub struct Settings {
     pub refusal: Duration,
 }
 
-/// What an operator is asked.
+/// A request as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ApprovalRequest {
     /// Of the request as it would be sent.
     pub fingerprint: Fingerprint,
-    /// What a no is remembered for.
+    /// The key under which a denial is remembered.
     #[serde(skip)]
     pub subject: Fingerprint,
     /// Name of the agent that sent the request.
     pub agent: String,
     /// Id of the connector whose API is called.
     pub connector: String,
-    /// What would be put on.
+    /// Id of the credential that would be put on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// As it would be sent.
@@ -56,7 +56,7 @@ pub struct ApprovalRequest {
     pub host: String,
     /// Path, and query where there is one; secret parameters are left out here and below.
     pub target: String,
-    /// Name and value of every header that is sent, but for framing, what retries change and what is put on.
+    /// Name and value of every header that would be sent, except framing, headers that retries change, and credentials.
     pub headers: Vec<(String, String)>,
     /// Name, risk, parameters of each action, as the journal shows them.
     pub actions: Json,
@@ -64,13 +64,13 @@ pub struct ApprovalRequest {
     pub action: String,
     /// The policies and permissions that ask.
     pub by: Vec<String>,
-    /// Why they ask, in their words.
+    /// The reasons of the policies that ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What is sent as body, JSON laid out; absent where there is none, or it is not text.
+    /// The body as it would be sent, JSON laid out; absent if there is none or it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// Why a yes needs the whole of it to be opened first; empty where a card shows everything.
+    /// Reasons to open the request before approving it; empty if a list shows everything.
     pub partial: Vec<&'static str>,
     /// Length of the body.
     pub body_bytes: usize,
@@ -81,7 +81,7 @@ pub struct ApprovalRequest {
     pub request_id: String,
 }
 
-/// What an operator says.
+/// An operator's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalVerdict {
@@ -103,7 +103,7 @@ pub enum Status {
     Used,
     /// An operator refused the request.
     Denied,
-    /// Nobody answered in time, or nothing came after a yes.
+    /// No operator answered in time, or no request used the approval.
     Expired,
 }
 
@@ -143,7 +143,7 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Returns what a list shows: what is asked by whom, and whether it must be opened before it is approved.
+    /// Returns the entry of a list: agent, connector, actions, and whether the request must be opened before it is approved.
     #[must_use]
     pub fn summary(&self) -> Json {
         let request = &self.request;

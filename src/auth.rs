@@ -52,7 +52,7 @@ pub struct Outgoing<'a> {
     pub query: &'a mut Option<String>,
 }
 
-/// Where an API takes credentials: what the agent sent there is stripped or refused.
+/// Places where an API takes credentials; those that an agent sends there are stripped or refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// Header names in lower case.
@@ -63,7 +63,7 @@ pub struct Places {
     pub protocols: Vec<String>,
 }
 
-/// Why a credential cannot be put on.
+/// Reasons why a credential cannot be put on.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The stored credential lacks it.
@@ -98,7 +98,7 @@ impl fmt::Debug for Outgoing<'_> {
 // === impl Scheme ===
 
 impl Scheme {
-    /// Compiles what was written; problems go into the report, all of them.
+    /// Compiles a scheme; every problem goes into the report.
     pub fn compile(
         manifest: &SchemeManifest,
         source: &Source,
@@ -155,10 +155,11 @@ impl Scheme {
         &self.env
     }
 
-    /// Puts the credential on; replaces what is there. After an error the request may be half written: it is not sent.
+    /// Puts the credential on, in place of an earlier one. After an error the request may be half written and is not sent.
     ///
     /// # Errors
-    /// When a field is missing or cannot be written.
+    ///
+    /// If a field is missing or cannot be written.
     pub fn apply(&self, fields: &Fields, outgoing: &mut Outgoing<'_>) -> Result<(), ApplyError> {
         for template in &self.templates {
             match template {

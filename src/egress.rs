@@ -24,10 +24,10 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many addresses of a name are tried; an answer may hold thousands.
 const MAX_ADDRESSES: usize = 16;
 
-/// Why an authority cannot be contacted.
+/// Reasons why an authority cannot be contacted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
-    /// The name, or what it resolves to, is not globally reachable and not allowed by `egress.allow`.
+    /// The name or its address is not globally reachable, and `egress.allow` does not list it.
     #[error("`{0}` is not an address that agents may reach")]
     Forbidden(String),
     /// The name has no address.
@@ -38,7 +38,7 @@ pub enum EgressError {
     Timeout(String),
 }
 
-/// What the operator says about addresses, and what the gateway knows about itself.
+/// The operator's rules for addresses, and the gateway's own addresses.
 #[derive(Debug, Clone, Default)]
 pub struct EgressRules {
     /// Rules that open special address ranges.

@@ -19,11 +19,11 @@ pub use program::{Draft, Outcome, Program};
 pub use scope::{Datum, Scope};
 pub use types::{Environment, Record, Type};
 
-/// Why a text is not a usable expression.
+/// A text that is not a usable expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ExpressionError {
-    /// What is wrong, one line in lower case.
+    /// The problem, one line in lower case.
     pub message: String,
     /// Characters from the start of the expression, where known.
     pub offset: Option<usize>,
@@ -67,7 +67,7 @@ pub enum Node {
     Call {
         /// `!`, `&&`, `||`, `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `+`, `-`, `*`, `/`, `%`, `?:`, or a function's name.
         function: String,
-        /// What a method is called on.
+        /// The value that a method is called on.
         target: Option<Box<Self>>,
         /// Operands of the operator, or arguments of the function.
         args: Vec<Self>,
@@ -76,10 +76,11 @@ pub enum Node {
     Other(&'static str),
 }
 
-/// Reads an expression into a tree, within the limits of size, nodes and depth.
+/// Parses an expression within the limits of size, nodes and depth.
 ///
 /// # Errors
-/// Says what is wrong and where.
+///
+/// If the text is malformed or over a limit; the error has the place.
 pub fn parse(source: &str) -> Result<Node, ExpressionError> {
     let parsed = grammar::parse(source)?;
     match optional::first(&parsed.root) {

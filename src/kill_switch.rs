@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::model::halt::{Halt, Scope};
 
-/// What is halted, in memory. Reading it takes no lock.
+/// The halts in memory. Reading them takes no lock.
 #[derive(Debug, Default)]
 pub struct KillSwitch(ArcSwap<Halts>);
 
@@ -35,7 +35,7 @@ enum Kept {
 }
 
 impl KillSwitch {
-    /// Puts a halt in force at once. Until [`KillSwitch::note_kept`] says that the store has it, `replace` leaves it.
+    /// Starts a halt at once. Until [`KillSwitch::note_kept`] says that the store has it, `replace` leaves it.
     pub fn halt(&self, halt: &Halt) {
         let entry = Entry {
             halt: Arc::new(halt.clone()),
@@ -64,8 +64,8 @@ impl KillSwitch {
         self.0.load().generation
     }
 
-    /// Takes over what the store held, unless something was changed here since `generation`, which is read before the store is:
-    /// what was read before a change must not undo it. Returns whether it was taken over; else the store must be read again.
+    /// Loads the store's halts, unless a halt changed here since `generation`, which is read before the store is: an older state
+    /// must not undo a change. Returns whether they were loaded; if not, the store must be read again.
     #[must_use]
     pub fn replace(&self, stored: &[Halt], generation: u64) -> bool {
         let taken = Cell::new(false);

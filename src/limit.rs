@@ -46,7 +46,7 @@ pub enum Resource {
     Bodies,
 }
 
-/// Whose limit is reached.
+/// The scope of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// The limit of the one agent.
@@ -71,7 +71,7 @@ pub struct Limits {
     agents: ArcSwap<HashMap<AgentName, Arc<Usage>>>,
 }
 
-/// What is used, by resource.
+/// Amounts in use, by resource.
 #[derive(Debug, Default)]
 struct Usage([AtomicUsize; 3]);
 
@@ -177,7 +177,7 @@ impl Share {
         Ok(())
     }
 
-    /// Gives back what is over `amount`.
+    /// Releases everything above `amount`.
     pub fn shrink_to(&mut self, amount: usize) {
         let over = self.amount.saturating_sub(amount);
         self.give_back(over);
@@ -198,7 +198,7 @@ impl Drop for Share {
 }
 
 impl Resource {
-    /// Returns what it is called in sentences.
+    /// Returns the plural noun for messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ pub use decide::combine;
 pub use manifest::{Access, Expectation, Issue, Manifest, PermissionEntry, PolicyEntry, TestEntry};
 pub use policy_test::{PolicyTest, Subject};
 
-/// What is decided of a request; ordered by strictness.
+/// Outcome for a request; ordered by strictness.
 #[derive(
     Debug,
     Clone,
@@ -58,9 +58,9 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct PolicySet {
     compiled: compile::Compiled,
-    /// By full name of every action that is known at load, so that what is for other actions costs nothing.
+    /// By full name of every action that is known at load, so that entries for other actions cost nothing.
     index: Table<String, applicable::Applicable>,
-    /// For names that requests make: what can be for one of them at all.
+    /// For names made from requests: the entries that can apply to a name of each template.
     candidates: Table<NameTemplate, applicable::Candidates>,
     /// By connector: places of the permissions that can open it.
     openers: Table<String, Vec<usize>>,
@@ -68,7 +68,7 @@ pub struct PolicySet {
     guards: Table<String, lint::Guards>,
 }
 
-/// What a decision is about.
+/// The facts of one request that a decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// The agent that sent the request.
@@ -100,7 +100,7 @@ pub enum Choice {
     Torn,
 }
 
-/// What was decided of one action, and why.
+/// The decision on one action, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ruling {
     /// The strictest that spoke; silence is deny.

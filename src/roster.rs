@@ -46,7 +46,8 @@ impl Roster {
     #[must_use]
     pub fn find(&self, hash: &TokenHash, now: SystemTime) -> Option<Arc<Agent>> {
         let entries = self.entries.load();
-        // How far the map compares tells about hashes of unknown texts, which nobody can steer; the last word is constant.
+        // The map's comparisons may leak timing about unknown hashes, which callers cannot choose; the final comparison is
+        // constant-time.
         let entry = entries.get(hash)?;
         let same = bool::from(entry.hash.0.ct_eq(&hash.0));
         let living = entry.expires_at.is_none_or(|end| now < end);

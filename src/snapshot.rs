@@ -20,7 +20,7 @@ use crate::model::agent::Agent;
 use crate::model::vocabulary::{Unknown, Vocabulary};
 use crate::policy::PolicySet;
 
-/// What a snapshot is compiled from.
+/// Inputs of a snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// Connector files; those that are built in come first.
@@ -31,13 +31,13 @@ pub struct Inputs {
     pub stored: Vec<Source>,
     /// A permission that is being added to the store.
     pub candidate: Option<Source>,
-    /// What a name in a file means that nothing has.
+    /// Handling of names in files that do not exist.
     pub unknown: Unknown,
     /// Everybody whom a policy may name.
     pub agents: Vec<Arc<Agent>>,
     /// Credential id to connector; `None` where no store is at hand.
     pub credentials: Option<BTreeMap<String, String>>,
-    /// Where credentials are bound to go.
+    /// Hosts that credentials are bound to.
     pub bound: Vec<BoundHosts>,
     /// Variables for children that the operator lets connector files set although they have none of the usual forms.
     pub variables: BTreeSet<String>,
@@ -50,7 +50,7 @@ pub struct Snapshot {
     policies: PolicySet,
 }
 
-/// The snapshot in force.
+/// The active snapshot.
 #[derive(Debug)]
 pub struct Current(ArcSwap<Snapshot>);
 
@@ -80,7 +80,7 @@ impl Snapshot {
         let mut vocabulary = Vocabulary {
             credentials: inputs.credentials.clone(),
             unknown: inputs.unknown.clone(),
-            // All problems are told at once, but a name that only a broken connector has would be a misleading one.
+            // All problems are reported at once, but a name that only a broken connector has would mislead.
             partial: report.has_errors(),
             ..Vocabulary::default()
         };
@@ -139,13 +139,13 @@ impl Current {
         Self(ArcSwap::from_pointee(snapshot))
     }
 
-    /// Returns the snapshot in force; requests in flight keep theirs.
+    /// Returns the active snapshot; requests under way keep theirs.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.load_full()
     }
 
-    /// Puts another one in force.
+    /// Replaces the active snapshot.
     pub fn swap(&self, snapshot: Snapshot) {
         self.0.store(Arc::new(snapshot));
     }

@@ -34,7 +34,7 @@ pub enum Format {
     Json,
 }
 
-/// Why logging could not start.
+/// Reasons why logging cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Neither a level nor a list of `target=level`.
@@ -53,10 +53,11 @@ pub enum LogError {
     Unwritable(#[from] std::io::Error),
 }
 
-/// Starts logging to standard error for the whole process. From then on nobody waits for standard error, a panic included.
+/// Starts logging to standard error for the whole process. From then on no thread waits for standard error, not even in a panic.
 ///
 /// # Errors
-/// When the filter cannot be read, nothing can be written, or logging was started before.
+///
+/// If the filter is malformed, standard error cannot be written, or logging was started before.
 pub fn start(filter: &str, format: Format) -> Result<(), LogError> {
     let ansi = std::io::stderr().is_terminal();
     let lines = Lines::to_stderr()?;
@@ -78,7 +79,7 @@ pub fn say(text: &str) {
     }
 }
 
-/// Waits until what was logged is written, at most for so long.
+/// Waits until all lines so far are written, for at most `limit`.
 pub fn flush(limit: Duration) {
     if let Some(lines) = LINES.get() {
         lines.flush(limit);

@@ -37,7 +37,7 @@ pub struct Opener {
     cipher: Arc<Cipher>,
 }
 
-/// Why a credential cannot be opened.
+/// Reasons why a credential cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Wrong master key, or the row was changed: nothing of it can be trusted.

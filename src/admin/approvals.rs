@@ -26,7 +26,7 @@ struct Wanted {
     status: Option<String>,
 }
 
-/// What approves: `opened` is the `fingerprint` of an approval that was shown whole.
+/// Body of an approval: `opened` is the `fingerprint` of a request that was shown in full.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seen {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::limit::{Evicted, PreAuthQueue, PreAuthSlot};
 
-/// Connections of one listener. The oldest gives way to one more, so whoever is answered at once always is.
+/// Connections of one listener. When it is full, the oldest is closed, so a client that is answered at once always succeeds.
 pub const CONNECTIONS: usize = 128;
 
 /// How long a connection may take from its start, or the last byte of an answer, to the next one.

@@ -11,20 +11,20 @@ use crate::model::clock::Clock;
 use crate::model::halt::Scope;
 use crate::store::Store;
 
-/// Tells whether there is a connector or an agent of this name.
+/// Tells whether a connector or an agent of this name exists.
 pub type Knows = Arc<dyn Fn(&Scope) -> bool + Send + Sync>;
 
 /// The parts of the running gateway that operators change.
 pub struct Controls {
     /// The halts in force.
     pub kill_switch: Arc<KillSwitch>,
-    /// Where requests wait for a yes.
+    /// Requests that wait for approval.
     pub approvals: Arc<ApprovalService>,
-    /// Told after a change, so that what is open is judged again.
+    /// Notified after a change, so that open exchanges are judged again.
     pub changes: Changes,
-    /// Where changes outlive a restart.
+    /// Persists changes across restarts.
     pub store: Store,
-    /// Where changes are recorded.
+    /// Records changes in the journal.
     pub journal: Journal,
     /// Tells the time of a change.
     pub clock: Clock,

@@ -23,13 +23,13 @@ pub struct Facts {
     pub operator: OperatorLookup,
     /// How it is, now.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
-    /// What it does, now.
+    /// Returns the gateway's present status.
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
     /// Prometheus text format 0.0.4.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Takes the store over up to a revision.
     pub sync: Arc<dyn Fn(i64) -> Answering<Synced> + Send + Sync>,
-    /// What a child of `tollgate run` needs to work for an agent.
+    /// Returns what a child of `tollgate run` needs to work for an agent.
     pub run: Arc<dyn Fn(&str) -> Json + Send + Sync>,
     /// What operators can change.
     pub controls: Controls,
@@ -43,7 +43,7 @@ pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct Synced {
     /// The store's revision that is in use.
     pub store_revision: i64,
-    /// Why permissions of the store may not be in use.
+    /// The reason why permissions of the store are not active, if they are not.
     pub reload_failure: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct Readiness {
     pub draining: bool,
     /// The last write to the journal succeeded; without it nothing is forwarded.
     pub journal_healthy: bool,
-    /// Of connectors and policies. A failed reload keeps the last snapshot, so it makes nobody unready.
+    /// State of connectors and policies. A failed reload keeps the last snapshot, so the gateway stays ready.
     pub reload: ReloadState,
 }
 
@@ -63,13 +63,13 @@ pub struct Readiness {
 pub struct ReloadState {
     /// RFC 3339, UTC: since when the snapshot in use is in use.
     pub snapshot_since: String,
-    /// Why the newest files are not in use, in one line; `None` where they are.
+    /// The reason why the newest files are not active, in one line; `None` if they are.
     pub failure: Option<String>,
-    /// Why the configuration file as it is now has not taken effect; `None` where it has.
+    /// The reason why the present configuration file has not taken effect; `None` if it has.
     pub config_failure: Option<String>,
     /// Keys of the configuration file that have changed and take effect at the next start.
     pub needs_restart: Vec<String>,
-    /// What there is to say of what is in use, such as names that do not exist; a line each.
+    /// Warnings about the active files, such as names that do not exist; a line each.
     pub warnings: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ pub struct Status {
     pub config: Option<String>,
     /// Of the state directory.
     pub data_dir: String,
-    /// The store's revision that is in use; a change made by a command is in force once this has reached it.
+    /// The active revision of the store; a command's change is in effect once this has reached it.
     pub store_revision: i64,
     /// Agents that may ask.
     pub agents: usize,
@@ -113,7 +113,7 @@ pub struct Status {
     pub reload: ReloadState,
     /// Questions that no operator has answered.
     pub approvals_pending: usize,
-    /// What the kill switch holds back.
+    /// The halts in effect.
     pub halts: Vec<Arc<Halt>>,
     /// Ids of credentials that do not open: their rows were changed.
     pub credentials_unhealthy: Vec<String>,
@@ -140,7 +140,7 @@ impl Readiness {
         !self.draining && self.journal_healthy
     }
 
-    /// Returns the answer of `/readyz`. It needs no token, so a failed reload is told without its text.
+    /// Returns the answer of `/readyz`. It needs no token, so it does not include the text of a failed reload.
     pub(super) fn document(&self) -> Json {
         let word = |bad: bool, name: &'static str| if bad { name } else { "ok" };
         json!({

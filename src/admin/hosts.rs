@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::target::{Authority, Host};
 
-/// `localhost`, loopback addresses, and what is configured.
+/// `localhost`, loopback addresses, and the configured names.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
     named: BTreeSet<Host>,

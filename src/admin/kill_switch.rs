@@ -23,14 +23,14 @@ use crate::model::halt::{Halt, Scope};
 /// Longest reason, in bytes.
 const MAX_REASON: usize = 1024;
 
-/// What `PUT` may carry; nothing at all is fine too.
+/// Body of `PUT`; it may be empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Wish {
     reason: Option<String>,
 }
 
-/// Who may stop an agent in an emergency is whoever answers its approvals; letting go needs who may change permissions.
+/// Approvers can halt in an emergency; lifting a halt requires the role that changes permissions.
 const HALTING: Role = Role::Approver;
 const LIFTING: Role = Role::Editor;
 
@@ -114,7 +114,7 @@ async fn lift(
         return unknown_scope();
     };
     let controls = &facts.controls;
-    // The store first: what it still holds would come back with the next change.
+    // The store first: a halt that it still holds would come back with the next change.
     let stored = match controls.store.remove_halt(&scope).await {
         Ok(stored) => stored,
         Err(error) => {

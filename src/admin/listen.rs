@@ -15,7 +15,7 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-/// Why an address cannot be listened on.
+/// Reasons why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Port in use, no such address, no permission.
@@ -49,10 +49,11 @@ impl Listener {
         }
     }
 
-    /// Binds a socket file, 0600. A socket that nobody answers on was left by a dead process and is replaced.
+    /// Binds a socket file, 0600. A socket without a listener was left by a dead process and is replaced.
     ///
     /// # Errors
-    /// When it is in use or cannot be made.
+    ///
+    /// If the file is in use or cannot be made.
     pub async fn bind_unix(path: &Path) -> Result<Self, BindError> {
         let shown = || format!("unix:{}", path.display());
         match std::fs::symlink_metadata(path) {
@@ -66,7 +67,7 @@ impl Listener {
             Err(_) => {}
         }
         let listener = UnixListener::bind(path).map_err(|error| unavailable(shown(), &error))?;
-        // The state directory is 0700, so nobody else gets in between the two calls.
+        // The state directory is 0700, so no other user can connect between the two calls.
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
             .map_err(|error| unavailable(shown(), &error))?;
         Ok(Self::Unix(listener))

@@ -14,7 +14,7 @@ use crate::config::Role;
 pub struct Operator {
     /// Name, unique among operators.
     pub name: String,
-    /// What they may do.
+    /// The operator's role, which decides what it may do.
     pub role: Role,
     /// Named by policies' `approvers`.
     pub groups: BTreeSet<String>,

@@ -15,7 +15,7 @@ use super::answer::{json, problem};
 use super::operator::authorize;
 use crate::config::Role;
 
-/// What `POST /api/v1/sync` carries.
+/// Body of `POST /api/v1/sync`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -46,7 +46,7 @@ async fn sync(State(facts): State<Arc<Facts>>, headers: HeaderMap, body: Bytes) 
     }
 }
 
-/// What a child of `tollgate run` needs to find the gateway; no secret is among it.
+/// Returns what a child of `tollgate run` needs to find the gateway, without any secret.
 async fn run(
     State(facts): State<Arc<Facts>>,
     Path(agent): Path<String>,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 over everything that makes a request what it is. Two with the same one are the same request.
+/// SHA-256 over everything that identifies a request. Two requests with one fingerprint are the same request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 

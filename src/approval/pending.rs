@@ -12,7 +12,7 @@ use super::{
     WaiterSignal,
 };
 
-/// Questions that are kept, for one place to wait: those that nobody waits for any more must fit too.
+/// Questions that are kept for each request that may wait, because questions outlive the requests that asked them.
 const QUESTIONS_PER_WAITER: usize = 2;
 
 #[derive(Debug, Default)]
@@ -20,11 +20,11 @@ pub(super) struct PendingApprovals {
     records: HashMap<String, Record>,
     /// The question that counts for a fingerprint now.
     current: HashMap<Fingerprint, String>,
-    /// The question that was answered with a no, by what it was about.
+    /// The question that was denied, by its subject.
     refused: HashMap<Fingerprint, String>,
     /// Requests that wait, by agent.
     waiting: HashMap<String, usize>,
-    /// Questions made so far, so that age is told without a clock.
+    /// Number of questions made so far, which orders them by age.
     made: u64,
 }
 
@@ -213,8 +213,8 @@ impl PendingApprovals {
                     .saturating_mul(QUESTIONS_PER_WAITER)
     }
 
-    /// Of an agent's questions that nobody waits for: one that is over, else the oldest without an answer. A yes that was not
-    /// used and a no stay: an agent must not be able to make the desk forget.
+    /// Returns the agent's question without waiters that is worth least: an expired one, else the oldest without an answer.
+    /// Unused approvals and denials stay, so that an agent cannot make the service forget them.
     fn least_worth(&self, agent: &str, now: SystemTime) -> Option<String> {
         let own = self
             .records

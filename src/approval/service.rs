@@ -8,7 +8,7 @@ use super::pending::PendingApprovals;
 use super::{Approval, ApprovalRequest, ApprovalVerdict, Resolution, Settings, Status, Waiter};
 use crate::model::clock::Clock;
 
-/// Questions, answers and those who wait.
+/// Holds the questions, the answers and the waiting requests.
 #[derive(Debug)]
 pub struct ApprovalService {
     settings: Settings,
@@ -22,7 +22,7 @@ struct State {
     closed: bool,
 }
 
-/// What a request comes to when it asks.
+/// The result of submitting a request.
 #[derive(Debug)]
 pub enum Submission {
     /// An operator has said yes to it, and that yes is used up now.
@@ -37,16 +37,16 @@ pub enum Submission {
     Closed,
 }
 
-/// Why an answer does not count.
+/// Reasons why an operator's answer is rejected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ResolveError {
     /// There is no such question, or not any more.
     #[error("there is no approval `{}`", .0.escape_debug())]
     NotFound(String),
-    /// A card does not show all of it, and nobody says to have seen the whole.
+    /// A list cannot show all of the request, and the operator has not opened it.
     #[error("it cannot be shown in full in a list or on a card: {}", .0.request.partial.join(", "))]
     Unopened(Box<Approval>),
-    /// It is not the one that was opened.
+    /// The fingerprint is that of another request.
     #[error("what was opened is another request")]
     Another,
     /// It has been answered, or is over.
@@ -114,11 +114,12 @@ impl ApprovalService {
         }
     }
 
-    /// Answers a question and wakes those who wait for it. `opened` is the fingerprint of what the operator has seen whole; a yes to
-    /// what a card does not show in full needs it.
+    /// Answers a question and wakes the requests that wait for it. `opened` is the fingerprint that the operator saw in full; an
+    /// approval of a request that a list cannot show in full requires it.
     ///
     /// # Errors
-    /// When there is none that waits for an answer; the first answer counts. When it was not opened.
+    ///
+    /// If no such question waits for an answer; the first answer counts. If it was not opened.
     pub fn resolve(
         &self,
         id: &str,
@@ -185,7 +186,7 @@ impl ApprovalService {
             .count()
     }
 
-    /// Sends everybody who waits away, and takes no more: the gateway ends.
+    /// Ends all waits and accepts no new question: the gateway is shutting down.
     pub fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;

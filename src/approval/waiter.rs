@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use super::service::ApprovalService;
 use super::{Approval, Fingerprint};
 
-/// What those who wait are told.
+/// Signal that a waiting request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaiterSignal {
     /// No operator has answered yet.
     Wait,
     /// An operator has answered: ask the desk again.
     Answered,
-    /// The gateway ends: nobody will answer.
+    /// The gateway is shutting down.
     Closed,
 }
 
@@ -41,12 +41,12 @@ impl Waiter {
             .await
         {
             Ok(signal) => *signal,
-            // The question was dropped, so that somebody must ask again.
+            // The question was dropped, so the request must ask again.
             Err(_) => WaiterSignal::Answered,
         }
     }
 
-    /// Returns what it is about.
+    /// Returns the fingerprint of the request.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.approval.request.fingerprint

@@ -11,7 +11,7 @@ use super::{Field, Scheme, SchemeManifest, placement};
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::config::yaml::At;
 
-/// What stands for the secret in a variable given to an agent.
+/// Placeholder of the secret in a variable given to an agent.
 const PLACEHOLDER: &str = "placeholder";
 
 pub(super) fn compile(
@@ -47,7 +47,7 @@ pub(super) fn compile(
 
 struct Compiler<'a> {
     source: &'a Source,
-    /// What the operator lets files set although it has none of the usual forms.
+    /// Variables that the operator permits although they have none of the usual forms.
     variables: &'a BTreeSet<String>,
     report: &'a mut Report,
     problems: usize,

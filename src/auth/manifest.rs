@@ -16,10 +16,10 @@ pub struct SchemeManifest {
     /// Unique in the connector.
     #[schemars(example = &"token")]
     pub id: At<String>,
-    /// What a credential of this scheme consists of.
+    /// Fields of a credential of this scheme.
     #[schemars(example = ["token"])]
     pub fields: Vec<At<FieldManifest>>,
-    /// What follows `Bearer ` in `Authorization`.
+    /// Text after `Bearer ` in `Authorization`.
     #[schemars(example = &"{token}")]
     pub bearer: Option<At<String>>,
     /// User name and password of `Authorization: Basic`.

@@ -18,14 +18,14 @@ use crate::model::target::{Authority, Host};
 /// Longest answer to a CONNECT, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// What the operator says about the proxy.
+/// The operator's proxy.
 #[derive(Debug, Clone)]
 pub struct ChainRules {
     /// Host and port where the proxy listens.
     pub proxy: Authority,
-    /// What `Proxy-Authorization` says, whole.
+    /// Value of `Proxy-Authorization`, with its scheme.
     pub authorization: Option<Secret>,
-    /// What is reached without it.
+    /// Targets that are reached without the proxy.
     pub except: Vec<Except>,
 }
 
@@ -34,7 +34,7 @@ pub struct ChainRules {
 pub enum Except {
     /// Asked for by this name, or by this address.
     Host(Host),
-    /// Whatever its name, at these addresses.
+    /// These addresses, under any name.
     Network(IpNet),
 }
 
@@ -45,10 +45,10 @@ pub struct Chain {
     lookup: Arc<dyn Lookup>,
 }
 
-/// Why there is no connection. For logs, not for agents.
+/// Reasons why there is no connection; for logs, not for agents.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// Nobody knows where it is.
+    /// The proxy's name has no address.
     #[error("the proxy `{0}` does not resolve")]
     Unresolvable(String),
     /// It is not there, or gone.
@@ -57,7 +57,7 @@ pub enum ChainError {
     /// The proxy answered CONNECT with this status, not 2xx.
     #[error("the proxy answers CONNECT with {0}")]
     Refused(u16),
-    /// What it says is not HTTP.
+    /// The proxy's answer is not HTTP.
     #[error("the proxy's answer to CONNECT cannot be read")]
     Unreadable,
 }
@@ -76,10 +76,11 @@ impl Chain {
         })
     }
 
-    /// Opens a connection to an address. The caller bounds the time.
+    /// Opens a connection to an address through the proxy. The caller bounds the time.
     ///
     /// # Errors
-    /// When the proxy is not there or says no.
+    ///
+    /// If the proxy cannot be reached or refuses.
     pub async fn dial(&self, target: SocketAddr) -> Result<TcpStream, ChainError> {
         let mut stream = self.reach().await?;
         let mut head =

@@ -12,7 +12,7 @@ use hickory_resolver::proto::rr::Name;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Whoever answers for a name. One call is one question; what is cached is the answerer's business.
+/// A resolver of names. One call is one query; caching is up to the implementation.
 #[async_trait]
 pub trait Lookup: std::fmt::Debug + Send + Sync {
     /// Returns the addresses of a canonical name (lower-case, no trailing dot), best first.
@@ -22,7 +22,7 @@ pub trait Lookup: std::fmt::Debug + Send + Sync {
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookupError>;
 }
 
-/// Why there are no addresses.
+/// Reasons why a name has no addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// The name does not exist, or has no addresses.
@@ -90,8 +90,8 @@ impl SystemLookup {
 impl Lookup for SystemLookup {
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
         let resolver = self.resolver()?;
-        // Search domains are for single labels only: with `ndots:5`, as in Kubernetes, `api.github.com` would otherwise be
-        // asked for under every one of them first, and whoever owns one answers for it.
+        // Search domains are for single labels only. With `ndots:5`, as in Kubernetes, `api.github.com` would otherwise be
+        // queried under each of them first, and the owner of one could answer.
         let mut queried =
             Name::from_ascii(name).map_err(|error| LookupError::Failed(error.to_string()))?;
         queried.set_fqdn(name.contains('.'));

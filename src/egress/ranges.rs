@@ -28,7 +28,7 @@ const fn v6(a: u16, b: u16, c: u16, d: u16, length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0), length)
 }
 
-/// Where clouds answer with credentials or configuration of the machine.
+/// Addresses where clouds serve credentials or configuration of the machine.
 const METADATA_V4: [Ipv4Net; 6] = [
     v4(169, 254, 169, 254, 32), // AWS, Azure, Google, OpenStack, DigitalOcean, Oracle
     v4(169, 254, 170, 2, 32),   // AWS ECS task roles

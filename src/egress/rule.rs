@@ -17,13 +17,13 @@ pub struct AllowRule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    /// Whatever special address this name has.
+    /// Any special address of this name.
     Name(Host),
     /// These addresses, under whatever name.
     Network(IpNet),
 }
 
-/// Why a text is not an entry of `egress.allow`.
+/// A text that is not an entry of `egress.allow`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` cannot be allowed: {reason}", .text.escape_debug())]
 pub struct AllowRuleError {
@@ -32,10 +32,11 @@ pub struct AllowRuleError {
 }
 
 impl AllowRule {
-    /// Reads `billing.corp:8443`, `10.1.2.3:443`, `10.1.2.0/24:443`, `[fd00::1]:443` or `[fd00::/8]:443`.
+    /// Parses `billing.corp:8443`, `10.1.2.3:443`, `10.1.2.0/24:443`, `[fd00::1]:443` or `[fd00::/8]:443`.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    ///
+    /// If the text has none of these forms.
     pub fn parse(text: &str) -> Result<Self, AllowRuleError> {
         parse(text).map_err(|reason| AllowRuleError {
             text: text.to_owned(),

@@ -21,12 +21,12 @@ use crate::model::vocabulary::did_you_mean;
 const MAX_COST: u64 = 250_000_000;
 /// Most bytes of any value on the way.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// What to write instead of looking into a query as text.
+/// Help for expressions that treat a query as text.
 const QUERY_HELP: &str = "a query is a map of lists of decoded texts, as in `\"force\" in request.query && \"true\" in request.query[\"force\"]`";
-/// What any step costs, in bytes touched.
+/// Cost of any step, in bytes touched.
 const STEP: u64 = 100;
 
-/// What is known of a value before the request.
+/// Type and size of a value, known before the request.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) value_type: Type,
@@ -47,7 +47,7 @@ impl Known {
     }
 }
 
-/// Checks a whole condition: everything it names exists, and its value is a bool. Returns what it reads that may be absent.
+/// Checks a whole condition: every name exists, and the value is a bool. Returns the paths it reads that may be absent.
 pub(super) fn check(
     parsed: &Parsed,
     linked: &Linked,

@@ -98,7 +98,7 @@ fn first(source: &str, errors: &cel::ParseErrors) -> ExpressionError {
     }
 }
 
-/// Puts the parser's words into ours: what it expected instead is a list of its tokens that helps nobody.
+/// Rewords the parser's message without its list of expected tokens.
 fn plain(message: &str) -> String {
     let line = message
         .lines()

@@ -11,7 +11,7 @@ use super::grammar::{LIBRARY, Parsed};
 use super::optional::{self, Optional};
 use super::{ExpressionError, tree};
 
-/// What linking found besides the tree.
+/// Results of linking besides the tree.
 #[derive(Debug, Default)]
 pub(super) struct Linked {
     /// `@0`, `@1`, … in the tree: names that cannot be written.
@@ -20,7 +20,7 @@ pub(super) struct Linked {
     pub(super) tests: BTreeSet<u64>,
 }
 
-/// Replaces what is known at load.
+/// Replaces literals that are known at load with compiled ones.
 pub(super) fn link(parsed: &mut Parsed) -> Result<Linked, ExpressionError> {
     let mut root = std::mem::take(&mut parsed.root);
     let mut linker = Linker {

@@ -4,7 +4,7 @@
 
 use cel::common::ast::{Expr, IdedExpr};
 
-/// Joins names with their fields, but for what a comprehension repeats: there its variable may bear any name.
+/// Joins names with their fields, except in comprehensions, whose variables may have any name.
 pub(super) fn join(node: &mut IdedExpr) {
     match &mut node.expr {
         Expr::Select(select) => match &select.operand.expr {

@@ -6,7 +6,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, opera
 use super::guards::path;
 use super::{grammar, tree};
 
-/// What is to be done about a node.
+/// How a node is rewritten.
 #[derive(Debug)]
 pub(super) enum Optional {
     /// It is none of this.
@@ -20,7 +20,7 @@ pub(super) enum Optional {
 /// The help of errors about `.?`.
 pub(super) const HELP: &str = "`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
 
-/// Returns what a node stands for.
+/// Returns how a node is rewritten.
 pub(super) fn read(node: &IdedExpr) -> Optional {
     let Expr::Call(call) = &node.expr else {
         return match &node.expr {

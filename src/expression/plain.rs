@@ -33,7 +33,7 @@ pub(super) struct Name {
     key: Option<Box<str>>,
 }
 
-/// What is asked of a value.
+/// A test of one value.
 #[derive(Debug)]
 pub(super) enum Test {
     /// The value is true, as in `params.draft`.

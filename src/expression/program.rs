@@ -21,11 +21,12 @@ use super::tree;
 use super::types::{Environment, Type};
 use crate::model::value::Value;
 
-/// What all evaluations share. One that held the library itself would count its holders, all threads at one place.
+/// Functions that all evaluations share. A context that held the library itself would make all threads contend for its reference
+/// count.
 static FUNCTIONS: LazyLock<cel::Context<'_, '_>> =
     LazyLock::new(|| cel::Context::with_env(Arc::clone(&LIBRARY)));
 
-/// What compares two values.
+/// Operators that compare two values.
 const COMPARING: [&str; 7] = [
     operators::EQUALS,
     operators::NOT_EQUALS,
@@ -52,7 +53,7 @@ pub struct Program {
     plain: Option<Plain>,
 }
 
-/// What a condition says of one request.
+/// The result of a condition for one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The condition holds for the request.
@@ -64,10 +65,11 @@ pub enum Outcome {
 }
 
 impl Draft {
-    /// Reads a condition within the limits; patterns, networks, zones and risks in it are checked and compiled.
+    /// Parses a condition within the limits, and compiles its patterns, networks, zones and risks.
     ///
     /// # Errors
-    /// Says what is wrong and where.
+    ///
+    /// If the text is malformed or over a limit; the error has the place.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         let mut parsed = grammar::parse(source)?;
         let linked = link::link(&mut parsed)?;
@@ -77,15 +79,17 @@ impl Draft {
     /// Checks names, types, and the most that evaluating can cost.
     ///
     /// # Errors
-    /// Says what is wrong and where.
+    ///
+    /// If a name does not exist, types do not fit or the cost is over the limit.
     pub fn check(&self, environment: &Environment) -> Result<(), ExpressionError> {
         self.check_reads(environment).map(drop)
     }
 
-    /// As [`Draft::check`]; returns the paths of what is read though it may be absent, where nothing tests whether it is there.
+    /// Checks as [`Draft::check`] does, and returns the paths that are read although they may be absent.
     ///
     /// # Errors
-    /// Says what is wrong and where.
+    ///
+    /// If a name does not exist, types do not fit or the cost is over the limit.
     pub fn check_reads(
         &self,
         environment: &Environment,
@@ -93,10 +97,11 @@ impl Draft {
         check::check(&self.parsed, &self.linked, environment)
     }
 
-    /// Checks names, types and cost of an expression whose value is anything, and returns the type of its value.
+    /// Checks names, types and cost of an expression of any type, and returns its type.
     ///
     /// # Errors
-    /// Says what is wrong and where.
+    ///
+    /// If a name does not exist, types do not fit or the cost is over the limit.
     pub fn check_value(&self, environment: &Environment) -> Result<Type, ExpressionError> {
         check::type_of(&self.parsed, &self.linked, environment)
     }

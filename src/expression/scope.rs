@@ -42,7 +42,7 @@ pub enum Datum<'a> {
     Value(&'a Value),
 }
 
-/// What an expression is evaluated over.
+/// Values that an expression is evaluated over.
 pub trait Scope: fmt::Debug + Send + Sync {
     /// Returns `root.field`; `None` where the request does not say.
     fn read(&self, root: &str, field: &str) -> Option<Datum<'_>>;

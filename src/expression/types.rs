@@ -20,7 +20,7 @@ pub enum Type {
     Uint,
     /// A 64-bit float, as in `1.5`.
     Double,
-    /// Whatever a JSON number is: a whole number or one with a fraction.
+    /// Any JSON number, integer or not.
     Number,
     /// A string of UTF-8 text.
     Text,
@@ -47,7 +47,7 @@ pub enum Type {
 /// The fields that a name has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
-    /// What a field is, for messages: ``a parameter of `jira.issue.create` ``.
+    /// Description of a field for messages: ``a parameter of `jira.issue.create` ``.
     pub what: String,
     /// Types of the fields, by name.
     pub fields: BTreeMap<String, Type>,

@@ -75,10 +75,11 @@ impl FromStr for Risk {
 pub struct ActionName(Arc<str>);
 
 impl ActionName {
-    /// Returns the name when it has the form of one.
+    /// Parses a name.
     ///
     /// # Errors
-    /// Says what is wrong with the name.
+    ///
+    /// If the name does not have the form of one.
     pub fn parse(text: &str) -> Result<Self, String> {
         let segments = text.split('.').count();
         if segments < 2 {
@@ -143,7 +144,7 @@ impl Serialize for ActionName {
 pub struct Parameter {
     /// Name of the parameter, `[a-z][a-z0-9_]*`.
     pub name: Arc<str>,
-    /// What the request said.
+    /// Value that the request has.
     pub value: Value,
     /// Comparable in policies, but shown and recorded only as a keyed hash.
     pub secret: bool,
@@ -232,10 +233,10 @@ pub struct Action {
     pub special: bool,
     /// Its answer holds a credential.
     pub issues: bool,
-    /// What the request says about it.
+    /// Parameters that were read from the request.
     pub params: Parameters,
     /// The sentence for people, filled in: `create Bug in OPS`.
     pub summary: Option<String>,
-    /// What the name was made by, where the request says it.
+    /// Template of the name, if it is made from the request.
     pub template: Option<NameTemplate>,
 }

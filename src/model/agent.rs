@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 pub struct AgentName(Arc<str>);
 
 impl AgentName {
-    /// Returns the name when it has the form of one.
+    /// Parses a name.
     ///
     /// # Errors
-    /// Says what is wrong with the name.
+    ///
+    /// If the name does not have the form of one.
     pub fn parse(text: &str) -> Result<Self, String> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if text.is_empty() || text.len() > 64 || !text.bytes().all(good) {

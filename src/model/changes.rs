@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// Counts the changes of what decisions depend on, and wakes who waits for one. Clones count together.
+/// Counts changes that decisions depend on, and wakes tasks that wait for one. Clones count together.
 ///
-/// Whoever puts something in force (a snapshot, the roster, the keyring, a halt) calls [`Changes::tell`] after it.
+/// Code that changes live state (a snapshot, the roster, the keyring, a halt) must call [`Changes::tell`] afterwards.
 #[derive(Debug, Clone, Default)]
 pub struct Changes(Arc<Counter>);
 
@@ -19,7 +19,7 @@ struct Counter {
 }
 
 impl Changes {
-    /// Says that something is in force now that was not before.
+    /// Announces that live state has changed.
     pub fn tell(&self) {
         let now = self.0.count.fetch_add(1, Ordering::AcqRel) + 1;
         // Two that tell at once may come here in either order.

@@ -12,7 +12,7 @@ use time::macros::format_description;
 const STAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// Tells the wall-clock time.
+/// Returns the wall-clock time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
@@ -33,7 +33,7 @@ impl Clock {
         Self(Arc::new(now))
     }
 
-    /// Returns the moment as the system tells it.
+    /// Returns the present moment.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         (self.0)()

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 pub struct CredentialId(Arc<str>);
 
 impl CredentialId {
-    /// Returns the id when it has the form of one.
+    /// Parses an id.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    ///
+    /// If the id does not have the form of one.
     pub fn parse(text: &str) -> Result<Self, String> {
         let good =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -52,7 +53,7 @@ impl<'de> Deserialize<'de> for CredentialId {
     }
 }
 
-/// Where a credential's bytes may go, and for whom. Authenticated with the ciphertext, so it cannot be edited in the store.
+/// Targets and agents that a credential is bound to. Authenticated with the ciphertext, so it cannot be edited in the store.
 ///
 /// Field order is part of the authenticated form: serialise with `serde_json`, keys in this order, maps sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +86,11 @@ pub struct SealedCredential {
     pub scheme: String,
     /// Values of fields that the connector declares `secret: false`, such as an e-mail address.
     pub public_fields: BTreeMap<String, String>,
-    /// Where the scheme puts it, in the form of `auth/placement.rs`. A scheme that now puts it elsewhere cannot use it. Empty in
-    /// rows of builds that did not bind it.
+    /// Placement of the scheme, in the form of `auth/placement.rs`. A scheme with another placement cannot use the credential.
+    /// Empty in rows of builds that did not bind it.
     #[serde(skip)]
     pub placement: String,
-    /// Where it may go.
+    /// Targets and agents that it is bound to.
     pub binding: Binding,
     /// Which master key version sealed it.
     pub key_version: u32,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What is held back.
+/// The scope of a halt.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Every request of every agent.
@@ -15,7 +15,7 @@ pub enum Scope {
     Agent(String),
 }
 
-/// One thing that is held back. Serialised as the admin API shows it.
+/// A halt in effect. Serialised as the admin API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Halt {
     /// Everything, one connector or one agent.

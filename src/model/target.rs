@@ -10,7 +10,7 @@ pub use name::{MAX_NAMES, is_shared_key, split_name, split_pair};
 pub use path::{Oddities, Oddity, Path, PathError, decode};
 pub use query::{Query, QueryError, decode_form};
 
-/// A request line in canonical form. What is judged is built from this, and so is what is sent.
+/// A request line in canonical form, which is both judged and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Method in upper case, as sent.

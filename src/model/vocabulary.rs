@@ -13,7 +13,7 @@ use super::value::ValueType;
 pub struct Vocabulary {
     /// By full name; also `<connector>.unknown`.
     pub actions: BTreeMap<ActionName, ActionShape>,
-    /// Actions whose names are made of what a request says.
+    /// Actions whose names are made from requests.
     pub templates: BTreeMap<NameTemplate, ActionShape>,
     /// Ids of all loaded connectors.
     pub connectors: BTreeSet<String>,
@@ -23,15 +23,16 @@ pub struct Vocabulary {
     pub credentials: Option<BTreeMap<String, String>>,
     /// Old name to new name (`was:`).
     pub renamed: BTreeMap<String, ActionName>,
-    /// Some connector is broken, so what is not here may exist all the same.
+    /// Some connector is broken, so a missing name may still exist.
     pub partial: bool,
-    /// What a name that is not here means for whoever wrote it.
+    /// Handling of missing names.
     pub unknown: Unknown,
 }
 
-/// What becomes of an entry that names what does not exist: an agent, a connector, an action, a credential.
+/// Handling of an entry that names a missing agent, connector, action or credential.
 ///
-/// However it is reported, the entry never grants more for it: a dangling grant is inert, a dangling deny or ask covers its connector.
+/// However it is reported, the entry never grants more: a dangling grant is inert, and a dangling deny or ask covers its
+/// connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
     /// An error: for an entry that is being added.
@@ -41,12 +42,12 @@ pub enum Unknown {
         /// Names that dangled before: they do not keep other changes from taking effect.
         known: BTreeSet<String>,
     },
-    /// A warning: at start, and for what the store holds, since a state that was accepted once must start.
+    /// A warning: at start, and for entries of the store, because a state that was accepted once must start.
     Tolerated,
 }
 
 impl Vocabulary {
-    /// Returns what is known of an action, whether its name is fixed or made.
+    /// Returns the shape of an action, whether its name is fixed or made.
     #[must_use]
     pub fn shape(&self, name: &ActionName) -> Option<&ActionShape> {
         let mut templates = self.templates.iter();
@@ -90,7 +91,7 @@ impl Default for Unknown {
     }
 }
 
-/// What a policy must know of an action.
+/// What policies need of an action: parameters, risks and flags.
 #[derive(Debug, Clone, Default)]
 pub struct ActionShape {
     /// Every risk that the action can have.
@@ -103,7 +104,7 @@ pub struct ActionShape {
     pub params: BTreeMap<String, ParamShape>,
 }
 
-/// What a policy must know of a parameter.
+/// What policies need of a parameter: its type and form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamShape {
     /// `None` where the connector does not say, as for a JSON value of any type.

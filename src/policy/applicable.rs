@@ -4,7 +4,7 @@ use super::PolicySet;
 use super::permission::ActionMatch;
 use crate::model::template::NameTemplate;
 
-/// What concerns one action: places in the lists of permissions and policies.
+/// Entries that apply to one action, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
 pub(super) struct Applicable {
     pub(super) special: bool,
@@ -12,7 +12,7 @@ pub(super) struct Applicable {
     pub(super) rules: Vec<usize>,
 }
 
-/// What can concern a name that a template makes: places in the lists of permissions and policies.
+/// Entries that can apply to a name that a template makes, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     pub(super) permissions: Vec<usize>,
@@ -36,7 +36,7 @@ impl PolicySet {
         }
     }
 
-    /// Looks up what can concern some name that a template makes, so that what is for other actions costs nothing there either.
+    /// Finds the entries that can apply to some name of a template, so that entries for other actions cost nothing there either.
     pub(super) fn candidates_for(&self, template: &NameTemplate) -> Candidates {
         let permissions = self.compiled.permissions.iter().enumerate();
         let rules = self.compiled.rules.iter().enumerate();

@@ -21,7 +21,7 @@ pub(super) struct Reading<'a> {
     names: BTreeSet<String>,
 }
 
-/// What an entry does, and so what is lost while a name in it is wrong.
+/// Whether an entry grants or guards, which decides how a wrong name in it is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     /// It only lets go: without it less goes.
@@ -30,7 +30,7 @@ pub(super) enum Effect {
     Guards,
 }
 
-/// What is compiled, by who wrote it.
+/// Sources to compile, by author.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sources<'a> {
     pub(super) files: &'a [Source],
@@ -40,7 +40,7 @@ pub(super) struct Sources<'a> {
     pub(super) candidate: Option<&'a Source>,
 }
 
-/// What the sources hold, in no order that matters.
+/// All compiled entries; their order does not matter.
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     pub(super) permissions: Vec<Permission>,
@@ -121,7 +121,7 @@ impl Reading<'_> {
         ids.insert(id.clone(), place);
     }
 
-    /// Tells of a name that does not exist: as an error, or as a warning about an entry that is inert for it or covers more.
+    /// Reports a name that does not exist: as an error, or as a warning that the entry is inert or covers more.
     pub(super) fn dangling(
         &mut self,
         (code, message): (&'static str, String),
@@ -165,7 +165,7 @@ impl Reading<'_> {
         test
     }
 
-    /// Tells of a key that this version knows but cannot follow.
+    /// Reports a key that this version recognises but does not support.
     pub(super) fn unsupported<T>(&mut self, key: &str, written: Option<&At<T>>) {
         if let Some(at) = written {
             let message = format!("`{key}` is not supported by this version");
@@ -208,7 +208,7 @@ impl Reading<'_> {
         });
     }
 
-    /// Returns what was probably meant, as help.
+    /// Returns the likely meaning of a wrong name, as help.
     pub(super) fn suggestion<'k>(
         &self,
         written: &str,

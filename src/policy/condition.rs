@@ -15,7 +15,7 @@ use crate::model::vocabulary::{ActionShape, did_you_mean};
 /// Paths that a condition reads though they may be absent, and an action of which that is so.
 type Absent = BTreeMap<String, String>;
 
-/// What an expression belongs to.
+/// The entry that an expression belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owner<'a> {
     /// The key that the expression is written under, `when` or `where`.
@@ -46,7 +46,7 @@ impl Owner<'_> {
 }
 
 impl Reading<'_> {
-    /// Compiles an expression; what is wrong goes into the report.
+    /// Compiles an expression; problems go into the report.
     pub(super) fn condition(
         &mut self,
         written: &At<Option<String>>,
@@ -79,7 +79,7 @@ impl Reading<'_> {
         let dangles = owner.patterns.iter().any(Pattern::dangles);
         match self.check(&draft, owner) {
             Ok(absent) => self.warn_of_absent(&absent, at),
-            // Nobody knows the parameters of an action that is not there; where one is missing, the expression fails, which denies.
+            // The parameters of a missing action are unknown; where one is absent, the expression fails, which denies.
             Err(_) if dangles => {}
             Err(error) if self.keeps_what_fails() => {
                 let message = format!("{}: it fails whenever it is asked", error.message);

@@ -9,7 +9,7 @@ use super::permission::{ActionMatch, Permission, PermissionVerdict, Precedence};
 use super::rule::Rule;
 use super::{Choice, Decision, Facts, PolicySet, Ruling};
 
-/// What all permissions together say.
+/// The verdicts of all permissions together.
 #[derive(Debug, Default)]
 struct Permitted<'a> {
     denied: Vec<&'a Permission>,
@@ -27,7 +27,7 @@ impl PolicySet {
         let fresh;
         let applicable = match self.index.get(name) {
             Some(known) if known.special || !facts.action.special => known,
-            // Named by what the request says, or special only this time.
+            // The name is made from the request, or the action is special only this time.
             _ => {
                 let candidates = facts.action.template.as_ref();
                 let candidates = candidates.and_then(|template| self.candidates.get(template));
@@ -48,7 +48,7 @@ impl PolicySet {
             .map(|(decision, _)| *decision)
             .chain(permitted.decision())
             .max();
-        // Permissions open a connector, policies narrow: what nothing opens is not even asked about.
+        // Permissions open a connector, policies narrow: where nothing opens it, no operator is asked.
         let looked_for = strictest != Some(Decision::Deny) && permitted.deciding().next().is_none();
         let openers = if looked_for {
             self.closest_openers(facts, &mut failures)
@@ -204,7 +204,7 @@ impl Permitted<'_> {
         opening.map(|(permission, _)| *permission)
     }
 
-    /// Says what may be injected: what the deciding permissions choose, or where there are none, what the openers do.
+    /// Sets the credential and hosts of the ruling: those of the deciding permissions, or else those of the openers.
     fn inject(&self, openers: &[&Permission], ruling: &mut Ruling, failures: &mut Vec<String>) {
         let givers = || self.deciding().chain(openers.iter().copied());
         ruling.credential = givers()

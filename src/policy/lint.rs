@@ -13,7 +13,7 @@ use crate::model::table::Table;
 use crate::model::template::NameTemplate;
 use crate::model::vocabulary::Vocabulary;
 
-/// What denies or asks for some action of a connector: places in the lists of permissions and policies.
+/// Entries that deny or ask for some action of a connector, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
 pub(super) struct Guards {
     permissions: BTreeSet<usize>,
@@ -111,7 +111,7 @@ impl PolicySet {
         permissions.chain(rules)
     }
 
-    /// Warns of what is written and has no effect.
+    /// Warns of entries that have no effect.
     pub(super) fn lint(&self, vocabulary: &Vocabulary, report: &mut Report) {
         for permission in &self.compiled.permissions {
             self.warn_of_unknown(permission, vocabulary, report);
@@ -140,7 +140,7 @@ impl PolicySet {
         }
     }
 
-    /// `access: full` means everything, so it is told where it does not.
+    /// Warns where `access: full` does not cover the connector's `unknown`.
     fn warn_of_unknown(
         &self,
         permission: &Permission,

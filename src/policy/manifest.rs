@@ -16,13 +16,13 @@ use crate::model::action::Risk;
 pub struct Manifest {
     /// Which agents may use which connectors and actions.
     pub permissions: Vec<At<PermissionEntry>>,
-    /// What must hold for everybody.
+    /// Rules that narrow what permissions allow.
     pub policies: Vec<At<PolicyEntry>>,
-    /// What `check` and `policy test` try out.
+    /// Tests that `check` and `policy test` run.
     pub tests: Vec<At<TestEntry>>,
 }
 
-/// What some agents may do with a connector or with listed actions.
+/// A permission: what some agents may do with a connector or with listed actions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionEntry {
@@ -32,7 +32,7 @@ pub struct PermissionEntry {
     /// A connector's id, or `*`; with `access`.
     #[serde(default)]
     pub connector: Option<At<String>>,
-    /// What of the connector; with `connector`.
+    /// Preset of allowed actions; requires `connector`.
     #[serde(default)]
     pub access: Option<At<Access>>,
     /// Actions or globs that may go.
@@ -60,7 +60,7 @@ pub struct PermissionEntry {
     pub issue: Option<At<Issue>>,
 }
 
-/// What becomes of a credential that an answer issues.
+/// Handling of a credential that an answer issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Issue {
@@ -68,7 +68,7 @@ pub enum Issue {
     Pass,
 }
 
-/// What a permission gives of a connector.
+/// Presets of allowed actions, by risk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
@@ -85,7 +85,7 @@ pub enum Access {
     None,
 }
 
-/// What must hold for everybody.
+/// A rule that narrows what permissions allow.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
@@ -147,11 +147,11 @@ pub struct TestEntry {
     /// The request's body, sent as JSON.
     #[serde(default)]
     pub body: Option<serde_json::Value>,
-    /// What must come out.
+    /// The expected action and decision.
     pub expect: Expectation,
 }
 
-/// What a test expects; what is left out may be anything.
+/// The expected result of a test; omitted keys accept anything.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {

@@ -38,7 +38,7 @@ struct Preset {
     access: Access,
 }
 
-/// What a permission says of one action, before it is known who asks.
+/// How a permission matches one action, before the agent is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ActionMatch {
     /// By `deny` or `access: none`: it wins over everything.
@@ -63,21 +63,21 @@ pub(super) enum Reach {
     Named,
 }
 
-/// A decision and how exactly it was meant: what is more exact wins, then what is stricter.
+/// A decision with the precision of its pattern; the more precise wins, then the stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Weight {
     precision: Precision,
     pub(super) decision: Decision,
 }
 
-/// What a permission says of one request.
+/// The weight of a permission for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Precedence {
     aim: Aim,
     pub(super) weight: Weight,
 }
 
-/// What a permission says: nothing, a stand, or no whatever others say.
+/// A permission's answer for one request.
 #[derive(Debug)]
 pub(super) enum PermissionVerdict {
     /// It is for others, or its condition does not hold.
@@ -89,7 +89,7 @@ pub(super) enum PermissionVerdict {
 }
 
 impl Permission {
-    /// Returns what it says of an action; `None` where it is not for it.
+    /// Matches an action; `None` where the permission does not apply to it.
     pub(super) fn match_action(&self, name: &str, special: bool) -> Option<ActionMatch> {
         let connector = name.split('.').next().unwrap_or_default();
         let preset = self
@@ -140,7 +140,7 @@ impl Permission {
                 .any(|pattern| pattern.overlaps(template))
     }
 
-    /// Says what it says of a request; `claim` is its own for the action.
+    /// Evaluates the permission for a request; `action_match` is its own match of the action.
     pub(super) fn evaluate(
         &self,
         action_match: ActionMatch,

@@ -17,11 +17,11 @@ use crate::model::value::Value;
 pub struct PolicyTest {
     /// File, line and column of the test.
     pub place: Place,
-    /// Who asks, with the labels known at load.
+    /// The agent that asks, with the labels known at load.
     pub agent: Agent,
     /// The action or request that is judged.
     pub subject: Subject,
-    /// What must come out; what is left out may be anything.
+    /// The expected action; `None` accepts any.
     pub action: Option<ActionName>,
     /// The decision that must come out; `None` accepts any.
     pub decision: Option<Decision>,
@@ -29,7 +29,7 @@ pub struct PolicyTest {
     pub by: Vec<String>,
 }
 
-/// What a test asks.
+/// The subject of a test: an action or a request.
 #[derive(Debug, Clone)]
 pub enum Subject {
     /// An action as if a request had been understood as it.
@@ -44,9 +44,9 @@ pub enum Subject {
 }
 
 impl PolicyTest {
-    /// Returns what is wrong with a ruling on the action, in one line each; nothing where the test passes.
+    /// Returns the differences from the expected ruling, one line each; empty where the test passes.
     ///
-    /// `actions` are those that the request was understood as.
+    /// `actions` are those that the request was read as.
     #[must_use]
     pub fn complaints(&self, actions: &[ActionName], ruling: &Ruling) -> Vec<String> {
         let mut all = Vec::new();

@@ -25,7 +25,7 @@ pub(super) struct Rule {
     pub(super) suggest: Option<String>,
 }
 
-/// What a policy says of one action: nothing, or a decision, with what failed on the way.
+/// A policy's answer for one action: a decision, or none, and a failure of its condition.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) decision: Option<Decision>,
@@ -54,7 +54,7 @@ impl Rule {
         patterns.any(|pattern| pattern.is_exact() && pattern.matches(action))
     }
 
-    /// Says what it decides; only for an action that it covers.
+    /// Evaluates the policy for an action that it covers.
     pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
         if selector::aim(&self.who, facts.agent).is_none() {
             return Verdict::default();

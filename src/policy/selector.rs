@@ -11,7 +11,7 @@ use crate::model::template::NameTemplate;
 
 use super::compile::{Effect, Reading};
 
-/// Whom an entry is for.
+/// A selector of agents in an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AgentSelector {
     /// Every agent, written `*`.
@@ -149,7 +149,7 @@ impl Pattern {
 }
 
 impl Reading<'_> {
-    /// Reads selectors of agents; each must mean somebody who exists, where all who do are known.
+    /// Compiles selectors of agents; where all agents are known, each must match one.
     pub(super) fn agents(
         &mut self,
         written: &[At<String>],

@@ -8,11 +8,11 @@ use rand::CryptoRng;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-/// SHA-256 of a token's text. Comparing hashes tells nothing about tokens.
+/// SHA-256 of a token's text. Comparing hashes leaks nothing about tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// Whose token it is.
+/// The kind of a token's owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A token of an agent; it begins with `tga_`.
@@ -37,7 +37,7 @@ impl TokenHash {
 // === impl Token ===
 
 impl Token {
-    /// Makes a token nobody has.
+    /// Makes a new random token.
     #[must_use]
     pub fn generate(kind: TokenKind, random: &mut dyn CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0_u8; 32]);
@@ -58,7 +58,7 @@ impl Token {
         &self.0
     }
 
-    /// Returns what is kept of it.
+    /// Returns the hash, which is stored.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash::of(&self.0)

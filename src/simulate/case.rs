@@ -15,7 +15,7 @@ use crate::pipeline::refuse::Refusal;
 use crate::policy::{self, Facts, PolicyTest, Ruling, Subject};
 use crate::snapshot::Snapshot;
 
-/// What a run of tests found.
+/// The result of running tests.
 #[derive(Debug, Default)]
 pub struct Tried {
     /// How many tests there are.

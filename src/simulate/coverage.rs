@@ -25,10 +25,10 @@ use places::located;
 /// Stands for whatever a template captures; no API has such a literal.
 const SAMPLE: &str = "x1x";
 
-/// What a connector makes of an API.
+/// The operations of an API and the actions that a connector reads them as.
 #[derive(Debug, Clone, Serialize)]
 pub struct Coverage {
-    /// Whose coverage it is.
+    /// Id of the connector.
     pub connector: String,
     /// In the order of the description.
     pub operations: Vec<Covered>,
@@ -53,11 +53,11 @@ pub struct Covered {
     pub id: Option<String>,
     /// Whether the operation has a name of its own, a shared one, or none.
     pub status: Status,
-    /// Full names of what it can be; a body may decide which.
+    /// Full names of the possible actions; the body may decide.
     pub actions: Vec<String>,
 }
 
-/// What came out for one operation.
+/// How an operation is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -69,7 +69,7 @@ pub enum Status {
     Unknown,
 }
 
-/// Why a connector and a description have nothing to do with each other.
+/// Reasons why a connector and a description do not belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unrelated {
     /// The connector is for no host yet.
@@ -169,7 +169,7 @@ fn cover(
     }
 }
 
-/// Returns what a request is, the action that needs nothing of the body first; empty for `unknown` and for other connectors'.
+/// Returns the actions of a request, the one that needs no body first; empty for `unknown` and for other connectors' actions.
 fn actions(
     snapshot: &Snapshot,
     connector: &Connector,
@@ -204,7 +204,7 @@ fn actions(
     names
 }
 
-/// An operation that only a form or a header tells is read as the gateway reads it.
+/// Adds the form field or header that identifies an operation.
 fn signed(
     snapshot: &Snapshot,
     connector: &Connector,

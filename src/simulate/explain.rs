@@ -33,7 +33,7 @@ pub const BOUNDS: Bounds = Bounds {
     json_nodes: 50_000,
 };
 
-/// What a client sends to open a WebSocket, which `wss://` and `ws://` stand for.
+/// Headers that open a WebSocket; `wss://` and `ws://` URLs imply them.
 const OPENING: [(HeaderName, &str); 4] = [
     (CONNECTION, "Upgrade"),
     (UPGRADE, "websocket"),
@@ -54,14 +54,14 @@ pub struct Question {
     pub body: Bytes,
 }
 
-/// What the gateway would do.
+/// The gateway's handling of a request.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
     /// `allow`, `deny` or `require_approval`, as files write it.
     pub decision: &'static str,
     /// The connector whose domain it is.
     pub connector: Option<String>,
-    /// What the request is; empty where it cannot be read.
+    /// Actions of the request; empty if it cannot be read.
     pub actions: Vec<ExplainedAction>,
     /// Ids of the policies and permissions that decided.
     pub by: Vec<String>,
@@ -71,7 +71,7 @@ pub struct Explanation {
     pub credential: Option<String>,
     /// The refusal's code, where it is one.
     pub code: Option<&'static str>,
-    /// What the agent would read.
+    /// The detail that the agent would get.
     pub detail: Option<String>,
     /// The next step that a policy suggests.
     pub suggest: Option<String>,
@@ -79,14 +79,14 @@ pub struct Explanation {
     pub sent: Option<String>,
     /// Headers that nothing declares, which would not be sent.
     pub dropped_headers: Vec<String>,
-    /// What becomes of the answer, where it is sent for one that holds a credential.
+    /// Handling of the answer, if it issues a credential.
     pub answer: Option<ExplainedAnswer>,
 }
 
 /// An answer that holds a credential.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExplainedAnswer {
-    /// Where it lies, as in `issues:` of the connector.
+    /// Places of the credential, as in `issues:` of the connector.
     pub issues: Vec<String>,
     /// Whether the agent reads a placeholder in its place; not where a permission says `issue: pass`.
     pub masked: bool,
@@ -108,10 +108,11 @@ pub struct ExplainedAction {
 }
 
 impl Question {
-    /// Reads what a person typed.
+    /// Parses a request as typed on the command line.
     ///
     /// # Errors
-    /// Says what is wrong with method, URL or a header.
+    ///
+    /// If method, URL or a header is malformed.
     pub fn parse(
         method: &str,
         url: &str,
@@ -203,7 +204,7 @@ pub fn understand(
     Ok((classified, collected))
 }
 
-/// Says what would become of a request.
+/// Explains how a request would be read and decided.
 #[must_use]
 pub fn explain(
     snapshot: &Snapshot,

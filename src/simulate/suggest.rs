@@ -13,10 +13,10 @@ use crate::import::{self, Part, Patterns, Seen};
 use crate::model::target::{Authority, Path, Query};
 use crate::snapshot::Snapshot;
 
-/// What GraphQL parts begin with.
+/// Prefixes of GraphQL parts.
 const GRAPHQL: [&str; 3] = ["query.", "mutation.", "subscription."];
 
-/// What the parts of documents that a server keeps begin with: their ids say nothing.
+/// Prefix of persisted documents, whose ids carry no meaning.
 const PERSISTED: &str = "persisted.";
 
 /// Method, path below the base path, and part, with how often they were there.
@@ -35,7 +35,7 @@ pub struct Unknown {
     pub part: Option<String>,
 }
 
-/// What one connector might add.
+/// Routes that one connector might add.
 #[derive(Debug, Clone, Serialize)]
 pub struct Suggestion {
     /// Id of the connector that would get the routes.

@@ -7,8 +7,8 @@ use crate::model::target::Authority;
 /// A credential's id and the hosts that it is bound to, `host:port`.
 pub type BoundHosts = (String, Vec<String>);
 
-/// Reports every credential that is bound to a host whose TLS passes through: an agent there would talk past it, and whoever wrote
-/// the connector file has taken the host out of what is judged.
+/// Reports every credential that is bound to a host with TLS passthrough. An agent could bypass the credential there, and the
+/// connector file has taken the host out of what is judged.
 pub(super) fn check(catalog: &Catalog, bound: &[BoundHosts], report: &mut Report) {
     for (id, hosts) in bound {
         for host in hosts {

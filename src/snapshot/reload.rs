@@ -25,9 +25,9 @@ struct State {
     /// Of the inputs that were last tried, so that a poll without a change costs no compilation.
     fingerprint: u64,
     problem: Option<String>,
-    /// RFC 3339: since when the snapshot in force is in force.
+    /// When the active snapshot took effect, RFC 3339.
     since: String,
-    /// What there is to say of the snapshot in force, a line each.
+    /// Warnings about the active snapshot, one line each.
     warnings: Vec<String>,
 }
 
@@ -79,8 +79,8 @@ impl Reloader {
         reloader
     }
 
-    /// Compiles the inputs and swaps them in, or keeps the last good snapshot and says why. Returns whether another snapshot is
-    /// in force now. Blocks: not for a runtime's thread.
+    /// Compiles the inputs and swaps them in, or keeps the last good snapshot and logs why. Returns whether the snapshot changed.
+    /// Blocks, so not for a thread of the runtime.
     pub fn reload(&self, inputs: Result<Inputs, Report>) -> bool {
         let mut state = self.state.lock();
         let report = match inputs {
@@ -141,19 +141,19 @@ impl Reloader {
         false
     }
 
-    /// Returns why the files as they are now are not in force.
+    /// Returns why the newest files are not active.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.state.lock().problem.clone()
     }
 
-    /// Returns what there is to say of the snapshot in force, a line each.
+    /// Returns warnings about the active snapshot, one line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.state.lock().warnings.clone()
     }
 
-    /// Returns since when the snapshot in force is in force: RFC 3339, UTC.
+    /// Returns when the active snapshot took effect: RFC 3339, UTC.
     #[must_use]
     pub fn since(&self) -> String {
         self.state.lock().since.clone()
@@ -181,7 +181,7 @@ fn fingerprint(inputs: &Inputs) -> u64 {
         policies,
         stored,
         candidate,
-        // How names are reported; what they come to is the same.
+        // Decides only how names are reported.
         unknown: _,
         agents,
         credentials,

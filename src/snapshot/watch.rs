@@ -22,7 +22,7 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     directories: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
-    /// When the last change was noticed that has not been told yet.
+    /// When the last unreported change was noticed.
     changed: Option<Instant>,
     /// When the files are looked at although nothing was noticed.
     poll: Instant,
@@ -50,7 +50,7 @@ impl Watch {
             watcher,
             directories: directories.to_vec(),
             changes,
-            // What was read before the watch began may have changed since.
+            // The files may have changed before the watch began.
             changed: Some(Instant::now()),
             poll: Instant::now() + POLL,
         })

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Lines that wait at most.
 const QUEUE: usize = 1_024;
 
-/// Bytes of one line; what is longer is cut.
+/// Longest line in bytes; longer ones are cut.
 const MAX_LINE: usize = 32 * 1024;
 
 /// The way to the thread that writes. Cheap to clone.
@@ -77,14 +77,14 @@ impl Lines {
     /// Waits until everything so far is written, at most for so long.
     pub fn flush(&self, limit: Duration) {
         let (done, told) = sync_channel(1);
-        // A queue that is full is that of somebody who does not read.
+        // A full queue means that standard error is not being read.
         if self.queue.try_send(Job::Flush(done)).is_ok() {
             let _ = told.recv_timeout(limit);
         }
     }
 }
 
-/// Writes until nobody can log any more.
+/// Writes until the last sender is dropped.
 fn write(mut file: impl Write, jobs: &Receiver<Job>, dropped: &AtomicU64) {
     let mut told = 0;
     for job in jobs {

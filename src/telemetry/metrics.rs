@@ -24,7 +24,7 @@ pub use stage::{Stage, UpstreamError};
 const DURATIONS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
 ];
-/// Seconds; for what the gateway itself takes.
+/// Seconds, for the gateway's own time.
 const OVERHEADS: [f64; 14] = [
     0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005,
     0.01, 0.05, 0.25, 1.0,
@@ -269,7 +269,7 @@ impl Metrics {
         }
     }
 
-    /// Takes over what the journal tells of itself: events kept so far, and for how long the oldest one waits to be.
+    /// Updates the journal's figures: records persisted so far, and how long the oldest one has waited.
     pub fn journal(&self, events_total: u64, lag: Duration) {
         self.journal_events
             .inc_by(events_total.saturating_sub(self.journal_events.get()));
@@ -292,7 +292,7 @@ impl Metrics {
         self.approval_wait.observe(waited.as_secs_f64());
     }
 
-    /// Takes over what the kill switch holds back, by kind of scope: `all`, `connector`, `agent`.
+    /// Updates the halts in effect, by kind of scope: `all`, `connector`, `agent`.
     pub fn halts(&self, kinds: impl IntoIterator<Item = &'static str>) {
         let mut counts = [("all", 0), ("connector", 0), ("agent", 0)];
         for kind in kinds {
@@ -309,7 +309,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut bytes = Vec::new();
-        // Encoding fails on a family without metrics only; what it wrote before that is still right.
+        // Encoding fails only on a family without metrics; the text before it is still right.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut bytes);
         String::from_utf8(bytes).unwrap_or_default()
     }

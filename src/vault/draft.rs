@@ -12,7 +12,7 @@ use crate::model::target::{Authority, Path};
 /// Shortest secret field in bytes. A shorter one would be masked all over innocent answers.
 pub const MIN_SECRET: usize = 8;
 
-/// What an operator wants kept.
+/// A credential as an operator gave it.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// Id, unique in the vault.
@@ -21,13 +21,13 @@ pub struct Draft {
     pub connector: String,
     /// The id of the connector's auth scheme.
     pub scheme: String,
-    /// Where that scheme puts it; of no account where the agent brings its own.
+    /// Placement of that scheme; irrelevant where the agent has its own credential.
     pub placement: String,
     /// Fields that may be shown.
     pub public_fields: BTreeMap<String, String>,
     /// Fields that may not.
     pub secret_fields: BTreeMap<String, Secret>,
-    /// Where it may go; a host without a port means 443.
+    /// Targets it may go to; a host without a port means 443.
     pub binding: Binding,
     /// The agent's own credential is left in place; then there are no secret fields.
     pub agent_owned: bool,
@@ -35,7 +35,7 @@ pub struct Draft {
     pub created_at: String,
 }
 
-/// Why a credential cannot be sealed. Never holds a secret.
+/// Reasons why a credential cannot be sealed; none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// Too easy to guess, and it would be masked all over innocent answers.

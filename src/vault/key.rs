@@ -38,7 +38,7 @@ const BASE64: [GeneralPurpose; 2] = [
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; LENGTH]>);
 
-/// Why there is no master key. Never holds any of its bytes.
+/// Reasons why there is no master key; none holds any of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Only `serve` makes one.
@@ -79,7 +79,7 @@ pub enum KeyError {
     /// The store was made with another one.
     #[error("the master key is not the one that this store's credentials are sealed under")]
     WrongKey,
-    /// What the vault keeps in the store was edited.
+    /// The vault's row in the store was edited.
     #[error("the store's `{0}` does not read: the row was changed")]
     BadMeta(&'static str),
     /// The store does not answer.
@@ -141,10 +141,11 @@ impl MasterKey {
         Self::load(path)
     }
 
-    /// Reads a key from what a variable holds.
+    /// Reads a key from the value of a variable.
     ///
     /// # Errors
-    /// `BadForm`, naming `place` as where it came from.
+    ///
+    /// `BadForm`, with `place` as the origin.
     pub fn from_secret(place: &str, secret: &Secret) -> Result<Self, KeyError> {
         decode(place, secret.expose())
     }
@@ -167,7 +168,7 @@ impl MasterKey {
         Ok(Self(key))
     }
 
-    /// Returns the version that is written next to what it seals.
+    /// Returns the version that is stored with each sealed credential.
     pub(super) fn version(&self) -> u32 {
         1
     }

@@ -23,7 +23,7 @@ struct Ring {
 }
 
 impl Keyring {
-    /// Takes over what the store (and the configuration) holds. Of two with one id the earlier counts.
+    /// Replaces the credentials with those of store and configuration. Of two with one id the earlier counts.
     pub fn replace(&self, credentials: Vec<SealedCredential>) {
         let mut ring = Ring::default();
         for credential in credentials {
@@ -64,9 +64,9 @@ impl Keyring {
         self.ring.load().by_connector.contains_key(connector)
     }
 
-    /// Returns the credentials of a connector that are bound to this authority and path and to this agent, by id.
+    /// Returns the credentials of a connector that are bound to this authority, path and agent, by id.
     ///
-    /// Nothing is authenticated yet: what is used must be opened first, agent-owned ones too.
+    /// Nothing is authenticated yet: a credential must be opened before use, agent-owned ones too.
     #[must_use]
     pub fn fitting(
         &self,
@@ -104,7 +104,7 @@ fn fits(
     path: &Path,
     agent: &AgentName,
 ) -> bool {
-    // What the bytes are exchanged for elsewhere (`urls`) says nothing about where a request may go.
+    // `urls` says what the bytes are exchanged for elsewhere, not where a request may go.
     let Binding {
         hosts,
         path: prefix,

@@ -21,8 +21,8 @@ pub struct Rebinder {
     cipher: Arc<Cipher>,
 }
 
-/// What a credential of the configuration was put into when it was first seen. The configuration names a scheme; what that
-/// scheme does is said by a connector file, which may change.
+/// The scheme that a declared credential had when it was first seen. The configuration names a scheme; its content is in a
+/// connector file, which may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
@@ -32,11 +32,11 @@ pub struct Pin {
     pub declared: Option<String>,
     /// The scheme that it was.
     pub scheme: String,
-    /// Where that scheme put it.
+    /// Placement of that scheme.
     pub placement: String,
 }
 
-/// Why a credential cannot be bound anew.
+/// Reasons why a credential cannot be rebound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RebindError {
     /// Wrong master key, or the row was changed.

@@ -14,7 +14,7 @@ use super::{Opener, Rebinder, Sealer};
 use crate::model::secret::Secret;
 use crate::store::Store;
 
-/// What is sealed to tell this key from any other; worth nothing to who opens it.
+/// A known text that is sealed to recognise the key; worthless to a reader.
 const KNOWN: &[u8] = b"tollgate master key";
 
 /// Bound to the check value, so that no credential's ciphertext can stand in for it.
@@ -23,14 +23,14 @@ const PURPOSE: &[u8] = b"tollgate key check 1";
 const CHECK: &str = "vault.key_check";
 const SALT: &str = "vault.salt";
 
-/// Where the master key comes from.
+/// The origin of the master key.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// A file that exists.
     File(PathBuf),
     /// A file that is made where it is missing.
     NewFile(PathBuf),
-    /// What a variable holds; `name` is for messages.
+    /// The value of a variable; `name` is for messages.
     Variable {
         /// Name of the variable.
         name: String,
@@ -41,21 +41,22 @@ pub enum KeySource {
     Passphrase(Secret),
 }
 
-/// What a key that fits the store gives.
+/// Handles of a vault whose key fits the store.
 #[derive(Debug, Clone)]
 pub struct Unlocked {
     /// For the admin side.
     pub sealer: Sealer,
     /// Opens credentials for requests.
     pub opener: Opener,
-    /// For a start on rows of an older build, and for an operator who has seen a change.
+    /// Rebinds rows of an older build at start, and credentials whose change an operator has reviewed.
     pub rebinder: Rebinder,
 }
 
-/// Gets the key and checks that it is the store's; the first key that a store sees becomes it.
+/// Reads the key and checks that it is the store's; the first key that a store sees becomes its key.
 ///
 /// # Errors
-/// `WrongKey` when the store's credentials are sealed under another one; else says what is wrong with the source.
+///
+/// `WrongKey` if the store's credentials are sealed under another key; else the problem of the source.
 pub async fn unlock(
     store: &Store,
     source: &KeySource,
@@ -99,7 +100,7 @@ async fn salt(store: &Store, random: &mut dyn CryptoRng) -> Result<[u8; 16], Key
     bytes.try_into().map_err(|_| KeyError::BadMeta(SALT))
 }
 
-/// Makes this key the store's, unless what is in the store already says that it is not.
+/// Makes this key the store's, unless the store already has another one.
 async fn claim(
     store: &Store,
     cipher: &Cipher,

@@ -88,7 +88,7 @@ pub(super) fn objection(
     obeyed(name).map(|reason| (reason, help))
 }
 
-/// Returns why nobody may let a connector file set a variable, where nobody may.
+/// Returns the reason why no connector file may set a variable, if there is one.
 fn reserved(name: &str) -> Option<&'static str> {
     let portable = name.starts_with(|first: char| first.is_ascii_uppercase())
         && name

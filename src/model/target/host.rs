@@ -13,7 +13,7 @@ pub enum Host {
     Ip(IpAddr),
 }
 
-/// Why a text is not a host.
+/// Reasons why a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a host: {reason}", .text.escape_debug())]
 pub struct HostError {

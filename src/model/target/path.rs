@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 pub struct Path {
     /// The path as it is sent.
     text: Arc<str>,
-    /// What routes are compared with, where it differs from `text`.
+    /// Text that routes are compared with, if it differs from `text`.
     matching: Option<Arc<str>>,
     oddities: Oddities,
 }
 
-/// What servers disagree on. Refused unless the connector lists it under `paths.allow`.
+/// Spellings that servers read differently. Refused unless the connector lists them under `paths.allow`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Oddities(u16);
 
@@ -34,17 +34,17 @@ pub enum Oddity {
     Semicolon,
     /// `\`, raw or escaped.
     Backslash,
-    /// `%25` followed by two hexadecimal digits: an escape for whoever decodes twice.
+    /// `%25` followed by two hexadecimal digits: an escape for servers that decode twice.
     DoubleEncoding,
     /// A segment that ends in `.`.
     TrailingDot,
     /// A segment that ends in a space.
     TrailingSpace,
-    /// A path that matches a route only where ASCII case does not count: the API tells the two apart.
+    /// A path that matches a route only if ASCII case is ignored, although the API distinguishes case.
     Case,
-    /// A path that matches a route only with, or only without, a slash at its end: the API tells the two apart.
+    /// A path that matches a route only with, or only without, a trailing slash, although the API distinguishes the two.
     TrailingSlash,
-    /// A path that matches a route only with, or only without, `.json` at its end: the API tells the two apart.
+    /// A path that matches a route only with, or only without, a trailing `.json`, although the API distinguishes the two.
     JsonSuffix,
 }
 
@@ -131,7 +131,7 @@ impl fmt::Display for Oddities {
     }
 }
 
-/// Why a path cannot be read in one way. No connector can allow these.
+/// Reasons why a path has more than one reading. No connector can allow these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// Not in origin form.
@@ -226,7 +226,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// Returns the text with every escape decoded; what is not an escape or not UTF-8 afterwards stays as it was.
+/// Returns the text with every escape decoded; malformed escapes and those that are not UTF-8 stay.
 #[must_use]
 pub fn decode(segment: &str) -> std::borrow::Cow<'_, str> {
     percent_encoding::percent_decode_str(segment)

@@ -13,7 +13,7 @@ pub struct Query {
     pairs: Vec<(String, String)>,
 }
 
-/// Why a query cannot be read in one way.
+/// Reasons why a query has more than one reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// Some servers split on it.
@@ -137,7 +137,7 @@ pub fn decode_form(text: &str) -> Result<String, QueryError> {
     Ok(decoded.into_owned())
 }
 
-/// Where a name is not one, what stands there can be anything, and of any length.
+/// Shortens a malformed name, which can be any text of any length.
 fn shown(name: &str) -> String {
     let escaped = name.chars().take(64).flat_map(char::escape_debug);
     escaped.collect()

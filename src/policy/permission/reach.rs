@@ -51,7 +51,7 @@ impl Permission {
         match condition.evaluate(&Judged(facts)) {
             Outcome::True => (meant, None),
             Outcome::False => (None, None),
-            // Where it is for listed actions only, that it cannot be said of others tells nobody anything.
+            // A permission for listed actions only: a failure for other actions is of no interest.
             Outcome::Failed(message) => {
                 let failure = format!("{}: {message}", self.label);
                 (None, Some(failure).filter(|_| self.preset.is_some()))
@@ -76,7 +76,7 @@ impl Permission {
         preset.is_some_and(|preset| {
             let narrows = match preset.access {
                 Access::None | Access::Ask => true,
-                // Without a condition it is only what an agent has where nothing gives it more.
+                // Without a condition it is only a default, which a more precise entry may exceed.
                 Access::Supervised => self.condition.is_some(),
                 Access::Full | Access::ReadOnly => false,
             };

@@ -172,7 +172,7 @@ impl Reading<'_> {
     }
 }
 
-/// What a permission does as a whole, and so what is lost while it names somebody or something that is not there.
+/// Whether a permission grants or guards, which decides how a wrong name in it is handled.
 fn effect(written: &PermissionEntry) -> Effect {
     let access = written.access.as_ref().map(|access| access.value);
     let narrows = matches!(access, Some(Access::Ask | Access::None));

@@ -91,7 +91,7 @@ fn servers<'a>(operation: &'a Operation, api: &'a Api) -> Vec<&'a Server> {
     }
 }
 
-/// Returns the host that a description says; one that is nothing but a variable says none.
+/// Returns the host of a server in the description; `None` where the host is only a variable.
 fn host(server: &Server) -> Option<&str> {
     let host = server.host.as_str();
     let variable = host.starts_with('{') && host.find('}') == host.len().checked_sub(1);

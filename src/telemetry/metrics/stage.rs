@@ -7,7 +7,7 @@ pub enum Stage {
     Admit,
     /// Finding target and candidate routes.
     Classify,
-    /// What the body says.
+    /// Reading the body into actions.
     Collect,
     /// Deciding on the actions.
     Decide,
@@ -23,7 +23,7 @@ pub enum Stage {
     Record,
 }
 
-/// Why an upstream did not answer.
+/// Reasons why an upstream did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UpstreamError {
     /// Its name does not resolve, or to nothing that may be contacted.
@@ -38,7 +38,7 @@ pub enum UpstreamError {
     Timeout,
     /// The connection ended too early.
     Closed,
-    /// What it sent is not HTTP.
+    /// The upstream's answer is not HTTP.
     Protocol,
 }
 
