@@ -1,4 +1,4 @@
-//! What operators write: `tollgate.yaml` in, a checked [`Config`] out; YAML reading with places, and the problems found in it.
+//! Reads what operators write: `tollgate.yaml` becomes a checked [`Config`], and every problem in it is reported with its place.
 //!
 //! INVARIANT: only `load` and `embedded` make a `Config`; every path in it is absolute or relative to the process, every secret read.
 
@@ -53,11 +53,11 @@ pub fn schema_of<T: JsonSchema>(title: &str) -> serde_json::Value {
 /// What `load` is told by the command line and the process.
 #[derive(Debug, Clone)]
 pub struct Args {
-    /// `--config`.
+    /// Path given by `--config`, if any.
     pub config: Option<PathBuf>,
-    /// The working directory.
+    /// Working directory, which relative paths start from.
     pub cwd: PathBuf,
-    /// All variables.
+    /// Environment variables with UTF-8 names and values.
     pub env: BTreeMap<String, String>,
     /// What is done about secrets that cannot be read.
     pub secrets: Secrets,
@@ -93,7 +93,7 @@ pub struct Config {
     pub connectors: Vec<PathBuf>,
     /// Directories of policy files; they exist.
     pub policies: Vec<PathBuf>,
-    /// `sqlite:<path>`.
+    /// URL of the store, `sqlite:<path>`.
     pub store_url: String,
     /// Where the master key comes from.
     pub vault_key: VaultKey,
@@ -117,7 +117,7 @@ pub struct Config {
     pub durability: Durability,
     /// How many refusals of one agent are recorded one by one.
     pub refusals: Refusals,
-    /// What is logged.
+    /// Level and format of log lines.
     pub log: Log,
     /// Variables that connector files may set for children, beside those of the usual forms.
     pub run_variables: BTreeSet<String>,
@@ -130,7 +130,7 @@ pub struct Config {
 pub enum Listen {
     /// A name or address and a port; port 0 lets the system choose.
     Tcp(String, u16),
-    /// A Unix socket.
+    /// Path of a Unix socket.
     Unix(PathBuf),
 }
 
@@ -139,9 +139,9 @@ pub enum Listen {
 pub enum VaultKey {
     /// A file, which may not exist before the first start.
     File(PathBuf),
-    /// The key's text.
+    /// Text of the key, in any of its forms.
     Key(Secret),
-    /// A passphrase.
+    /// Passphrase that the key is derived from.
     Passphrase(Secret),
     /// A variable that is not set here.
     Unread(String),
@@ -173,23 +173,23 @@ impl Role {
 pub struct CertFiles {
     /// The chain, its leaf first.
     pub cert: PathBuf,
-    /// Private key.
+    /// PEM file of the private key.
     pub key: PathBuf,
 }
 
 /// PEM files of a CA; both exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaFiles {
-    /// Certificate.
+    /// PEM file of the certificate.
     pub cert: PathBuf,
-    /// Private key.
+    /// PEM file of the private key.
     pub key: PathBuf,
 }
 
 /// What may be contacted beyond globally reachable addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EgressRules {
-    /// Exceptions.
+    /// Addresses that may be contacted although they are not globally reachable.
     pub allow: Vec<EgressAllow>,
     /// What is contacted instead; wins over DNS, and that address is allowed.
     pub resolve: BTreeMap<Authority, Vec<SocketAddr>>,
@@ -200,9 +200,9 @@ pub struct EgressRules {
 /// An HTTP proxy of the operator's.
 #[derive(Debug, Clone)]
 pub struct EgressProxy {
-    /// Where it listens.
+    /// Host and port of the proxy.
     pub authority: Authority,
-    /// Name and password.
+    /// User name and password for the proxy.
     pub login: Option<(String, Secret)>,
     /// What is reached without it.
     pub except: Vec<EgressExcept>,
@@ -217,7 +217,7 @@ pub enum EgressExcept {
     Net(IpNet),
 }
 
-/// One exception.
+/// One entry of `egress.allow`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EgressAllow {
     /// This name, or this address where it is written as one, at this port.
@@ -279,7 +279,7 @@ pub struct Approval {
 pub struct Refusals {
     /// In the long run.
     pub per_minute: u32,
-    /// At once.
+    /// Refusals recorded at once, before `rate` applies.
     pub burst: u32,
 }
 
@@ -310,7 +310,7 @@ pub enum Durability {
 pub struct Log {
     /// A level or filter.
     pub level: String,
-    /// How lines look.
+    /// Text lines or JSON lines.
     pub format: LogFormat,
 }
 
@@ -318,7 +318,7 @@ pub struct Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Aligned text, for people.
     #[default]
     Text,
     /// One JSON object a line.

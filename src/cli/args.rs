@@ -207,11 +207,11 @@ pub(super) struct Schema {
 /// Files that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaOf {
-    /// Connector files, `connectors.d/*.yaml`
+    /// Connector files, as in `connectors.d/*.yaml`
     Connector,
-    /// Policy files, `policies.d/*.yaml`
+    /// Policy files, as in `policies.d/*.yaml`
     Policy,
-    /// The configuration, `tollgate.yaml`
+    /// The configuration file, `tollgate.yaml`
     Tollgate,
 }
 

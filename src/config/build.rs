@@ -1,4 +1,4 @@
-//! A manifest in, a [`Config`] out, or every problem of the file, its variables and its secrets.
+//! Builds a [`Config`] from a manifest, or reports every problem of the file, its variables and its secrets.
 
 mod context;
 mod declared;

@@ -1,4 +1,4 @@
-//! What a configuration file declares besides settings: agents, credentials, operators, with their secrets read.
+//! Holds what a configuration declares besides settings: agents, credentials and operators, with their secrets read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::model::secret::Secret;
 /// An agent of the file.
 #[derive(Debug, Clone)]
 pub struct DeclaredAgent {
-    /// Name and labels.
+    /// Name and labels of the agent.
     pub agent: Agent,
     /// At least 20 visible ASCII characters; `None` too where it could not be read and is not needed now.
     pub token: Option<Secret>,
@@ -60,7 +60,7 @@ pub struct DeclaredOperator {
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// For approvals.
+    /// Groups that approvals may ask for.
     pub groups: BTreeSet<String>,
     /// At least 20 visible ASCII characters.
     pub token: Option<Secret>,
@@ -72,13 +72,13 @@ pub struct DeclaredOperator {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// See.
+    /// May read everything and change nothing.
     Viewer,
-    /// Answer approvals.
+    /// May also answer approvals and halt.
     Approver,
     /// Change permissions, agents, credentials.
     Editor,
-    /// Everything.
+    /// May do everything, operators included.
     Owner,
 }
 

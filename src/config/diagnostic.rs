@@ -1,4 +1,4 @@
-//! Problems in operators' files: collected, never thrown, each with code, places and help.
+//! Collects the problems in operators' files, each with code, places and help.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ const HALF_MESSAGE: usize = 1000;
 pub struct Source {
     /// As shown: a path relative to where the operator stands, `built-in jira.yaml`, or `store:7` for a stored permission.
     pub name: Arc<str>,
-    /// The whole text.
+    /// Text of the whole file.
     pub text: Text,
     /// Embedded in the binary.
     pub built_in: bool,
@@ -73,7 +73,7 @@ pub enum Severity {
 /// A place in a source; lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Which source.
+    /// Source file of the place.
     pub source: Source,
     /// Line, 0 where only the file is known.
     pub line: usize,
@@ -83,25 +83,25 @@ pub struct Place {
     pub note: String,
 }
 
-/// One problem.
+/// A problem in an operator's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Error or warning.
+    /// Whether it is an error or a warning.
     pub severity: Severity,
-    /// Stable, kebab-case: `route-conflict`.
+    /// Stable code in kebab-case: `route-conflict`.
     pub code: &'static str,
     /// One line, lower-case, no full stop, user input in backticks.
     pub message: String,
     /// The first is where to look; a conflict has two.
     pub places: Vec<Place>,
-    /// What to do.
+    /// The step that would fix it, if known.
     pub help: Option<String>,
 }
 
 /// All problems of one reading, in the order found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Errors and warnings.
+    /// Errors and warnings, in the order found.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -116,7 +116,7 @@ fn shortened(message: String) -> String {
 }
 
 impl Report {
-    /// Adds a problem.
+    /// Adds a problem to the report.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
@@ -131,7 +131,7 @@ impl Report {
 }
 
 impl Diagnostic {
-    /// Starts an error.
+    /// Starts an error with a code and a message.
     #[must_use]
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -143,7 +143,7 @@ impl Diagnostic {
         }
     }
 
-    /// Starts a warning.
+    /// Starts a warning with a code and a message.
     #[must_use]
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl Diagnostic {
         }
     }
 
-    /// Adds a place.
+    /// Adds a place where the problem shows.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         // Most problems have one place, and there may be thousands of problems: no room for four.

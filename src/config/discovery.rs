@@ -1,4 +1,4 @@
-//! Where the configuration file and the state directory are. Without a file nothing in the working directory is read.
+//! Finds the configuration file and the state directory. Without a file, nothing in the working directory is read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

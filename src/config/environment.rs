@@ -1,4 +1,4 @@
-//! `TOLLGATE_…` variables in, values that replace those of the file out. The names come from the schema, so none is forgotten.
+//! Applies `TOLLGATE_…` variables over the values of the file. Their names come from the schema, so every key has one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `tollgate.yaml` as it is written: what serde reads, what the schema is made of. Nothing here is checked.
+//! Describes `tollgate.yaml` as written; serde reads it and the schema is derived from it. Values are not checked here.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use super::units::{Period, Rate, Size};
 use super::yaml::{At, Entries, OneOrMany, ShortOr};
 use super::{Durability, LogFormat, Role};
 
-/// The file of a gateway.
+/// The configuration file of a gateway.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
-    /// Where agents connect.
+    /// Addresses where agents connect.
     pub(super) proxy: ProxySection,
-    /// Where operators connect; `listen: []` opens no port.
+    /// Addresses where operators connect; `listen: []` opens no port.
     pub(super) admin: ListenSection,
-    /// Where metrics and health are read; `listen: []` opens no port.
+    /// Addresses that serve metrics and health; `listen: []` opens no port.
     pub(super) metrics: ListenSection,
-    /// Where the gateway keeps its state.
+    /// State directory: store, keys, CA and socket.
     #[schemars(example = &"/var/lib/tollgate")]
     pub(super) data_dir: Option<At<String>>,
     /// Directories of connector files.
@@ -29,80 +29,80 @@ pub struct Manifest {
     /// Directories of policy files.
     #[schemars(example = ["policies.d"])]
     pub(super) policies: Vec<At<String>>,
-    /// The database.
+    /// Database of agents, permissions and credentials.
     pub(super) store: StoreSection,
-    /// The master key.
+    /// Source of the vault's master key.
     pub(super) vault: VaultSection,
     /// `enforce`; `shadow` is not supported yet.
     pub(super) enforcement: Option<At<Enforcement>>,
-    /// Agents that exist from the start.
+    /// Agents that exist without a command.
     pub(super) agents: Vec<AgentSection>,
-    /// Credentials that exist from the start.
+    /// Credentials that exist without a command.
     pub(super) credentials: Vec<CredentialSection>,
-    /// Operators that exist from the start.
+    /// Operators that exist without a command.
     pub(super) operators: Vec<OperatorSection>,
-    /// The CA that signs leaves; made at first start if absent.
+    /// CA that signs certificates for hosts; created at first start if absent.
     pub(super) ca: Option<CaSection>,
-    /// What may be contacted.
+    /// Addresses that may be contacted, and how.
     pub(super) egress: EgressSection,
     /// Limits of requests and connections.
     pub(super) limits: LimitsSection,
-    /// Requests that wait for an operator's yes.
+    /// Requests that wait for an operator's approval.
     pub(super) approval: ApprovalSection,
-    /// The journal.
+    /// Journal of requests and decisions.
     pub(super) audit: AuditSection,
-    /// What is written to standard error.
+    /// Lines on standard error.
     pub(super) log: LogSection,
-    /// What `tollgate run` and `tollgate env` give a program.
+    /// Variables that `tollgate run` and `tollgate env` give a program.
     pub(super) run: RunSection,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ProxySection {
-    /// `host:port` or `unix:/path`.
+    /// Each is `host:port` or `unix:/path`.
     #[schemars(example = ["127.0.0.1:7070"])]
     pub(super) listen: Option<At<Vec<At<String>>>>,
-    /// What agents of other machines must speak around everything else; those of this machine may do without.
+    /// Certificate for the proxy port. Agents on other machines must use TLS to it; those on this machine need not.
     pub(super) tls: Option<CertSection>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ListenSection {
-    /// `host:port` or `unix:/path`.
+    /// Each is `host:port` or `unix:/path`.
     pub(super) listen: Option<At<Vec<At<String>>>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StoreSection {
-    /// `sqlite:path`.
+    /// URL of the database, `sqlite:path`.
     pub(super) url: Option<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct VaultSection {
-    /// One of its keys.
+    /// Exactly one of the keys below.
     pub(super) key: KeySection,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct KeySection {
-    /// A file, made at first start.
+    /// Path of a key file; created at first start.
     pub(super) file: Option<At<String>>,
-    /// A variable that holds the key.
+    /// Name of a variable with the key.
     pub(super) env: Option<At<String>>,
-    /// A variable that holds a passphrase.
+    /// Name of a variable with a passphrase.
     pub(super) passphrase_env: Option<At<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Enforcement {
-    /// Decisions hold.
+    /// Decisions take effect.
     Enforce,
     /// Decisions are only recorded. Not supported yet.
     Shadow,
@@ -111,12 +111,12 @@ pub(super) enum Enforcement {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AgentSection {
-    /// `[a-z0-9-]+`.
+    /// Name of the agent, `[a-z0-9-]+`.
     pub(super) name: At<String>,
-    /// Free labels.
+    /// Labels that permissions and policies can name.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
-    /// Without one the agent has only the tokens of the store.
+    /// Token of the agent; without it, the agent has only tokens of the store.
     #[serde(default)]
     pub(super) token: Option<At<SecretSource>>,
 }
@@ -124,29 +124,29 @@ pub(super) struct AgentSection {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CredentialSection {
-    /// `[a-z0-9][a-z0-9._-]*`.
+    /// Id of the credential, `[a-z0-9][a-z0-9._-]*`.
     pub(super) id: At<String>,
-    /// What it is for.
+    /// Id of the connector that it is for.
     pub(super) connector: At<String>,
-    /// Of the connector's `auth`; its first by default.
+    /// Id of a scheme in the connector's `auth`; default: its first.
     #[serde(default)]
     pub(super) scheme: Option<At<String>>,
     /// The one `host` or `host:port` that it is bound to.
     #[schemars(example = &"api.github.com")]
     pub(super) host: At<String>,
-    /// Path prefix under which it is sent; `/` by default.
+    /// Path prefix that it is sent to; default: `/`.
     #[serde(default)]
     pub(super) path: Option<At<String>>,
     /// Other URLs that its bytes may go to.
     #[serde(default)]
     pub(super) urls: Vec<At<String>>,
-    /// Who may use it; everybody by default.
+    /// Agents that may use it; default: all.
     #[serde(default)]
     pub(super) agents: Vec<At<String>>,
-    /// Its parts.
+    /// Values of the scheme's fields, by name.
     #[serde(default)]
     pub(super) fields: Entries<At<FieldSource>>,
-    /// The agent has its own: what it sends stays, and Tollgate only judges and records.
+    /// The agent has its own credential, which stays on the request; Tollgate only judges and records.
     #[serde(default)]
     pub(super) agent_owned: bool,
 }
@@ -154,14 +154,14 @@ pub(super) struct CredentialSection {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OperatorSection {
-    /// Who.
+    /// Name of the operator, unique.
     pub(super) name: At<String>,
-    /// What they may do.
+    /// Role that decides what the operator may do.
     pub(super) role: Role,
-    /// For approvals.
+    /// Groups that approvals may ask for.
     #[serde(default)]
     pub(super) groups: Vec<String>,
-    /// Without one the operator has only the tokens of the store.
+    /// Token of the operator; without it, the operator has only tokens of the store.
     #[serde(default)]
     pub(super) token: Option<At<SecretSource>>,
 }
@@ -169,48 +169,48 @@ pub(super) struct OperatorSection {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CertSection {
-    /// PEM, the leaf first; read again when it changes.
+    /// PEM file, leaf first; read again when it changes.
     pub(super) cert: At<String>,
-    /// PEM.
+    /// PEM file of the private key.
     pub(super) key: At<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CaSection {
-    /// PEM.
+    /// PEM file of the CA certificate.
     pub(super) cert: At<String>,
-    /// PEM.
+    /// PEM file of the private key.
     pub(super) key: At<String>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EgressSection {
-    /// `host:port` or `CIDR:port` that may be contacted although it is not globally reachable.
+    /// Each is `host:port` or `CIDR:port`, contacted although it is not globally reachable.
     #[schemars(example = ["billing.corp:8443", "10.1.2.0/24:443"])]
     pub(super) allow: Vec<At<String>>,
-    /// `host:port` to the `address:port` that is contacted instead, or a list of them to try in order.
+    /// Maps `host:port` to the `address:port` to contact instead, or to a list to try in order.
     #[schemars(example = BTreeMap::from([("api.github.com:443", "127.0.0.1:9443")]))]
     pub(super) resolve: Entries<OneOrMany<At<String>>>,
-    /// PEM files, added to the system's roots.
+    /// PEM files of CAs, added to the system's roots.
     pub(super) ca_files: Vec<At<String>>,
-    /// The HTTP proxy that connections to upstreams go through: `http://host:port`, or a mapping. It is asked for addresses.
+    /// HTTP proxy for connections to upstreams: `http://host:port`, or a mapping. It gets addresses, never names.
     pub(super) proxy: Option<ShortOr<At<String>, EgressProxySection>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EgressProxySection {
-    /// `http://host:port`
+    /// URL of the proxy, `http://host:port`
     pub(super) url: At<String>,
-    /// Who the gateway is to the proxy.
+    /// User name at the proxy.
     #[serde(default)]
     pub(super) username: Option<At<String>>,
-    /// Goes with `username`.
+    /// Password at the proxy; requires `username`.
     #[serde(default)]
     pub(super) password: Option<At<SecretSource>>,
-    /// Hosts, addresses and networks that are reached without it.
+    /// Hosts, addresses and networks that are reached directly.
     #[serde(default)]
     pub(super) except: Vec<At<String>>,
 }
@@ -218,75 +218,75 @@ pub(super) struct EgressProxySection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitsSection {
-    /// Largest body that is read for judging; 1MiB.
+    /// Largest body that is read before the decision; default: 1MiB.
     pub(super) body: Option<At<Size>>,
-    /// All bodies held at once; 256MiB.
+    /// Memory for bodies, all agents together; default: 256MiB.
     pub(super) body_total: Option<At<Size>>,
-    /// Those of one agent; 64MiB.
+    /// Memory for bodies, per agent; default: 64MiB.
     pub(super) body_per_agent: Option<At<Size>>,
-    /// Values of one JSON body; 50000.
+    /// Most values in one JSON body; default: 50000.
     pub(super) json_nodes: Option<At<usize>>,
-    /// Actions of one request; 50.
+    /// Most actions of one request; default: 50.
     pub(super) actions_per_request: Option<At<usize>>,
-    /// Until a request's head is read; 30s.
+    /// Time for a request's head to arrive; default: 30s.
     pub(super) request_head: Option<At<Period>>,
-    /// Until an upstream is connected; 10s.
+    /// Time to connect to an upstream; default: 10s.
     pub(super) connect: Option<At<Period>>,
-    /// Until an upstream's answer begins; 10m.
+    /// Time for an upstream's answer to begin; default: 10m.
     pub(super) first_byte: Option<At<Period>>,
-    /// Without a byte either way; 10m.
+    /// Time without a byte in either direction; default: 10m.
     pub(super) idle: Option<At<Period>>,
-    /// Until exchanges are cut at shutdown; 30s.
+    /// Time for open exchanges to end at shutdown; default: 30s.
     pub(super) drain: Option<At<Period>>,
-    /// Connections at once that have not shown a token; 1024. Where there would be more the oldest one goes.
+    /// Most connections without a token; default: 1024. When there are more, the oldest is closed.
     pub(super) unauthenticated: Option<At<usize>>,
-    /// Connections of agents at once; 4096.
+    /// Most connections, all agents together; default: 4096.
     pub(super) tunnels: Option<At<usize>>,
-    /// Those of one agent; 1024.
+    /// Most connections per agent; default: 1024.
     pub(super) tunnels_per_agent: Option<At<usize>>,
-    /// Requests under way at once, those that wait for an operator too; 4096.
+    /// Most requests under way, waiting ones included; default: 4096.
     pub(super) streams: Option<At<usize>>,
-    /// Those of one agent; 1024.
+    /// Most requests under way per agent; default: 1024.
     pub(super) streams_per_agent: Option<At<usize>>,
-    /// Requests that wait for an operator at once; 1000.
+    /// Most requests that wait for an operator; default: 1000.
     pub(super) pending_approvals: Option<At<usize>>,
-    /// Requests of one agent that wait for an operator at once; 100.
+    /// Most requests that wait for an operator, per agent; default: 100.
     pub(super) pending_approvals_per_agent: Option<At<usize>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ApprovalSection {
-    /// How long a request waits for an operator; 55s, which most clients do too.
+    /// Time that a request waits for an operator; default: 55s, which most clients wait too.
     pub(super) timeout: Option<At<Period>>,
-    /// How long a question can be answered; 24h.
+    /// Time that a question can be answered; default: 24h.
     pub(super) expires: Option<At<Period>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AuditSection {
-    /// When an event counts as kept.
+    /// When a record counts as persisted.
     pub(super) durability: Durability,
-    /// How many refusals of one agent are recorded one by one; what is over that becomes one summary a second.
+    /// Refusals of one agent that are recorded one by one; further ones become one summary a second.
     pub(super) refusals: RefusalsSection,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RefusalsSection {
-    /// In the long run; `50/s` unless stated.
+    /// Sustained rate; default: `50/s`.
     #[schemars(example = &"50/s")]
     pub(super) rate: Option<At<Rate>>,
-    /// At once; 500 unless stated.
+    /// Number recorded at once; default: 500.
     pub(super) burst: Option<At<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RunSection {
-    /// Variables that connector files may set for a program although their names do not end in `TOKEN`, `KEY`, `SECRET`,
-    /// `PASSWORD`, `AUTH`, `EMAIL`, `USER` or `ID`, or are ones that programs obey.
+    /// Further variables that connector files may set. Without this, names end in `TOKEN`, `KEY`, `SECRET`, `PASSWORD`, `AUTH`,
+    /// `EMAIL`, `USER` or `ID`, and no program obeys them.
     #[schemars(example = ["SLACK_WEBHOOK_URL", "AWS_REGION"])]
     pub(super) env: Vec<At<String>>,
 }
@@ -294,8 +294,8 @@ pub(super) struct RunSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LogSection {
-    /// A level, or a filter such as `info,tollgate::proxy=debug`; other crates are kept at `info`, since they would write secrets down.
+    /// A level, or a filter such as `info,tollgate::proxy=debug`. Other crates stay at `info`, because they would log secrets.
     pub(super) level: Option<At<String>>,
-    /// How lines look.
+    /// Text lines or JSON lines.
     pub(super) format: LogFormat,
 }

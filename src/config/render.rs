@@ -1,4 +1,4 @@
-//! A report in; text, JSON, SARIF 2.1.0 or GitHub workflow commands out. Everything taken from files is escaped.
+//! Prints a report as text, JSON, SARIF 2.1.0 or GitHub workflow commands. Text from files is escaped.
 
 use serde_json::{Value as Json, json};
 
@@ -30,7 +30,7 @@ impl Report {
             .join("\n")
     }
 
-    /// Returns `{"diagnostics": […]}`.
+    /// Returns the report as JSON, `{"diagnostics": […]}`.
     #[must_use]
     pub fn to_json(&self) -> Json {
         json!({ "diagnostics": self.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>() })

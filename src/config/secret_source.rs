@@ -1,4 +1,4 @@
-//! Where a secret comes from: a file or a variable, never the configuration itself.
+//! Reads a secret from a file or a variable, never from the configuration itself.
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use super::yaml::{CONFIDENTIAL, ShortOr};
 pub(super) enum SecretSource {
     /// A file; one newline at its end is not part of the secret.
     File(String),
-    /// A variable.
+    /// Name of an environment variable.
     Env(String),
 }
 
 /// A field of a credential: a secret's source, or the text itself where the connector says that it is not secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FieldSource {
-    /// Elsewhere.
+    /// A secret, read from its source.
     Secret(SecretSource),
-    /// In the file.
+    /// A public value, written in the file.
     Public(String),
 }
 

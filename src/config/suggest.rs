@@ -1,4 +1,4 @@
-//! A misspelt word and the words that exist in; the one that was probably meant out.
+//! Suggests the existing word closest to a misspelt one.
 
 /// Returns the known word closest to what was written, if it is close.
 #[must_use]

@@ -1,4 +1,4 @@
-//! `1MiB`, `30s` and `50/s` in, bytes, durations and rates out.
+//! Parses sizes, durations and rates: `1MiB`, `30s`, `50/s`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct Period(pub Duration);
 /// How often something may happen, written `50/s` or `600/m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// In a minute.
+    /// Number of events per minute.
     pub per_minute: u32,
 }
 

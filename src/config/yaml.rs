@@ -33,7 +33,7 @@ const MAX_PROBLEMS: usize = 100;
 /// A value and where it stands in its file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct At<T> {
-    /// What was written.
+    /// The value as read.
     pub value: T,
     /// From 1; 0 where unknown.
     pub line: usize,

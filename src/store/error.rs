@@ -45,7 +45,7 @@ pub enum StoreError {
     Corrupt {
         /// Path of the store's file.
         path: String,
-        /// SQLite's own message.
+        /// The message of SQLite itself.
         detail: String,
     },
     /// Another process keeps it for longer than we wait.
@@ -104,7 +104,7 @@ pub enum StoreError {
     Failed {
         /// Path of the store's file.
         path: String,
-        /// SQLite's own message.
+        /// The message of SQLite itself.
         detail: String,
     },
 }

@@ -10,7 +10,7 @@ use crate::model::credential::{NOWHERE, SealedCredential};
 use crate::store::Store;
 use crate::vault::{Pin, Rebinder};
 
-/// What was settled.
+/// Bindings that the start has settled.
 #[derive(Debug)]
 pub(super) struct Settled {
     /// Of what is declared.

@@ -44,7 +44,7 @@ pub(super) struct Sources {
     pub(super) clock: Clock,
 }
 
-/// Returns the facts.
+/// Returns the facts of a running gateway.
 pub(super) fn of(sources: Sources) -> Facts {
     let sources = Arc::new(sources);
     let config = sources.workspace.config();

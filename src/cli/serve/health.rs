@@ -8,7 +8,7 @@ use crate::model::credential::{CredentialId, SealedCredential};
 use crate::telemetry::metrics::Health;
 use crate::vault::{OpenError, Opener};
 
-/// By credential.
+/// Health of each credential, by id.
 #[derive(Debug, Default)]
 pub(super) struct CredentialHealth {
     closed: BTreeMap<CredentialId, OpenError>,

@@ -13,7 +13,7 @@ use crate::proxy;
 /// The longest path that a socket can have on every system that we run on (macOS: 104 with its end).
 const MAX_SOCKET_PATH: usize = 103;
 
-/// The bound sockets.
+/// Sockets that are bound but not served yet.
 #[derive(Debug)]
 pub(super) struct Listeners {
     pub(super) proxy: Vec<proxy::Listener>,
@@ -65,7 +65,7 @@ impl Listeners {
         [proxy, admin, metrics].concat()
     }
 
-    /// The bound ports.
+    /// Returns the addresses of the ports.
     pub(super) fn addresses(&self) -> Addresses {
         let ports =
             |group: &[admin::Listener]| group.iter().filter_map(admin::Listener::address).collect();

@@ -47,7 +47,7 @@ impl Declared {
     }
 }
 
-/// The living parts.
+/// State that changes while the gateway runs.
 #[derive(Debug)]
 pub(in crate::cli) struct Live {
     pub(super) workspace: ArcSwap<Workspace>,
@@ -65,7 +65,7 @@ pub(in crate::cli) struct Live {
     pub(super) metrics: Arc<Metrics>,
     pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
-    /// As in [`ProcessEnv`](crate::cli::ProcessEnv).
+    /// Returns free memory, as [`ProcessEnv`](crate::cli::ProcessEnv) has it.
     pub(super) give_back: fn(),
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
     /// The store as it is in force.

@@ -42,11 +42,11 @@ pub struct Serving {
 /// The ports that were bound, in the order of the configuration; sockets in the file system are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    /// Where agents connect.
+    /// Addresses where agents connect.
     pub proxy: Vec<SocketAddr>,
-    /// `/api/v1`, health.
+    /// Addresses of `/api/v1` and health.
     pub admin: Vec<SocketAddr>,
-    /// `/metrics`, health.
+    /// Addresses of `/metrics` and health.
     pub metrics: Vec<SocketAddr>,
 }
 

@@ -17,7 +17,7 @@ const MIN_TOKEN: usize = 20;
 /// Largest file of a secret, in bytes.
 const MAX_SECRET: usize = 64 * 1024;
 
-/// See above.
+/// Shared state of the checks of one file.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub(super) source: &'a Source,
@@ -128,7 +128,7 @@ impl Context<'_> {
         path
     }
 
-    /// Reads a secret.
+    /// Reads a secret from its file or variable.
     pub(super) fn secret<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Secret> {
         self.bytes(source, at)
             .map(|mut bytes| Secret::new(std::mem::take(&mut *bytes)))

@@ -1,4 +1,4 @@
-//! Declared agents, credentials and operators in, checked ones out.
+//! Checks the agents, credentials and operators that the file declares.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Limits, sizes and times as written in, checked numbers out.
+//! Checks limits, sizes and times.
 
 use std::time::Duration;
 

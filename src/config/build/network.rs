@@ -1,4 +1,4 @@
-//! Addresses to listen at and egress exceptions as written in, typed ones out.
+//! Checks the addresses to listen at and the egress exceptions.
 
 use std::net::SocketAddr;
 use std::path::Path;
