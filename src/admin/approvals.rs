@@ -174,7 +174,7 @@ fn unresolved(error: &ResolveError) -> Response {
                 .map_or_else(String::new, |answer| format!(" by {}", answer.by));
             let status = json!(approval.status);
             let status = status.as_str().unwrap_or_default();
-            let detail = format!("it is not pending any more: {status}{by}");
+            let detail = format!("it is no longer pending: {status}{by}");
             problem(StatusCode::CONFLICT, "not_pending", &detail)
         }
     }

@@ -111,7 +111,7 @@ pub struct Status {
     pub journal_healthy: bool,
     /// How the last reading of connectors and policies went.
     pub reload: ReloadState,
-    /// Questions that no operator has answered.
+    /// Approvals that no operator has answered.
     pub approvals_pending: usize,
     /// The halts in effect.
     pub halts: Vec<Arc<Halt>>,

@@ -94,8 +94,9 @@ async fn halt(
             json(StatusCode::OK, &halt)
         }
         Err(error) => {
-            let detail =
-                format!("in force in this gateway, but not kept: a restart lifts it ({error})");
+            let detail = format!(
+                "in effect in this gateway, but not persisted: a restart lifts it ({error})"
+            );
             problem(StatusCode::SERVICE_UNAVAILABLE, "not_kept", &detail)
         }
     }
@@ -118,7 +119,7 @@ async fn lift(
     let stored = match controls.store.remove_halt(&scope).await {
         Ok(stored) => stored,
         Err(error) => {
-            let detail = format!("still in force: the store cannot be written ({error})");
+            let detail = format!("still in effect: the store cannot be written ({error})");
             return problem(StatusCode::SERVICE_UNAVAILABLE, "not_kept", &detail);
         }
     };

@@ -30,7 +30,7 @@ pub enum BindError {
     #[error("cannot listen on `unix:{}`: another gateway answers there", .0.display())]
     Occupied(PathBuf),
     /// Something that is not a socket is in the way; it is left alone.
-    #[error("cannot listen on `unix:{}`: a file that is no socket is there", .0.display())]
+    #[error("cannot listen on `unix:{}`: exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
 }
 

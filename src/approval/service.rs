@@ -44,13 +44,13 @@ pub enum ResolveError {
     #[error("there is no approval `{}`", .0.escape_debug())]
     NotFound(String),
     /// A list cannot show all of the request, and the operator has not opened it.
-    #[error("it cannot be shown in full in a list or on a card: {}", .0.request.partial.join(", "))]
+    #[error("a list cannot show it in full: {}", .0.request.partial.join(", "))]
     Unopened(Box<Approval>),
     /// The fingerprint is that of another request.
-    #[error("what was opened is another request")]
+    #[error("the fingerprint is that of another request")]
     Another,
     /// It has been answered, or is over.
-    #[error("it is not pending any more")]
+    #[error("it is no longer pending")]
     Over(Box<Approval>),
 }
 

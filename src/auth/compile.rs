@@ -77,7 +77,7 @@ impl Compiler<'_> {
                 "auth-field",
                 message,
                 &manifest.id,
-                "list what a credential consists of: `fields: [token]`",
+                "list the fields of a credential: `fields: [token]`",
             );
         }
         for written in &manifest.fields {

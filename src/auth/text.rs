@@ -28,7 +28,7 @@ impl Text {
         while let Some((literal, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}').ok_or("a `{` is not closed")?;
             if name.is_empty() || name.contains('{') {
-                return Err("`{` and `}` hold the name of a field");
+                return Err("`{` and `}` must enclose the name of a field");
             }
             pieces.push(Piece::literal(literal)?);
             pieces.push(Piece::Field(name.to_owned()));

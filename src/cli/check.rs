@@ -130,8 +130,8 @@ async fn gather(
     let Some(dir) = dir else {
         let known = args(context, None, Secrets::Unread);
         if context.config.is_none() && known.passed_over().is_some() {
-            let message = "`./tollgate.yaml` is not the configuration in force";
-            let help = "name what is meant: `tollgate check .`, or `--config FILE`";
+            let message = "`./tollgate.yaml` is not the active configuration";
+            let help = "name one: `tollgate check .`, or `--config FILE`";
             return Err(Failure::usage(message.to_owned()).help(help));
         }
         return from_configuration(context, context.config.clone(), Whose::Chosen).await;

@@ -130,7 +130,7 @@ async fn keep(
     } else {
         let bound = binding::in_words(&sealed.binding);
         let kept = if sealed.agent_owned {
-            "is the agent's own; what the agent sends stays, and goes"
+            "is the agent's own and stays on its requests, which go"
         } else {
             "is kept; it goes"
         };

@@ -115,7 +115,10 @@ impl Gateway {
         connection.abort();
         let body = body.map_err(|error| broken(&error))?.to_bytes();
         let document: Json = serde_json::from_slice(&body).map_err(|_| {
-            Failure::unreached("gateway_unreached", "what answers there is no gateway")
+            Failure::unreached(
+                "gateway_unreached",
+                "the program that answers there is not a gateway",
+            )
         })?;
         if status == StatusCode::OK {
             return Ok(document);
@@ -150,7 +153,7 @@ fn read_token(path: &std::path::Path) -> Result<String, Failure> {
                 path.display()
             );
             Failure::unreached("operator_token", detail)
-                .help("run this as the user who runs `tollgate serve`")
+                .help("run this as the user of `tollgate serve`")
         })
 }
 

@@ -93,8 +93,8 @@ fn as_json(value: &impl Serialize, layout: Layout) -> Result<String, Failure> {
         Layout::Indented => serde_json::to_string_pretty(value),
         Layout::Line => serde_json::to_string(value),
     };
-    let text =
-        text.map_err(|error| Failure::failed("output", format!("the answer is no JSON: {error}")))?;
+    let text = text
+        .map_err(|error| Failure::failed("output", format!("the answer is not JSON: {error}")))?;
     Ok(escape_invisible(&text))
 }
 

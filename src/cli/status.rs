@@ -141,11 +141,11 @@ fn files(status: &Json) -> Vec<String> {
     for (pointer, head) in [
         (
             "/reload/config_failure",
-            "  config       HAS ERRORS; the one above stays in force:",
+            "  config       HAS ERRORS; the one above stays active:",
         ),
         (
             "/reload/failure",
-            "  reload       FAILED; the snapshot above stays in force:",
+            "  reload       FAILED; the snapshot above stays active:",
         ),
     ] {
         if let Some(Json::String(failure)) = status.pointer(pointer) {

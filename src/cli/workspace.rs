@@ -59,7 +59,7 @@ impl Workspace {
         let args = args(context, context.config.clone(), Secrets::Needed);
         if let Some(beside) = args.passed_over() {
             let shown = beside.display().to_string();
-            let detail = format!("nobody has chosen the configuration `{shown}` yet");
+            let detail = format!("the configuration `{shown}` has not been chosen yet");
             let help = format!(
                 "if it is yours: tollgate serve --config {}",
                 shell_word(&shown)
@@ -161,7 +161,7 @@ impl Workspace {
             .and_then(serde_json::Value::as_str)
             .and_then(|proxy| proxy.strip_prefix("http://"));
         bound.map(reachable).ok_or_else(|| {
-            Failure::unreached("gateway_unreached", "the gateway does not tell its port")
+            Failure::unreached("gateway_unreached", "the gateway does not report its port")
         })
     }
 
@@ -201,7 +201,7 @@ impl Workspace {
                         .to_string();
                     let message = format!("the directory `{shown}` has no `.yaml` file");
                     report.push(Diagnostic::error("empty-directory", message).help(
-                        "an empty directory would disarm what was in it; take it out of the configuration if that is meant",
+                        "an empty directory would drop its policies; remove it from the configuration if you mean that",
                     ));
                 }
                 files.sources

@@ -178,7 +178,7 @@ fn data_dir(context: &mut Context<'_>, manifest: &Manifest) -> Option<PathBuf> {
     if dir.is_none() {
         let problem = Diagnostic::error(
             "no-state-directory",
-            "there is no place for the gateway's state",
+            "the gateway has no directory for its state",
         );
         context
             .report

@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for SecretSource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match ShortOr::<IgnoredAny, Written>::deserialize(deserializer)? {
             ShortOr::Short(_) => Err(D::Error::custom(format!(
-                "{CONFIDENTIAL}a secret does not stand in this file: write `{{ file: path }}` or `{{ env: NAME }}`"
+                "{CONFIDENTIAL}secrets are not allowed in this file: write `{{ file: path }}` or `{{ env: NAME }}`"
             ))),
             ShortOr::Long(written) => written.source(),
         }

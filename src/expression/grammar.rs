@@ -153,8 +153,10 @@ impl Meter {
         for (child, inside) in children(node) {
             let loops = loops + usize::from(inside);
             if loops > MAX_LOOPS {
-                return Err(ExpressionError::new("a comprehension lies in another one")
-                    .help("`all`, `exists`, `exists_one`, `map` and `filter` cannot be nested"));
+                return Err(
+                    ExpressionError::new("a comprehension is inside another one")
+                        .help("`all`, `exists`, `exists_one`, `map` and `filter` cannot be nested"),
+                );
             }
             self.measure(child, depth + 1, loops)?;
         }

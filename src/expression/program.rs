@@ -180,7 +180,7 @@ impl Program {
             cel::Value::Int(number) => Ok(Value::Int(number)),
             cel::Value::Float(number) if number.is_finite() => Ok(Value::Number(number)),
             cel::Value::String(text) => Ok(Value::text(&text)),
-            _ => Err("the value is no text, number or bool".to_owned()),
+            _ => Err("the value is not a text, number or bool".to_owned()),
         }
     }
 

@@ -198,7 +198,7 @@ fn verify(source: &Source, text: &str, added: usize) -> Result<(), Report> {
     let by_hand = || {
         problem(
             source,
-            "new routes cannot be put into this file without touching what is there".to_owned(),
+            "new routes cannot be added to this file without changing existing entries".to_owned(),
             "write `routes:` as a block list, one `- action:` under the other",
         )
     };

@@ -189,7 +189,7 @@ impl Reading<'_> {
             });
             if let Some((name, _)) = untyped {
                 let message = format!(
-                    "`params.{field}` of `{name}` has no type: the condition fails where a request sends another one than it is compared with"
+                    "`params.{field}` of `{name}` has no type: the condition fails if the request's value has another type than its operand"
                 );
                 let help = "give it `type: string`, `int`, `number` or `bool` in the connector";
                 self.warning("untyped", message, at, help);

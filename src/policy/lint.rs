@@ -206,11 +206,11 @@ impl PolicySet {
         let connector = connectors.first().copied().unwrap_or_default();
         let whom = if for_all { "any agent" } else { agent.as_str() };
         let message = format!(
-            "`{}` lets nothing pass for {whom}: no permission opens `{connector}` for it",
+            "`{}` permits nothing for {whom}: no permission opens `{connector}` for it",
             rule.id
         );
         let help = format!(
-            "policies narrow what permissions open; give one, as in `tollgate permission set --agent {agent} --connector {connector} --access read_only`"
+            "policies narrow what permissions open; add one, as in `tollgate permission set --agent {agent} --connector {connector} --access read_only`"
         );
         warn("no-permission", message, &rule.place, help, report);
     }

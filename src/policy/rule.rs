@@ -100,7 +100,7 @@ impl Reading<'_> {
         if policy.actions.is_empty() {
             self.error(
                 "no-actions",
-                "`actions` is empty: the policy would be for nothing",
+                "`actions` is empty and would match no action",
                 at,
                 "",
             );

@@ -159,7 +159,7 @@ impl Reading<'_> {
         if written.is_empty() {
             self.error(
                 "no-agents",
-                "`agents` is empty: it would mean nobody",
+                "`agents` is empty and would match no agent",
                 entry,
                 "use `\"*\"` for all",
             );

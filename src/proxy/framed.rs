@@ -223,10 +223,7 @@ impl AsyncRead for Framed {
 }
 
 fn unclear() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the chunks cannot be told apart",
-    )
+    io::Error::new(io::ErrorKind::InvalidData, "the chunks are malformed")
 }
 
 impl AsyncWrite for Framed {

@@ -56,7 +56,7 @@ pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> Gateway
         None => problem(
             StatusCode::NOT_FOUND,
             "not_found",
-            "there is no such approval of this agent",
+            "this agent has no such approval",
             &head.request_id,
         ),
     }

@@ -116,7 +116,7 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         Ok(_) => {
             return Err(io::Error::new(
                 ErrorKind::AlreadyExists,
-                "a file that is no socket is there",
+                "exists and is not a socket",
             ));
         }
         Err(_) => {}

@@ -90,7 +90,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Somebody edited the database, or the disk did.
-    #[error("row `{key}` of table `{table}` does not read: {reason}")]
+    #[error("row `{key}` of table `{table}` cannot be read: {reason}")]
     BadRow {
         /// Name of the table.
         table: &'static str,

@@ -80,7 +80,7 @@ pub enum KeyError {
     #[error("the master key is not the one that this store's credentials are sealed under")]
     WrongKey,
     /// The vault's row in the store was edited.
-    #[error("the store's `{0}` does not read: the row was changed")]
+    #[error("the store's `{0}` cannot be read: the row was changed")]
     BadMeta(&'static str),
     /// The store does not answer.
     #[error("the master key cannot be checked: {0}")]

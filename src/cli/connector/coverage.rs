@@ -46,7 +46,7 @@ fn unrelated(id: &str, why: &Unrelated) -> Failure {
     match why {
         Unrelated::NoDomains => Failure::failed(
             "coverage",
-            format!("the connector `{id}` has no domains, so no request is for it"),
+            format!("the connector `{id}` has no domains, so it covers no request"),
         )
         .help("list its hosts under `domains`"),
         Unrelated::Elsewhere { said, own } => Failure::failed(

@@ -27,8 +27,9 @@ pub(super) fn run(context: &Context, args: &ImportConnector) -> Outcome {
     }
     if api.operations() == 0 {
         return Err(
-            Failure::failed("description", "the description has no operations")
-                .help("what an API calls by itself (webhooks, callbacks) is not asked of it"),
+            Failure::failed("description", "the description has no operations").help(
+                "operations that the API calls itself (webhooks, callbacks) are not imported",
+            ),
         );
     }
     match &args.update {
@@ -177,7 +178,7 @@ fn update(context: &Context, api: &Api, file: &Path) -> Outcome {
         let failure = Failure::failed("update", refused).because(found.report);
         return Err(match neighbours::extended(&source) {
             Some(below) => failure.help(format!(
-                "the file lies over `{below}`, whose routes it has already: write the few that are new by hand"
+                "the file extends `{below}`, whose routes it has already: write the few that are new by hand"
             )),
             None => failure,
         });

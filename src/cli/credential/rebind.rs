@@ -184,7 +184,7 @@ fn print(context: &Context, done: &[Change]) -> Result<(), Failure> {
         let told = if was == now {
             format!("credential `{id}` is bound as before: {now}")
         } else {
-            format!("credential `{id}` is bound anew\n  was  {was}\n  now  {now}")
+            format!("credential `{id}` is bound again\n  was  {was}\n  now  {now}")
         };
         context.output.line(&told)?;
     }

@@ -30,7 +30,7 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
             if !ACCESS.contains(&access) {
                 let shown = access.escape_debug();
                 return Err(Failure::usage(format!(
-                    "`{shown}` is no access; one of {}",
+                    "`{shown}` is not an access; use one of {}",
                     ACCESS.join(", ")
                 )));
             }

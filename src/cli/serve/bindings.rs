@@ -86,7 +86,7 @@ async fn pin(
         match pins.get(id) {
             Some(Some(pin)) if is_pinned(declared, pin) => continue,
             Some(None) => {
-                tracing::error!(credential.id = %id, "what the credential was bound to was changed in the store; `tollgate credential rebind` binds it anew");
+                tracing::error!(credential.id = %id, "the binding of the credential was changed in the store; `tollgate credential rebind` binds it again");
                 continue;
             }
             Some(Some(_)) | None => {}

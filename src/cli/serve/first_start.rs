@@ -105,7 +105,7 @@ fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuth
             CertificateAuthority::load_or_make(directory, &context.process.clock).map_err(|error| {
                 let shown = directory.display();
                 failed(chain(&error)).help(format!(
-                    "it is `ca.pem` and `ca.key` in `{shown}`; without both, a new one is made, which every agent must be told to trust"
+                    "it is `ca.pem` and `ca.key` in `{shown}`; without both, a new one is made, which every agent must trust"
                 ))
             })
         }

@@ -280,7 +280,7 @@ impl Live {
         let mut last = self.trouble.lock();
         match (&*last, &trouble) {
             (None, Some(error)) => {
-                tracing::error!(%error, "the store cannot be read; what is in force stays");
+                tracing::error!(%error, "the store cannot be read; the active state stays");
             }
             (Some(_), None) => tracing::info!("the store can be read again"),
             (None, None) | (Some(_), Some(_)) => {}

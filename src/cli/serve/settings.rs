@@ -93,7 +93,7 @@ impl Live {
         let taken = match taken.await {
             Ok(taken) => taken,
             Err(error) => {
-                tracing::error!(%error, "the configuration could not be read again; what is in force stays");
+                tracing::error!(%error, "the configuration could not be read; the active one stays");
                 return false;
             }
         };
@@ -113,7 +113,7 @@ impl Live {
             Err(report) => {
                 let text = report.to_text();
                 if settings.failure.as_ref() != Some(&text) {
-                    tracing::error!("the configuration has errors, what is in force stays: {text}");
+                    tracing::error!("the configuration has errors, the active one stays: {text}");
                 }
                 settings.failure = Some(text);
                 false

@@ -182,7 +182,7 @@ impl From<StoreError> for Failure {
             }
             StoreError::Corrupt { .. } | StoreError::Foreign(_) => {
                 Self::failed("store", error.to_string())
-                    .help("put a copy of it back, or move the file away to begin anew: agents, credentials and the journal go with it")
+                    .help("restore a copy, or move the file away to start empty, without its agents, credentials and journal")
             }
             StoreError::Full(_) => Self::failed("store", error.to_string())
                 .help("free some space; nothing leaves the gateway that it cannot record"),

@@ -145,7 +145,7 @@ fn proxy_url(context: &mut Context<'_>, at: &At<String>) -> Option<Authority> {
     let text = &at.value;
     if text.contains('@') {
         let message =
-            "a login does not stand in the URL: write `username` and `password: { file: … }`";
+            "a login is not allowed in the URL: write `username` and `password: { file: … }`";
         context.secret_error("invalid-value", message, at);
         return None;
     }

@@ -164,7 +164,7 @@ impl de::Error for Fault {
                 return fault;
             }
             None if text.starts_with("data did not match any variant") => {
-                Self::new("wrong-type", "this has none of the accepted forms")
+                Self::new("wrong-type", "this value has none of the accepted forms")
             }
             None => Self::new("invalid-value", text),
         };

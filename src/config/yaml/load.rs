@@ -143,9 +143,11 @@ impl Loader {
             Event::Alias(id) => match self.anchors.get(&id) {
                 Some(node) => self.place(Rc::clone(node), &spot)?,
                 None => {
-                    return Err(
-                        Fault::new("alias", "this alias stands inside what it repeats").spot(&spot),
-                    );
+                    return Err(Fault::new(
+                        "alias",
+                        "this alias is inside the value that it repeats",
+                    )
+                    .spot(&spot));
                 }
             },
             Event::UnresolvedAlias(name) => {

@@ -215,7 +215,7 @@ pub(super) fn mark_guesses(routes: &mut [Route]) {
             .collect();
         if !guesses.is_empty() {
             let remark = format!(
-                "the description does not say how `{}` is written; narrow what a policy will compare",
+                "the description gives no form for `{}`; narrow those that a policy compares",
                 guesses.join("`, `")
             );
             route.judge.push(remark);

@@ -221,7 +221,7 @@ fn shared(draft: &Draft, put: &mut impl FnMut(String)) {
         .collect();
     if !guesses.is_empty() {
         put(format!(
-            "  # {JUDGE} the description does not say how these are written; narrow what a policy will compare"
+            "  # {JUDGE} the description gives no form for these; narrow those that a policy compares"
         ));
     }
     for guess in guesses {

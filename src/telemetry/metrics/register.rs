@@ -73,7 +73,7 @@ pub(super) fn request_counters(
 pub(super) fn stage_histogram(
     registry: &Registry,
 ) -> Result<[Histogram; Stage::ALL.len()], prometheus::Error> {
-    let options = HistogramOpts::new("stage_seconds", "What each stage of a request took")
+    let options = HistogramOpts::new("stage_seconds", "Seconds that each stage of a request took")
         .buckets(OVERHEADS.to_vec());
     let stages = register(registry, HistogramVec::new(options, &["stage"])?)?;
     Ok(Stage::ALL.map(|stage| stages.with_label_values(&[stage.as_str()])))
@@ -100,22 +100,19 @@ pub(super) fn journal_metrics(
 ) -> Result<(Gauge, IntCounter), prometheus::Error> {
     let lag = Gauge::new(
         "journal_lag_seconds",
-        "How long the oldest event waits to be kept",
+        "Seconds that the oldest record has waited to be persisted",
     )?;
     let events = IntCounter::new("journal_events_total", "Events kept")?;
     Ok((register(registry, lag)?, register(registry, events)?))
 }
 
 pub(super) fn log_metrics(registry: &Registry) -> Result<IntCounter, prometheus::Error> {
-    let help = "Log lines that standard error did not take in time";
+    let help = "Log lines dropped because standard error was too slow";
     register(registry, IntCounter::new("log_lines_dropped_total", help)?)
 }
 
 pub(super) fn kill_switch(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
-    let options = Opts::new(
-        "kill_switch_active",
-        "What operators hold back, by kind of scope",
-    );
+    let options = Opts::new("kill_switch_active", "Halts in effect, by kind of scope");
     register(registry, IntGaugeVec::new(options, &["scope"])?)
 }
 
@@ -126,12 +123,12 @@ pub(super) fn approval_metrics(
     let pending = gauge(
         registry,
         "approvals_pending",
-        "Questions that no operator has answered",
+        "Approvals that no operator has answered",
     )?;
     let wait = histogram(
         registry,
         "approval_wait_seconds",
-        "How long requests waited for an operator",
+        "Seconds that requests waited for an operator",
         &DURATIONS,
     )?;
     Ok((pending, wait))
@@ -144,10 +141,14 @@ pub(super) fn limit_metrics(
     let unauthenticated = gauge(
         registry,
         "unauthenticated_connections",
-        "Connections that have not shown a token",
+        "Open connections that have not shown a token",
     )?;
-    let bodies = gauge(registry, "body_bytes", "Memory taken for request bodies")?;
-    let help = "How often a setting of `limits` refused something";
+    let bodies = gauge(
+        registry,
+        "body_bytes",
+        "Bytes of memory reserved for request bodies",
+    )?;
+    let help = "Requests or connections refused by a setting of `limits`";
     let reached = counters(registry, "limit_reached_total", help, &["limit"])?;
     Ok((unauthenticated, bodies, reached))
 }

@@ -123,7 +123,7 @@ fn a_scheme_without_a_way_or_fields_is_refused() {
     1:19 auth-unused-field: secret field `k` is never sent (name it in a template, remove it, or say `secret: false`)
     ");
     assert_snapshot!(problems("{ id: t, fields: [], header: {} }"), @"
-    1:7 auth-field: auth scheme `t` has no fields (list what a credential consists of: `fields: [token]`)
+    1:7 auth-field: auth scheme `t` has no fields (list the fields of a credential: `fields: [token]`)
     1:7 auth-no-way: auth scheme `t` puts nothing on (add `bearer`, `basic`, `header` or `query`)
     ");
 }
@@ -133,8 +133,8 @@ fn braces_hold_a_field_name_and_nothing_else() {
     for (template, message) in [
         ("{k", "a `{` is not closed"),
         ("k}{k}", "a `}` has no `{` before it"),
-        ("{}{k}", "`{` and `}` hold the name of a field"),
-        ("{{k}}", "`{` and `}` hold the name of a field"),
+        ("{}{k}", "`{` and `}` must enclose the name of a field"),
+        ("{{k}}", "`{` and `}` must enclose the name of a field"),
         ("{k | upper}", "there is no field `k | upper`"),
         ("{k}\\n", "the template holds a control character"),
     ] {

@@ -198,10 +198,7 @@ async fn a_check_says_which_configuration_it_would_be_about() {
         .without_config();
     for line in ["check", "check --strict", "policy test", "policy check"] {
         let shown = shell.play(&format!("tollgate {line}")).await;
-        assert!(
-            shown.contains("is not the configuration in force"),
-            "{shown}"
-        );
+        assert!(shown.contains("is not the active configuration"), "{shown}");
         assert!(shown.contains("[exit 2]"), "{shown}");
     }
     assert!(shell.play("tollgate check .").await.contains("[exit 1]"));

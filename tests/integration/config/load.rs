@@ -362,7 +362,7 @@ fn says_what_it_asked_for_in_vain() {
         ..Place::new()
     };
     insta::assert_snapshot!(homeless.problems(), @r"
-    error[no-state-directory]: there is no place for the gateway's state
+    error[no-state-directory]: the gateway has no directory for its state
       help: set `data_dir`, or the variable `HOME`
     ");
     let latin = Place::new();
@@ -386,7 +386,7 @@ fn never_shows_a_secret() {
     let report = load(&place.args()).expect_err("accepted");
     assert!(!format!("{}{}", report.to_json(), report.to_sarif()).contains(secret));
     insta::assert_snapshot!(told, @r"
-    error[secret-in-file]: a secret does not stand in this file: write `{ file: path }` or `{ env: NAME }`
+    error[secret-in-file]: secrets are not allowed in this file: write `{ file: path }` or `{ env: NAME }`
       --> tollgate.yaml:3:12
 
     error[weak-token]: this token is shorter than 20 characters

@@ -87,7 +87,7 @@ fn says_what_is_wrong_and_where() {
     cannot read `=` @Some(7)
     the expression is empty @None
     unsupported syntax `.?` @Some(1)
-    a comprehension lies in another one @None
+    a comprehension is inside another one @None
     cannot read `a` @Some(0)
     unexpected `b` @Some(2)
     invalid argument to has() macro @Some(4)

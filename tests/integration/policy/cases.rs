@@ -134,7 +134,7 @@ fn tells_every_problem_of_a_file_at_once() {
     2:35 error[unknown-connector] there is no connector `jria` (did you mean `jira`?)
     3:16 error[unknown-agent] no agent has the label `team=car` (did you mean `team=care`?)
     3:35 error[unknown-action] there is no action `jira.issue.remove` (did you mean `jira.issue.create`?)
-    4:5 error[no-agents] `agents` is empty: it would mean nobody (use `"*"` for all)
+    4:5 error[no-agents] `agents` is empty and would match no agent (use `"*"` for all)
     4:30 error[permission] `connector` stands without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
     5:5 error[permission] the permission says nothing (say `connector` and `access`, or `allow`, `ask` or `deny`)
     6:65 error[unknown-credential] there is no credential `jira-car` (did you mean `jira-care`?)
@@ -147,7 +147,7 @@ fn tells_every_problem_of_a_file_at_once() {
     11:11 error[policy-id] two policies are called `a`
     11:51 error[unsupported] `budget` is not supported by this version
     11:73 error[unsupported] `shadow` is not supported by this version
-    11:5 error[no-actions] `actions` is empty: the policy would be for nothing
+    11:5 error[no-actions] `actions` is empty and would match no action
     12:52 error[expression] `params.project` is not a parameter of `jira.issue.comment.create`
     13:49 error[expression] `>=` compares a risk with a string
     14:36 error[expression] no action here has a parameter `porject` (did you mean `project`?)

@@ -156,7 +156,7 @@ async fn a_wrong_key_is_found_at_start() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store's `vault.key_check` does not read: the row was changed"
+        "the store's `vault.key_check` cannot be read: the row was changed"
     );
 }
 
