@@ -81,7 +81,7 @@ pub struct ApprovalRequest {
     pub request_id: String,
 }
 
-/// An operator's decision.
+/// An operator's decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalVerdict {

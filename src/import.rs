@@ -41,7 +41,7 @@ use document::Document;
 pub enum Format {
     /// OpenAPI 3.0, 3.1 or Swagger 2.0, as JSON or YAML.
     OpenApi,
-    /// Google discovery.
+    /// A Google discovery document.
     Discovery,
     /// A GraphQL schema in its definition language.
     GraphQl,
@@ -101,7 +101,7 @@ pub fn verbs() -> impl Iterator<Item = &'static str> {
 /// A connector file that was written.
 #[derive(Debug, Clone)]
 pub struct Drafted {
-    /// The whole file.
+    /// Text of the whole file.
     pub text: String,
     /// How many routes it has.
     pub routes: usize,

@@ -1,5 +1,5 @@
-//! What happens to a request, one file a stage: `admit → classify → collect → decide → escalate → forward →
-//! inject → mask → record`.
+//! Takes a request through its stages, one file each: `admit → classify → collect → decide → escalate → forward → inject → mask →
+//! record`.
 //!
 //! INVARIANT: what was judged is what is sent. INVARIANT: no `Permit`, no upstream.
 
@@ -57,15 +57,15 @@ use refuse::{Native, Refusal};
 pub struct Dependencies {
     /// Connectors and policies, swapped live.
     pub current: Arc<Current>,
-    /// Token to agent.
+    /// Finds the agent of a token.
     pub roster: Arc<Roster>,
     /// What an operator holds back.
     pub kill_switch: Arc<KillSwitch>,
     /// Sealed credentials in memory.
     pub keyring: Arc<Keyring>,
-    /// Opens them.
+    /// Opens sealed credentials for requests.
     pub opener: Opener,
-    /// Where events go.
+    /// Takes the records of requests.
     pub journal: Journal,
     /// Which refusals are recorded one by one.
     pub refusals: Refusals,
@@ -77,13 +77,13 @@ pub struct Dependencies {
     pub approval_timeout: Duration,
     /// Told after any of the above was replaced.
     pub changes: Changes,
-    /// What is counted.
+    /// Metrics of stages, decisions and refusals.
     pub metrics: Arc<Metrics>,
     /// What bounds a request.
     pub bounds: Bounds,
     /// What agents share, and how much of it each may use.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Tells the present time.
     pub clock: Clock,
     /// Keys the hashes by which secret parameters are recorded.
     pub parameter_key: [u8; 32],
@@ -101,7 +101,7 @@ pub struct Gateway {
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
 #[derive(Debug)]
 pub struct Head {
-    /// As sent.
+    /// The method as sent.
     pub method: Method,
     /// What CONNECT, SNI and `Host`/`:authority` agree on (the edge has compared them), or the absolute-form authority.
     pub authority: Authority,
@@ -117,7 +117,7 @@ pub struct Head {
     pub pass: Option<admit::Pass>,
     /// When its first byte was read.
     pub received: Instant,
-    /// ULID, also `Tollgate-Request-Id`.
+    /// ULID, sent as `Tollgate-Request-Id` too.
     pub request_id: String,
     /// Where the agent connects from, for logs only.
     pub peer: Option<std::net::SocketAddr>,

@@ -1,4 +1,4 @@
-//! The proxy edge: agents' connections in; requests that the pipeline permits upstream, refusals and answers back out.
+//! Accepts agents' connections, sends permitted requests upstream, and returns answers and refusals.
 //!
 //! INVARIANT: only a request with a `Permit` reaches an upstream. Nothing but this folder knows Pingora.
 
@@ -77,7 +77,7 @@ const AGENT_STREAMS: u32 = 100;
 /// How long a stop waits for the first request of a connection that was accepted before.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Why the proxy does not start.
+/// Reasons why the proxy cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The operator's `ca`, or the one in the state directory.
@@ -86,24 +86,24 @@ pub enum ProxyError {
     /// Making or signing one.
     #[error("a certificate cannot be made")]
     Certificate(#[source] rcgen::Error),
-    /// Serving with one.
+    /// A certificate and its key do not fit together.
     #[error("a certificate cannot be served")]
     Tls(#[source] rustls::Error),
-    /// What upstreams are verified by.
+    /// The roots that verify upstreams.
     #[error("no usable root certificates: {0}")]
     Roots(String),
-    /// Reading or writing.
+    /// A file cannot be read or written.
     #[error("cannot use the file `{}`", .0.display())]
     File(PathBuf, #[source] std::io::Error),
     /// The certificate of the proxy port.
     #[error("`proxy.tls` cannot be used: {0}")]
     Outer(String),
-    /// Address, and what the system says.
+    /// The address, and the system's error.
     #[error("cannot listen on `{0}`")]
     Listen(String, #[source] std::io::Error),
 }
 
-/// What the proxy waits for, and how long.
+/// How long the proxy waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// The first head of a connection, a TLS handshake, and each silence within a request body.
@@ -139,16 +139,16 @@ impl Default for Timeouts {
     }
 }
 
-/// What a proxy is made of.
+/// Dependencies of a proxy.
 #[derive(Debug)]
 pub struct ProxyDependencies {
-    /// Judges.
+    /// Judges requests and records them.
     pub gateway: Arc<Gateway>,
     /// Signs what agents see.
     pub authority: CertificateAuthority,
     /// PEM file of all roots that upstreams are verified by; see [`merge_roots`].
     pub roots: PathBuf,
-    /// What agents of other machines must speak around everything else.
+    /// TLS that agents on other machines must use.
     pub outer_tls: Option<OuterTls>,
     /// See `limits` in `tollgate.yaml`.
     pub timeouts: Timeouts,
@@ -204,7 +204,7 @@ impl Proxy {
         listener::serve(Arc::clone(&self.edge), listener)
     }
 
-    /// Returns the counts of what is under way, and whether a stop has begun.
+    /// Returns the counts of open exchanges, and whether a stop has begun.
     #[must_use]
     pub fn drain_state(&self) -> &Arc<Drain> {
         &self.edge.drain
@@ -221,7 +221,7 @@ impl Proxy {
         summarize_unauthenticated(&self.edge.gateway).await;
     }
 
-    /// Notes how many bytes the disk of the journal has left: few are kept for what is allowed.
+    /// Notes the free bytes of the journal's disk; below a limit, refusals are only counted.
     pub fn note_free(&self, bytes: u64) {
         self.edge.gateway.dependencies().refusals.note_free(bytes);
     }
@@ -242,7 +242,7 @@ impl Proxy {
     pub async fn drain(&self, deadline: Duration) -> usize {
         let begun = Instant::now();
         self.edge.drain.begin();
-        // Nobody waits for an operator any more: they are told to come again, which the next gateway hears.
+        // Waiting requests are told to retry, which the next gateway receives.
         self.edge.gateway.dependencies().approvals.close();
         self.edge.drain.settle(deadline.min(MOMENT)).await;
         // Wakes keep-alive connections that wait for a next request.

@@ -50,7 +50,7 @@ pub struct Snapshot {
     policies: PolicySet,
 }
 
-/// The active snapshot.
+/// The active snapshot, which a reload replaces.
 #[derive(Debug)]
 pub struct Current(ArcSwap<Snapshot>);
 

@@ -102,7 +102,7 @@ pub(super) struct KeySection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Enforcement {
-    /// Decisions take effect.
+    /// Decisions take effect on requests.
     Enforce,
     /// Decisions are only recorded. Not supported yet.
     Shadow,

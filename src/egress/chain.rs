@@ -18,7 +18,7 @@ use crate::model::target::{Authority, Host};
 /// Longest answer to a CONNECT, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// The operator's proxy.
+/// The operator's proxy and its login.
 #[derive(Debug, Clone)]
 pub struct ChainRules {
     /// Host and port where the proxy listens.

@@ -12,7 +12,7 @@ pub struct Api {
     pub(crate) name: Option<String>,
     /// For people; may be empty.
     pub(crate) title: String,
-    /// Of the API.
+    /// Version of the API, as described.
     pub(crate) version: Option<String>,
     /// Where it is documented.
     pub(crate) docs: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct Server {
 /// One way to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// `[a-z][a-z0-9_-]*`, unique.
+    /// Id of the scheme, `[a-z][a-z0-9_-]*`, unique.
     pub(crate) id: String,
     /// Everything that is put on together.
     pub(crate) marks: Vec<Mark>,
@@ -55,18 +55,18 @@ pub(crate) struct Way {
 pub(crate) enum Mark {
     /// `Authorization: Bearer`, with the name of the field.
     Bearer(&'static str),
-    /// `Authorization: Basic`
+    /// User name and password in `Authorization: Basic`.
     Basic,
     /// A header with what stands before the secret, as `Bot `.
     Header(String, &'static str),
-    /// A query key.
+    /// The name of a query key.
     Query(String),
 }
 
 /// One thing that can be asked of the API.
 #[derive(Debug, Clone, Default)]
 pub struct Operation {
-    /// Upper-case.
+    /// HTTP method in upper case.
     pub(crate) method: String,
     /// Where it is, if elsewhere than the rest.
     pub(crate) elsewhere: Option<Server>,
@@ -76,9 +76,9 @@ pub struct Operation {
     pub(crate) id: Option<String>,
     /// What it is about, from the outside in, where the description says that apart from the path.
     pub(crate) resource: Option<Vec<String>>,
-    /// The description's groups.
+    /// Groups that the description assigns.
     pub(crate) tags: Vec<String>,
-    /// One line.
+    /// The operation's title, one line.
     pub(crate) title: Option<String>,
     /// Where it is documented.
     pub(crate) docs: Option<String>,
@@ -88,7 +88,7 @@ pub struct Operation {
     pub(crate) body: Body,
     /// In which other readable ways it may be sent.
     pub(crate) also: Vec<Body>,
-    /// What comes back.
+    /// The answer of the operation.
     pub(crate) answer: Answer,
     /// Where several are asked for at one path, which one it is.
     pub(crate) part: Option<Part>,
@@ -127,7 +127,7 @@ impl Part {
 /// What in a request tells one operation from others that have its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sign {
-    /// An urlencoded form.
+    /// A field of an urlencoded form.
     Form(String),
     /// A header and its value.
     Header(String, String),
@@ -139,14 +139,14 @@ pub(crate) const UPLOAD: &str = "?uploadType";
 /// How a body is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// There is none.
+    /// The operation has no body.
     #[default]
     Absent,
-    /// `application/json`
+    /// The body is sent as `application/json`.
     Json,
-    /// `application/x-www-form-urlencoded`
+    /// The body is sent as `application/x-www-form-urlencoded`.
     Form,
-    /// `multipart/form-data`
+    /// The body is sent as `multipart/form-data`.
     Multipart,
     /// JSON under another media type, as `application/merge-patch+json`.
     JsonAs(String),
@@ -154,7 +154,7 @@ pub(crate) enum Body {
     Other,
 }
 
-/// What comes back.
+/// The answer of the operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// A list of things, bare or in an envelope.
@@ -191,9 +191,9 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) kind: Kind,
-    /// Several of them.
+    /// Whether the value is a list.
     pub(crate) list: bool,
-    /// `uuid`, `date-time`, …
+    /// Format of the value: `uuid`, `date-time`, …
     pub(crate) format: Option<String>,
     /// As the description writes it.
     pub(crate) pattern: Option<String>,

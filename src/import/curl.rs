@@ -23,7 +23,7 @@ pub struct Command {
     pub seen: Seen,
     /// Which parts of it, where it may hold several.
     pub(super) parts: Vec<Part>,
-    /// Where.
+    /// Server that the command calls.
     pub(super) server: Server,
     /// How it authenticates; nothing where it shows no credential.
     pub(super) way: Option<Way>,

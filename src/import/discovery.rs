@@ -8,7 +8,7 @@ use super::secrets;
 
 /// Methods of one document; the largest public one has 900.
 const MAX_METHODS: usize = 20_000;
-/// Resources within resources.
+/// Deepest nesting of resources.
 const MAX_DEPTH: usize = 16;
 
 /// Reads a document; its problems are kept there.

@@ -12,7 +12,7 @@ use crate::config::yaml;
 
 /// Bytes of one description; the largest public ones have 15 MiB.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// References to references.
+/// Longest chain of references.
 const MAX_HOPS: usize = 32;
 /// References followed in one document; GitHub's takes 20,000.
 const MAX_STEPS: usize = 2_000_000;

@@ -46,12 +46,12 @@ pub(super) struct Shared {
     pub(super) form: Form,
 }
 
-/// One route.
+/// One route of a draft.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     /// Without the connector's id.
     pub(super) action: String,
-    /// `POST /repos/{owner}/{repo}/issues`
+    /// The `match`, as in `POST /repos/{owner}/{repo}/issues`.
     pub(super) matches: String,
     pub(super) title: Option<String>,
     pub(super) docs: Option<String>,

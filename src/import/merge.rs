@@ -16,7 +16,7 @@ use crate::connector::Manifest;
 /// A file after new routes were added.
 #[derive(Debug, Clone)]
 pub struct Merged {
-    /// The whole file.
+    /// Text of the whole file.
     pub text: String,
     /// Actions that were added.
     pub added: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Merged {
 struct Known {
     action: String,
     methods: Vec<String>,
-    /// Host and path.
+    /// Host and path of the route.
     target: String,
     parts: Vec<Part>,
     /// Whether some operation is this one.

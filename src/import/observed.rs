@@ -26,7 +26,7 @@ const VARIETY: usize = 5;
 /// One request that was seen.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Upper-case.
+    /// HTTP method in upper case.
     pub method: String,
     /// Below the base path, without the query; `{name}` is a segment that varies.
     pub path: String,
@@ -34,11 +34,11 @@ pub struct Seen {
     pub query: Vec<String>,
     /// Names of headers that may matter.
     pub headers: Vec<String>,
-    /// What it carried.
+    /// Body of the request, without values.
     pub payload: Payload,
     /// Which part of it, where it may hold several.
     pub part: Option<Part>,
-    /// How often.
+    /// How often the request was seen.
     pub times: u64,
 }
 
@@ -48,11 +48,11 @@ pub enum Payload {
     /// Nothing, or it is not known.
     #[default]
     Nothing,
-    /// A document.
+    /// A JSON document, of which only names are used.
     Json(Value),
     /// Names in a form.
     Form(Vec<String>),
-    /// Names in `multipart/form-data`.
+    /// Names of the parts of `multipart/form-data`.
     Multipart(Vec<String>),
     /// Nothing that can be read.
     Opaque,

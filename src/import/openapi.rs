@@ -17,9 +17,9 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "
 /// Which of the two layouts a document has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
-    /// Swagger 2.0.
+    /// A Swagger 2.0 document.
     Two,
-    /// OpenAPI 3.x.
+    /// An OpenAPI 3.0 or 3.1 document.
     Three,
 }
 

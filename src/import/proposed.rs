@@ -13,7 +13,7 @@ use super::write;
 pub struct Proposed {
     /// Without the connector's id.
     pub action: String,
-    /// `GET /things/{thing_id}`
+    /// The `match`, as in `GET /things/{thing_id}`.
     #[serde(rename = "match")]
     pub matches: String,
     /// How often it was seen.

@@ -113,7 +113,7 @@ impl<'a> Judge<'a> {
         self.common.iter().map(remark).collect()
     }
 
-    /// Judges one operation.
+    /// Estimates the risk of one operation.
     pub(super) fn judge(&self, operation: &Operation, name: &Name) -> Judged {
         let (risk, odd) = self.by_words(operation, name);
         let mut judged = Judged {

@@ -1,4 +1,4 @@
-//! Admit: a head in, the agent who asks out.
+//! Finds the agent that sent a request, and refuses those that are halted or over a limit.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Classify: a head in, the canonical target and the routes that it can mean out. A plain function of values.
+//! Finds the canonical target of a request and its candidate routes. A plain function of values.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Collect: a classified request and its body in, the actions that it is out. The body is read only if a candidate route reads it.
+//! Reads a classified request as actions. The body is read only if a candidate route reads it.
 
 use bytes::Bytes;
 use http::HeaderMap;

@@ -1,4 +1,4 @@
-//! Decide: an agent and the actions of a request in, one ruling and the credential to inject out. A plain function of values.
+//! Decides on the actions of a request: one ruling, and the credential to inject. A plain function of values.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,18 +45,18 @@ impl Injection {
 /// Who asks, what they may use, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionContext<'a> {
-    /// Who asks.
+    /// The agent that sent the request.
     pub agent: &'a Agent,
     /// The credentials at hand.
     pub keyring: &'a Keyring,
-    /// Now.
+    /// The moment that conditions on time use.
     pub now: SystemTime,
 }
 
 /// What comes of a request, with what it would go out with.
 #[derive(Debug)]
 pub enum Clearance {
-    /// It may go.
+    /// The request may go, with this injection.
     Allowed(Injection),
     /// It may go once a human has said yes.
     NeedsApproval(Injection),

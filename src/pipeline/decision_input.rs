@@ -18,7 +18,7 @@ use crate::model::target::Target;
 /// Everything that a decision is about, but for who asks.
 #[derive(Debug, Clone)]
 pub struct DecisionInput {
-    /// Canonical.
+    /// The request line in canonical form.
     pub target: Target,
     /// As it will be sent.
     pub content_type: Option<HeaderValue>,

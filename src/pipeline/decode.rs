@@ -1,4 +1,4 @@
-//! Request bodies as received in, decoded bytes out: one coding, one member, bounded in size and in window.
+//! Decodes request bodies: one coding, one member, bounded in size and in window.
 
 use std::io::Read;
 

@@ -1,6 +1,7 @@
-//! Escalate: a request that needs a human's yes in; it waits while the agent stays; what is judged anew and may go, or a refusal, out.
+//! Lets a request wait for an operator's approval while the agent stays connected, then judges it again.
 //!
-//! INVARIANT: a yes is about the request as it would be sent, and counts only if everything in force at that moment still agrees.
+//! INVARIANT: an approval covers the request as it would be sent, and counts only if policies, agent and kill switch still agree
+//! at that moment.
 
 mod card;
 mod content;
@@ -30,7 +31,7 @@ pub(super) struct Held {
     pub(super) understood: Understood,
     pub(super) ruling: Ruling,
     pub(super) injection: Injection,
-    /// `Content-Length`.
+    /// Length declared by `Content-Length`, in bytes.
     pub(super) declared: Option<usize>,
     pub(super) request_id: String,
 }

@@ -1,4 +1,4 @@
-//! Forward: a permit in, pinned addresses out. No name is looked up before a permit.
+//! Resolves and pins the addresses of a permitted request. No name is resolved without a permit.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;

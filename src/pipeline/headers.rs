@@ -1,4 +1,4 @@
-//! Request headers in, those that may be judged and sent out: hop-by-hop ones gone, loops refused.
+//! Prepares request headers for judging and sending: removes hop-by-hop headers, refuses loops.
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
 use http::{HeaderMap, HeaderValue};

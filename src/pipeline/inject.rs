@@ -1,4 +1,4 @@
-//! Inject: a permit and the outgoing request in, the request with its credential out. Repeatable on a fresh copy.
+//! Puts the credential on a permitted request. Repeatable on a fresh copy.
 //!
 //! INVARIANT: a credential is put on only with a permit that still stands, only over TLS, only where its binding says.
 

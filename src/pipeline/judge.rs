@@ -1,5 +1,4 @@
-//! Judge: a head and its body in; through admit, classify, collect, decide and escalate; a permit with its open record out, or a
-//! refusal.
+//! Judges a request: runs admit, classify, collect, decide and escalate, and returns a permit with its open record, or a refusal.
 
 use std::sync::Arc;
 use std::time::Instant;

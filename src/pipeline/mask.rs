@@ -1,4 +1,4 @@
-//! Mask: an answer in, what the agent may see of it out: every head, and whole the answers that hold a credential.
+//! Removes from an answer what the agent must not see: from every head, and from the whole of an answer that issues a credential.
 
 pub mod response_secret;
 

@@ -1,4 +1,4 @@
-//! A judged request in, the request as it will be sent out: built from what was judged, never from what was received.
+//! Builds the outgoing request from judged values, never from received ones.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ use crate::model::target::{Authority, Target};
 /// A request as it will be sent. `Debug` shows where it goes, and nothing of what it carries.
 #[derive(Clone)]
 pub struct Outgoing {
-    /// Judged.
+    /// The method that was judged.
     pub method: Method,
-    /// Where to.
+    /// Host and port of the upstream.
     pub authority: Authority,
     /// TLS to the upstream.
     pub tls: bool,
-    /// Canonical path.
+    /// The path in canonical form.
     pub path: String,
     /// As received, or with a credential in it.
     pub query: Option<String>,

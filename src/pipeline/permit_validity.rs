@@ -1,6 +1,6 @@
-//! Whether a permit still holds under what is in force now: at once, or as soon as it does not.
+//! Tells whether a permit is still valid under the live state, at once or as soon as it is not.
 //!
-//! INVARIANT: judging again sees what is in force now (snapshot, agents, credentials, kill switch), never what was in force at the start.
+//! INVARIANT: judging again uses the live state (snapshot, agents, credentials, kill switch), never that of the start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Refuse: every way to say no, its code, status and words. The agent reads coarse reasons, never a policy's condition or an internal error.
+//! Lists the reasons to refuse, with code, status and sentence. The agent reads coarse reasons, never a policy's condition or an
+//! internal error.
 
 mod answer;
 
@@ -27,16 +28,16 @@ pub const DROPPED_HEADERS: &str = "tollgate-dropped-headers";
 /// Seconds after which an agent may try again what a limit refused.
 const RETRY_SECONDS: &str = "1";
 
-/// A refusal.
+/// A refusal with its code and detail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Which.
+    /// Code of the reason.
     pub code: Code,
     /// One sentence for the agent.
     pub detail: String,
     /// The first action's full name, where it is known.
     pub action: Option<String>,
-    /// ULID.
+    /// ULID, as records and answers name it.
     pub request_id: Box<str>,
     /// What to do instead, from a policy.
     pub suggest: Option<Box<str>>,
@@ -49,7 +50,7 @@ pub struct Refusal {
 /// Where an agent can see what becomes of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Question {
-    /// ULID.
+    /// ULID, as records and answers name it.
     pub id: String,
     /// At the gateway's own host.
     pub url: String,

@@ -1,6 +1,6 @@
 //! Judges a CONNECT to where TLS is not ended (`tls: passthrough`): a permit for the whole tunnel with its open record, or a refusal.
 //!
-//! INVARIANT: what passes in such a tunnel is known to nobody here, so it is one action, and no credential goes with it.
+//! INVARIANT: the gateway cannot read inside such a tunnel, so it is one action and gets no credential.
 
 use std::sync::Arc;
 use std::time::Instant;

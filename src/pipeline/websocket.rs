@@ -1,6 +1,6 @@
-//! WebSocket: a request's method and headers in, whether it opens a WebSocket out, and whether a credential hides in how it does.
+//! Tells whether a request opens a WebSocket, and whether its handshake carries a credential.
 //!
-//! INVARIANT: nothing else that asks for another protocol passes: what follows such an answer is no HTTP and judged by nobody.
+//! INVARIANT: no other protocol switch passes, because what follows it is not HTTP and cannot be judged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::model::header_value;
 /// What is spoken once the upstream has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP, as before.
+    /// The exchange stays HTTP.
     Http,
     /// RFC 6455, if the upstream agrees.
     WebSocket,

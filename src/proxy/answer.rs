@@ -1,4 +1,4 @@
-//! Answer: an upstream's head, or its failure, in; what the agent may know of it out.
+//! Turns an upstream's head, or its failure, into what the agent may receive.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -85,7 +85,7 @@ fn accept_of(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
-/// Takes the head of an answer, and makes of it what the agent reads.
+/// Checks the head of an answer and rewrites it for the agent.
 ///
 /// # Errors
 /// When it says two things, or switches to what was not asked for.
@@ -170,7 +170,7 @@ fn one_length(headers: &HeaderMap) -> Result<Option<HeaderValue>> {
     Ok(Some(length))
 }
 
-/// Removes what a `Connection` header names, RFC 9110 section 7.6.1. What frames the answer was obeyed already.
+/// Removes the headers that `Connection` names, RFC 9110 section 7.6.1. Framing headers were obeyed already.
 fn remove_nominated(headers: &mut HeaderMap) {
     if !headers.contains_key(CONNECTION) {
         return;
@@ -219,7 +219,7 @@ fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
     Ok(())
 }
 
-/// Notes why an exchange failed; returns what the agent reads, unless it is gone.
+/// Notes why an exchange failed; returns the refusal for the agent, unless the agent is gone.
 pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> {
     if let Some(refusal) = exchange.refusal.take() {
         return Some(refusal);
@@ -248,7 +248,7 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
             exchange.note_outcome(Outcome::AgentLeft);
             return None;
         }
-        // The answer had begun; nobody reads another.
+        // The answer had begun, so there cannot be another.
         Failure::Idle => return None,
         Failure::AgentSlow => {
             exchange.note_outcome(Outcome::Refused(Code::BodyTooSlow.as_str()));

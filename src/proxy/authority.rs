@@ -1,4 +1,4 @@
-//! The gateway's certificate authority: a certificate and key in PEM in, a signer for leaves out; or both made anew.
+//! Loads or creates the gateway's certificate authority, which signs leaf certificates.
 //!
 //! INVARIANT: the key leaves this file only to a file of mode 0600.
 
@@ -129,7 +129,7 @@ impl CertificateAuthority {
         &self.pem
     }
 
-    /// Checks that what is signed now will be trusted.
+    /// Checks that certificates signed now will be trusted.
     ///
     /// # Errors
     /// When the certificate has run out, or is for later.
@@ -155,7 +155,7 @@ impl CertificateAuthority {
         &self.chain
     }
 
-    /// Signs a leaf.
+    /// Signs a leaf certificate for one host.
     pub(super) fn sign(
         &self,
         params: &CertificateParams,

@@ -1,4 +1,4 @@
-//! Bodies: an agent's session in, its request body out, read only when the pipeline asks, within a limit and a time.
+//! Reads a request's body from the agent's session when the pipeline asks, within a limit and a time.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ pub(super) struct SessionBody<'a> {
     /// The longest that one may take.
     whole: Duration,
     empty: bool,
-    /// What was read, once it was.
+    /// The body, once it was read.
     taken: Option<Bytes>,
 }
 
-/// What is left of a body.
+/// How much of a body is unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unread {
     /// There surely was none.
     Empty,
-    /// All of it.
+    /// The body is completely unread.
     Whole,
-    /// It was read.
+    /// The body was read completely.
     Nothing,
 }
 
@@ -66,7 +66,7 @@ impl<'a> SessionBody<'a> {
                 .await
                 .map_err(|_| BodyFault::TooSlow)?;
             let chunk = read.map_err(|error| {
-                // Where the body ends, nobody knows any more, so what follows it is no next request.
+                // The end of the body is unknown, so the bytes after it are not a next request.
                 self.session.set_keepalive(None);
                 BodyFault::Broken(error.etype().as_str().to_owned())
             })?;
@@ -113,7 +113,7 @@ impl BodyReader for SessionBody<'_> {
         if let Ok(unexpected) = gone {
             tracing::debug!(?unexpected, "more came after the end of a body");
         }
-        // What was read away is missing from a next request, and who left has none.
+        // The skipped bytes would be missing from a next request, and an agent that left has none.
         self.session.set_keepalive(None);
     }
 }

@@ -1,28 +1,28 @@
-//! Chunked: the bytes of a chunked body in; where it ends, or why it is none, out (RFC 9112 section 7.1).
+//! Finds the end of a chunked body, or why it is malformed (RFC 9112 section 7.1).
 //!
 //! INVARIANT: one reading. What a server might repair is a fault, so nothing repaired is completed upstream.
 
 /// Longest line of a chunk's size with its extensions, and longest line of trailers, in bytes.
 const MAX_LINE: usize = 1024;
 
-/// Lines of trailers.
+/// Most lines of trailers.
 const MAX_TRAILERS: usize = 64;
 
 /// Digits of a size; more would not fit in 64 bits.
 const MAX_DIGITS: usize = 15;
 
-/// Where in a chunked body the next byte is.
+/// The position of the next byte in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChunkState {
     /// In a size, of which so many digits were read.
     Size(usize),
-    /// Behind a size.
+    /// Inside the extension after a size.
     Extension,
     /// Behind the CR of a line that gave a size.
     SizeEnd,
     /// In a chunk of which so much is to come.
     Data(u64),
-    /// Behind a chunk.
+    /// After the data of a chunk.
     DataEnd,
     /// Behind the CR that follows a chunk.
     DataEnded,
@@ -129,7 +129,7 @@ impl Chunked {
     }
 }
 
-/// What values and extensions are made of.
+/// Bytes that values and extensions may have.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

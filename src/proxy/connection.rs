@@ -1,4 +1,4 @@
-//! Connection: what is known of the connection that requests come through, for those who read it and those who judge what was read.
+//! Describes the connection that requests come through, for its reader and for the judgement of its requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,11 +31,11 @@ pub(super) struct Connection {
 pub(super) enum Via {
     /// Absolute-form on the proxy port.
     Direct,
-    /// Inside a CONNECT.
+    /// Inside the tunnel of a CONNECT.
     Tunnel(Tunnel),
 }
 
-/// An open CONNECT.
+/// The tunnel of an open CONNECT.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     pub(super) authority: Authority,
@@ -64,7 +64,7 @@ impl Connection {
         }
     }
 
-    /// Notes that nobody knows any more where the body ends that is under way.
+    /// Notes that the end of the current body is unknown.
     pub(super) fn note_unclear(&self) {
         self.unclear.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Drain: what is under way is counted, and a stop waits until nothing is. Who has just connected gets a moment to begin.
+//! Counts open exchanges, and lets a stop wait until there are none. New connections get a moment for a first request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-/// What is under way, and whether the end has begun.
+/// Open exchanges, and whether a stop has begun.
 #[derive(Debug)]
 pub struct Drain {
     tunnels: AtomicUsize,
     exchanges: AtomicUsize,
     /// Connections that were accepted, and that no request has come through yet.
     fresh: AtomicUsize,
-    /// Told whenever something ends.
+    /// Notified whenever an exchange ends.
     ended: Notify,
     begun: watch::Sender<bool>,
     /// The stop has begun, and those that had just connected have had their moment.
@@ -80,15 +80,15 @@ impl Drain {
         until(&self.begun).await;
     }
 
-    /// Gives connections that were accepted before the stop a moment to bring their first request: whoever has just been let in
-    /// must not be turned away. From then on [`Drain::settled`] is true.
+    /// Gives connections that were accepted before the stop a moment to send their first request, because closing them would lose
+    /// it. From then on [`Drain::settled`] is true.
     pub(super) async fn settle(&self, moment: Duration) {
         self.quiet(moment, || self.fresh.load(Ordering::SeqCst) == 0)
             .await;
         self.settled.send_replace(true);
     }
 
-    /// Waits until who has brought no request is not waited for any more.
+    /// Waits until connections without a request may be closed.
     pub(super) async fn settled(&self) {
         until(&self.settled).await;
     }
@@ -119,7 +119,7 @@ impl Drain {
                 ended.await;
             }
         };
-        // Who is still there then is cut by whoever asked.
+        // The caller closes the remaining exchanges.
         let _ = tokio::time::timeout(deadline, quiet).await;
     }
 

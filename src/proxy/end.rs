@@ -1,4 +1,4 @@
-//! End: what an exchange rests on in; why its permit does not stand any more, as soon as it does not, out.
+//! Resolves as soon as an exchange's permit is no longer valid, with the reason.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::pipeline::refuse::Refusal;
 
 /// The wait for the end of a permit.
 ///
-/// It is kept from one wait for bytes to the next, since to begin it costs more than to go on.
-/// Nobody else looks into the mutex: it only makes the whole shareable, as Pingora wants it.
+/// It is kept from one wait for bytes to the next, because starting it costs more than continuing it. The mutex is never
+/// contended: it only makes the value shareable, as Pingora requires.
 #[derive(Default)]
 pub(super) struct End(Option<(Extent, Mutex<Ending>)>);
 

@@ -1,4 +1,4 @@
-//! Exchange: the state of one request and its answer, from the first callback to the last.
+//! Holds the state of one request and its answer, from the first callback to the last.
 //!
 //! INVARIANT: it starts as refused; only a permit makes it more, so whatever is skipped ends in a refusal.
 
@@ -28,12 +28,12 @@ use crate::pipeline::{Gateway, Permit};
 
 /// One request and its answer.
 pub(super) struct Exchange {
-    /// ULID.
+    /// ULID, sent as `Tollgate-Request-Id`.
     pub(super) request_id: String,
     /// When its head was there.
     pub(super) received: Instant,
     pub(super) state: State,
-    /// What the agent reads if the exchange fails now.
+    /// The refusal to send if the exchange fails now.
     pub(super) refusal: Option<Refusal>,
     /// Until then the connection waits for no other request.
     pub(super) taken: Option<Taken>,
@@ -44,11 +44,11 @@ pub(super) struct Exchange {
 pub(super) enum State {
     /// Nothing may be sent.
     Refused,
-    /// May be sent.
+    /// The request has a permit.
     Permitted(Box<Permitted>),
 }
 
-/// A permitted request.
+/// A request that has a permit.
 pub(super) struct Permitted {
     pub(super) permit: Permit,
     pub(super) open_exchange: OpenExchange,
@@ -71,7 +71,7 @@ pub(super) struct Permitted {
     pub(super) relay: Option<Slot>,
 }
 
-/// What an exchange rests on while it is open.
+/// Conditions of an open exchange, checked while bytes move.
 pub(super) struct Watch {
     pub(super) gateway: Arc<Gateway>,
     pub(super) validity: Arc<PermitValidity>,
@@ -79,7 +79,7 @@ pub(super) struct Watch {
     pub(super) extent: Extent,
     /// Whether this is the last answer of its connection.
     pub(super) drain: Arc<Drain>,
-    /// Of an answer that holds a credential: what has come of it.
+    /// Buffer for an answer that may issue a credential.
     pub(super) held: Option<ResponseBuffer>,
 }
 
@@ -93,7 +93,7 @@ pub(super) enum Extent {
 }
 
 impl Extent {
-    /// Returns what the head of an answer says.
+    /// Returns the framing that the head of an answer declares.
     pub(super) fn of(head: &ResponseHeader) -> Self {
         if head.headers.contains_key(CONTENT_LENGTH) {
             Self::Bounded
@@ -116,7 +116,7 @@ impl Permitted {
             tracker.is_http2();
         } else {
             let framing = match upstream::carriage(self.permit.outgoing()) {
-                // What is said after a switch is no body.
+                // Bytes after a protocol switch are not a body.
                 Carriage::WebSocket => Framing::Streamed(Some(0)),
                 Carriage::Any | Carriage::Grpc => self.framing,
             };
@@ -149,7 +149,7 @@ impl Permitted {
         }
     }
 
-    /// Notes what is passed on of the request's body.
+    /// Notes the bytes of the request's body that are passed on.
     pub(super) fn note_sent(&mut self, body: &Bytes) {
         if let Some(tracker) = &mut self.tracker {
             tracker.note_sent(body.len());

@@ -1,4 +1,4 @@
-//! Heads: the first bytes of a connection, or of a request in it, in; what they ask of the proxy, or why they are no HTTP, out.
+//! Parses the head of a connection's first request, or of a later one, or says why it is malformed.
 //!
 //! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
 
@@ -19,22 +19,22 @@ const MAX_HEADERS: usize = 256;
 /// Longest head of a request in a connection, in bytes; HTTP/2 has the same limit in its settings.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
-/// What cuts requests apart and says whose they are; nothing else is kept of a head that is only checked.
+/// Headers that frame requests and name their host; a head that is only checked needs no others.
 const FRAMING: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
 
-/// What the first head of a connection is.
+/// The first head of a connection.
 #[derive(Debug)]
 pub(super) enum First {
-    /// `CONNECT`.
+    /// A request to open a tunnel.
     Connect(Connect),
     /// Any other request; Pingora reads it again.
     Other(HeaderMap),
 }
 
-/// A CONNECT.
+/// The head of a CONNECT.
 #[derive(Debug)]
 pub(super) struct Connect {
-    /// As sent.
+    /// The target as sent.
     pub(super) target: String,
     pub(super) headers: HeaderMap,
     /// HTTP/1.1, so that another request may follow a refusal.
@@ -59,7 +59,7 @@ pub(super) enum Body {
     Chunked,
 }
 
-/// Why a head is refused.
+/// The reason why a head is refused.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) code: Code,

@@ -1,5 +1,5 @@
-//! Pace: what an agent sends of a request's head in; an error once it has been at it for too long out. Pingora bounds each read
-//! and not their sum, so a byte now and then would keep a connection for ever.
+//! Bounds the time that a request head may take to arrive. Pingora bounds each read but not their sum, so a slow sender could
+//! keep a connection for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -96,7 +96,7 @@ impl Arriving {
         if now > until { Err(late()) } else { Ok(()) }
     }
 
-    /// Waits until what has begun to come is too late; for ever when nothing has.
+    /// Waits until the head that has begun is too late; for ever when none has begun.
     pub(super) fn poll_late(
         &mut self,
         header_deadline: &HeaderDeadline,

@@ -1,7 +1,7 @@
-//! Spoken: what upstreams have shown of their HTTP/2 in; how the next connection asks for it out.
+//! Remembers which upstreams speak HTTP/2, to choose the version of the next connection.
 //!
-//! Pingora takes an HTTP/2 answer that cannot be read for a sign that the upstream does not speak it, and asks for HTTP/1.1 for good.
-//! But only who speaks HTTP/2 can get it wrong: it costs that exchange, and the next one asks for HTTP/2 again.
+//! After a malformed HTTP/2 answer, Pingora assumes that the upstream does not speak it and uses HTTP/1.1 for good. But only an
+//! upstream that speaks HTTP/2 can send one: that exchange fails, and the next one asks for HTTP/2 again.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

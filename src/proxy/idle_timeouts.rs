@@ -1,11 +1,11 @@
-//! Patience: how long nothing may pass in an exchange, and the wait for that.
+//! Bounds the silence in an exchange, by its kind and phase.
 
 use std::time::Duration;
 
 use super::Timeouts;
 use super::upstream::Carriage;
 
-/// How long nothing may pass. Pingora asks anew after every event of either side, so a wait here is a silence of both.
+/// Longest silences of an exchange. Pingora asks again after every event of either side, so a wait here is a silence of both.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IdleTimeouts {
     /// Before the answer begins, while the agent owes its body.
@@ -46,7 +46,7 @@ impl IdleTimeouts {
     }
 }
 
-/// Returns what it means that so much time is over.
+/// Waits for a timeout and returns its name; for ever without one.
 pub(super) async fn expire(idle_timeouts: Option<(Duration, &'static str)>) -> &'static str {
     match idle_timeouts {
         Some((idle_timeouts, name)) => {

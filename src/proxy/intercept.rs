@@ -1,4 +1,4 @@
-//! Intercept: Pingora's callbacks for one request, each a line or two over the pipeline.
+//! Implements Pingora's callbacks for one request, each a line or two over the pipeline.
 //!
 //! INVARIANT: `upstream_peer` has a peer only where the exchange has a permit.
 
@@ -282,7 +282,7 @@ impl ProxyHttp for Intercept {
     }
 
     fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
-        // Logged once, in `fail_to_proxy`, without what the agent or the upstream wrote.
+        // Logged once, in `fail_to_proxy`, without text of the agent or the upstream.
         true
     }
 

@@ -1,4 +1,4 @@
-//! Internal: requests to `tollgate.internal` in, the gateway's own answers out. Nothing of them goes anywhere.
+//! Answers requests to `tollgate.internal`; they are never forwarded.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -15,25 +15,25 @@ const NAME: &str = "tollgate.internal";
 
 const APPROVALS: &str = "/approvals/";
 
-/// What is asked of the gateway.
+/// Pages of the internal host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
     /// The certificate that agents must trust; no token.
     Certificate,
-    /// Who the token belongs to.
+    /// Name and labels of the token's agent.
     WhoAmI,
-    /// What has become of a question of the agent's own, by its id.
+    /// State of one of the agent's approvals, by its id.
     Approval,
-    /// Nothing.
+    /// A path without a page.
     Unknown,
 }
 
-/// Returns whether this is the gateway's own host.
+/// Returns whether this is the internal host.
 pub(super) fn is_internal(authority: &Authority) -> bool {
     matches!(&authority.host, Host::Name(name) if &**name == NAME)
 }
 
-/// Returns what a path stands for.
+/// Returns the page of a path.
 pub(super) fn page(path: &str) -> Page {
     match path {
         "/ca.pem" => Page::Certificate,
@@ -43,7 +43,7 @@ pub(super) fn page(path: &str) -> Page {
     }
 }
 
-/// Answers with what has become of a question of the agent's own.
+/// Answers with the state of one of the agent's approvals.
 pub(super) fn approval(gateway: &Gateway, agent: &Agent, head: &Head) -> GatewayResponse {
     let id = head.path.strip_prefix(APPROVALS).unwrap_or_default();
     match gateway.question(agent, id) {
@@ -115,7 +115,7 @@ fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -
     }
 }
 
-/// RFC 9457.
+/// Builds a problem document, RFC 9457.
 fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> GatewayResponse {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({

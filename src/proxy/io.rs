@@ -1,4 +1,4 @@
-//! I/O: an agent's socket and what was read of it already in, a stream that Pingora accepts out.
+//! Wraps an agent's socket, and bytes already read from it, as a stream that Pingora accepts.
 //!
 //! INVARIANT: every stream that Pingora gets is a `TunnelIo`, so every request knows the connection that it came through.
 
@@ -27,7 +27,7 @@ use super::header_deadline::Arriving;
 /// Small writes are gathered up to this; an idle tunnel must stay cheap.
 const WRITE_BUFFER: usize = 4096;
 
-/// What an agent connects by.
+/// A socket of an agent's connection.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
@@ -160,7 +160,7 @@ impl GetSocketDigest for TunnelIo {
 }
 
 impl Socket {
-    /// Acknowledges at once what has come; the system would wait for more, 40 ms on Linux, and so would the other side.
+    /// Acknowledges received bytes at once; the system would wait for more, 40 ms on Linux, and so would the agent.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         {

@@ -1,4 +1,4 @@
-//! Leaves: a host in, a TLS acceptor with a certificate for exactly that host out; minted on first use, kept for a day.
+//! Makes a TLS acceptor with a certificate for exactly one host on first use, and keeps it for a day.
 //!
 //! One acceptor per host also keeps TLS sessions from being resumed under another name.
 
@@ -37,7 +37,7 @@ const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// Agents that are told apart before those are forgotten that have asked for nothing lately.
+/// Agents whose rate is tracked; those without recent requests are forgotten first.
 const AGENTS: usize = 1024;
 
 const BEFORE: Duration = Duration::from_secs(60 * 60);
@@ -165,7 +165,7 @@ impl Leaves {
     }
 }
 
-/// Drops what has run out, or else the leaf that was minted first.
+/// Drops expired leaves, or else the one that was minted first.
 fn make_room(kept: &mut HashMap<Host, Kept>, now: SystemTime) {
     kept.retain(|_, kept| kept.until > now);
     if kept.len() >= CAPACITY

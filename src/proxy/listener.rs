@@ -1,4 +1,4 @@
-//! Listener: an address in, agents' connections out, until the drain begins.
+//! Listens on an address and accepts agents' connections until the drain begins.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -19,12 +19,12 @@ use super::tunnel::Edge;
 /// How long to wait when the process has run out of file descriptors.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Where agents connect.
+/// A bound address where agents connect.
 #[derive(Debug)]
 pub enum Listener {
     /// Port 0 picks one; see [`Listener::address`].
     Tcp(TcpListener),
-    /// Mode 0660.
+    /// A Unix socket of mode 0660.
     Unix(UnixListener),
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn serve(edge: Arc<Edge>, listener: Listener) {
     while open.join_next().await.is_some() {}
 }
 
-/// Takes the place of a socket that nobody answers on any more; any other file stays.
+/// Replaces a socket file without a listener; any other file stays.
 async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {

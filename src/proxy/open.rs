@@ -1,4 +1,4 @@
-//! Open: an agent's request in, an exchange with a permit and a body in place out; or the answer that it gets from us.
+//! Opens an exchange: judges an agent's request, and gives it a permit and a body, or an answer of the gateway.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,16 +23,16 @@ use crate::pipeline::record::{Outcome, refused_early};
 use crate::pipeline::refuse::{Code, Refusal};
 use crate::pipeline::{Head, judge};
 
-/// What a request has come to before any upstream.
+/// The result of opening an exchange.
 pub(super) enum Opened {
     /// It has a permit.
     Permitted,
-    /// It is answered by us.
+    /// The gateway answers the request itself.
     Answered(GatewayResponse),
 }
 
 impl Intercept {
-    /// Judges a request.
+    /// Judges a request; a permitted one gets its body and its relay.
     pub(super) async fn open(
         &self,
         session: &mut Session,
@@ -100,7 +100,7 @@ impl Intercept {
         Ok(Opened::Permitted)
     }
 
-    /// Returns who has sent what is refused before it is a head, and for which host.
+    /// Returns the agent of a request that is refused before it has a head, and its host.
     fn whose(&self, session: &Session, connection: &Connection) -> (Option<Pass>, String) {
         match &connection.via {
             // There may be no host that all its names agree on.
@@ -154,7 +154,7 @@ impl Intercept {
             drain: Arc::clone(&self.drain),
             held: ResponseBuffer::of(&permitted.permit),
         };
-        // The relay knows what a silence of the agent means; Pingora would end a WebSocket after a minute of it.
+        // The relay bounds the agent's silence; Pingora would end a WebSocket after a minute.
         session.set_read_timeout(None);
         // An agent that does not read its answer is as idle as one that does not write.
         session.set_write_timeout(Some(self.timeouts.idle));
@@ -187,7 +187,7 @@ impl Intercept {
         }
     }
 
-    /// Returns who asks the gateway itself: by the tunnel's token, or by the request's own.
+    /// Returns the agent that calls the internal host, by the tunnel's token or by the request's own.
     fn asking(&self, head: &Head, connection: &Connection) -> Result<Arc<Agent>, Refusal> {
         let agent = match &connection.via {
             Via::Tunnel(tunnel) => tunnel.pass.and_then(|pass| again(&self.gateway, pass)),

@@ -1,4 +1,4 @@
-//! Outer TLS: an agent's connection to the proxy port in, the same connection without the TLS around it out (`proxy.tls`).
+//! Terminates the TLS around agents' connections to the proxy port (`proxy.tls`).
 //!
 //! INVARIANT: with it, no token is read in the clear from another machine.
 
@@ -43,9 +43,9 @@ struct Loaded {
 /// When the two files were last written.
 type Stamp = [Option<SystemTime>; 2];
 
-/// What a connection turns out to be.
+/// A connection after its first bytes.
 pub(super) enum Outer {
-    /// Its inside.
+    /// The decrypted connection inside the TLS.
     Ended(Socket),
     /// Not TLS, and from this machine.
     Plain(Socket),
@@ -103,7 +103,7 @@ impl OuterTls {
         }
     }
 
-    /// Returns what is served now; files that have changed are read again, and kept only if they are good.
+    /// Returns the present TLS configuration; changed files are read again, and used only if they are valid.
     fn current(&self) -> Arc<ServerConfig> {
         let now = Instant::now();
         let mut loaded = self.loaded.lock();
@@ -124,7 +124,7 @@ impl OuterTls {
     }
 }
 
-/// Where a gateway listens on an outer address only, programs beside it connect from that very address.
+/// If a gateway listens on an outer address only, programs on its machine connect from that same address.
 fn is_this_machine(peer: SocketAddr, listener: Option<SocketAddr>) -> bool {
     peer.ip().to_canonical().is_loopback()
         || listener.is_some_and(|listener| listener.ip() == peer.ip())

@@ -1,4 +1,4 @@
-//! Peer: a destination in, what Pingora connects to out; and a failed attempt in, what became of it out.
+//! Builds the peer that Pingora connects to, and classifies failed attempts.
 //!
 //! INVARIANT: a TLS peer has a server name and verifies it; Pingora verifies nothing where the name is empty.
 
@@ -77,7 +77,7 @@ pub(super) async fn dial(chain: &Chain, address: SocketAddr) -> Option<TcpStream
     match chain.dial(address).await {
         Ok(stream) => Some(stream),
         Err(error) => {
-            // The operator's to mend, so it is told in full; agents read that the upstream is not reached.
+            // The operator must fix it, so the log has the details; agents only read that the upstream is not reached.
             let cause = error.source().map(ToString::to_string);
             tracing::warn!(%error, cause, %address, "`egress.proxy` does not connect");
             None
@@ -85,13 +85,13 @@ pub(super) async fn dial(chain: &Chain, address: SocketAddr) -> Option<TcpStream
     }
 }
 
-/// Pingora's names for a chunked body whose chunks cannot be told apart.
+/// Pingora's names for malformed chunked bodies.
 const UNCLEAR: [&str; 2] = ["InvalidChunk", "InvalidTrailerEnd"];
 
-/// Why a permitted exchange failed.
+/// Reasons why a permitted exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The agent is gone; nobody reads an answer.
+    /// The agent is gone, so there is no answer.
     AgentLeft,
     /// The agent owes its body.
     AgentSlow,
@@ -99,9 +99,9 @@ pub(super) enum Failure {
     AgentUnclear,
     /// Nothing passed for so long that the exchange was ended. Its outcome is known.
     Idle,
-    /// The upstream's fault, and what the agent is told.
+    /// The upstream failed; the code is for the agent.
     Upstream(UpstreamError, Code),
-    /// Ours.
+    /// The gateway itself has failed.
     Internal,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn is_end(error: &Error) -> bool {
     )
 }
 
-/// Sorts Pingora's error into the closed set of kinds. Once something was sent, nobody may read that nothing was.
+/// Sorts Pingora's error into the closed set of kinds. Once a request was sent, no answer may say that it was not.
 pub(super) fn failure(error: &Error, sent: Sent) -> Failure {
     match (sorted(error), sent) {
         (Failure::Upstream(kind, Code::UpstreamUnreachable), Sent::Maybe) => {

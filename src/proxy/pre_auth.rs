@@ -1,4 +1,4 @@
-//! Opening: an agent's socket in, its first head out, or why there is none; and answers to it before Pingora takes over.
+//! Reads the first head of a connection, and answers it before Pingora takes over.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ pub(super) struct PreAuth {
     pub(super) fresh: Fresh,
 }
 
-/// What is known of a connection when it comes.
+/// A connection that was just accepted.
 #[derive(Debug)]
 pub(super) struct Arrival {
     /// `None` for a Unix socket.
@@ -33,16 +33,16 @@ pub(super) struct Arrival {
     pub(super) fresh: Fresh,
 }
 
-/// Why there is no head.
+/// Reasons why there is no head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeadFault {
-    /// The agent left.
+    /// The agent closed the connection.
     Left,
-    /// Over [`MAX_HEAD`].
+    /// The head is over [`MAX_HEAD`].
     TooLong,
-    /// It did not come in time.
+    /// The head did not arrive in time.
     Late,
-    /// The gateway ends.
+    /// The gateway is shutting down.
     Draining,
 }
 
@@ -58,7 +58,7 @@ impl PreAuth {
         }
     }
 
-    /// Reads up to the end of a head. Safe to drop: what was read stays.
+    /// Reads up to the end of a head. Cancel-safe: bytes that were read stay.
     pub(super) async fn read_head(&mut self) -> Result<Bytes, HeadFault> {
         loop {
             if let Some(length) = head::length(&self.read) {

@@ -1,4 +1,4 @@
-//! Receive: an agent's session in, the head that the pipeline judges out. All names of the host are compared here.
+//! Builds the head that the pipeline judges. All names of the host in the request are compared here.
 //!
 //! INVARIANT: a head that comes out has one authority, and every spelling of it in the request agreed.
 
@@ -16,7 +16,7 @@ use crate::model::target::Authority;
 use crate::pipeline::Head;
 use crate::pipeline::refuse::{Code, Refusal};
 
-/// Where agents carry tokens, theirs for us among them.
+/// Headers in which agents send tokens, the proxy token included.
 const TOKENS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// One problem, not yet a refusal.

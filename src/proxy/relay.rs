@@ -1,8 +1,8 @@
-//! Relay: the agent's session of a permitted request in, what Pingora reads and writes in its place out. A body that was read
-//! and judged comes out as if it had just arrived; an exchange in which nothing passes any more ends.
+//! Replaces the agent's session of a permitted request for Pingora. A body that was read before the decision is replayed, and an
+//! exchange in which nothing passes ends.
 //!
-//! INVARIANT: it waits for nobody longer than its permit stands; the only file that touches Pingora's hidden session trait (pinned to
-//! 0.9.1). The matrix in `tests/integration/proxy/replay.rs` holds what is relied on here.
+//! INVARIANT: no wait outlives its permit. This is the only file that touches Pingora's hidden session trait (pinned to 0.9.1).
+//! The matrix in `tests/integration/proxy/replay.rs` tests what it relies on.
 
 use std::mem;
 use std::time::Duration;
@@ -38,17 +38,17 @@ pub(super) const IDLE: &str = "nothing passed for too long";
 /// Memory of an answer that is not read: what Pingora has read ahead (four times 64 KiB), and what waits in HTTP/2.
 const STALLED: usize = 320 * 1024;
 
-/// What goes upstream as the body.
+/// The body that goes upstream.
 pub(super) enum Body {
     /// Read, judged and sent from memory.
     Replayed(Bytes),
-    /// What the agent sends, as it comes.
+    /// The agent's body, streamed as it arrives.
     Streamed,
 }
 
 /// Stands in for a session until the exchange ends.
 struct Relay {
-    /// `Some` until dropped.
+    /// The agent's own session.
     agent: Box<ServerSession>,
     body: Body,
     tail: Tail,
@@ -115,7 +115,7 @@ impl Relay {
         }
     }
 
-    /// Returns what may be written of an answer now; `None` while it is held back.
+    /// Returns the part of an answer that may be written now; `None` while it is buffered.
     fn release(&mut self, tasks: Vec<HttpTask>) -> Result<Option<Vec<HttpTask>>> {
         let Watch {
             gateway,
@@ -141,7 +141,7 @@ impl Relay {
         }
     }
 
-    /// Returns how long to wait for the agent, and what it means when nothing comes.
+    /// Returns how long to wait for the agent, and the name of that timeout.
     fn idle_timeouts(&mut self) -> Option<(Duration, &'static str)> {
         let begun = self.answer().is_some();
         let owes_body = matches!(self.body, Body::Streamed) && !self.agent.is_body_done();
@@ -306,7 +306,7 @@ impl CustomSession for Relay {
             written = &mut write => return written,
             () = std::future::ready(()) => {}
         }
-        // Until the agent reads on, what the upstream has sent meanwhile stays in memory: the agent's.
+        // Until the agent reads on, the upstream's bytes stay in memory that counts as the agent's.
         let stalled = watch.validity.reserve(&watch.gateway, STALLED);
         let _stalled = stalled.map_err(|refusal| slot.end(refusal))?;
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Repeat: a failed attempt in, whether the request goes again out. What may have taken effect does not.
+//! Decides whether a failed attempt is retried. A request that may have taken effect is not.
 
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType, RetryType};
@@ -7,7 +7,7 @@ use super::exchange::Permitted;
 use super::http2_support::Http2Support;
 use super::{peer, reuse};
 
-/// What an upstream that has refused a request unread may be sent again.
+/// Retries of a request that an upstream has refused unread.
 const UNREAD_REPEATS: u8 = 1;
 
 /// Returns whether the next address is tried after one that did not connect. Nothing was sent, so it is whatever the method.
@@ -33,7 +33,7 @@ pub(super) fn after_sending(
     error: &Error,
     reused: bool,
 ) -> bool {
-    // The agent has been told the beginning of an answer.
+    // The agent has already received the beginning of an answer.
     if permitted.is_answering || session.as_ref().retry_buffer_truncated() {
         return false;
     }
@@ -41,7 +41,7 @@ pub(super) fn after_sending(
     let again = if *error.etype() == ErrorType::Custom(reuse::NOT_CLEAN) {
         true
     } else if !is_upstreams {
-        // The agent is at fault, or gone; what it has sent may be half of a request.
+        // The agent failed or is gone; the sent bytes may be half of a request.
         false
     } else if was_unread(error) {
         permitted.unread += 1;

@@ -1,4 +1,4 @@
-//! Respond: a refusal or another answer of our own in, its bytes on the agent's connection out.
+//! Writes refusals and other answers of the gateway to the agent's connection.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use crate::pipeline::refuse::{Code, Refusal};
 /// How long an unread body is read away so that the agent gets to the answer: HTTP/2 clients drop an early one.
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
 
-/// The same for what an operator has halted.
+/// The same for requests that an operator has halted.
 const HALTED_DRAIN: Duration = Duration::from_millis(50);
 
-/// On every answer.
+/// Header on every answer of the gateway.
 pub(super) const REQUEST_ID: &str = "tollgate-request-id";
 
-/// An answer of our own.
+/// An answer that the gateway writes itself.
 pub(super) struct GatewayResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// How long to read what is left of the request's body, so that the agent gets to the answer.
     pub(super) drain_time: Duration,
-    /// What becomes of the connection.
+    /// How the connection continues.
     pub(super) after: After,
 }
 
-/// What becomes of the connection after an answer outside Pingora.
+/// How a connection continues after an answer outside Pingora.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     Stay,
@@ -40,7 +40,7 @@ pub(super) enum After {
 }
 
 impl GatewayResponse {
-    /// Returns what the agent reads of a refusal.
+    /// Returns the answer for a refusal.
     pub(super) fn refusal(refusal: &Refusal) -> Self {
         let (status, mut headers, body) = refusal.answer();
         set_request_id(&mut headers, &refusal.request_id);
@@ -48,10 +48,10 @@ impl GatewayResponse {
             status,
             headers,
             body,
-            // Who was silent for too long will not hurry now.
+            // An agent that was silent for too long will not hurry now.
             drain_time: match refusal.code {
                 Code::BodyTooSlow => Duration::ZERO,
-                // What is halted ends at once, its upstream connection too.
+                // A halted request ends at once, its upstream connection too.
                 Code::Killed => HALTED_DRAIN,
                 _ => DRAIN,
             },
@@ -147,19 +147,19 @@ pub(super) async fn cut(session: &mut Session) {
     }
 }
 
-/// Sets `Tollgate-Request-Id`.
+/// Sets the header `Tollgate-Request-Id`.
 pub(super) fn set_request_id(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
 }
 
-/// Reads the rest of a body, for a while; what is still unread then costs the connection.
+/// Reads the rest of a body for a while; if more is unread then, the connection is closed.
 async fn read_away(session: &mut Session, drain_time: Duration) {
     if session.is_body_done() {
         return;
     }
-    // Who waits for a 100 sends nothing until then; reading would only wait.
+    // An agent that waits for a 100 sends nothing until then; reading would only wait.
     let waits = session.req_header().headers.contains_key(EXPECT) && session.body_bytes_read() == 0;
     if !waits && !drain_time.is_zero() {
         session.set_total_drain_timeout(Some(drain_time));

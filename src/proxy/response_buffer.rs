@@ -1,4 +1,4 @@
-//! Held: an answer that may hold a credential in, bit by bit; nothing out before it is whole and masked, or refused.
+//! Buffers an answer that may issue a credential. Nothing is passed on before it is complete and masked, or refused.
 
 use bytes::BytesMut;
 use http::header::CONTENT_LENGTH;
@@ -15,24 +15,24 @@ use crate::pipeline::permit_validity::{PermitValidity, ResponseSecrets};
 use crate::pipeline::refuse::Refusal;
 use crate::pipeline::{Gateway, Permit};
 
-/// What has come of an answer.
+/// The received part of an answer.
 pub(super) struct ResponseBuffer {
     method: Method,
     head: Option<Box<ResponseHeader>>,
     body: BytesMut,
-    /// It has passed.
+    /// The answer has been passed on.
     passed: bool,
 }
 
-/// Why nothing of an answer passes.
+/// Reasons why nothing of an answer is passed on.
 pub(super) enum Stop {
     Refused(Box<Refusal>),
-    /// It broke off.
+    /// The answer broke off before its end.
     Failed(Box<Error>),
 }
 
 impl ResponseBuffer {
-    /// Returns where an answer is held back, if a permit wants that.
+    /// Returns a buffer if the permit requires one.
     pub(super) fn of(permit: &Permit) -> Option<Self> {
         (permit.validity().response_secrets() == ResponseSecrets::Masked).then(|| Self {
             method: permit.outgoing().method.clone(),
@@ -42,8 +42,8 @@ impl ResponseBuffer {
         })
     }
 
-    /// Takes what has come; returns what may be written, `None` for nothing yet. Trailers and heads before the last one are not
-    /// passed: what they repeat of the answer is not known when they come.
+    /// Takes the received tasks; returns those that may be written, `None` for nothing yet. Trailers and interim heads are not
+    /// passed on, because they may repeat the answer before it is known.
     pub(super) fn take(
         &mut self,
         gateway: &Gateway,

@@ -1,7 +1,7 @@
-//! Reuse: an upstream connection of HTTP/1.1 in; whether it may carry another exchange out.
+//! Decides whether an HTTP/1.1 upstream connection may carry another exchange.
 //!
-//! INVARIANT: reuse is opt-in. A connection carries a second exchange only if the first one has said that both of its directions
-//! ended exactly where they should; one that ended in any other way is closed. Whoever came next would read what was left over.
+//! INVARIANT: reuse is opt-in. A connection carries a second exchange only if both directions of the first one ended exactly
+//! where they should. Any other connection is closed, because the next exchange would read its leftovers.
 
 use std::net::{Shutdown, SocketAddr, TcpStream as StdStream};
 use std::os::fd::AsFd as _;
@@ -37,7 +37,7 @@ const USED: u8 = 1;
 /// Has carried exchanges that all ended cleanly.
 const CLEAN: u8 = 2;
 
-/// What is known of one upstream connection, for as long as it is open.
+/// State of one upstream connection, for as long as it is open.
 #[derive(Debug)]
 pub(super) struct Cleanness {
     state: AtomicU8,
@@ -65,13 +65,13 @@ pub(super) struct Tracker {
 }
 
 impl Cleanness {
-    /// Returns what is known of the connection that an attempt goes over.
+    /// Returns the state of the connection that an attempt uses.
     fn of(digest: Option<&Digest>) -> Option<Arc<Self>> {
         let data = digest?.proxy_digest.as_ref()?.user_data.as_ref()?;
         data.downcast_ref::<Arc<Self>>().cloned()
     }
 
-    /// Lets nobody read from the connection any more, so Pingora closes it instead of keeping it.
+    /// Stops all reads from the connection, so Pingora closes it instead of keeping it.
     fn condemn(&self) {
         self.state.store(USED, Ordering::Release);
         if let Some(socket) = self.socket.lock().take() {
@@ -119,7 +119,7 @@ impl Tracker {
         }
     }
 
-    /// Notes what is passed on of the request's body.
+    /// Notes the bytes of the request's body that are passed on.
     pub(super) fn note_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
     }

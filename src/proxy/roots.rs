@@ -1,4 +1,4 @@
-//! Roots: the certificates that the system, the operator and a child's environment trust, read from and written to PEM files.
+//! Reads and writes PEM files of the certificates that the system, the operator and a child's environment trust.
 //!
 //! Pingora's `ca_file` replaces the system's roots and panics on what it cannot read, so all of it is checked here first.
 
@@ -35,7 +35,7 @@ impl Certificates {
         Self(all)
     }
 
-    /// Adds what is not there yet, and returns it.
+    /// Adds the certificates that are missing, and returns them.
     pub fn absorb(&mut self, others: &Self) -> Self {
         let mut added = Self::default();
         for certificate in &others.0 {

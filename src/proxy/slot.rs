@@ -1,4 +1,4 @@
-//! Slot: what comes back of a relay when it is taken away: the agent's own session, and why the exchange was ended.
+//! Returns the agent's own session from a relay, with the reason why the exchange was ended.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::pipeline::refuse::Refusal;
 /// Names the error that ends an exchange whose permit does not stand any more.
 pub(super) const VOID: &str = "the permit has become void";
 
-/// What comes back when a relay is taken away.
+/// The values that a removed relay returns.
 #[derive(Clone, Default)]
 pub(super) struct Slot(pub(super) Arc<Mutex<Returned>>);
 
@@ -19,7 +19,7 @@ pub(super) struct Slot(pub(super) Arc<Mutex<Returned>>);
 pub(super) struct Returned {
     /// The agent's own session.
     pub(super) agent: Option<ServerSession>,
-    /// Why the exchange was ended.
+    /// The reason why the exchange was ended.
     pub(super) void: Option<Refusal>,
 }
 

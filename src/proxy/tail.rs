@@ -1,7 +1,7 @@
-//! Tail: the body of a request of HTTP/2 in; the same, its declared end held back until its stream has ended, out.
+//! Holds the declared end of an HTTP/2 request's body back until its stream has ended.
 //!
-//! An upstream of HTTP/1.1 takes a request for whole once it has as many bytes as were declared. A stream that then goes on with more
-//! DATA, or ends in trailers that are none, is malformed (RFC 9113 section 8.1.1), and must be completed nowhere.
+//! An HTTP/1.1 upstream treats a request as complete once it has the declared bytes. A stream that continues with more DATA, or
+//! ends in malformed trailers, is malformed (RFC 9113 section 8.1.1) and must not be completed anywhere.
 
 use bytes::{Bytes, BytesMut};
 use pingora::Result;
@@ -10,13 +10,13 @@ use pingora::protocols::http::ServerSession;
 /// Follows the body of one request.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Bytes to come; `None` where nothing is held back.
+    /// Bytes still to come; `None` where no end is held back.
     left: Option<u64>,
     held: BytesMut,
 }
 
 impl Tail {
-    /// Begins with what the agent declares.
+    /// Starts with the length that the agent declares.
     pub(super) fn new(agent: &ServerSession, declared: Option<u64>) -> Self {
         Self {
             left: declared.filter(|_| agent.as_http2().is_some()),
@@ -49,7 +49,7 @@ impl Tail {
         }
     }
 
-    /// Takes what is held back off a copy of all that was read.
+    /// Removes the held-back end from a copy of the whole body.
     pub(super) fn without(&self, read: Option<Bytes>) -> Option<Bytes> {
         let read = read?;
         let passed = read.len().saturating_sub(self.held.len());

@@ -1,5 +1,5 @@
-//! TlsPassthrough: a CONNECT to where TLS is not ended here in; its bytes both ways, unread but for the first message, out, until both sides
-//! have ended, one is gone, nothing passes, or the permit is void.
+//! Carries the tunnel of a host whose TLS is not terminated here, unread except for the ClientHello, until both sides end, one
+//! fails, nothing passes, or the permit is revoked.
 //!
 //! INVARIANT: no byte goes upstream before the agent has asked, in TLS, for the host that was judged.
 
@@ -35,12 +35,12 @@ const MAX_HELLO: usize = 16 * 1024;
 /// A fatal TLS alert, `unrecognized_name` (RFC 8446 section 6.2, RFC 6066 section 3): all of a refusal that an agent can read by then.
 const UNRECOGNIZED_NAME: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 112];
 
-/// Why a tunnel that was opened is not carried.
+/// Reasons why an open tunnel is not carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// The agent is gone.
     Left,
-    /// What came is no TLS, or did not come in time.
+    /// The first bytes are not TLS, or did not arrive in time.
     NotTls,
     /// It asks for another host than CONNECT did, or for none.
     OtherName,
@@ -51,7 +51,7 @@ enum Fault {
 impl Edge {
     /// Returns what there is to judge where TLS is not ended here.
     pub(super) fn find_passthrough(&self, authority: &Authority) -> Option<TlsPassthrough> {
-        // The gateway's own host is nobody else's, whatever a connector says.
+        // The internal host is always the gateway's, whatever a connector says.
         if internal::is_internal(authority) {
             return None;
         }
@@ -162,7 +162,7 @@ impl Edge {
         let void = tokio::select! {
             biased;
             refusal = validity.revoked(&self.gateway) => Some(refusal),
-            // Either side may go as it likes; what it has said, it has said to the other one.
+            // Either side may close as it likes; its bytes have reached the other one.
             _ = exchange(pre_auth, upstream, &tally.meter) => None,
             () = tally.meter.silence(idle) => None,
         };
@@ -237,7 +237,7 @@ async fn dial(chain: Option<&Chain>, address: SocketAddr) -> Result<TcpStream, U
             .await
             .map_err(|_| UpstreamError::Connect),
     }?;
-    // Both sides have gathered already what they want to be sent.
+    // Both sides already batch their writes.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -259,8 +259,8 @@ fn understand(acceptor: &mut Acceptor, mut new: &[u8]) -> Result<Option<Accepted
     Ok(None)
 }
 
-/// A host that is shared serves whoever the `ClientHello` names, so it must name who was judged. Addresses are not
-/// named, RFC 6066 section 3.
+/// A shared server serves the host that the `ClientHello` names, so it must name the judged one. Addresses are not named, RFC
+/// 6066 section 3.
 fn asks_for(hello: &Accepted, host: &Host) -> bool {
     match hello.client_hello().server_name() {
         Some(name) => Host::parse(name).as_ref() == Ok(host),

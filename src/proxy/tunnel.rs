@@ -1,7 +1,7 @@
-//! Tunnel: an agent's connection in; a CONNECT answered and its inside handed to Pingora, or the connection itself handed on.
+//! Serves an agent's connection: answers a CONNECT and hands its inside to Pingora, or hands on the connection itself.
 //!
-//! CONNECT is answered 200 whatever is asked for (407 aside), so that a refusal can be read inside; but for what is passed through
-//! (`tls_passthrough.rs`).
+//! CONNECT is always answered 200 (except 407), so that a refusal can be read inside. TLS passthrough is different: see
+//! `tls_passthrough.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use crate::pipeline::{Gateway, Share};
 /// Refused CONNECTs on one connection: git asks bare first, then with its token.
 const MAX_ATTEMPTS: usize = 4;
 
-/// What every connection needs.
+/// State that all connections share.
 pub(super) struct Edge {
     pub(super) http: Arc<HttpProxy<Intercept>>,
     pub(super) gateway: Arc<Gateway>,
@@ -93,8 +93,8 @@ impl Edge {
         }
     }
 
-    /// Tells an agent of another machine to speak TLS. What it has sent is taken off the socket, since a close with unread
-    /// bytes takes the answer back, and looked at by nobody.
+    /// Tells an agent on another machine to use TLS. Its bytes are read and discarded first, because closing with unread bytes
+    /// would lose the answer.
     async fn refuse_exposed(&self, mut pre_auth: PreAuth) {
         let _ = pre_auth.socket.read_buf(&mut pre_auth.read).await;
         let detail = "This proxy speaks TLS: use an `https://` proxy URL.";
@@ -144,7 +144,7 @@ impl Edge {
         pre_auth.close().await;
     }
 
-    /// Reads a head; `None` where the agent left, or was too slow and has been told.
+    /// Reads a head; `None` if the agent left, or was too slow and got an answer.
     async fn read_head(&self, pre_auth: &mut PreAuth) -> Option<Bytes> {
         let fault = tokio::select! {
             biased;
@@ -157,7 +157,7 @@ impl Edge {
         };
         let refusal = match fault {
             HeadFault::Left => return None,
-            // Who has sent nothing asks for nothing.
+            // A connection that has sent nothing gets no answer.
             HeadFault::Late | HeadFault::Draining if pre_auth.read.is_empty() => return None,
             HeadFault::TooLong => {
                 self.refuse_unauthenticated(pre_auth, "the request head is over 16 KiB")
@@ -184,7 +184,7 @@ impl Edge {
         self.hand_over(pre_auth.socket, ahead, connection).await;
     }
 
-    /// Keeps the connection for the agent whose token this is; who shows none is nobody's.
+    /// Counts the connection for the agent of this token; one without a token belongs to no agent.
     async fn recognise(&self, headers: &HeaderMap, host: &str) -> Result<Option<Kept>, Refusal> {
         match recognise(&self.gateway, headers) {
             None => Ok(None),
@@ -192,7 +192,7 @@ impl Edge {
         }
     }
 
-    /// Counts and sums up what somebody is refused who has shown no token; returns it.
+    /// Counts a refusal of an unauthenticated connection and returns it.
     fn refuse_unauthenticated(&self, pre_auth: &PreAuth, detail: &str) -> Refusal {
         let refusal = self.refusal(Code::BadRequest, detail);
         let code = refusal.code;
@@ -232,7 +232,7 @@ impl Edge {
         Ok(Admitted { authority, kept })
     }
 
-    /// Answers 200, then serves what is inside; or passes it through, where a connector says so.
+    /// Answers 200 and serves the inside, or passes the tunnel through where a connector says so.
     async fn open(&self, mut pre_auth: PreAuth, admitted: Admitted) {
         let Admitted { authority, kept } = admitted;
         if let Some(kept) = &kept {

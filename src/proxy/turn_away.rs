@@ -1,4 +1,4 @@
-//! Turn away: a head that is no clean HTTP in; its record, its answer and the end of the connection out.
+//! Records and answers a malformed head, and ends its connection.
 
 use std::fmt;
 use std::io;
@@ -20,7 +20,7 @@ use crate::pipeline::Gateway;
 use crate::pipeline::record::refused_early;
 use crate::pipeline::refuse::Refusal;
 
-/// What is read away of such a request, so that the close does not take the answer back.
+/// Most bytes that are discarded of such a request, so that closing does not lose the answer.
 const MAX_READ_AWAY: usize = 256 * 1024;
 
 /// Makes and records refusals of heads.

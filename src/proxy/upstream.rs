@@ -1,4 +1,4 @@
-//! Upstream: the outgoing request in, its header as Pingora sends it out. Built from what was judged, never from what was received.
+//! Builds the header that Pingora sends, from judged values only, never from received ones.
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
@@ -83,7 +83,7 @@ pub(super) fn header(
     Ok(header)
 }
 
-/// Without a length Pingora chunks what has a body.
+/// Without a length Pingora uses chunked coding for requests with a body.
 fn content_length(framing: Framing, method: &Method) -> Option<u64> {
     match framing {
         Framing::Replayed(0) => {

@@ -34,7 +34,7 @@ pub(super) struct Variant<'a> {
     pub(super) entry: &'a Entry,
 }
 
-/// `[value, line, column]`.
+/// A value with its place, as `[value, line, column]`.
 #[derive(Debug)]
 pub(super) struct Placed<'a, R> {
     reader: Option<R>,
@@ -42,7 +42,7 @@ pub(super) struct Placed<'a, R> {
     spot: &'a Spot,
 }
 
-/// `[shape, value]`.
+/// A value with its written form, as `[shape, value]`.
 #[derive(Debug)]
 pub(super) struct Shaped<'a> {
     reader: Reader<'a>,

@@ -32,7 +32,7 @@ struct Mapping {
 /// What a mapping waits for.
 #[derive(Debug)]
 enum Key {
-    /// A key.
+    /// A key is expected next.
     Awaited,
     /// The value of this key.
     Read(Rc<str>, Spot),
@@ -99,7 +99,7 @@ impl Frame {
         None
     }
 
-    /// Returns the whole.
+    /// Returns the finished list or mapping.
     pub(super) fn close(self) -> Kind {
         match self.inside {
             Inside::List(items) => Kind::List(items),

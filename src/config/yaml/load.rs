@@ -15,7 +15,7 @@ use super::node::{Kind, Node, Spot, Style};
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Values of one file with aliases written out.
 const MAX_NODES: usize = 1_000_000;
-/// Levels of nesting.
+/// Most levels of nesting.
 const MAX_DEPTH: usize = 64;
 
 /// A tree and what is wrong with it. Without a tree the text could not be read to its end.

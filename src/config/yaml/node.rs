@@ -15,7 +15,7 @@ pub(super) enum Style {
     Given,
 }
 
-/// Where something stands.
+/// Line and column of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
     /// From 1; 0 outside the file.
@@ -29,9 +29,9 @@ pub(super) struct Spot {
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// Never empty.
+    /// The key; it is never empty.
     pub(super) key: Rc<str>,
-    /// Of the key.
+    /// Place of the key.
     pub(super) spot: Spot,
     /// What it is set to.
     pub(super) value: Rc<Node>,
@@ -42,20 +42,20 @@ pub(super) struct Entry {
 pub(super) enum Kind {
     /// Text, after YAML's escapes.
     Scalar(String, Style),
-    /// Items in order.
+    /// The items in their order.
     List(Vec<Rc<Node>>),
     /// Entries in order, keys unique.
     Map(Vec<Entry>),
 }
 
-/// One value.
+/// One value of the document.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     /// Unique in its document; an aliased node keeps its id wherever it is used.
     pub(super) id: u32,
     /// Of its first character.
     pub(super) spot: Spot,
-    /// What it is.
+    /// Kind and content of the value.
     pub(super) kind: Kind,
     /// Nodes in it with aliases written out, itself included.
     pub(super) weight: usize,

@@ -15,7 +15,7 @@ pub(super) const AT: &str = "$tollgate::At";
 /// Asks the reader for `[shape, value]`, the shape being `scalar`, `list` or `map`.
 pub(super) const SHAPED: &str = "$tollgate::Shaped";
 
-/// Reads one node.
+/// Deserialises one node of the tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) node: &'a Node,

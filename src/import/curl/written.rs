@@ -14,7 +14,7 @@ pub(super) struct Written {
     pub(super) get: bool,
     pub(super) head: bool,
     pub(super) upload: bool,
-    /// `--json`
+    /// Whether `--json` was given.
     pub(super) json: bool,
     pub(super) user: bool,
     pub(super) signed: bool,
@@ -23,7 +23,7 @@ pub(super) struct Written {
     pub(super) query: Vec<String>,
 }
 
-/// Reads all options.
+/// Reads all options of a command.
 pub(super) fn options(words: &[String]) -> Result<Written, String> {
     let mut written = Written::default();
     let mut words = words.iter();

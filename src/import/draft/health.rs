@@ -33,13 +33,13 @@ const NAMES: [&str; 9] = [
 /// What stands under `health:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::import) struct Health {
-    /// `GET /user`
+    /// Method and path, as in `GET /user`.
     pub(in crate::import) request: String,
     /// `JSONPath` in the answer.
     pub(in crate::import) identity: Option<String>,
 }
 
-/// Looks for one.
+/// Looks for a harmless request about the caller.
 pub(super) fn of(api: &Api, routes: &[Route]) -> Option<Health> {
     let harmless = |path: &str| {
         let request = format!("GET {path}");

@@ -100,7 +100,7 @@ impl Target {
         self.captured.contains(name) || self.names.iter().any(|(_, known)| known == name)
     }
 
-    /// Returns the `match`.
+    /// Returns the text of the `match`.
     pub(in crate::import) fn text(&self) -> String {
         let query = if self.query.is_empty() {
             String::new()

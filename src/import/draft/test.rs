@@ -15,7 +15,7 @@ const EXTRA: usize = 2;
 /// One entry of `tests:`.
 #[derive(Debug, Clone)]
 pub(in crate::import) struct Test {
-    /// `POST https://api.example.com/v1/things`
+    /// Method and URL, as in `POST https://api.example.com/v1/things`.
     pub(in crate::import) request: String,
     /// `body`, `form`, `multipart`, with what is in it.
     pub(in crate::import) body: Option<(&'static str, Value)>,

@@ -14,7 +14,7 @@ pub(in crate::import) const ENDINGS: [&str; 4] = [".json", ".xml", ".yaml", ".cs
 /// All paths of an API.
 #[derive(Debug)]
 pub(super) struct Paths {
-    /// Method and shape.
+    /// Method and path shape of each operation.
     operations: BTreeSet<(String, String)>,
     shapes: BTreeSet<String>,
     /// First literals that stand for the one who asks: `user` where `users/{…}` exists.

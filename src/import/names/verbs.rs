@@ -15,7 +15,7 @@ pub(in crate::import) enum Effect {
     Undoes,
     /// Destroys, locks out or hands over: high.
     Harms,
-    /// Moves money: high.
+    /// Moves money, so the risk is high.
     Pays,
 }
 
@@ -46,7 +46,7 @@ impl Verb {
 /// Declares the table, a line for each effect.
 macro_rules! verbs {
     ($($effect:ident { $($name:ident $([$($also:ident),+])?),+ $(,)? })+) => {
-        /// All verbs.
+        /// All verbs that names can end in.
         pub(in crate::import) const VERBS: &[Verb] = &[$($(
             Verb { name: stringify!($name), also: &[$($(stringify!($also)),+)?], effect: Effect::$effect },
         )+)+];

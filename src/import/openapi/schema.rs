@@ -10,7 +10,7 @@ use super::super::document::Spot;
 /// Values of an enumeration that are kept.
 const MAX_VALUES: usize = 64;
 
-/// A top-level property.
+/// A top-level property of a body.
 #[derive(Debug, Clone)]
 pub(super) struct Property<'d> {
     pub(super) name: &'d str,

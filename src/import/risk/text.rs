@@ -22,7 +22,7 @@ pub(super) struct Text {
     ends: bool,
     /// The first sentence of the title.
     pub(super) title: Vec<String>,
-    /// The whole title.
+    /// The words of the whole title.
     pub(super) prose: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Does {
     Write,
     /// High in an id and in a path.
     Pay,
-    /// High anywhere.
+    /// Makes the risk high wherever it occurs.
     Destroy,
 }
 

@@ -1,4 +1,4 @@
-//! What an operator is shown of a request: everything that will be sent, but for secrets, and a reason for each thing that is not
+//! Builds what an operator sees of a request: everything that will be sent except secrets, and a reason for each part that is not
 //! shown in full.
 
 use std::borrow::Cow;

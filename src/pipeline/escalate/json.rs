@@ -1,11 +1,11 @@
-//! JSON text as tokens: laid out for a person, or summed up without its blanks; numbers stay as they were written.
+//! Splits JSON text into tokens, to lay it out for a person or to hash it without white space. Numbers stay as written.
 
 use std::borrow::Cow;
 
 /// Deeper than this lines are indented no further.
 const MAX_INDENT: usize = 32;
 
-/// One token.
+/// One token of a JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'a> {
     /// `{`, `}`, `[`, `]`, `,` or `:`.

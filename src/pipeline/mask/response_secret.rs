@@ -60,7 +60,7 @@ pub struct Rules<'a> {
     pub nodes: usize,
 }
 
-/// What passes.
+/// The masked answer, which may pass.
 #[derive(Debug)]
 pub struct Masked {
     /// Without a content coding.

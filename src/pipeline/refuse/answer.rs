@@ -1,4 +1,4 @@
-//! A refusal in, the answer out: problem+json, or the shape in which the client of the API reads errors.
+//! Builds the answer for a refusal: problem+json, or the error shape of the API.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER};
@@ -11,7 +11,7 @@ use crate::connector::{ErrorFacts, ErrorShape, Push};
 /// How the client of an API reads errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Native {
-    /// The API's own.
+    /// Error shape of the API.
     pub shape: ErrorShape,
     /// Of the JSON-RPC calls that the request holds.
     pub rpc_ids: Vec<serde_json::Value>,
@@ -19,7 +19,7 @@ pub struct Native {
     pub push: Option<Push>,
 }
 
-/// RFC 9457.
+/// A problem document, RFC 9457.
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: String,

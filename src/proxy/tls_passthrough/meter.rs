@@ -1,4 +1,4 @@
-//! Meter: bytes of one side in, the same bytes to the other side, counted, out; and whether anything has passed lately.
+//! Copies bytes from one side to the other, counts them, and notes when the last ones passed.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::pipeline::refuse::Refusal;
 /// Bytes that are under way at once, each way.
 const CHUNK: usize = 8 * 1024;
 
-/// What has passed, and when last.
+/// Bytes that have passed, and the time of the last ones.
 #[derive(Debug)]
 pub(super) struct Meter {
     started: Instant,
@@ -22,7 +22,7 @@ pub(super) struct Meter {
     pub(super) received: AtomicU64,
 }
 
-/// The open record of a tunnel. What has passed goes into it whatever ends the tunnel, be it that its task is dropped.
+/// The open record of a tunnel. It gets the byte counts however the tunnel ends, even if its task is dropped.
 #[derive(Debug)]
 pub(super) struct Tally {
     open_exchange: OpenExchange,

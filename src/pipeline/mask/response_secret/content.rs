@@ -1,4 +1,4 @@
-//! Content: an answer's body in; the values at given places, and the body with substitutes for them, out.
+//! Finds the values at given places of an answer's body, and writes the body with substitutes for them.
 
 use bytes::Bytes;
 use http::HeaderMap;
