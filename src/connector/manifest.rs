@@ -17,133 +17,134 @@ use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
 use crate::model::action::Risk;
 use crate::model::target::Oddity;
 
-/// One file of `connectors.d`.
+/// A connector file of `connectors.d`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct Manifest {
-    /// The id, first part of every action: `[a-z][a-z0-9_-]*`. The id of a built-in replaces it.
+    /// Id of the connector, first part of every action: `[a-z][a-z0-9_-]*`. The id of a built-in connector replaces it.
     #[schemars(example = &"tickets")]
     pub connector: At<String>,
-    /// The id of a connector that this file is laid over: keys of this file win, its routes are added.
+    /// Id of a connector that this file extends. Keys of this file override, and its routes are added.
     #[schemars(example = &"github")]
     pub extends: Option<At<String>>,
-    /// Actions of the extended connector whose routes are dropped, without its id.
+    /// Actions of the extended connector whose routes are removed, without its id.
     #[schemars(example = ["repo.delete"])]
     #[serde(default)]
     pub remove: Vec<At<String>>,
-    /// For people.
+    /// Display name of the API.
     pub name: Option<At<String>>,
-    /// Of the file or of the API; a number or a text.
+    /// Version of the file or the API; a number or a text.
     pub version: Option<serde_json::Value>,
-    /// Where the API is documented.
+    /// URL of the API's documentation.
     #[schemars(example = &"https://docs.github.com/rest")]
     pub docs: Option<At<String>>,
-    /// Hosts that belong to it.
+    /// Hosts of the API.
     #[schemars(example = ["{site}.atlassian.net"])]
     #[serde(default)]
     pub domains: Vec<At<DomainEntry>>,
-    /// Whether port 80 without TLS is covered too.
+    /// Also cover port 80 without TLS.
     pub http: Option<bool>,
-    /// `passthrough`: the agent's TLS is not ended, for clients that pin certificates. One action, `<id>.tunnel.open`, and
-    /// no credential.
+    /// `passthrough`: do not terminate the agent's TLS, for clients that pin certificates. The only action is `<id>.tunnel.open`,
+    /// without a credential.
     pub tls: Option<At<Tls>>,
-    /// What routes and health are relative to.
+    /// Prefixes of all routes and of `health`.
     #[schemars(example = ["/rest"])]
     #[serde(default)]
     pub base_paths: Vec<At<String>>,
-    /// Ways to put a credential on, the default first, or `none`.
+    /// Schemes that put a credential on, the default first; or `none`.
     pub auth: Option<At<Auth>>,
-    /// A request that shows whether a credential works.
+    /// A request that tests a credential.
     pub health: Option<HealthEntry>,
-    /// What holds for routes that do not say.
+    /// Defaults for routes.
     #[serde(default)]
     pub defaults: Defaults,
-    /// The shape in which this API tells errors, so that its SDKs show refusals: a known one, or `{ status, body }`.
+    /// Error shape of this API, so that its SDKs show refusals: a known one, or `{ status, body }`.
     #[schemars(example = &"github")]
     pub errors: Option<At<ErrorsEntry>>,
-    /// Exceptions from canonical paths.
+    /// Exceptions from the rules for canonical paths.
     pub paths: Option<PathsEntry>,
-    /// Headers put on when absent.
+    /// Headers to add when the agent does not send them.
     #[schemars(example = serde_json::json!({ "Accept-Language": "en" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
-    /// Headers that go upstream beside the usual ones: names, or beginnings as `x-vendor-*`. What says what is done is better read
-    /// as a parameter (`header:X-Dry-Run`). Others are dropped where every action is low, and refuse the request elsewhere.
+    /// Further headers that may go upstream: names, or prefixes such as `x-vendor-*`. A header that changes the effect should be
+    /// a parameter instead (`header:X-Dry-Run`). Other headers are dropped if every action is low, and refuse the request
+    /// otherwise.
     #[schemars(example = ["openai-organization", "x-vendor-*"])]
     #[serde(default)]
     pub allow_headers: Vec<At<String>>,
-    /// `pass`: every header goes upstream. For an API of your own only.
+    /// `pass`: every header goes upstream; only for an API of your own.
     #[schemars(example = &"pass")]
     pub unknown_headers: Option<At<UnknownHeaders>>,
-    /// More places where the API takes a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`,
-    /// `protocol:name.*` (an entry of `Sec-WebSocket-Protocol`). What an agent puts there never goes upstream.
+    /// Further places where the API accepts a credential: `header:X-Key`, `query:key`, `form:token`, `$.token`, `protocol:name.*`
+    /// (an entry of `Sec-WebSocket-Protocol`). An agent's value there never goes upstream.
     #[schemars(example = ["query:key", "header:X-Api-Key"])]
     #[serde(default)]
     pub credentials_in: Vec<At<String>>,
-    /// Method-override headers and parameters that the API does not obey.
+    /// Method-override headers and parameters that the API ignores.
     #[schemars(example = ["_method"])]
     #[serde(default)]
     pub method_override: Vec<At<String>>,
-    /// A built-in reader for what data cannot say: `aws` gives `service`, `region` and `operation`.
+    /// A built-in reader: `aws` provides `service`, `region` and `operation`.
     #[schemars(example = &"aws")]
     pub native: Option<At<String>>,
-    /// How bodies are read, the default first; for routes that do not say. `json`, `form`, `multipart`, `none`, or a media
-    /// type that is read as JSON, as `application/merge-patch+json`.
+    /// Body formats, the default first; default for routes. `json`, `form`, `multipart`, `none`, or a media type that is read as
+    /// JSON, such as `application/merge-patch+json`.
     pub body: Option<At<OneOrMany>>,
-    /// Where else a parameter that is read in the body may stand: `query`, `form`; for routes that do not say.
+    /// Further places of a parameter that is read in the body: `query`, `form`; default for routes.
     #[schemars(example = ["query"])]
     #[serde(default)]
     pub merge: Vec<At<String>>,
-    /// Sizes and times; for routes that do not say.
+    /// Sizes and times; default for routes.
     pub limits: Option<LimitsEntry>,
-    /// Whether `Range` goes upstream; for routes that do not say.
+    /// Whether `Range` goes upstream; default for routes.
     pub range: Option<bool>,
-    /// Whether cookies go upstream and come back; for routes that do not say.
+    /// Whether cookies pass in both directions; default for routes.
     pub cookies: Option<Cookies>,
-    /// What requests mean, in order.
+    /// Routes, which map requests to actions.
     #[serde(default)]
     pub routes: Vec<RouteEntry>,
-    /// What a request is that no route accepts.
+    /// The action of requests that match no route.
     pub fallback: Option<FallbackEntry>,
-    /// Whether requests go out without the gateway's credential, as presigned URLs do.
+    /// Send requests without the gateway's credential, as presigned URLs require.
     pub no_credential: Option<bool>,
 }
 
-/// `health:`
+/// A request that tests a credential.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthEntry {
-    /// `METHOD /path`, a low-risk route of this connector.
+    /// Method and path of a low-risk route of this connector.
     #[schemars(example = &"GET /user")]
     pub request: At<String>,
-    /// `JSONPath` in the answer to who the credential belongs to.
+    /// `JSONPath` in the answer to the credential's account.
     #[schemars(example = &"$.login")]
     pub identity: Option<At<String>>,
 }
 
-/// `defaults:`
+/// Default risks, by method.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
-    /// By method.
+    /// Risk of each HTTP method.
     #[serde(default)]
     pub risk: BTreeMap<String, At<Risk>>,
 }
 
-/// `paths:`
+/// Exceptions from the rules for paths.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PathsEntry {
-    /// What is otherwise refused.
+    /// Spellings and differences that are otherwise refused.
     #[serde(default)]
     pub allow: Vec<Oddity>,
 }
 
-/// `fallback:`
+/// The action of requests that match no route.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FallbackEntry {
-    /// Of `<id>.unknown`.
+    /// Risk of the action `<id>.unknown`.
     pub risk: Risk,
 }

@@ -23,30 +23,30 @@ pub(crate) type EachEntry = ShortOr<String, EachMap>;
 /// `errors:`, a known shape or one of the API's own.
 pub(crate) type ErrorsEntry = ShortOr<String, yaml::OneOrMany<ErrorsMap>>;
 
-/// `auth:`
+/// The value of `auth:`, schemes or `none`.
 #[derive(Debug)]
 pub enum Auth {
     /// `none`: a public API.
     None,
-    /// The default first.
+    /// The schemes, the default first.
     Schemes(Vec<SchemeManifest>),
 }
 
-/// `tls:`
+/// The value of `tls:` for a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
-    /// The agent's TLS is ended here and made anew; what is not said otherwise.
+    /// The gateway terminates the agent's TLS and opens its own; the default.
     Terminate,
-    /// The agent's TLS goes to the upstream as it is.
+    /// The agent's TLS goes to the upstream unread.
     Passthrough,
 }
 
-/// `unknown_headers:`
+/// The value of `unknown_headers:` for the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownHeaders {
-    /// They go upstream.
+    /// Unknown headers go upstream.
     Pass,
 }
 
@@ -57,13 +57,13 @@ pub struct DomainMap {
     /// `host`, `*.host`, `**.host`, `{name}.host`, each with an optional port.
     #[schemars(example = &"{site}.atlassian.net")]
     pub host: String,
-    /// Instead of the connector's.
+    /// Replaces the connector's value.
     #[schemars(example = ["/ex/jira/{cloud_id}/rest"])]
     pub base_paths: Option<Vec<At<String>>>,
-    /// The ids of the schemes that this host takes, or `none`: it is public.
+    /// Ids of the schemes that this host accepts, or `none` for a public host.
     #[schemars(example = &"oauth")]
     pub auth: Option<Sources>,
-    /// Instead of the connector's.
+    /// Replaces the connector's value.
     pub tls: Option<Tls>,
 }
 
@@ -79,28 +79,28 @@ pub struct Params(pub Vec<(String, At<ParamEntry>)>);
 #[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParamMap {
-    /// Where it is read, of several places the one that the request has: `$.key`, `query:key`, `form:key`, `header:X-Key`,
+    /// Place of the value, or several of which the request has one: `$.key`, `query:key`, `form:key`, `header:X-Key`,
     /// `path:name`, `arg:name`. Absent for a captured label.
     #[schemars(example = &"$.fields.project.key")]
     pub from: Option<OneOrMany>,
-    /// An expression over the route's other parameters that computes it: `params.owner + "/" + params.repo`. Instead of `from`.
+    /// Expression that computes the value from the route's other parameters: `params.owner + "/" + params.repo`. Replaces `from`.
     #[schemars(example = &"params.owner + '/' + params.repo")]
     pub cel: Option<String>,
-    /// What it must be.
+    /// Required type of the value.
     #[serde(rename = "type")]
     pub value_type: Option<ValueType>,
-    /// Whether a request without it is refused.
+    /// Refuse requests without the parameter.
     #[serde(default)]
     pub required: bool,
     /// Anchored regular expression; a value that does not match refuses the request.
     #[schemars(example = &"[A-Z][A-Z0-9_]+")]
     pub pattern: Option<String>,
-    /// The one spelling it is brought into.
+    /// Case that the value is converted to.
     pub fold: Option<Fold>,
-    /// Comparable in policies; shown and recorded only as a keyed hash.
+    /// Policies can compare the value; it is shown and recorded only as a keyed hash.
     #[serde(default)]
     pub secret: bool,
-    /// Other places that carry the same name: `query`, `form`. Where two have it, they must agree.
+    /// Further places of the same name: `query`, `form`. If two have a value, they must agree.
     #[schemars(example = ["query"])]
     pub merge: Option<Vec<String>>,
 }
@@ -123,13 +123,13 @@ impl ParamMap {
     }
 }
 
-/// `fold:`
+/// The value of `fold:` for a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fold {
-    /// To lower case.
+    /// Convert ASCII letters to lower case.
     Lower,
-    /// To upper case.
+    /// Convert ASCII letters to upper case.
     Upper,
 }
 
@@ -141,11 +141,11 @@ pub struct ParamEntry(pub ParamMap);
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RiskRule {
-    /// Compared without case with what the dynamic name is made of, as sent; absent for all.
+    /// Pattern for the text that the name is made from, without case; absent: any.
     #[schemars(example = &"*delete*")]
     #[serde(rename = "match")]
     pub pattern: Option<At<String>>,
-    /// What it is then.
+    /// Risk of actions that match.
     pub risk: Risk,
 }
 
@@ -156,43 +156,43 @@ pub struct EachMap {
     /// `JSONPath` to the members, as `$.requests[*]`.
     #[schemars(example = &"$.requests[*]")]
     pub members: At<String>,
-    /// The member's method; `$.method` unless said, and GET where it is absent.
+    /// Place of the member's method; default: `$.method`, and GET if absent.
     #[schemars(example = &"$.method")]
     pub method: Option<At<String>>,
-    /// The member's path and query, or URL; `$.path` or `$.url` unless said.
+    /// Place of the member's path and query, or URL; default: `$.path` or `$.url`.
     #[schemars(example = &"$.url")]
     pub path: Option<At<String>>,
-    /// The member's body; `$.body` unless said.
+    /// Place of the member's body; default: `$.body`.
     #[schemars(example = &"$.body")]
     pub body: Option<At<String>>,
-    /// The member's headers, a map; `$.headers` unless said.
+    /// Place of the member's headers, a map; default: `$.headers`.
     #[schemars(example = &"$.headers")]
     pub headers: Option<At<String>>,
-    /// What stands before a member's path, as `/v1.0`.
+    /// Prefix of a member's path, such as `/v1.0`.
     #[schemars(example = &"/v1.0")]
     pub base: Option<At<String>>,
 }
 
-/// `errors:` in full.
+/// An error shape in its long form.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorsMap {
-    /// The beginning of the request's `Content-Type` that it is for; for all unless said.
+    /// Prefix of the request's `Content-Type` that the shape applies to; default: all.
     #[schemars(example = &"application/json")]
     #[serde(rename = "for")]
     pub media: Option<String>,
-    /// What a decision is answered with; 403 unless said.
+    /// Status of a refusal by decision; default: 403.
     pub status: Option<u16>,
-    /// `application/json` unless said.
+    /// Content type of the answer; default: `application/json`.
     #[schemars(example = &"application/xml")]
     pub content_type: Option<At<String>>,
-    /// More headers.
+    /// Further headers of the answer.
     #[schemars(example = serde_json::json!({ "X-Reason": "{code}" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, At<String>>,
-    /// JSON, or a text; `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}`, `{action}`, `{rpc_id}` are filled in.
+    /// Body as JSON or text, with `{detail}`, `{code}`, `{status}`, `{title}`, `{request_id}`, `{action}`, `{rpc_id}` filled in.
     pub body: serde_json::Value,
-    /// How a text is framed for git; as it is unless said.
+    /// Framing of a text for git; default: none.
     pub framing: Option<Framing>,
 }
 

@@ -11,82 +11,81 @@ use crate::connector::manifest::test::TestEntry;
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteEntry {
-    /// Name without the connector's id: `issue.create`, or one made of what the request says: `tool.{rpc.params.name}`.
+    /// Name without the connector's id: `issue.create`, or a name made from the request: `tool.{rpc.params.name}`.
     #[schemars(example = &"issue.create")]
     pub action: At<String>,
-    /// `METHOD[|METHOD] [host]/path[?key=value]`
+    /// Requests that the route matches: `METHOD[|METHOD] [host]/path[?key=value]`
     #[schemars(example = &"POST /repos/{owner}/{repo}/issues")]
     #[serde(rename = "match")]
     pub matches: At<String>,
-    /// In a file that extends another: replaces that one's routes of this action.
+    /// In a file that extends another: replace the other file's routes of this action.
     #[serde(default, rename = "override")]
     pub replaces: bool,
-    /// For people.
+    /// Display name of the action.
     pub name: Option<At<String>>,
-    /// Where it is documented.
+    /// URL of the action's documentation.
     pub docs: Option<At<String>>,
-    /// What is taken out of the request. Labels in braces of `match` and the domain are parameters by themselves.
+    /// Values to read from the request. Labels in braces of `match` and the domain are parameters already.
     #[serde(default)]
     pub params: Params,
-    /// A sentence with `{parameter}` in it.
+    /// A sentence about the action, with `{parameter}` for values.
     #[schemars(example = &"create issue in {owner}/{repo}")]
     pub summary: Option<At<String>>,
     /// Condition over `body`, `form`, `query`, `headers`, `path`, `method`, `graphql` and `rpc`.
     #[schemars(example = &"body.state == \"closed\"")]
     pub when: Option<At<String>>,
-    /// The body keys that a `when` route stands for; any other key adds the plain route's action.
+    /// Body keys that a `when` route covers; any other key adds the plain route's action.
     #[schemars(example = ["state"])]
     pub only: Option<At<Vec<String>>>,
-    /// Stated risk, or by what a dynamic name is made of: `[{ match: '*delete*', risk: high }, { risk: medium }]`.
+    /// Risk of the action; for a name made from the request a list: `[{ match: '*delete*', risk: high }, { risk: medium }]`.
     pub risk: Option<At<RiskEntry>>,
-    /// Whether it only reads although its method is not GET, HEAD or OPTIONS, as a search by POST does. Says so to people and
-    /// to the linter; the risk is stated beside it.
+    /// The route only reads although its method is not GET, HEAD or OPTIONS, such as a search by POST. Informs people and the
+    /// linter; `risk` is separate.
     #[serde(default)]
     pub reads: bool,
-    /// How bodies are read, the default first: `json`, `form`, `multipart`, `none`, or a media type that is read as JSON.
+    /// Body formats, the default first: `json`, `form`, `multipart`, `none`, or a media type that is read as JSON.
     #[schemars(example = &"form")]
     pub body: Option<At<OneOrMany>>,
-    /// Where else a parameter that is read in the body may stand: `query`, `form`.
+    /// Further places of a parameter that is read in the body: `query`, `form`.
     #[schemars(example = ["query"])]
     #[serde(default)]
     pub merge: Vec<At<String>>,
-    /// The root fields of GraphQL operations that the route is for: `mutation.createPullRequest`, globs allowed;
-    /// `persisted.<id>` for a persisted document.
+    /// Root fields of GraphQL operations: `mutation.createPullRequest`, globs allowed; `persisted.<id>` for a persisted document.
     #[schemars(example = &"mutation.createIssue")]
     pub graphql: Option<Sources>,
-    /// The JSON-RPC methods that the route is for: `tools/call`, globs allowed.
+    /// JSON-RPC methods: `tools/call`, globs allowed.
     #[schemars(example = &"tools/call")]
     pub rpc: Option<Sources>,
-    /// Where the requests are that this one carries: a `JSONPath` to members with method, path and body, `multipart`
-    /// (Google's batch), or `undecoded`: then the action is critical and must be named.
+    /// Requests inside this one: a `JSONPath` to members with method, path and body, `multipart` (Google's batch), or
+    /// `undecoded`, which makes the action critical and requires its name in a permission.
     #[schemars(example = &"$.requests[*]")]
     pub each: Option<At<EachEntry>>,
-    /// Whether this is `git-receive-pack`: one action for each ref, with `ref`, `force` and `delete`.
+    /// The route is `git-receive-pack`: one action for each ref, with `ref`, `force` and `delete`.
     #[serde(default)]
     pub git: bool,
-    /// Whether it opens a WebSocket (RFC 6455); other requests are other routes, and the action must be named.
+    /// The route opens a WebSocket (RFC 6455) and matches no other requests. A permission must name the action.
     #[serde(default)]
     pub websocket: bool,
     /// Whether `Range` goes upstream.
     pub range: Option<bool>,
-    /// Whether cookies go upstream and come back.
+    /// Whether cookies pass in both directions.
     pub cookies: Option<Cookies>,
-    /// Where the answer holds a credential: `$.access_token`, `header:X-Key`. The action is critical and must be named.
-    /// `[]` says that somebody has looked, and that it holds none.
+    /// Places of a credential in the answer: `$.access_token`, `header:X-Key`. The action is critical, and a permission must name
+    /// it. `[]` states that the answer was checked and has none.
     #[schemars(example = ["$.access_token"])]
     pub issues: Option<Vec<At<String>>>,
-    /// What is taken out of the answer for the record: name to `$.key` or `header:X-Id`.
+    /// Values to record from the answer: name to `$.key` or `header:X-Id`.
     #[serde(default)]
     pub response_params: Params,
-    /// Sizes and times.
+    /// Limits of sizes and times.
     pub limits: Option<LimitsEntry>,
-    /// Whether requests go out without the gateway's credential, as presigned URLs do.
+    /// Send requests without the gateway's credential, as presigned URLs require.
     pub no_credential: Option<bool>,
     /// Former names of the action; policies that name one still match, with a warning.
     #[schemars(example = ["issue.open"])]
     #[serde(default)]
     pub was: Vec<At<String>>,
-    /// What requests must be read as.
+    /// Requests, and the actions that they must be read as.
     #[serde(default)]
     pub tests: Vec<At<TestEntry>>,
 }
@@ -100,24 +99,24 @@ impl RouteEntry {
     }
 }
 
-/// `limits:`
+/// Limits of sizes and times.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsEntry {
-    /// Bytes of a body after decoding: `256KiB`, `32MiB`.
+    /// Largest body after decoding: `256KiB`, `32MiB`.
     #[schemars(example = &"32MiB")]
     pub body: Option<At<Size>>,
-    /// How long the answer may be awaited: `10m`.
+    /// Time for the answer to begin: `10m`.
     #[schemars(example = &"10m")]
     pub first_byte: Option<At<Period>>,
 }
 
-/// `cookies:`
+/// Whether cookies pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cookies {
-    /// Both ways.
+    /// Cookies pass in both directions.
     Pass,
-    /// Neither way.
+    /// Cookies pass in neither direction.
     Drop,
 }

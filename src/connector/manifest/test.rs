@@ -8,18 +8,18 @@ use crate::config::yaml::{At, ShortOr};
 use crate::connector::manifest::entry::OneOrMany;
 use crate::model::action::Risk;
 
-/// One entry of `tests:`. At most one of `body`, `form`, `multipart` and `text` says what the body is.
+/// A test of the file. At most one of `body`, `form`, `multipart` and `text` gives the body.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestEntry {
-    /// `METHOD URL`
+    /// Method and URL of the request.
     #[schemars(example = &"POST https://api.github.com/repos/acme/site/issues")]
     pub request: At<String>,
-    /// Request headers.
+    /// Headers of the request, by name.
     #[schemars(example = serde_json::json!({ "X-Tenant": "acme" }))]
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// JSON.
+    /// Body of the request, sent as JSON.
     pub body: Option<serde_json::Value>,
     /// Names and values of an urlencoded form.
     pub form: Option<BTreeMap<String, OneOrMany>>,
@@ -27,15 +27,15 @@ pub struct TestEntry {
     pub multipart: Option<BTreeMap<String, OneOrMany>>,
     /// Any other body, as it is sent.
     pub text: Option<String>,
-    /// What it must be read as.
+    /// Actions and parameters that the request must be read as.
     pub expect: ExpectEntry,
 }
 
-/// `expect:` of a test; what is not written is not checked, but for `action`, which is the route's own unless written.
+/// The expected reading; omitted keys are not checked. `action` defaults to the route's own.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectEntry {
-    /// The one action, full or without the connector's id.
+    /// Name of the only action, full or without the connector's id.
     #[schemars(example = &"issue.create")]
     pub action: Option<At<String>>,
     /// All actions, in order: names, or maps with `action`, `params` and `risk`.
@@ -44,9 +44,9 @@ pub struct ExpectEntry {
     /// Parameters of the first action.
     #[serde(default)]
     pub params: BTreeMap<String, serde_json::Value>,
-    /// Of the first action.
+    /// Risk of the first action.
     pub risk: Option<At<Risk>>,
-    /// The code of the refusal.
+    /// Code of the expected refusal.
     #[schemars(example = &"parameter_form")]
     pub refused: Option<At<String>>,
 }
@@ -58,12 +58,12 @@ pub(crate) type ActionEntry = ShortOr<String, ActionMap>;
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionMap {
-    /// Full or without the connector's id.
+    /// Name of the action, full or without the connector's id.
     #[schemars(example = &"issue.create")]
     pub action: String,
-    /// Parameters that must be there with these values.
+    /// Parameters that the action must have.
     #[serde(default)]
     pub params: BTreeMap<String, serde_json::Value>,
-    /// Of this action.
+    /// Risk of this action.
     pub risk: Option<Risk>,
 }
