@@ -37,6 +37,7 @@ test: setup check deny ## Everything that CI runs
 	bash tests/editor/run
 	bash tests/clients/run
 	bash tests/wire/run
+	bash tests/deploy/run
 
 .PHONY: check
 check: setup ## Format, lints and documentation, warnings as errors

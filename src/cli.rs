@@ -120,7 +120,7 @@ fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Check(args) => block_on(check::run(context, &args)),
         Command::Explain(args) => block_on(explain::run(context, &args)),
         Command::Ca => block_on(ca::run(context)),
-        Command::Status => block_on(status::run(context)),
+        Command::Status(args) => block_on(status::run(context, &args)),
         Command::Connector(command) => block_on(connector::run(context, command)),
         Command::Credential(command) => block_on(credential::run(context, command)),
         Command::Agent(command) => block_on(agent::run(context, command)),

@@ -87,6 +87,8 @@ pub struct Config {
     pub admin: Vec<Listen>,
     /// Where metrics are read; may be none.
     pub metrics: Vec<Listen>,
+    /// Further names in URLs of the admin and metrics listeners (`admin.hosts`, `metrics.hosts`).
+    pub hosts: Vec<Host>,
     /// State of the gateway; may not exist yet.
     pub data_dir: PathBuf,
     /// Directories of connector files; they exist.

@@ -30,6 +30,13 @@ impl Hosts {
         hosts
     }
 
+    /// Adds names that clients use in URLs, such as the name of a service.
+    #[must_use]
+    pub fn and(mut self, names: impl IntoIterator<Item = Host>) -> Self {
+        self.named.extend(names);
+        self
+    }
+
     /// Returns whether a `Host` header names this gateway; the port does not matter, as forwarded ports differ.
     #[must_use]
     pub fn contains(&self, header: &str) -> bool {

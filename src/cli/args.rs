@@ -57,7 +57,7 @@ pub(super) enum Command {
     /// Print the CA certificate (PEM)
     Ca,
     /// Show the health of the running gateway
-    Status,
+    Status(Status),
     /// Manage connectors, which tell the gateway what requests mean
     #[command(subcommand, alias = "connectors")]
     Connector(ConnectorCommand),
@@ -109,6 +109,14 @@ pub(super) struct Run {
     pub(super) command: Vec<OsString>,
 }
 
+/// Arguments of the `status` command.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Print nothing, and succeed if the gateway answers at all, as a container's health check wants it
+    #[arg(long)]
+    pub(super) live: bool,
+}
+
 /// Arguments of the `env` command.
 #[derive(Debug, Args)]
 pub(super) struct Env {
@@ -121,6 +129,14 @@ pub(super) struct Env {
     /// Make a new token for the agent and print it in the proxy URL; by default the URL has `TOKEN` for you to replace
     #[arg(long)]
     pub(super) new_token: bool,
+    /// Address of the proxy port as the agent reaches it; by default this machine, and with `--format compose` the service
+    /// `tollgate`
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) proxy: Option<String>,
+    /// Write the CA files into this directory, a volume that the agent mounts at the same path; with `--format compose` the
+    /// variables name `/run/tollgate` by default
+    #[arg(long, value_name = "DIR")]
+    pub(super) files: Option<PathBuf>,
 }
 
 /// Output formats of the `env` command.

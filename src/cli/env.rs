@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
@@ -11,10 +12,12 @@ use super::args::{Env, EnvFormat};
 use super::change::settled;
 use super::environment::{self, Changes};
 use super::failure::{Exit, Failure, Outcome};
-use super::run::write_files;
+use super::run::{Files, write_files, write_files_into};
 use super::running;
+use super::workspace::Workspace;
 use crate::model::agent::AgentName;
 use crate::model::show::escape;
+use crate::model::target::{Authority, Host};
 use crate::roster::{Token, TokenKind};
 use crate::store::StoredToken;
 
@@ -22,8 +25,8 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
     let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
-    let proxy = workspace.proxy_address().await?;
-    let files = write_files(context, &workspace)?;
+    let proxy = proxy(&workspace, args).await?;
+    let files = files(context, &workspace, args)?;
     let mut changes = match placeholders {
         Some(placeholders) => placeholders,
         None => workspace.placeholders(&store, &agent).await?,
@@ -58,6 +61,43 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     };
     context.output.raw(&render(&changes, format))?;
     Ok(Exit::Done)
+}
+
+/// The name of the gateway's service, and where its volume with the CA files is mounted, unless stated.
+const SERVICE: &str = "tollgate";
+const VOLUME: &str = "/run/tollgate";
+
+/// Port of a proxy URL without one (RFC 9110 section 4.2.1).
+const DEFAULT_PORT: u16 = 80;
+
+/// Returns `host:port` of the proxy as the agent reaches it: the configured port unless stated.
+async fn proxy(workspace: &Workspace, args: &Env) -> Result<String, Failure> {
+    let service = (args.format == EnvFormat::Compose).then_some(SERVICE);
+    let Some(host) = args.proxy.as_deref().or(service) else {
+        return workspace.proxy_address().await;
+    };
+    if let Ok(host) = Host::parse(host) {
+        let listens = workspace.proxy_address().await?;
+        let port = listens.rsplit_once(':').map_or("", |(_, port)| port);
+        return Ok(format!("{host}:{port}"));
+    }
+    Authority::parse(host, DEFAULT_PORT)
+        .map(|authority| authority.to_string())
+        .map_err(|error| Failure::usage(format!("`--proxy`: {error}")))
+}
+
+/// Returns where the agent finds the CA files, written there where a directory is stated.
+fn files(context: &Context, workspace: &Workspace, args: &Env) -> Result<Files, Failure> {
+    match &args.files {
+        Some(directory) => write_files_into(workspace, &context.process.directory.join(directory)),
+        None if args.format == EnvFormat::Compose => {
+            context.output.note(&format!(
+                "the agent's service mounts the CA files at {VOLUME}; `tollgate env --files {VOLUME}` writes them there"
+            ));
+            Ok(Files::within(Path::new(VOLUME)))
+        }
+        None => write_files(context, workspace),
+    }
 }
 
 /// Prints what is set; what `run` unsets is left to whoever reads this, except in a shell.

@@ -4,7 +4,7 @@ mod child;
 mod files;
 mod lease;
 
-pub(super) use files::write_files;
+pub(super) use files::{Files, write_files, write_files_into};
 
 use super::args::Run;
 use super::change::settle;

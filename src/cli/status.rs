@@ -4,15 +4,19 @@
 use serde_json::Value as Json;
 
 use super::Context;
+use super::args::Status;
 use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use crate::model::show::escape;
 
-pub(super) async fn run(context: &Context) -> Outcome {
+pub(super) async fn run(context: &Context, args: &Status) -> Outcome {
     let status = Control::find(context)?
         .gateway()
         .get("/api/v1/status")
         .await?;
+    if args.live {
+        return Ok(Exit::Done);
+    }
     if context.output.is_json() {
         context.output.document(&status)?;
     } else {

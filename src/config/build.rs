@@ -127,6 +127,10 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         }),
         admin: network::listen(context, manifest.admin.listen.as_ref(), ADMIN_PORT),
         metrics: network::listen(context, manifest.metrics.listen.as_ref(), METRICS_PORT),
+        hosts: [&manifest.admin.hosts, &manifest.metrics.hosts]
+            .into_iter()
+            .flat_map(|written| network::hosts(context, written))
+            .collect(),
         connectors: manifest
             .connectors
             .iter()

@@ -72,6 +72,9 @@ pub(super) struct ProxySection {
 pub(super) struct ListenSection {
     /// Each is `host:port` or `unix:/path`.
     pub(super) listen: Option<At<Vec<At<String>>>>,
+    /// Further names that clients use in URLs of this listener, such as the name of a service; any other `Host` is answered 421.
+    #[schemars(example = ["tollgate"])]
+    pub(super) hosts: Vec<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

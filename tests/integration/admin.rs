@@ -2,4 +2,5 @@
 
 mod approvals;
 mod connections;
+mod hosts;
 mod kill_switch;

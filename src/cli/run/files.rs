@@ -12,12 +12,61 @@ use crate::cli::{Context, environment};
 use crate::model::show::escape;
 use crate::proxy::{Certificates, ProxyError};
 
+const NODE_PRELOAD: &[u8] = include_bytes!("../assets/node-proxy.cjs");
+
 /// Paths of the files that were written.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Files {
     pub(in crate::cli) extra: PathBuf,
     pub(in crate::cli) bundle: PathBuf,
     pub(in crate::cli) node_preload: PathBuf,
+}
+
+impl Files {
+    /// Names them within a directory that an agent of another file system reads.
+    pub(in crate::cli) fn within(directory: &Path) -> Self {
+        Self {
+            extra: directory.join("ca.pem"),
+            bundle: directory.join("ca-bundle.pem"),
+            node_preload: directory.join("node-proxy.cjs"),
+        }
+    }
+}
+
+/// Writes them into a directory for agents that do not see the state directory: the system's roots and ours.
+pub(in crate::cli) fn write_files_into(
+    workspace: &Workspace,
+    directory: &Path,
+) -> Result<Files, Failure> {
+    let extra = ca(workspace)?;
+    let mut bundle = Certificates::of_system();
+    bundle.absorb(&extra);
+    std::fs::create_dir_all(directory).map_err(|error| {
+        let shown = directory.display();
+        Failure::failed("unwritable", format!("`{shown}` cannot be made: {error}"))
+    })?;
+    let files = Files::within(directory);
+    write(&files.extra, extra.to_pem().as_bytes())?;
+    write(&files.bundle, bundle.to_pem().as_bytes())?;
+    write(&files.node_preload, NODE_PRELOAD)?;
+    Ok(files)
+}
+
+/// Reads the certificate that signs what agents see.
+fn ca(workspace: &Workspace) -> Result<Certificates, Failure> {
+    let path = workspace.ca_certificate();
+    if !path.is_file() {
+        return Err(Failure::unreached(
+            "ca_missing",
+            format!("there is no CA certificate at `{}`", path.display()),
+        )
+        .help("start the gateway once: `tollgate serve`"));
+    }
+    Certificates::read(&path).map_err(unreadable)
+}
+
+fn unreadable(error: ProxyError) -> Failure {
+    Failure::failed("roots", error.to_string())
 }
 
 /// Writes them into the state directory, anew each time: roots change, and so do we.
@@ -28,21 +77,12 @@ pub(in crate::cli) fn write_files(
     workspace: &Workspace,
 ) -> Result<Files, Failure> {
     let state = workspace.state();
-    let ca = workspace.ca_certificate();
-    if !ca.is_file() {
-        return Err(Failure::unreached(
-            "ca_missing",
-            format!("there is no CA certificate at `{}`", ca.display()),
-        )
-        .help("start the gateway once: `tollgate serve`"));
-    }
-    let unreadable = |error: ProxyError| Failure::failed("roots", error.to_string());
-    let mut extra = Certificates::read(&ca).map_err(unreadable)?;
+    let mut extra = ca(workspace)?;
     let mut bundle = Certificates::of_system();
     bundle.absorb(&extra);
     let theirs = theirs(context, &mut bundle);
     let mut files = Files {
-        extra: ca,
+        extra: workspace.ca_certificate(),
         bundle: state.bundle(),
         node_preload: state.node_preload(),
     };
@@ -54,10 +94,7 @@ pub(in crate::cli) fn write_files(
         write(&files.extra, extra.to_pem().as_bytes())?;
     }
     write(&files.bundle, bundle.to_pem().as_bytes())?;
-    write(
-        &files.node_preload,
-        include_bytes!("../assets/node-proxy.cjs"),
-    )?;
+    write(&files.node_preload, NODE_PRELOAD)?;
     Ok(files)
 }
 
@@ -91,7 +128,7 @@ fn short_hash(text: &str) -> String {
 fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     state::write(path, contents, Access::Children).map_err(|error| {
         Failure::failed(
-            "state_unwritable",
+            "unwritable",
             format!("`{}` cannot be written: {error}", path.display()),
         )
     })

@@ -48,7 +48,8 @@ pub(super) struct Sources {
 pub(super) fn of(sources: Sources) -> Facts {
     let sources = Arc::new(sources);
     let config = sources.workspace.config();
-    let hosts = Hosts::of(config.admin.iter().chain(&config.metrics).map(listen_text));
+    let hosts = Hosts::of(config.admin.iter().chain(&config.metrics).map(listen_text))
+        .and(config.hosts.iter().cloned());
     let (operator, ready, status, metrics) = (
         Arc::clone(&sources),
         Arc::clone(&sources),

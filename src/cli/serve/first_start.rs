@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 
 use rand::rngs::StdRng;
 use serde_json::json;
@@ -240,11 +241,19 @@ pub(super) fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failu
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "a file is in its place".to_owned(),
         _ => error.to_string(),
     };
-    Failure::failed(
+    let failure = Failure::failed(
         "state_unwritable",
         format!("the state directory `{path}` cannot be used: {reason}"),
-    )
-    .help("set `data_dir` in the configuration, or TOLLGATE_DATA_DIR")
+    );
+    let elsewhere = "set `data_dir` in the configuration, or TOLLGATE_DATA_DIR";
+    let owner = std::fs::metadata(workspace.state().path()).map(|data| data.uid());
+    match owner {
+        // The volume of a container belongs to root where nobody has said otherwise.
+        Ok(user) if error.kind() == ErrorKind::PermissionDenied => failure.help(format!(
+            "it belongs to user {user}: give it to the user that runs the gateway (`chown 65532` for the image), or {elsewhere}"
+        )),
+        _ => failure.help(elsewhere),
+    }
 }
 
 /// Says where the key comes from that does not fit.

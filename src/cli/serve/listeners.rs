@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use tokio::net::UnixStream;
+
+use super::first_start::in_use;
 use super::serving::Addresses;
 use crate::admin;
 use crate::cli::failure::Failure;
@@ -22,37 +25,45 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what is configured and was not handed over bound, and the socket in the state directory.
+    /// Binds what is configured and was not handed over bound.
+    ///
+    /// Before anything is made: a port in use must not leave the state of a first start behind that nobody was told of.
     pub(super) async fn bind(
         workspace: &Workspace,
         activated: &SocketActivation,
     ) -> Result<Self, Failure> {
         let config = workspace.config();
-        let mut listeners = Self {
-            proxy: Vec::new(),
-            admin: Vec::new(),
-            metrics: Vec::new(),
+        // A gateway on the same state has the same ports, and this says it better.
+        if UnixStream::connect(workspace.state().admin_socket())
+            .await
+            .is_ok()
+        {
+            return Err(in_use(workspace));
+        }
+        let mut proxy = Vec::new();
+        for listen in &config.proxy {
+            proxy.push(bind_proxy(listen, activated).await?);
+        }
+        let listeners = Self {
+            proxy,
+            admin: bind_all(&config.admin, activated).await?,
+            metrics: bind_all(&config.metrics, activated).await?,
         };
-        // First, since it also tells whether a gateway runs on this state already.
+        activated.check_taken()?;
+        Ok(listeners)
+    }
+
+    /// Binds the socket in the state directory, which must be claimed.
+    pub(super) async fn bind_socket(&mut self, workspace: &Workspace) -> Result<(), Failure> {
         let socket = workspace.state().admin_socket();
         if socket.as_os_str().len() <= MAX_SOCKET_PATH {
-            listeners.admin.push(
-                admin::Listener::bind_unix(&socket)
-                    .await
-                    .map_err(|error| unbound(&error))?,
-            );
+            let listener = admin::Listener::bind_unix(&socket).await;
+            self.admin
+                .insert(0, listener.map_err(|error| unbound(&error))?);
         } else {
             tracing::warn!(path = %socket.display(), "the path is too long for a socket; the admin side has only its ports");
         }
-        for listen in &config.proxy {
-            listeners.proxy.push(bind_proxy(listen, activated).await?);
-        }
-        let admin = bind_all(&config.admin, activated).await?;
-        listeners.admin.extend(admin);
-        let metrics = bind_all(&config.metrics, activated).await?;
-        listeners.metrics.extend(metrics);
-        activated.check_taken()?;
-        Ok(listeners)
+        Ok(())
     }
 
     /// Every address that is ours: no agent may reach one through the gateway.

@@ -72,11 +72,12 @@ impl Serving {
     pub(super) async fn on(context: &Context, workspace: Workspace) -> Result<Self, Failure> {
         // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut listeners = Listeners::bind(&workspace, &context.process.activated).await?;
         let prepared = first_start::prepare(context, &workspace).await?;
         if prepared.is_first {
             first_start::make_permission(&workspace, &prepared.store).await?;
         }
-        let listeners = Listeners::bind(&workspace, &context.process.activated).await?;
+        listeners.bind_socket(&workspace).await?;
         let is_first = prepared.is_first;
         let running = parts::compose(context, &workspace, prepared, &listeners).await?;
         if is_first {

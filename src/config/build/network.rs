@@ -59,6 +59,18 @@ fn parse_listen(text: &str, base: &Path) -> Result<Listen, String> {
         .map_err(|_| wrong())
 }
 
+/// Reads the names that a listener answers to besides `localhost` and its addresses.
+pub(super) fn hosts(context: &mut Context<'_>, written: &[At<String>]) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    for at in written {
+        hosts.extend(context.checked(
+            at,
+            Host::parse(&at.value).map_err(|error| error.to_string()),
+        ));
+    }
+    hosts
+}
+
 pub(super) fn egress(context: &mut Context<'_>, written: &EgressSection) -> EgressRules {
     let mut rules = EgressRules::default();
     for at in &written.allow {

@@ -48,3 +48,47 @@ async fn what_a_shell_reads_is_what_was_meant() {
     );
     assert_eq!(String::from_utf8(read.stdout).unwrap(), wanted);
 }
+
+#[tokio::test]
+async fn an_agent_of_another_container_finds_proxy_and_files_where_they_are_said_to_be() {
+    let gateway = Builder::new().start().await;
+    let shell = Shell::at(&gateway.path(""));
+    let volume = gateway.path("volume");
+    std::fs::create_dir(&volume).unwrap();
+    let volume = volume.display().to_string();
+    let asked = [
+        "env", "--agent", "ci", "--format", "json", "--proxy", "gw.corp", "--files", &volume,
+    ];
+    let answer = shell.run(&asked, "").await;
+    let variables: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let port = gateway.agent.proxy.port();
+    assert_eq!(
+        variables["HTTPS_PROXY"],
+        format!("http://ci:TOKEN@gw.corp:{port}")
+    );
+    let ca = std::fs::read_to_string(variables["NODE_EXTRA_CA_CERTS"].as_str().unwrap()).unwrap();
+    assert_eq!(ca.trim(), gateway.agent.ca_pem.trim());
+    let bundle = std::fs::read_to_string(format!("{volume}/ca-bundle.pem")).unwrap();
+    assert!(bundle.contains(ca.trim()));
+
+    for (proxy, wanted) in [
+        ("gw.corp:8080", "@gw.corp:8080"),
+        ("[fd00::1]:80", "@[fd00::1]:80"),
+    ] {
+        let answer = shell
+            .run(&["env", "--agent", "ci", "--proxy", proxy], "")
+            .await;
+        assert!(
+            String::from_utf8_lossy(&answer.stdout).contains(wanted),
+            "{proxy}"
+        );
+    }
+    let answer = shell
+        .run(&["env", "--agent", "ci", "--proxy", "http://gw"], "")
+        .await;
+    assert_eq!(answer.status.code(), Some(2));
+    let answer = shell
+        .run(&["env", "--agent", "ci", "--files", "/proc/nothing"], "")
+        .await;
+    assert_eq!(answer.status.code(), Some(1));
+}

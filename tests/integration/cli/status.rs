@@ -40,3 +40,28 @@ async fn without_a_gateway_or_without_the_right_to_ask_it() {
     let lost = shell.play("tollgate status").await;
     assert_shown("status_unreached", &format!("{nobody}{wrong}{lost}"));
 }
+
+#[tokio::test]
+async fn a_health_check_fails_only_where_nothing_answers() {
+    let gateway = Builder::new()
+        .policy(
+            "team",
+            "permissions: [{ agents: [ci], connector: github, access: full }]",
+        )
+        .start()
+        .await;
+    let shell = Shell::at(&gateway.path(""));
+    let well = shell.run(&["status", "--live"], "").await;
+    assert_eq!((well.status.code(), well.stdout.len()), (Some(0), 0));
+    gateway
+        .write("policies.d/team.yaml", "permissions: [nonsense\n")
+        .await;
+    // An orchestrator must not restart a gateway that goes on with its last good files.
+    assert_eq!(shell.run(&["status"], "").await.status.code(), Some(1));
+    assert_eq!(
+        shell.run(&["status", "--live"], "").await.status.code(),
+        Some(0)
+    );
+    let nobody = Shell::new().run(&["status", "--live"], "").await;
+    assert_eq!(nobody.status.code(), Some(3));
+}
