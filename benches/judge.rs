@@ -21,9 +21,8 @@ use tollgate::model::credential::{Binding, CredentialId, SealedCredential};
 use tollgate::model::target::Authority;
 use tollgate::pipeline::Head;
 use tollgate::pipeline::classify::classify;
-use tollgate::pipeline::collect::{self, Bounds};
+use tollgate::pipeline::collect::{self, Bounds, Collected};
 use tollgate::pipeline::decide::{Clearance, DecisionContext, Injection, decide};
-use tollgate::pipeline::decision_input::DecisionInput;
 use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use tollgate::vault::Keyring;
 
@@ -188,26 +187,24 @@ fn judge(criterion: &mut Criterion) {
                 |head| {
                     let mut classified = classify(&snapshot, head).expect("a route");
                     let wanted = collect::wanted(&classified, BOUNDS).expect("a body that is read");
-                    let encoding = wanted.map(|(encoding, _)| encoding);
-                    let collected = collect::understand(
-                        &mut classified,
-                        (body.clone(), encoding),
-                        BOUNDS,
-                        &mut OwnMemory,
-                    )
-                    .expect("actions");
+                    let dialect = wanted.map(|(dialect, _)| dialect);
+                    let memory = &mut OwnMemory;
+                    let named = collect::understand(&mut classified, body.as_ref(), BOUNDS, memory)
+                        .expect("actions");
+                    let read = (body.clone(), dialect);
+                    let request = Collected::new(classified, read, named).expect("a request");
                     let context = DecisionContext {
                         agent: &agent,
                         keyring: &keyring,
                         now: UNIX_EPOCH,
                     };
-                    let (input, payload, connector) = DecisionInput::part(classified, collected);
-                    let (ruling, decided) = decide(&snapshot, &connector, context, &input);
+                    let (ruling, decided) =
+                        decide(&snapshot, &request.connector, context, &request.input);
                     assert!(matches!(
                         decided,
                         Clearance::Allowed(Injection::Credential(_))
                     ));
-                    (ruling, input, payload)
+                    (ruling, request)
                 },
                 BATCH,
             );

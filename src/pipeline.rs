@@ -5,6 +5,7 @@
 
 pub mod admit;
 pub mod classify;
+mod clearance;
 pub mod client_credential;
 pub mod collect;
 pub mod decide;
@@ -15,6 +16,7 @@ pub mod forward;
 mod headers;
 pub mod inject;
 mod judge;
+mod judged_request;
 pub mod mask;
 mod outgoing;
 pub mod permit_validity;
@@ -50,7 +52,7 @@ use crate::vault::{Keyring, Opener};
 use collect::Bounds;
 use permit_validity::PermitValidity;
 use record::UnauthenticatedRefusals;
-use refuse::{Native, Refusal};
+use refuse::{Refusal, RefusedExchange};
 
 /// What a gateway is put together from.
 #[derive(Debug)]
@@ -153,7 +155,6 @@ pub struct Permit {
     outgoing: Outgoing,
     validity: Arc<PermitValidity>,
     agent: Arc<Agent>,
-    native: Option<Arc<Native>>,
     /// The memory that the outgoing body takes, and an answer that is held until it is whole.
     _memory: [Option<Share>; 2],
     /// The request counts as one under way until it has ended.
@@ -215,13 +216,16 @@ impl Permit {
         self.validity.request_id()
     }
 
-    /// Brings a refusal of this exchange into the shape in which its client reads errors.
+    /// Returns what the permit rests on, to see whether it still holds.
     #[must_use]
-    pub fn dress(&self, refusal: Refusal) -> Refusal {
-        Refusal {
-            native: self.native.clone(),
-            ..refusal
-        }
+    pub fn validity(&self) -> &Arc<PermitValidity> {
+        &self.validity
+    }
+
+    /// Joins a refusal with this exchange.
+    #[must_use]
+    pub fn refused(&self, refusal: impl Into<Refusal>) -> RefusedExchange {
+        self.validity.refused(refusal)
     }
 
     /// Returns the connector's id, for metrics.

@@ -26,19 +26,30 @@ const MAX_HEADER: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass(TokenHash);
 
+/// An agent's request that counts as under way, and since when of what is in force it is judged.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) pass: Pass,
+    /// The count of changes, read before anything was judged.
+    pub(crate) changes: u64,
+    /// The request is one of those that are under way.
+    pub(crate) stream: Share,
+}
+
 /// Admits a CONNECT (or an absolute-form request) by its `Proxy-Authorization`: Basic `name:token`, Bearer, or the bare token.
 ///
 /// # Errors
 /// 407 for no or an unknown token.
 pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>), Refusal> {
-    recognise(gateway, headers).ok_or_else(|| unknown(gateway, &gateway.request_id()))
+    recognise(gateway, headers).ok_or_else(|| unknown(gateway))
 }
 
 /// Counts and refuses who cannot be told apart from a stranger.
-pub(super) fn unknown(gateway: &Gateway, request_id: &str) -> Refusal {
+pub(super) fn unknown(gateway: &Gateway) -> Refusal {
     let code = Code::ProxyAuthenticationRequired;
     gateway.dependencies.metrics.refused("", "", code.as_str());
-    Refusal::new(code, request_id)
+    code.into()
 }
 
 /// Returns whose `Proxy-Authorization` this is, where it is anybody's; nothing is refused, or counted.
@@ -74,11 +85,7 @@ pub fn again(gateway: &Gateway, pass: Pass) -> Option<Arc<Agent>> {
 /// # Errors
 /// 429 where it has too many, or all agents together have.
 pub fn keep(gateway: &Gateway, agent: &Agent) -> Result<Share, Refusal> {
-    let refuse = |refusal| Refusal {
-        request_id: gateway.request_id().into(),
-        ..refusal
-    };
-    take(gateway, agent, Resource::Tunnels, 1).map_err(refuse)
+    take(gateway, agent, Resource::Tunnels, 1)
 }
 
 /// Lets a request of an agent begin; it counts as under way for as long as the share lives.
@@ -207,10 +214,7 @@ pub(super) async fn while_admitted<T>(
 /// # Errors
 /// The agent is gone, or the kill switch holds it or the connector back.
 pub(super) fn check(gateway: &Gateway, pass: Pass, connector: &str) -> Result<Arc<Agent>, Refusal> {
-    let agent = again(gateway, pass).ok_or_else(|| {
-        let code = Code::ProxyAuthenticationRequired;
-        Refusal::because(code, code.sentence())
-    })?;
+    let agent = again(gateway, pass).ok_or(Code::ProxyAuthenticationRequired)?;
     check_halt(gateway, &agent)?;
     check_connector_halt(gateway, connector)?;
     Ok(agent)

@@ -1,14 +1,13 @@
 //! Finds the canonical target of a request and its candidate routes. A plain function of values.
 
-use std::sync::Arc;
-
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, Method};
 
 use super::Head;
 use super::headers;
-use super::refuse::{Code, Native, Refusal};
+use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::{AMBIGUOUS, Candidates, Catalog, Connector, IDENTITY_HEADER, Place};
+use crate::connector::{Candidates, Catalog, Connector, ErrorShape, Place, UnreadableCode};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
 
@@ -27,6 +26,32 @@ pub struct Classified {
     pub protocol: Protocol,
     /// Headers that nothing declares, taken out so far.
     pub dropped: Vec<HeaderName>,
+    /// `Content-Length` as received.
+    pub declared_length: Option<usize>,
+}
+
+/// Why no route can be told.
+#[derive(Debug, Clone)]
+pub struct Unclassified {
+    /// Why.
+    pub refusal: Refusal,
+    /// How clients of the connector that the target belongs to read errors, where that much is known.
+    pub shape: Option<ErrorShape>,
+}
+
+impl From<Refusal> for Unclassified {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            shape: None,
+        }
+    }
+}
+
+impl From<Unclassified> for Refusal {
+    fn from(unclassified: Unclassified) -> Self {
+        unclassified.refusal
+    }
 }
 
 impl Classified {
@@ -41,12 +66,10 @@ impl Classified {
 ///
 /// # Errors
 /// `no_connector`, `not_canonical`, `near_route`, `ambiguous_parameter`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
-pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refusal> {
+pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Unclassified> {
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
-        return Err(Refusal::because(
-            Code::BadRequest,
-            format!("{} is never forwarded.", head.method),
-        ));
+        let detail = format!("{} is never forwarded.", head.method);
+        return Err(Refusal::because(Code::BadRequest, detail).into());
     }
     // Methods are compared letter by letter, and some servers take `delete` for `DELETE`.
     if head
@@ -55,10 +78,8 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
         .bytes()
         .any(|byte| byte.is_ascii_lowercase())
     {
-        return Err(Refusal::because(
-            Code::NotCanonical,
-            "The method is not in upper case.",
-        ));
+        let detail = "The method is not in upper case.";
+        return Err(Refusal::because(Code::NotCanonical, detail).into());
     }
     headers::clean(&mut head.headers)?;
     let not_canonical =
@@ -67,11 +88,12 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
     let path = Path::parse(&head.path).map_err(|error| not_canonical(&error))?;
     let query = Query::parse(head.query.as_deref()).map_err(|error| {
         if error.is_ambiguous() {
-            return Refusal::because(Code::Unreadable(AMBIGUOUS), sentence(&error));
+            return Refusal::because(UnreadableCode::AmbiguousParameter.into(), sentence(&error));
         }
         not_canonical(&error)
     })?;
     let mut headers = std::mem::take(&mut head.headers);
+    let declared_length = declared_length(&headers);
     headers::strip_hop_by_hop(&mut headers);
     let target = Target {
         method: head.method.clone(),
@@ -80,7 +102,13 @@ pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Refu
         query,
         tls: head.tls,
     };
-    again(snapshot, target, headers, protocol)
+    let mut classified = again(snapshot, target, headers, protocol)?;
+    classified.declared_length = declared_length;
+    Ok(classified)
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Finds the connector and the routes of what is canonical already: of a new request, or of one that has waited.
@@ -92,22 +120,16 @@ pub(super) fn again(
     target: Target,
     headers: HeaderMap,
     protocol: Protocol,
-) -> Result<Classified, Refusal> {
+) -> Result<Classified, Unclassified> {
     let place = snapshot
         .catalog()
         .locate(&target.authority, &target.path)
         .ok_or_else(|| no_connector(snapshot, &target.authority))?;
-    let candidates = match narrow(snapshot.catalog(), &place, &target, &headers, protocol) {
-        Ok(candidates) => candidates,
-        Err(refusal) => {
-            let shape = place.connector.error_shape(&headers);
-            let native = shape.map(Native::new);
-            return Err(Refusal {
-                native: native.map(Arc::new),
-                ..refusal
-            });
-        }
-    };
+    let candidates = narrow(snapshot.catalog(), &place, &target, &headers, protocol);
+    let candidates = candidates.map_err(|refusal| Unclassified {
+        refusal,
+        shape: place.connector.error_shape(&headers),
+    })?;
     Ok(Classified {
         target,
         headers,
@@ -115,6 +137,7 @@ pub(super) fn again(
         candidates,
         protocol,
         dropped: Vec::new(),
+        declared_length: None,
     })
 }
 
@@ -132,10 +155,7 @@ fn narrow(
         return Err(Refusal::because(Code::NoConnector, detail));
     }
     if !target.tls && (target.authority.port == 443 || !connector.allows_plaintext()) {
-        return Err(Refusal::because(
-            Code::Plaintext,
-            Code::Plaintext.sentence(),
-        ));
+        return Err(Refusal::from(Code::Plaintext));
     }
     check_spelling(connector, &target.path)?;
     check_switches(connector, headers, &target.query)?;
@@ -184,13 +204,9 @@ fn check_switches(
     headers: &HeaderMap,
     query: &Query,
 ) -> Result<(), Refusal> {
-    connector.check_switches(headers, query).map_err(|error| {
-        let code = match error.code {
-            IDENTITY_HEADER => Code::IdentityHeader,
-            _ => Code::MethodOverride,
-        };
-        Refusal::because(code, sentence(&error))
-    })
+    connector
+        .check_switches(headers, query)
+        .map_err(|error| Refusal::because(error.code.into(), sentence(&error)))
 }
 
 fn no_websocket(connector: &Connector) -> Refusal {

@@ -1,11 +1,10 @@
 //! Refuses a request that carries a credential of the client's own which cannot be stripped.
 
+use super::collect::Collected;
 use super::decide::Injection;
-use super::decision_input::{DecisionInput, RequestPayload};
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::Connector;
 use crate::model::target::Query;
 
 /// Keys of a query that is signed as a whole: without them it is another request, and with them it is somebody else's.
@@ -22,25 +21,18 @@ const SIGNED: [&[&str]; 5] = [
 ///
 /// # Errors
 /// `client_credential`; `undeclared_header` where the agent's own signature may cover a header that was taken out.
-pub fn check(
-    input: &DecisionInput,
-    payload: &RequestPayload,
-    connector: &Connector,
-    injection: &Injection,
-) -> Result<(), Refusal> {
+pub fn check(request: &Collected, injection: &Injection) -> Result<(), Refusal> {
+    let Collected {
+        input,
+        payload,
+        connector,
+    } = request;
     if matches!(injection, Injection::AgentOwned(_)) {
-        let signed = headers::check_signed(payload, &input.target.query, connector);
-        return signed.map_err(|refusal| Refusal {
-            action: input.action(),
-            ..refusal
-        });
+        return headers::check_signed(payload, &input.target.query, connector);
     }
     if payload.protocol == Protocol::WebSocket {
         let marks = &connector.credential_places().protocols;
-        websocket::check_subprotocols(&payload.headers, marks).map_err(|refusal| Refusal {
-            action: input.action(),
-            ..refusal
-        })?;
+        websocket::check_subprotocols(&payload.headers, marks)?;
     }
     let target = &input.target;
     let public = connector.is_public_at(&target.authority, &target.path);
@@ -61,10 +53,7 @@ pub fn check(
     };
     let found = signature(&target.query).or_else(half).or_else(in_body);
     if let Some(detail) = found {
-        return Err(Refusal {
-            action: input.action(),
-            ..Refusal::because(Code::ClientCredential, detail)
-        });
+        return Err(Refusal::because(Code::ClientCredential, detail));
     }
     Ok(())
 }

@@ -1,30 +1,33 @@
 //! Reads a classified request as actions. The body is read only if a candidate route reads it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::classify::Classified;
+use super::decision_input::{DecisionInput, RequestPayload};
 use super::decode;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
-use crate::connector::{BodyNeed, Dialect, Memory, Reading, Terms, Understood, Unreadable};
-use crate::model::action::Action;
+use crate::connector::{BodyNeed, Connector, Dialect, Memory, Reading, RequestActions, Unreadable};
 use crate::model::header_value;
 
-/// A request that is understood.
+/// A request that is understood by the connectors of one moment.
 #[derive(Debug)]
 pub struct Collected {
-    /// At least one, at most the limit.
-    pub actions: Vec<Action>,
-    /// What the routes say of the whole exchange.
-    pub terms: Terms,
-    /// The decoded body that was judged; `None` where nobody read it.
-    pub body: Option<Bytes>,
-    /// How it was read.
-    pub dialect: Option<Dialect>,
+    /// What is decided on.
+    pub input: DecisionInput,
+    /// What is only sent.
+    pub payload: RequestPayload,
+    /// The one that understood it.
+    pub connector: Arc<Connector>,
 }
+
+/// A body that was read because a route reads it, and how; both are `None` where it is streamed.
+pub type ReadBody = (Option<Bytes>, Option<Dialect>);
 
 /// What bounds the reading of one request.
 #[derive(Debug, Clone, Copy)]
@@ -54,9 +57,9 @@ pub fn wanted(
 }
 
 /// Returns how many bytes of memory reading a body can take: what comes, and what is decoded from it.
-pub(super) fn room(headers: &HeaderMap, declared: Option<usize>, limit: usize) -> usize {
-    let raw = declared.unwrap_or(limit).min(limit);
-    if headers.contains_key(CONTENT_ENCODING) {
+pub(super) fn room(classified: &Classified, limit: usize) -> usize {
+    let raw = classified.declared_length.unwrap_or(limit).min(limit);
+    if classified.headers.contains_key(CONTENT_ENCODING) {
         raw.saturating_add(limit)
     } else {
         raw
@@ -71,7 +74,7 @@ pub async fn read(
     classified: &Classified,
     body: &mut dyn BodyReader,
     wanted: Option<(Dialect, usize)>,
-) -> Result<(Option<Bytes>, Option<Dialect>), Refusal> {
+) -> Result<ReadBody, Refusal> {
     Ok(match wanted {
         None => (None, None),
         Some((dialect, _)) if body.is_empty() => (Some(Bytes::new()), Some(dialect)),
@@ -83,7 +86,7 @@ pub async fn read(
     })
 }
 
-/// Names the actions of a request whose body, if it is read at all, is at hand; sets `Content-Type` to what was judged.
+/// Names the actions of a request whose body, if it is read at all, is at hand.
 ///
 /// What it takes of memory beside the body is asked of `memory`, before it is allocated.
 ///
@@ -91,52 +94,88 @@ pub async fn read(
 /// 400 with the connector's code.
 pub fn understand(
     classified: &mut Classified,
-    (body, dialect): (Option<Bytes>, Option<Dialect>),
+    body: Option<&Bytes>,
     bounds: Bounds,
     memory: &mut dyn Memory,
-) -> Result<Collected, Refusal> {
+) -> Result<RequestActions, Refusal> {
     classified.candidates.limit_nodes(bounds.json_nodes);
     classified.candidates.limit_parts(bounds.actions);
     let reading = Reading {
         target: &classified.target,
         headers: &classified.headers,
-        body: body.as_deref(),
+        body: body.map(Bytes::as_ref),
     };
-    let Understood {
-        actions,
-        terms,
-        unlisted,
-        ..
-    } = classified
-        .candidates
-        .understand_within(&reading, memory)
-        .map_err(unreadable)?;
-    if actions.len() > bounds.actions {
-        return Err(Refusal::because(
-            Code::TooManyActions,
-            Code::TooManyActions.sentence(),
-        ));
+    let understood = classified.candidates.understand_within(&reading, memory);
+    let named = understood.map_err(unreadable)?;
+    if named.actions.len() > bounds.actions {
+        return Err(Code::TooManyActions.into());
     }
-    headers::drop_unlisted(classified, unlisted, &actions)?;
-    if let (Some(bytes), Some(dialect)) = (&body, &dialect) {
-        classified.headers.remove(CONTENT_ENCODING);
-        if bytes.is_empty() {
-            classified.headers.remove(CONTENT_TYPE);
-        } else {
-            let content_type = dialect.content_type().clone();
-            classified.headers.insert(CONTENT_TYPE, content_type);
+    Ok(named)
+}
+
+impl Collected {
+    /// Parts what is decided on from what is only sent: without the headers that nothing declares, and with the `Content-Type` by
+    /// which the body was read.
+    ///
+    /// # Errors
+    /// `undeclared_header` above low.
+    pub fn new(
+        classified: Classified,
+        (body, dialect): ReadBody,
+        named: RequestActions,
+    ) -> Result<Self, Refusal> {
+        let Classified {
+            target,
+            mut headers,
+            place,
+            candidates: _,
+            protocol,
+            mut dropped,
+            declared_length,
+        } = classified;
+        let RequestActions {
+            actions,
+            terms,
+            unlisted,
+            ..
+        } = named;
+        for name in unlisted {
+            headers.remove(&name);
+            dropped.push(name);
         }
+        headers::check_dropped(&dropped, &place.connector, &actions)?;
+        if let (Some(bytes), Some(dialect)) = (&body, &dialect) {
+            headers.remove(CONTENT_ENCODING);
+            if bytes.is_empty() {
+                headers.remove(CONTENT_TYPE);
+            } else {
+                headers.insert(CONTENT_TYPE, dialect.content_type().clone());
+            }
+        }
+        let passes = terms.passes;
+        Ok(Self {
+            input: DecisionInput {
+                target,
+                content_type: headers.get(CONTENT_TYPE).cloned(),
+                body_bytes: body.as_ref().map(Bytes::len),
+                actions,
+                terms,
+            },
+            payload: RequestPayload {
+                headers,
+                protocol,
+                passes,
+                body,
+                dropped,
+                declared_length,
+            },
+            connector: place.connector,
+        })
     }
-    Ok(Collected {
-        actions,
-        terms,
-        body,
-        dialect,
-    })
 }
 
 fn unreadable(error: Unreadable) -> Refusal {
-    Refusal::because(Code::Unreadable(error.code), error.detail)
+    Refusal::because(error.code.into(), error.detail)
 }
 
 pub(super) fn fault(fault: &BodyFault) -> Refusal {
@@ -145,7 +184,7 @@ pub(super) fn fault(fault: &BodyFault) -> Refusal {
             Code::BodyTooLarge,
             format!("The body is over {limit} bytes, the most that is judged."),
         ),
-        BodyFault::TooSlow => Refusal::because(Code::BodyTooSlow, Code::BodyTooSlow.sentence()),
+        BodyFault::TooSlow => Refusal::from(Code::BodyTooSlow),
         BodyFault::Broken(_) => {
             Refusal::because(Code::BadRequest, "The body ended early or is malformed.")
         }

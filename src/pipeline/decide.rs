@@ -1,5 +1,6 @@
 //! Decides on the actions of a request: one ruling, and the credential to inject. A plain function of values.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,34 +14,7 @@ use crate::policy::{self, Choice, Decision, Facts, Ruling};
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
-/// What a request may go out with.
-#[derive(Debug, Clone)]
-pub enum Injection {
-    /// The gateway's credential is put on; what the agent sent in its places is stripped.
-    Credential(Arc<SealedCredential>),
-    /// The agent's own credential stays (`credential add --agent-owned`).
-    AgentOwned(Arc<SealedCredential>),
-    /// Nothing is put on, and what the agent sent is stripped.
-    Bare,
-}
-
-impl Injection {
-    /// Returns the credential's id.
-    #[must_use]
-    pub fn credential(&self) -> Option<&CredentialId> {
-        match self {
-            Self::Credential(credential) | Self::AgentOwned(credential) => Some(&credential.id),
-            Self::Bare => None,
-        }
-    }
-
-    /// Returns whether the same goes out, by id: a credential that was rotated is still the same one.
-    #[must_use]
-    pub fn is_as(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-            && self.credential() == other.credential()
-    }
-}
+pub use super::clearance::{Clearance, Consent, Injection, ResponseSecrets};
 
 /// Who asks, what they may use, and when.
 #[derive(Debug, Clone, Copy)]
@@ -51,28 +25,6 @@ pub struct DecisionContext<'a> {
     pub keyring: &'a Keyring,
     /// The moment that conditions on time use.
     pub now: SystemTime,
-}
-
-/// What comes of a request, with what it would go out with.
-#[derive(Debug)]
-pub enum Clearance {
-    /// The request may go, with this injection.
-    Allowed(Injection),
-    /// It may go once a human has said yes.
-    NeedsApproval(Injection),
-    /// It may not go. Nobody is asked about what has no credential to go out with.
-    Refused(Refusal),
-}
-
-impl Clearance {
-    /// Returns what it would go out with.
-    #[must_use]
-    pub fn injection(&self) -> Option<&Injection> {
-        match self {
-            Self::Allowed(injection) | Self::NeedsApproval(injection) => Some(injection),
-            Self::Refused(_) => None,
-        }
-    }
 }
 
 /// Judges every action; the strictest ruling wins. Chooses what is injected unless it is a denial. The ruling comes back with
@@ -107,12 +59,7 @@ pub fn decide(
             ruling.credential = Choice::Torn;
         }
     }
-    let choose = || {
-        choose(&ruling, connector, input, (context.keyring, &fitting)).map_err(|refusal| Refusal {
-            action: input.action(),
-            ..refusal
-        })
-    };
+    let choose = || choose(&ruling, connector, input, (context.keyring, &fitting));
     let decided = match ruling.decision {
         Decision::Allow => choose().map_or_else(Clearance::Refused, Clearance::Allowed),
         Decision::RequireApproval => {
@@ -121,15 +68,17 @@ pub fn decide(
         Decision::Deny => {
             let reason = ruling.reason.as_deref();
             if ruling.no_permission {
-                let refusal = no_permission(connector, context, input);
+                let refusal = no_permission(connector, context);
                 return (ruling, Clearance::Refused(refusal));
             }
             Clearance::Refused(Refusal {
                 suggest: ruling.suggest.as_deref().map(Into::into),
-                action: input.action(),
                 ..Refusal::because(
                     Code::Denied,
-                    reason.unwrap_or_else(|| Code::Denied.sentence()),
+                    reason.map_or_else(
+                        || Code::Denied.sentence().into(),
+                        |reason| Cow::Owned(reason.to_owned()),
+                    ),
                 )
             })
         }
@@ -167,10 +116,7 @@ fn choose(
     let terms = &input.terms;
     // Replaced on the way back, if it is known where it lies.
     if !ruling.passes_issued && (terms.in_parts || terms.issues.is_empty()) {
-        return Err(Refusal::because(
-            Code::ResponseSecret,
-            Code::ResponseSecret.sentence(),
-        ));
+        return Err(Refusal::from(Code::ResponseSecret));
     }
     // The API takes no credential there, or the request brings its own proof in its URL. Nothing else goes out without one, but to
     // a host that a permission lists.
@@ -182,10 +128,7 @@ fn choose(
         (Choice::Open, [only]) => Some(only),
         (Choice::Open, []) => None,
         (Choice::Open | Choice::Torn, _) => {
-            return Err(Refusal::because(
-                Code::AmbiguousCredential,
-                Code::AmbiguousCredential.sentence(),
-            ));
+            return Err(Refusal::from(Code::AmbiguousCredential));
         }
     };
     if let Some(credential) = chosen {
@@ -219,18 +162,13 @@ fn choose(
 }
 
 /// Says that no permission opens the connector for the agent. Nobody is asked: a yes would have nothing to go out with.
-fn no_permission(
-    connector: &Connector,
-    context: DecisionContext<'_>,
-    input: &DecisionInput,
-) -> Refusal {
+fn no_permission(connector: &Connector, context: DecisionContext<'_>) -> Refusal {
     let (agent, id) = (&context.agent.name, connector.id());
     let suggest = format!(
         "An operator can give it one: tollgate permission set --agent {agent} --connector {id} --access read_only"
     );
     Refusal {
         suggest: Some(suggest.into()),
-        action: input.action(),
         ..Refusal::because(
             Code::NoPermission,
             format!("No permission lets {agent} use {id}."),

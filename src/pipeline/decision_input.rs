@@ -2,16 +2,11 @@
 //!
 //! INVARIANT: a `DecisionInput` holds no socket, no body and no secret, so it may be kept for as long as its exchange lives.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::classify::Classified;
-use super::collect::Collected;
 use super::websocket::Protocol;
-use crate::connector::{Connector, Passes, Terms};
+use crate::connector::{Passes, Terms};
 use crate::model::action::Action;
 use crate::model::target::Target;
 
@@ -41,48 +36,13 @@ pub struct RequestPayload {
     pub passes: Passes,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
+    /// `Content-Length` as received.
+    pub declared_length: Option<usize>,
     /// Headers that nothing declares and that are not sent.
     pub dropped: Vec<HeaderName>,
 }
 
 impl DecisionInput {
-    /// Parts what is judged from what is only sent, and names the connector that it was understood by.
-    #[must_use]
-    pub fn part(
-        classified: Classified,
-        collected: Collected,
-    ) -> (Self, RequestPayload, Arc<Connector>) {
-        let Classified {
-            target,
-            headers,
-            place,
-            candidates: _,
-            protocol,
-            dropped,
-        } = classified;
-        let Collected {
-            actions,
-            terms,
-            body,
-            dialect: _,
-        } = collected;
-        let payload = RequestPayload {
-            protocol,
-            passes: terms.passes,
-            body,
-            headers,
-            dropped,
-        };
-        let input = Self {
-            target,
-            content_type: payload.headers.get(CONTENT_TYPE).cloned(),
-            body_bytes: payload.body.as_ref().map(Bytes::len),
-            terms,
-            actions,
-        };
-        (input, payload, place.connector)
-    }
-
     /// Returns `Content-Type` as expressions read it; empty where there is none that is text.
     #[must_use]
     pub fn content_type(&self) -> &str {

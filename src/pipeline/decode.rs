@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
 use super::refuse::{Code, Refusal};
+use crate::connector::UnreadableCode;
 
 /// Largest window, as a power of two, that a zstd frame may ask for: 8 MiB (RFC 8878 section 3.1.1.1.2).
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -84,7 +85,7 @@ fn ended(rest: &[u8], decoded: Bytes) -> Result<Bytes, Refusal> {
 
 fn unreadable() -> Refusal {
     Refusal::because(
-        Code::Unreadable("unreadable_body"),
+        Code::Unreadable(UnreadableCode::UnreadableBody),
         "The body cannot be decompressed.",
     )
 }

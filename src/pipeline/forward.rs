@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::refuse::{Code, Refusal};
+use super::refuse::{Code, RefusedExchange};
 use super::{Gateway, Permit, staged};
 use crate::egress::EgressError;
 use crate::model::target::Host;
@@ -32,7 +32,7 @@ pub struct Destination {
 ///
 /// # Errors
 /// `forbidden_address`, `unresolvable`.
-pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, Refusal> {
+pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, RefusedExchange> {
     let authority = &permit.outgoing().authority;
     let started = Instant::now();
     let found = gateway.dependencies.egress.resolve(authority).await;
@@ -40,14 +40,14 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
     let addresses = found.map_err(|error| {
         tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
         match error {
-            EgressError::Forbidden(_) => refusal(permit, Code::ForbiddenAddress),
+            EgressError::Forbidden(_) => permit.refused(Code::ForbiddenAddress),
             EgressError::Unresolvable(_) | EgressError::Timeout(_) => {
-                refusal(permit, Code::Unresolvable)
+                permit.refused(Code::Unresolvable)
             }
         }
     })?;
     if addresses.is_empty() {
-        return Err(refusal(permit, Code::Unresolvable));
+        return Err(permit.refused(Code::Unresolvable));
     }
     let server_name = match &authority.host {
         Host::Name(name) => name.to_string(),
@@ -59,13 +59,6 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
         server_name,
         chain: gateway.dependencies.egress.chain().cloned(),
         group_key: group_key(permit),
-    })
-}
-
-fn refusal(permit: &Permit, code: Code) -> Refusal {
-    permit.dress(Refusal {
-        action: permit.validity.action(),
-        ..Refusal::new(code, permit.request_id())
     })
 }
 

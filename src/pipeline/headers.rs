@@ -3,7 +3,6 @@
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
 use http::{HeaderMap, HeaderValue};
 
-use super::classify::Classified;
 use super::decision_input::RequestPayload;
 use super::refuse::{Code, Refusal};
 use crate::connector::{Connector, Passes, is_always_dropped};
@@ -37,8 +36,8 @@ pub(super) fn clean(headers: &mut HeaderMap) -> Result<(), Refusal> {
         if trimmed.len() == bytes.len() {
             continue;
         }
-        let mut stripped = HeaderValue::from_bytes(trimmed)
-            .map_err(|_| Refusal::because(Code::NotCanonical, Code::NotCanonical.sentence()))?;
+        let mut stripped =
+            HeaderValue::from_bytes(trimmed).map_err(|_| Refusal::from(Code::NotCanonical))?;
         stripped.set_sensitive(value.is_sensitive());
         *value = stripped;
     }
@@ -70,30 +69,20 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes the headers out that nothing declares or reads. Above low they refuse the request: losing `X-Dry-Run: true` would turn a
-/// rehearsal into the deed.
+/// Refuses a request above low that would lose headers which nothing declares or reads: without `X-Dry-Run: true` a rehearsal would
+/// be the deed.
 ///
 /// # Errors
 /// `undeclared_header`
-pub(super) fn drop_unlisted(
-    classified: &mut Classified,
-    unlisted: Vec<HeaderName>,
+pub(super) fn check_dropped(
+    dropped: &[HeaderName],
+    connector: &Connector,
     actions: &[Action],
 ) -> Result<(), Refusal> {
-    for name in unlisted {
-        classified.headers.remove(&name);
-        classified.dropped.push(name);
-    }
-    if classified.dropped.is_empty() {
+    if dropped.is_empty() || actions.iter().all(|action| action.risk <= Risk::Low) {
         return Ok(());
     }
-    match actions.iter().find(|action| action.risk > Risk::Low) {
-        None => Ok(()),
-        Some(action) => Err(Refusal {
-            action: Some(action.name.to_string()),
-            ..undeclared(classified.connector(), &classified.dropped)
-        }),
-    }
+    Err(undeclared(connector, dropped))
 }
 
 /// Refuses to leave out what an agent's own signature may cover: the signature would be wrong, or hold for another request.
@@ -185,10 +174,7 @@ pub(super) fn pass_via(headers: &mut HeaderMap, pseudonym: &str) -> Result<(), R
             words.nth(1) == Some(pseudonym)
         });
     if seen {
-        return Err(Refusal::because(
-            Code::LoopDetected,
-            Code::LoopDetected.sentence(),
-        ));
+        return Err(Refusal::from(Code::LoopDetected));
     }
     if let Ok(value) = HeaderValue::from_str(&format!("1.1 {pseudonym}")) {
         headers.append(VIA, value);

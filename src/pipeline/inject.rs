@@ -5,18 +5,38 @@
 use std::time::Instant;
 
 use super::decide::Injection;
-use super::refuse::{Code, Refusal};
+use super::refuse::{Code, RefusedExchange};
 use super::{Gateway, Outgoing, Permit, staged};
-use crate::auth;
+use crate::auth::{self, ApplyError};
+use crate::connector::Unbound;
 use crate::model::credential::SealedCredential;
 use crate::telemetry::metrics::Stage;
-use crate::vault;
+use crate::vault::{self, OpenError};
+
+/// Why a credential is not put on; for the log, never for the agent.
+#[derive(Debug, thiserror::Error)]
+enum NotInjected {
+    #[error("the request does not go over TLS")]
+    Plaintext,
+    #[error("the credential is not bound to where the request goes")]
+    Unbound,
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
+    #[error(transparent)]
+    Moved(#[from] Unbound),
+    #[error(transparent)]
+    Unwritable(#[from] ApplyError),
+}
 
 /// Puts the credential on, if the permit carries one and still stands: journal, names and connections may have taken a while.
 ///
 /// # Errors
 /// What voids the permit; `credential_unhealthy` when the vault does not open it, or it cannot be written into the request.
-pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Result<(), Refusal> {
+pub fn inject(
+    gateway: &Gateway,
+    permit: &Permit,
+    outgoing: &mut Outgoing,
+) -> Result<(), RefusedExchange> {
     permit.validity.check(gateway)?;
     let credential = match permit.validity.injection() {
         Injection::Credential(credential) | Injection::AgentOwned(credential) => credential,
@@ -25,12 +45,9 @@ pub fn inject(gateway: &Gateway, permit: &Permit, outgoing: &mut Outgoing) -> Re
     let started = Instant::now();
     let applied = apply(gateway, permit, credential, outgoing);
     staged(gateway, Stage::Inject, started);
-    applied.map_err(|reason| {
-        tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, reason, "credential not injected");
-        permit.dress(Refusal {
-            action: permit.validity.action(),
-            ..Refusal::new(Code::CredentialUnhealthy, permit.request_id())
-        })
+    applied.map_err(|error| {
+        tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, %error, "credential not injected");
+        permit.refused(Code::CredentialUnhealthy)
     })
 }
 
@@ -39,9 +56,9 @@ fn apply(
     permit: &Permit,
     credential: &SealedCredential,
     outgoing: &mut Outgoing,
-) -> Result<(), String> {
+) -> Result<(), NotInjected> {
     if !outgoing.tls {
-        return Err("the request does not go over TLS".to_owned());
+        return Err(NotInjected::Plaintext);
     }
     // The agent may have lost it, or the operator bound it elsewhere, since the decision.
     if !vault::binds(
@@ -50,16 +67,12 @@ fn apply(
         &outgoing.path,
         &permit.agent.name,
     ) {
-        return Err("the credential is not bound to where the request goes".to_owned());
+        return Err(NotInjected::Unbound);
     }
-    let fields = gateway
-        .dependencies
-        .opener
-        .open(credential)
-        .map_err(|error| error.to_string())?;
+    let fields = gateway.dependencies.opener.open(credential)?;
     // Opening it has shown that its row is as it was sealed, so this is where it was bound to be put.
     let scheme = permit.validity.connector().put_on(credential);
-    let Some(scheme) = scheme.map_err(|unbound| unbound.to_string())? else {
+    let Some(scheme) = scheme? else {
         // The agent's own: there is nothing to put on.
         return Ok(());
     };
@@ -67,7 +80,6 @@ fn apply(
         headers: &mut outgoing.headers,
         query: &mut outgoing.query,
     };
-    scheme
-        .apply(&fields, &mut place)
-        .map_err(|error| error.to_string())
+    scheme.apply(&fields, &mut place)?;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::decide::Injection;
 use super::permit_validity::PermitValidity;
 use super::record::OpenExchange;
-use super::refuse::{CODE, Code, DECISION, DROPPED_HEADERS, REQUEST_ID, Refusal};
+use super::refuse::{CODE, Code, DECISION, DROPPED_HEADERS, REQUEST_ID, Refusal, RefusedExchange};
 use super::{Gateway, Permit};
 use response_secret::Rules;
 
@@ -62,7 +62,7 @@ pub fn mask_response_secrets(
     validity: &PermitValidity,
     (status, headers): (StatusCode, &mut HeaderMap),
     body: Bytes,
-) -> Result<Bytes, Refusal> {
+) -> Result<Bytes, RefusedExchange> {
     let bounds = gateway.dependencies.bounds;
     let rules = Rules {
         places: validity.places(),
@@ -82,18 +82,13 @@ pub fn mask_response_secrets(
 
 /// Refuses to pass an answer that may hold a credential. The detail says that the request was sent, since it may have taken effect.
 #[must_use]
-pub fn refuse_unmaskable(validity: &PermitValidity, reason: &str) -> Refusal {
+pub fn refuse_unmaskable(validity: &PermitValidity, reason: &str) -> RefusedExchange {
     tracing::warn!(
         request.id = validity.request_id(),
         reason,
         "an answer was not passed"
     );
-    Refusal {
-        action: validity.action(),
-        request_id: validity.request_id().into(),
-        ..Refusal::because(
-            Code::Unmaskable,
-            format!("The upstream has answered, but the answer may hold a credential: {reason}."),
-        )
-    }
+    let detail =
+        format!("The upstream has answered, but the answer may hold a credential: {reason}.");
+    validity.refused(Refusal::because(Code::Unmaskable, detail))
 }

@@ -62,6 +62,7 @@ pub(super) fn build(
         passes,
         body,
         dropped,
+        declared_length: _,
     } = payload;
     let mut query = target.query.raw().map(str::to_owned);
     if !matches!(injection, Injection::AgentOwned(_)) {

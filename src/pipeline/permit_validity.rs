@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Gateway;
 use super::admit::{self, Pass};
-use super::decide::{Clearance, DecisionContext, Injection, decide};
+use super::decide::{Consent, DecisionContext, Injection, ResponseSecrets, decide};
 use super::decision_input::DecisionInput;
-use super::refuse::{Code, Refusal};
-use super::{Gateway, Permit};
+use super::refuse::{Code, Native, Refusal, RefusedExchange};
 use crate::connector::{AnswerPlace, Catalog, Connector, Terms};
 use crate::limit::Share;
 use crate::model::agent::Agent;
-use crate::policy::Ruling;
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
 ///
@@ -30,85 +29,25 @@ use crate::policy::Ruling;
 /// ```
 #[derive(Debug)]
 pub struct PermitValidity {
-    input: DecisionInput,
-    pass: Pass,
-    injection: Injection,
-    consent: Consent,
-    response_secrets: ResponseSecrets,
-    /// The one that understood it.
-    connector: Arc<Connector>,
-    request_id: String,
-    /// The count of changes at which it was last found to stand.
-    judged_at: AtomicU64,
-    /// The count of changes at which the agent was last found to be admitted.
-    admitted_at: AtomicU64,
-}
-
-/// Where the validity of a permit begins.
-pub(super) struct Origin {
-    /// Read before anything was judged, so that a change meanwhile is not missed.
-    pub(super) judged_at: u64,
+    pub(super) input: DecisionInput,
     pub(super) pass: Pass,
-    pub(super) connector: Arc<Connector>,
-    pub(super) request_id: String,
+    pub(super) injection: Injection,
     pub(super) consent: Consent,
     pub(super) response_secrets: ResponseSecrets,
-}
-
-/// What becomes of a credential that the answer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResponseSecrets {
-    /// No action issues one, or a permission lets the agent have it.
-    Passes,
-    /// The agent gets a placeholder.
-    Masked,
-}
-
-impl ResponseSecrets {
-    /// Returns what a ruling says.
-    pub(super) fn of(ruling: &Ruling) -> Self {
-        if ruling.passes_issued {
-            Self::Passes
-        } else {
-            Self::Masked
-        }
-    }
-}
-
-/// Whether a human's yes is behind a permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    /// Nobody had to be asked.
-    NotNeeded,
-    /// An operator has said yes, or is being asked.
-    Given,
+    /// The one that understood the request.
+    pub(super) connector: Arc<Connector>,
+    pub(super) request_id: Box<str>,
+    /// How the client of this API reads errors.
+    pub(super) native: Option<Arc<Native>>,
+    /// The count of changes at which the permit was last found to hold.
+    pub(super) judged_at: AtomicU64,
+    /// The count of changes at which the agent was last found to be admitted.
+    pub(super) admitted_at: AtomicU64,
 }
 
 // === impl PermitValidity ===
 
 impl PermitValidity {
-    pub(super) fn new(input: DecisionInput, injection: Injection, origin: Origin) -> Self {
-        let Origin {
-            judged_at,
-            pass,
-            connector,
-            request_id,
-            consent,
-            response_secrets,
-        } = origin;
-        Self {
-            input,
-            pass,
-            injection,
-            consent,
-            response_secrets,
-            connector,
-            request_id,
-            judged_at: AtomicU64::new(judged_at),
-            admitted_at: AtomicU64::new(judged_at),
-        }
-    }
-
     /// Judges again if anything has changed since it was last judged; else it is one atomic load.
     ///
     /// A stream keeps the actions that it was understood as: what has been sent cannot be read again. They are judged by the
@@ -116,7 +55,7 @@ impl PermitValidity {
     ///
     /// # Errors
     /// Why it may not go on: the agent is gone, the kill switch holds it back, a policy or permission denies it, its credential is gone, no connector covers it.
-    pub fn check(&self, gateway: &Gateway) -> Result<(), Refusal> {
+    pub fn check(&self, gateway: &Gateway) -> Result<(), RefusedExchange> {
         self.reevaluate(gateway, &self.judged_at, || {
             let agent = self.admit_again(gateway)?;
             self.judge(gateway, &agent)
@@ -127,14 +66,14 @@ impl PermitValidity {
     ///
     /// # Errors
     /// The agent is gone, or the kill switch holds it or the connector back.
-    pub fn check_admission(&self, gateway: &Gateway) -> Result<(), Refusal> {
+    pub fn check_admission(&self, gateway: &Gateway) -> Result<(), RefusedExchange> {
         self.reevaluate(gateway, &self.admitted_at, || {
             self.admit_again(gateway).map(drop)
         })
     }
 
-    /// Waits until the permit is void and returns why. Costs nothing while nothing changes; safe to drop and to call again.
-    pub async fn revoked(&self, gateway: &Gateway) -> Refusal {
+    /// Waits until the permit does not hold any more and returns why. Costs nothing while nothing changes; safe to drop and to call again.
+    pub async fn revoked(&self, gateway: &Gateway) -> RefusedExchange {
         loop {
             if let Err(refusal) = self.check(gateway) {
                 return refusal;
@@ -145,8 +84,7 @@ impl PermitValidity {
                 // That a token has run out is no change that anybody tells of.
                 () = admit::expiry(gateway, self.pass) => {
                     if let Err(refusal) = self.admit_again(gateway) {
-                        let request_id = self.request_id.as_str().into();
-                        return Refusal { request_id, ..refusal };
+                        return self.refused(refusal);
                     }
                 }
             }
@@ -157,25 +95,29 @@ impl PermitValidity {
     ///
     /// # Errors
     /// When the agent, or all together, have used theirs up; or the agent may not ask any more.
-    pub fn reserve(&self, gateway: &Gateway, bytes: usize) -> Result<Share, Refusal> {
-        let agent = self.admit_again(gateway)?;
-        admit::reserve(gateway, &agent, bytes).map_err(|refusal| Refusal {
-            request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.input.action()),
-            ..refusal
-        })
+    pub fn reserve(&self, gateway: &Gateway, bytes: usize) -> Result<Share, RefusedExchange> {
+        let agent = self.admit_again(gateway);
+        agent
+            .and_then(|agent| admit::reserve(gateway, &agent, bytes))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     /// Waits until the agent may not ask any more, whatever becomes of its policies, and returns why.
     ///
-    /// As [`PermitValidity::revoked`], for a
-    /// request that finishes on the snapshot that it was judged by.
-    pub async fn barred(&self, gateway: &Gateway) -> Refusal {
+    /// As [`PermitValidity::revoked`], for a request that finishes on the snapshot that it was judged by.
+    pub async fn barred(&self, gateway: &Gateway) -> RefusedExchange {
         let refusal = admit::barred(gateway, self.pass, self.connector.id()).await;
-        Refusal {
-            request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.input.action()),
-            ..refusal
+        self.refused(refusal)
+    }
+
+    /// Joins a refusal with this exchange.
+    #[must_use]
+    pub fn refused(&self, refusal: impl Into<Refusal>) -> RefusedExchange {
+        RefusedExchange {
+            refusal: refusal.into(),
+            request_id: self.request_id.clone(),
+            action: self.input.action(),
+            native: self.native.clone(),
         }
     }
 
@@ -187,11 +129,6 @@ impl PermitValidity {
     /// Returns the exchange's id.
     pub(super) fn request_id(&self) -> &str {
         &self.request_id
-    }
-
-    /// Returns the first action's full name.
-    pub(super) fn action(&self) -> Option<String> {
-        self.input.action()
     }
 
     /// Returns what becomes of a credential that the answer holds.
@@ -227,16 +164,12 @@ impl PermitValidity {
         gateway: &Gateway,
         passed_at: &AtomicU64,
         check: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RefusedExchange> {
         let now = gateway.dependencies.changes.count();
         if passed_at.load(Ordering::Acquire) == now {
             return Ok(());
         }
-        check().map_err(|refusal| Refusal {
-            request_id: self.request_id.as_str().into(),
-            action: refusal.action.or_else(|| self.input.action()),
-            ..refusal
-        })?;
+        check().map_err(|refusal| self.refused(refusal))?;
         passed_at.store(now, Ordering::Release);
         Ok(())
     }
@@ -262,46 +195,25 @@ impl PermitValidity {
         let connector = self
             .covering(snapshot.catalog())
             .filter(|connector| connector.id() == self.connector.id())
-            .ok_or_else(|| refuse(Code::NoConnector))?;
+            .ok_or(Code::NoConnector)?;
         let context = DecisionContext {
             agent,
             keyring: &dependencies.keyring,
             now: dependencies.clock.now(),
         };
-        let (ruling, decided) = decide(&snapshot, &connector, context, &self.input);
-        let injection = match (decided, self.consent) {
-            (Clearance::Allowed(injection), _)
-            | (Clearance::NeedsApproval(injection), Consent::Given) => injection,
-            (Clearance::NeedsApproval(_), Consent::NotNeeded) => {
-                return Err(refuse(Code::ApprovalRequired));
-            }
-            (Clearance::Refused(refusal), _) => return Err(refusal),
-        };
+        let (ruling, clearance) = decide(&snapshot, &connector, context, &self.input);
+        let injection = clearance.granted(self.consent)?;
         // What passes as it comes cannot be masked any more.
         if self.response_secrets == ResponseSecrets::Passes
             && ResponseSecrets::of(&ruling) == ResponseSecrets::Masked
         {
-            return Err(refuse(Code::ResponseSecret));
+            return Err(Code::ResponseSecret.into());
         }
         // Another credential than the one that went out would be another request.
         if injection.is_as(&self.injection) {
             Ok(())
         } else {
-            Err(refuse(Code::NoCredential))
+            Err(Code::NoCredential.into())
         }
-    }
-}
-
-fn refuse(code: Code) -> Refusal {
-    Refusal::because(code, code.sentence())
-}
-
-// === impl Permit ===
-
-impl Permit {
-    /// Returns what the permit rests on, to see whether it still does.
-    #[must_use]
-    pub fn validity(&self) -> &Arc<PermitValidity> {
-        &self.validity
     }
 }

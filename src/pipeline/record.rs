@@ -13,18 +13,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::HeaderName;
 use serde_json::{Map, Value as Json, json};
 
 use super::admit::{self, Pass};
-use super::classify::Classified;
-use super::collect::Collected;
+use super::classify::{Classified, Unclassified};
 use super::decide::Injection;
-use super::refuse::{Native, Refusal};
+use super::refuse::{Native, Refusal, RefusedExchange};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
 use crate::audit::JournalError;
-use crate::connector::{Candidates, Connector, ErrorShape};
+use crate::connector::{Candidates, Connector, ErrorShape, RequestActions};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
@@ -73,29 +73,29 @@ pub async fn refused_early(
     gateway: &Arc<Gateway>,
     (pass, peer): (Option<Pass>, Option<SocketAddr>),
     host: &str,
-    refusal: &Refusal,
+    refused: &RefusedExchange,
 ) {
-    let code = refusal.code.as_str();
+    let code = refused.code().as_str();
     let agent = pass.and_then(|pass| admit::again(gateway, pass));
     let name = agent.as_ref().map_or("", |agent| agent.name.as_str());
     gateway.dependencies.metrics.refused(name, "", code);
     if agent.is_none() {
-        return refused_unauthenticated(gateway, peer, refusal.code);
+        return refused_unauthenticated(gateway, peer, refused.code());
     }
-    if !repeated::is_recorded(gateway, name, code, &refusal.request_id) {
+    if !repeated::is_recorded(gateway, name, code, &refused.request_id) {
         return;
     }
     let mut body = Map::new();
     body.insert("agent".into(), name.into());
     body.insert("host".into(), bounded(host, MAX_PATH));
     body.insert("code".into(), code.into());
-    body.insert("decision".into(), refusal.code.decision().into());
+    body.insert("decision".into(), refused.code().decision().into());
     let draft = Draft {
         kind: EventKind::Decided,
-        request_id: &refusal.request_id,
+        request_id: &refused.request_id,
         agent: name,
         action: "",
-        decision: refusal.code.decision(),
+        decision: refused.code().decision(),
         code,
     };
     if let Err(error) = gateway
@@ -104,7 +104,7 @@ pub async fn refused_early(
         .append(draft.event(gateway, body))
         .await
     {
-        tracing::error!(request.id = %refusal.request_id, %error, "a refusal was not recorded");
+        tracing::error!(request.id = %refused.request_id, %error, "a refusal was not recorded");
     }
 }
 
@@ -136,6 +136,30 @@ impl DecisionRecorder {
         self.native.clone().map(Arc::new)
     }
 
+    /// Returns the exchange's id.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Joins a refusal with what is known of its exchange.
+    pub(super) fn join(&self, refusal: Refusal) -> RefusedExchange {
+        let action = self.first_action();
+        RefusedExchange {
+            refusal,
+            request_id: self.request_id.as_str().into(),
+            action: (!action.is_empty()).then(|| action.to_owned()),
+            native: self.native(),
+        }
+    }
+
+    /// Notes how the client reads errors, where a request was refused before its routes could be told.
+    pub(super) fn note_unclassified(&mut self, unclassified: Unclassified) -> Refusal {
+        if self.native.is_none() {
+            self.native = unclassified.shape.map(Native::new);
+        }
+        unclassified.refusal
+    }
+
     pub(super) fn note_classified(&mut self, classified: &Classified) {
         classified.connector().id().clone_into(&mut self.connector);
         if self.native.is_none() {
@@ -164,13 +188,14 @@ impl DecisionRecorder {
         self.note_actions(std::slice::from_ref(action));
     }
 
-    pub(super) fn note_collected(&mut self, collected: &Collected) {
+    /// Notes what the request was understood as, and the body that was read for it.
+    pub(super) fn note_named(&mut self, named: &RequestActions, body: Option<&Bytes>) {
         if let Some(native) = &mut self.native {
-            native.rpc_ids.clone_from(&collected.terms.rpc_ids);
-            native.push.clone_from(&collected.terms.push);
+            native.rpc_ids.clone_from(&named.terms.rpc_ids);
+            native.push.clone_from(&named.terms.push);
         }
-        self.note_actions(&collected.actions);
-        if let Some(body) = &collected.body {
+        self.note_actions(&named.actions);
+        if let Some(body) = body {
             self.body.insert("body_bytes".into(), body.len().into());
         }
     }
@@ -263,9 +288,9 @@ impl DecisionRecorder {
     }
 
     /// Writes the one record of a refusal. The refusal stands whether or not it could be written.
-    pub(super) async fn refused(mut self, refusal: &Refusal) {
-        let code = refusal.code.as_str();
-        self.count(refusal.code.decision());
+    pub(super) async fn refused(mut self, refused: &RefusedExchange) {
+        let code = refused.code().as_str();
+        self.count(refused.code().decision());
         self.gateway
             .dependencies
             .metrics
@@ -282,7 +307,7 @@ impl DecisionRecorder {
             code,
             "refused"
         );
-        let event = self.event(refusal.code.decision(), code);
+        let event = self.event(refused.code().decision(), code);
         if let Err(error) = self.gateway.dependencies.journal.append(event).await {
             tracing::error!(request.id = %self.request_id, %error, "a refusal was not recorded");
         }

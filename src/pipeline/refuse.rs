@@ -1,16 +1,19 @@
-//! Lists the reasons to refuse, with code, status and sentence. The agent reads coarse reasons, never a policy's condition or an
-//! internal error.
+//! Refuse: every way to say no. The agent reads coarse reasons, never a policy's condition or an internal error.
+//!
+//! A [`Refusal`] says why; [`RefusedExchange`] is the one place where that is joined with whose it is.
 
 mod answer;
+mod code;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-pub use answer::Native;
-use http::StatusCode;
 use serde::Serialize;
 
+pub use answer::Native;
+pub use code::Code;
+
 use crate::approval::Approval;
-use crate::connector::UNDECLARED_HEADER;
 use crate::model::clock;
 
 /// Set on every answer, the upstream's too.
@@ -28,21 +31,28 @@ pub const DROPPED_HEADERS: &str = "tollgate-dropped-headers";
 /// Seconds after which an agent may try again what a limit refused.
 const RETRY_SECONDS: &str = "1";
 
-/// A refusal with its code and detail.
+/// Why a request is refused. A stage that refuses knows no more than this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Code of the reason.
+    /// The reason, from a closed list.
     pub code: Code,
     /// One sentence for the agent.
-    pub detail: String,
-    /// The first action's full name, where it is known.
-    pub action: Option<String>,
-    /// ULID, as records and answers name it.
-    pub request_id: Box<str>,
-    /// What to do instead, from a policy.
+    pub detail: Cow<'static, str>,
+    /// What to do instead, from a policy or for an operator.
     pub suggest: Option<Box<str>>,
     /// The question that was not answered with yes.
     pub approval: Option<Box<Question>>,
+}
+
+/// A refusal joined with the exchange that it ends: what the agent reads, and what is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedExchange {
+    /// Why.
+    pub refusal: Refusal,
+    /// ULID.
+    pub request_id: Box<str>,
+    /// The first action's full name, where it is known.
+    pub action: Option<String>,
     /// How the client of this API reads errors; `None` for problem+json.
     pub native: Option<Arc<Native>>,
 }
@@ -68,291 +78,56 @@ impl From<&Approval> for Question {
     }
 }
 
-/// Every way to say no. A new one does not compile before it has a name, a status and a sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// No token, or one that is nobody's.
-    ProxyAuthenticationRequired,
-    /// CONNECT, SNI and Host do not agree (RFC 9110 section 15.5.20).
-    NamesDisagree,
-    /// Not HTTP, or HTTP that is read in two ways.
-    BadRequest,
-    /// A path, query or header that servers read in different ways.
-    NotCanonical,
-    /// A header or parameter that overrides method or URL.
-    MethodOverride,
-    /// A header that switches identity or tenant and that the connector does not list.
-    IdentityHeader,
-    /// A header that nothing declares or reads, on a request that must not lose it.
-    UndeclaredHeader,
-    /// The request went through this gateway before.
-    LoopDetected,
-    /// The connector cannot read the request; holds the connector's own code.
-    Unreadable(&'static str),
-    /// A coding or charset that is not read.
-    UnsupportedMedia,
-    /// Over the body limit.
-    BodyTooLarge,
-    /// The agent sent nothing for too long.
-    BodyTooSlow,
-    /// One request, too many actions.
-    TooManyActions,
-    /// No connector covers this host and path.
-    NoConnector,
-    /// No route opens a WebSocket there.
-    NoWebSocket,
-    /// Plaintext to a host whose connector does not allow it.
-    Plaintext,
-    /// An operator holds everything, the agent or the connector back; above every policy.
-    Killed,
-    /// Policy says no, or nothing says yes.
-    Denied,
-    /// No permission opens the connector for the agent.
-    NoPermission,
-    /// A path that is a route's but for case, a trailing slash or `.json`: many servers do not tell the two apart.
-    NearRoute,
-    /// Policy wants a human's yes, where nobody can be asked: an open stream, a tunnel that is passed through, `explain`.
-    ApprovalRequired,
-    /// An operator has said no.
-    ApprovalRefused,
-    /// Nobody has answered while the request waited.
-    ApprovalTimeout,
-    /// The agent left while its request waited.
-    AgentLeft,
-    /// No credential is bound to where this goes.
-    NoCredential,
-    /// The request carries a credential where the gateway's own belongs.
-    ClientCredential,
-    /// Credentials of this connector are bound to other instances.
-    InstanceUnknown,
-    /// Several credentials fit and nothing chooses.
-    AmbiguousCredential,
-    /// The answer would hold a credential in a place that no route names, so it could not be kept from the agent.
-    ResponseSecret,
-    /// The answer may hold a credential, and cannot be searched for it.
-    Unmaskable,
-    /// The credential cannot be used.
-    CredentialUnhealthy,
-    /// The host is, or resolves to, an address that agents may not reach.
-    ForbiddenAddress,
-    /// The host does not resolve.
-    Unresolvable,
-    /// The upstream could not be reached; nothing was sent.
-    UpstreamUnreachable,
-    /// The upstream broke off after something was sent, before it answered.
-    UpstreamClosed,
-    /// Something was sent, and what the upstream answered cannot be read in one way only.
-    UpstreamMalformed,
-    /// The upstream asks for a login as only proxies may; agents would take it for the gateway's (RFC 9110 section 15.5.8).
-    UpstreamProxyAuthentication,
-    /// The upstream was too slow.
-    UpstreamTimeout,
-    /// A limit is reached.
-    Busy,
-    /// The gateway is shutting down.
-    Draining,
-    /// The record cannot be written, so nothing may leave.
-    JournalUnavailable,
-    /// Something of ours failed.
-    Internal,
-}
-
-impl Code {
-    /// Returns the stable name, `snake_case`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ProxyAuthenticationRequired => "proxy_authentication_required",
-            Self::NamesDisagree => "names_disagree",
-            Self::BadRequest => "bad_request",
-            Self::NotCanonical => "not_canonical",
-            Self::MethodOverride => "method_override",
-            Self::IdentityHeader => "identity_header",
-            Self::UndeclaredHeader => UNDECLARED_HEADER,
-            Self::LoopDetected => "loop_detected",
-            Self::Unreadable(code) => code,
-            Self::UnsupportedMedia => "unsupported_media",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTooSlow => "body_too_slow",
-            Self::TooManyActions => "too_many_actions",
-            Self::NoConnector => "no_connector",
-            Self::NoWebSocket => "no_websocket",
-            Self::Plaintext => "plaintext",
-            Self::Killed => "killed",
-            Self::Denied => "denied",
-            Self::NoPermission => "no_permission",
-            Self::NearRoute => "near_route",
-            Self::ApprovalRequired => "approval_required",
-            Self::ApprovalRefused => "approval_refused",
-            Self::ApprovalTimeout => "approval_timeout",
-            Self::AgentLeft => "agent_left",
-            Self::NoCredential => "no_credential",
-            Self::ClientCredential => "client_credential",
-            Self::InstanceUnknown => "instance_unknown",
-            Self::AmbiguousCredential => "ambiguous_credential",
-            Self::ResponseSecret => "response_secret",
-            Self::Unmaskable => "unmaskable",
-            Self::CredentialUnhealthy => "credential_unhealthy",
-            Self::ForbiddenAddress => "forbidden_address",
-            Self::Unresolvable => "unresolvable",
-            Self::UpstreamUnreachable => "upstream_unreachable",
-            Self::UpstreamClosed => "upstream_closed",
-            Self::UpstreamMalformed => "upstream_malformed",
-            Self::UpstreamProxyAuthentication => "upstream_proxy_authentication",
-            Self::UpstreamTimeout => "upstream_timeout",
-            Self::Busy => "busy",
-            Self::Draining => "draining",
-            Self::JournalUnavailable => "journal_unavailable",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// Returns the status it is answered with. Never 408, 425 or 5xx for a decision: SDKs retry those.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::ProxyAuthenticationRequired => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-            Self::NamesDisagree => StatusCode::MISDIRECTED_REQUEST,
-            Self::BadRequest
-            | Self::NotCanonical
-            | Self::NearRoute
-            | Self::MethodOverride
-            | Self::IdentityHeader
-            | Self::UndeclaredHeader
-            | Self::LoopDetected
-            | Self::Unreadable(_)
-            | Self::BodyTooSlow
-            | Self::TooManyActions => StatusCode::BAD_REQUEST,
-            Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NoConnector
-            | Self::NoWebSocket
-            | Self::Plaintext
-            | Self::Killed
-            | Self::Denied
-            | Self::NoPermission
-            | Self::ApprovalRequired
-            | Self::ApprovalRefused
-            | Self::ApprovalTimeout
-            | Self::AgentLeft
-            | Self::NoCredential
-            | Self::ClientCredential
-            | Self::InstanceUnknown
-            | Self::AmbiguousCredential
-            | Self::ResponseSecret
-            | Self::CredentialUnhealthy
-            | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unresolvable
-            | Self::UpstreamUnreachable
-            | Self::UpstreamClosed
-            | Self::UpstreamMalformed
-            | Self::UpstreamProxyAuthentication
-            | Self::Unmaskable => StatusCode::BAD_GATEWAY,
-            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Draining | Self::JournalUnavailable | Self::Internal => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        }
-    }
-
-    /// Returns the sentence that is used where nothing says more.
-    #[must_use]
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::ProxyAuthenticationRequired => "Send an agent's token in Proxy-Authorization.",
-            Self::NamesDisagree => "The names in CONNECT, TLS and Host are not the same.",
-            Self::BadRequest => "The request is not HTTP that can be read in one way only.",
-            Self::NotCanonical => "The request is spelled in a way that servers read differently.",
-            Self::MethodOverride => "Overriding the method or the URL is not allowed.",
-            Self::IdentityHeader => "A header that switches identity is not allowed here.",
-            Self::UndeclaredHeader => "A header is not declared by the connector.",
-            Self::LoopDetected => "The request has been through this gateway before.",
-            Self::Unreadable(_) => "The request cannot be read in one way only.",
-            Self::UnsupportedMedia => "The body's coding or charset is not supported.",
-            Self::BodyTooLarge => "The body is too large to be judged.",
-            Self::BodyTooSlow => "The body did not arrive in time.",
-            Self::TooManyActions => "The request holds too many actions at once.",
-            Self::NoConnector => "No connector covers this address.",
-            Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
-            Self::Plaintext => "This address is only reached over TLS.",
-            Self::Killed => "An operator has halted this.",
-            Self::Denied => "The action is not allowed.",
-            Self::NoPermission => "No permission lets this agent use the API.",
-            Self::NearRoute => {
-                "The path is one that the API describes but for its spelling, which many servers ignore."
-            }
-            Self::ApprovalRequired => "The action needs a human's approval.",
-            Self::ApprovalRefused => "An operator has refused this request.",
-            Self::ApprovalTimeout => {
-                "Nobody has answered yet. Once it is approved, send the same request again."
-            }
-            Self::AgentLeft => "The agent left before an operator answered.",
-            Self::NoCredential => "The gateway holds no credential for this address.",
-            Self::ClientCredential => "The request carries a credential of its own.",
-            Self::InstanceUnknown => {
-                "None of the gateway's credentials is for this address and this agent."
-            }
-            Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
-            Self::ResponseSecret => {
-                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`issue: pass`)."
-            }
-            Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",
-            Self::CredentialUnhealthy => "The credential for this address cannot be used.",
-            Self::ForbiddenAddress => "This address may not be reached.",
-            Self::Unresolvable => "The host does not resolve.",
-            Self::UpstreamUnreachable => "The upstream could not be reached.",
-            Self::UpstreamClosed => {
-                "The upstream closed the connection without an answer. The request was sent and may have taken effect."
-            }
-            Self::UpstreamMalformed => {
-                "The upstream's answer cannot be read. The request was sent and may have taken effect."
-            }
-            Self::UpstreamProxyAuthentication => {
-                "The upstream asks for a proxy's login (407), which only a proxy of the agent's may."
-            }
-            Self::UpstreamTimeout => "The upstream did not answer in time.",
-            Self::Busy => "A limit of the gateway is reached; try again in a moment.",
-            Self::Draining => "The gateway is shutting down.",
-            Self::JournalUnavailable => {
-                "The gateway cannot write its record, so nothing may leave."
-            }
-            Self::Internal => "The gateway could not handle the request.",
-        }
-    }
-
-    /// Returns the decision that this refusal stands for.
-    #[must_use]
-    pub fn decision(self) -> &'static str {
-        let asked = matches!(
-            self,
-            Self::ApprovalRequired | Self::ApprovalTimeout | Self::AgentLeft
-        );
-        if asked { "require_approval" } else { "deny" }
-    }
-}
+// === impl Refusal ===
 
 impl Refusal {
-    /// Starts a refusal with the code's own sentence.
+    /// Refuses with a sentence that says more than the code's own.
     #[must_use]
-    pub fn new(code: Code, request_id: &str) -> Self {
-        let detail = code.sentence().to_owned();
+    pub fn because(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::from(code)
+        }
+    }
+
+    /// Names the question that was not answered with yes.
+    pub(crate) fn about(code: Code, approval: &Approval) -> Self {
+        Self {
+            approval: Some(Box::new(approval.into())),
+            ..Self::from(code)
+        }
+    }
+}
+
+impl From<Code> for Refusal {
+    /// Refuses with the code's own sentence.
+    fn from(code: Code) -> Self {
         Self {
             code,
-            detail,
-            action: None,
-            request_id: request_id.into(),
+            detail: code.sentence().into(),
             suggest: None,
             approval: None,
+        }
+    }
+}
+
+// === impl RefusedExchange ===
+
+impl RefusedExchange {
+    /// Joins a refusal with an exchange of which no more is known than its id: nothing has been judged.
+    #[must_use]
+    pub fn unjudged(refusal: impl Into<Refusal>, request_id: &str) -> Self {
+        Self {
+            refusal: refusal.into(),
+            request_id: request_id.into(),
+            action: None,
             native: None,
         }
     }
 
-    /// Starts a refusal inside a stage; `judge` knows the request's id.
-    pub(super) fn because(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            detail: detail.into(),
-            ..Self::new(code, "")
-        }
+    /// Returns the reason.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.refusal.code
     }
 }

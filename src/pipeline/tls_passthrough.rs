@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
+use super::admit::Admission;
+use super::collect::Collected;
 use super::decide::Clearance;
 use super::decision_input::{DecisionInput, RequestPayload};
-use super::judge::{Admission, Cleared, Understood, conclude, identify, weigh};
-use super::permit_validity::{Consent, ResponseSecrets};
+use super::judge::{conclude, identify};
+use super::judged_request::JudgedRequest;
 use super::record::{DecisionRecorder, OpenExchange};
-use super::refuse::{Code, Refusal};
+use super::refuse::{Code, Refusal, RefusedExchange};
 use super::websocket::Protocol;
 use super::{Gateway, Head, Permit, admit, staged};
 use crate::connector::{Connector, Passes, Terms};
@@ -53,7 +55,7 @@ pub async fn judge(
     gateway: &Arc<Gateway>,
     passthrough: TlsPassthrough,
     head: &Head,
-) -> Result<(Permit, OpenExchange), Refusal> {
+) -> Result<(Permit, OpenExchange), RefusedExchange> {
     let (pass, agent) = identify(gateway, head)?;
     let mut recorder = DecisionRecorder::new(gateway, head, &agent);
     recorder.note_tls_passthrough(&passthrough.connector, &passthrough.action);
@@ -66,7 +68,7 @@ pub async fn judge(
         };
         stages(gateway, admission, (passthrough, head), &mut recorder)
     });
-    conclude(recorder, &head.request_id, judged).await
+    conclude(recorder, judged).await
 }
 
 fn stages(
@@ -76,38 +78,25 @@ fn stages(
     recorder: &mut DecisionRecorder,
 ) -> Result<Permit, Refusal> {
     admit::check_connector_halt(gateway, passthrough.connector.id())?;
-    let understood = understand(passthrough, &head.authority)?;
+    let snapshot = Arc::clone(&passthrough.snapshot);
+    let collected = understand(passthrough, &head.authority)?;
     let started = Instant::now();
-    let (ruling, decided) = weigh(gateway, &admission, &understood);
+    let judged = JudgedRequest::new(gateway, admission, snapshot, (collected, None));
     staged(gateway, Stage::Decide, started);
-    recorder.note_decided(&ruling, decided.injection());
-    match decided {
-        Clearance::Allowed(injection) => {
-            let cleared = Cleared {
-                admission,
-                understood,
-                injection,
-                consent: Consent::NotNeeded,
-                response_secrets: ResponseSecrets::of(&ruling),
-            };
-            cleared.permit(gateway, &head.request_id, None)
-        }
-        // Clients give up on a CONNECT long before a person has answered, and there is nothing to show the person.
-        Clearance::NeedsApproval(_) => Err(Refusal {
-            action: understood.input.action(),
-            ..Refusal::because(
-                Code::ApprovalRequired,
-                "The action needs a human's approval, which a tunnel that is passed through cannot wait for.",
-            )
-        }),
-        Clearance::Refused(refusal) => Err(refusal),
+    recorder.note_decided(&judged.ruling, judged.clearance.injection());
+    // Clients give up on a CONNECT long before a person has answered, and there is nothing to show the person.
+    if matches!(judged.clearance, Clearance::NeedsApproval(_)) {
+        return Err(Refusal::because(
+            Code::ApprovalRequired,
+            "The action needs a human's approval, which a tunnel that is passed through cannot wait for.",
+        ));
     }
+    judged.permit(gateway, &head.request_id, None)
 }
 
 /// Everything that is known: where to, and that it is a tunnel.
-fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Understood, Refusal> {
-    let path = Path::parse("/")
-        .map_err(|_| Refusal::because(Code::Internal, Code::Internal.sentence()))?;
+fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Collected, Refusal> {
+    let path = Path::parse("/").map_err(|_| Code::Internal)?;
     let target = Target {
         method: http::Method::CONNECT,
         authority: authority.clone(),
@@ -115,7 +104,7 @@ fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Unde
         query: Query::default(),
         tls: true,
     };
-    Ok(Understood {
+    Ok(Collected {
         input: DecisionInput {
             target,
             content_type: None,
@@ -129,9 +118,8 @@ fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Unde
             passes: Passes::default(),
             body: None,
             dropped: Vec::new(),
+            declared_length: None,
         },
-        snapshot: passthrough.snapshot,
         connector: passthrough.connector,
-        memory: None,
     })
 }

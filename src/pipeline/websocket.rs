@@ -44,7 +44,7 @@ const CREDENTIAL_MARKS: [&str; 9] = [
 /// # Errors
 /// `bad_request` for every request for another protocol that is not exactly RFC 6455 section 4.1.
 pub(super) fn protocol(method: &Method, headers: &HeaderMap) -> Result<Protocol, Refusal> {
-    let refuse = |detail: &str| Err(Refusal::because(Code::BadRequest, detail));
+    let refuse = |detail: &'static str| Err(Refusal::because(Code::BadRequest, detail));
     if headers.contains_key(HTTP2_SETTINGS) {
         return refuse("Switching to HTTP/2 inside a connection is not available.");
     }

@@ -18,7 +18,7 @@ use crate::model::header_value;
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
 use crate::pipeline::websocket::Protocol;
 
 /// Meant for us, or sets the agent's connection to us, or sends it past us: not passed on.
@@ -220,7 +220,7 @@ fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
 }
 
 /// Notes why an exchange failed; returns the refusal for the agent, unless the agent is gone.
-pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> {
+pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedExchange> {
     if let Some(refusal) = exchange.refusal.take() {
         return Some(refusal);
     }
@@ -267,14 +267,9 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<Refusal> 
             Code::Internal
         }
     };
-    let mut refusal = Refusal::new(code, &exchange.request_id);
+    let mut refusal = Refusal::from(code);
     if code == Code::UpstreamTimeout && sent == Sent::Maybe {
-        refusal
-            .detail
-            .push_str(" The request was sent and may have taken effect.");
+        refusal.detail += " The request was sent and may have taken effect.";
     }
-    Some(match &exchange.state {
-        State::Permitted(permitted) => permitted.permit.dress(refusal),
-        State::Refused => refusal,
-    })
+    Some(exchange.refused(refusal))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::exchange::{Extent, Watch};
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::RefusedExchange;
 
 /// The wait for the end of a permit.
 ///
@@ -15,11 +15,11 @@ use crate::pipeline::refuse::Refusal;
 #[derive(Default)]
 pub(super) struct End(Option<(Extent, Mutex<Ending>)>);
 
-type Ending = Pin<Box<dyn Future<Output = Refusal> + Send>>;
+type Ending = Pin<Box<dyn Future<Output = RefusedExchange> + Send>>;
 
 impl End {
     /// Waits until the permit does not stand any more. What finishes by itself does so on the snapshot that it was judged by.
-    pub(super) async fn wait(&mut self, watch: &Watch, extent: Extent) -> Refusal {
+    pub(super) async fn wait(&mut self, watch: &Watch, extent: Extent) -> RefusedExchange {
         let end = match &mut self.0 {
             Some((of, end)) if *of == extent => end,
             kept => {

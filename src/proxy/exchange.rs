@@ -23,7 +23,7 @@ use super::upstream::{self, Carriage, Framing};
 use crate::pipeline::forward::Destination;
 use crate::pipeline::permit_validity::PermitValidity;
 use crate::pipeline::record::{OpenExchange, Outcome};
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::{Refusal, RefusedExchange};
 use crate::pipeline::{Gateway, Permit};
 
 /// One request and its answer.
@@ -34,7 +34,7 @@ pub(super) struct Exchange {
     pub(super) received: Instant,
     pub(super) state: State,
     /// The refusal to send if the exchange fails now.
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<RefusedExchange>,
     /// Until then the connection waits for no other request.
     pub(super) taken: Option<Taken>,
     _counted: Counted,
@@ -226,12 +226,17 @@ impl Exchange {
     }
 
     /// Keeps why a permitted request is refused after all.
-    pub(super) fn end(&mut self, refusal: Refusal) {
-        self.note_outcome(Outcome::Refused(refusal.code.as_str()));
-        self.refusal = Some(match &self.state {
-            State::Permitted(permitted) => permitted.permit.dress(refusal),
-            State::Refused => refusal,
-        });
+    pub(super) fn end(&mut self, refusal: RefusedExchange) {
+        self.note_outcome(Outcome::Refused(refusal.code().as_str()));
+        self.refusal = Some(refusal);
+    }
+
+    /// Joins a refusal with this exchange.
+    pub(super) fn refused(&self, refusal: impl Into<Refusal>) -> RefusedExchange {
+        match &self.state {
+            State::Permitted(permitted) => permitted.permit.refused(refusal),
+            State::Refused => RefusedExchange::unjudged(refusal, &self.request_id),
+        }
     }
 
     /// Says how a permitted request ended; nothing to say about a refused one.

@@ -26,7 +26,7 @@ use super::{Timeouts, answer, peer, repeat, respond, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::inject::inject;
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::Code;
 
 /// Serves requests for Pingora.
 pub(super) struct Intercept {
@@ -181,7 +181,7 @@ impl ProxyHttp for Intercept {
         };
         if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let code = Code::UpstreamProxyAuthentication;
-            exchange.end(Refusal::new(code, &exchange.request_id));
+            exchange.end(exchange.refused(code));
             return Error::e_explain(ErrorType::InternalError, "an upstream answers as a proxy");
         }
         answer::receive(permitted, response)?;

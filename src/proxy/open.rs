@@ -20,7 +20,7 @@ use crate::model::agent::Agent;
 use crate::pipeline::admit::{Pass, admit, again, recognise};
 use crate::pipeline::forward::forward;
 use crate::pipeline::record::{Outcome, refused_early};
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, RefusedExchange};
 use crate::pipeline::{Head, judge};
 
 /// The result of opening an exchange.
@@ -37,7 +37,7 @@ impl Intercept {
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
-    ) -> Result<Opened, Refusal> {
+    ) -> Result<Opened, RefusedExchange> {
         // Else an agent that sends its next request early loses the answer to this one, RFC 9112 section 9.3.2. What follows an
         // opening is no request.
         let early = !session.as_downstream().is_upgrade_req();
@@ -47,7 +47,7 @@ impl Intercept {
             session.set_keepalive(Some(self.timeouts.idle.as_secs().max(1)));
         }
         let connection = connection::of(session.digest())
-            .ok_or_else(|| Refusal::new(Code::Internal, &exchange.request_id))?;
+            .ok_or_else(|| RefusedExchange::unjudged(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
         exchange.taken = HeaderDeadline::take(&connection);
         let about = (exchange.request_id.as_str(), exchange.received);
@@ -77,7 +77,7 @@ impl Intercept {
         let destination = match found {
             Ok(destination) => destination,
             Err(refusal) => {
-                open_exchange.note_outcome(Outcome::Refused(refusal.code.as_str()));
+                open_exchange.note_outcome(Outcome::Refused(refusal.code().as_str()));
                 return Err(refusal);
             }
         };
@@ -118,11 +118,11 @@ impl Intercept {
         session: &mut Session,
         connection: &Arc<Connection>,
         (request_id, received): (&str, Instant),
-    ) -> Result<Head, Refusal> {
+    ) -> Result<Head, RefusedExchange> {
         let head = receive::receive(session, connection, request_id, received)?;
         match body::await_end(session, self.timeouts.request_head).await {
             Ok(()) => Ok(head),
-            Err(_) => Err(Refusal::new(Code::BadRequest, request_id)),
+            Err(_) => Err(RefusedExchange::unjudged(Code::BadRequest, request_id)),
         }
     }
 
@@ -168,7 +168,7 @@ impl Intercept {
         &self,
         head: &Head,
         connection: &Connection,
-    ) -> Result<GatewayResponse, Refusal> {
+    ) -> Result<GatewayResponse, RefusedExchange> {
         match internal::page(&head.path) {
             internal::Page::Certificate => Ok(internal::certificate(
                 self.authority.certificate_pem(),
@@ -188,14 +188,16 @@ impl Intercept {
     }
 
     /// Returns the agent that calls the internal host, by the tunnel's token or by the request's own.
-    fn asking(&self, head: &Head, connection: &Connection) -> Result<Arc<Agent>, Refusal> {
+    fn asking(&self, head: &Head, connection: &Connection) -> Result<Arc<Agent>, RefusedExchange> {
         let agent = match &connection.via {
             Via::Tunnel(tunnel) => tunnel.pass.and_then(|pass| again(&self.gateway, pass)),
             Via::Direct => None,
         };
         match agent {
             Some(agent) => Ok(agent),
-            None => admit(&self.gateway, &head.headers).map(|(_, agent)| agent),
+            None => admit(&self.gateway, &head.headers)
+                .map(|(_, agent)| agent)
+                .map_err(|refusal| RefusedExchange::unjudged(refusal, &head.request_id)),
         }
     }
 }

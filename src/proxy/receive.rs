@@ -14,7 +14,7 @@ use super::connection::{Connection, Via};
 use super::head;
 use crate::model::target::Authority;
 use crate::pipeline::Head;
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
 
 /// Headers in which agents send tokens, the proxy token included.
 const TOKENS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
@@ -38,11 +38,9 @@ pub(super) fn receive(
     connection: &Arc<Connection>,
     request_id: &str,
     received: Instant,
-) -> Result<Head, Refusal> {
+) -> Result<Head, RefusedExchange> {
     build(session, connection, request_id, received).map_err(|Fault(code, detail)| {
-        let mut refusal = Refusal::new(code, request_id);
-        refusal.detail = detail;
-        refusal
+        RefusedExchange::unjudged(Refusal::because(code, detail), request_id)
     })
 }
 

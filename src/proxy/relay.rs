@@ -26,7 +26,7 @@ use super::response_buffer::Stop;
 use super::slot::Slot;
 use super::tail::Tail;
 use super::{answer, body};
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::RefusedExchange;
 
 type MessageReader = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
 
@@ -84,7 +84,7 @@ pub(super) fn install(
 }
 
 /// Puts the agent's own session back; returns why the relay has ended the exchange, if it has. Repeatable.
-pub(super) fn restore(session: &mut Session, slot: &Slot) -> Option<Refusal> {
+pub(super) fn restore(session: &mut Session, slot: &Slot) -> Option<RefusedExchange> {
     if session.downstream_session.is_custom() {
         // Dropping the relay is what fills the slot: the trait has no way down to the concrete type.
         drop(mem::replace(&mut *session.downstream_session, vacant()));

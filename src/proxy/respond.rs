@@ -10,7 +10,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use tokio::time::timeout;
 
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, RefusedExchange};
 
 /// How long an unread body is read away so that the agent gets to the answer: HTTP/2 clients drop an early one.
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ pub(super) enum After {
 
 impl GatewayResponse {
     /// Returns the answer for a refusal.
-    pub(super) fn refusal(refusal: &Refusal) -> Self {
+    pub(super) fn refusal(refusal: &RefusedExchange) -> Self {
         let (status, mut headers, body) = refusal.answer();
         set_request_id(&mut headers, &refusal.request_id);
         Self {
@@ -49,14 +49,14 @@ impl GatewayResponse {
             headers,
             body,
             // An agent that was silent for too long will not hurry now.
-            drain_time: match refusal.code {
+            drain_time: match refusal.code() {
                 Code::BodyTooSlow => Duration::ZERO,
                 // A halted request ends at once, its upstream connection too.
                 Code::Killed => HALTED_DRAIN,
                 _ => DRAIN,
             },
             // RFC 9112 section 6.3: where such a request ends, and the next one begins, is anybody's guess.
-            after: if refusal.code == Code::BadRequest {
+            after: if refusal.code() == Code::BadRequest {
                 After::Close
             } else {
                 After::Stay
@@ -117,7 +117,7 @@ impl GatewayResponse {
 }
 
 /// Answers a permitted request that has failed; returns the status.
-pub(super) async fn give_up(session: &mut Session, refusal: &Refusal) -> u16 {
+pub(super) async fn give_up(session: &mut Session, refusal: &RefusedExchange) -> u16 {
     let answer = GatewayResponse::refusal(refusal);
     let status = answer.status.as_u16();
     // Pingora closes the connection after an error whatever is said here, so the agent is told.

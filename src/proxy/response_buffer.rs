@@ -9,10 +9,11 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
 
 use super::answer;
+use crate::pipeline::decide::ResponseSecrets;
 use crate::pipeline::mask::response_secret::TOO_LARGE;
 use crate::pipeline::mask::{mask_response_secrets, refuse_unmaskable};
-use crate::pipeline::permit_validity::{PermitValidity, ResponseSecrets};
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::permit_validity::PermitValidity;
+use crate::pipeline::refuse::RefusedExchange;
 use crate::pipeline::{Gateway, Permit};
 
 /// The received part of an answer.
@@ -26,7 +27,7 @@ pub(super) struct ResponseBuffer {
 
 /// Reasons why nothing of an answer is passed on.
 pub(super) enum Stop {
-    Refused(Box<Refusal>),
+    Refused(Box<RefusedExchange>),
     /// The answer broke off before its end.
     Failed(Box<Error>),
 }
@@ -122,6 +123,6 @@ impl ResponseBuffer {
     }
 }
 
-fn refused(refusal: Refusal) -> Stop {
+fn refused(refusal: RefusedExchange) -> Stop {
     Stop::Refused(Box::new(refusal))
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType};
 
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::RefusedExchange;
 
 /// Names the error that ends an exchange whose permit does not stand any more.
 pub(super) const VOID: &str = "the permit has become void";
@@ -20,12 +20,12 @@ pub(super) struct Returned {
     /// The agent's own session.
     pub(super) agent: Option<ServerSession>,
     /// The reason why the exchange was ended.
-    pub(super) void: Option<Refusal>,
+    pub(super) void: Option<RefusedExchange>,
 }
 
 impl Slot {
     /// Keeps why an exchange ends, for its answer and its record.
-    pub(super) fn end(&self, refusal: Refusal) -> Box<Error> {
+    pub(super) fn end(&self, refusal: RefusedExchange) -> Box<Error> {
         self.0.lock().void = Some(refusal);
         Error::new(ErrorType::Custom(VOID))
     }

@@ -23,7 +23,7 @@ use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::Pass;
 use crate::pipeline::forward::{Chain, forward};
 use crate::pipeline::record::Outcome;
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, RefusedExchange};
 use crate::pipeline::tls_passthrough::{self, TlsPassthrough};
 use crate::pipeline::{Head, Permit};
 use crate::telemetry::metrics::UpstreamError;
@@ -98,7 +98,11 @@ impl Edge {
     }
 
     /// Connects to the upstream, unless the permit is void by then.
-    async fn reach(&self, permit: &Permit, tally: &mut Tally) -> Result<TcpStream, Refusal> {
+    async fn reach(
+        &self,
+        permit: &Permit,
+        tally: &mut Tally,
+    ) -> Result<TcpStream, RefusedExchange> {
         tokio::select! {
             biased;
             refusal = permit.validity().revoked(&self.gateway) => {
@@ -110,7 +114,11 @@ impl Edge {
     }
 
     /// Tries the upstream's addresses in order.
-    async fn connect(&self, permit: &Permit, tally: &mut Tally) -> Result<TcpStream, Refusal> {
+    async fn connect(
+        &self,
+        permit: &Permit,
+        tally: &mut Tally,
+    ) -> Result<TcpStream, RefusedExchange> {
         let destination = forward(&self.gateway, permit)
             .await
             .inspect_err(|refusal| tally.note_refusal(refusal))?;
@@ -127,7 +135,7 @@ impl Edge {
         }
         let (kind, code) = failed;
         tally.note_outcome(Outcome::UpstreamFailed(kind));
-        Err(Refusal::new(code, permit.request_id()))
+        Err(permit.refused(code))
     }
 
     /// Answers 200, and carries what follows.

@@ -32,7 +32,7 @@ use crate::model::clock::Clock;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::{Pass, admit, keep, recognise};
 use crate::pipeline::record::{refused_early, refused_unauthenticated};
-use crate::pipeline::refuse::{Code, Refusal};
+use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
 use crate::pipeline::{Gateway, Share};
 
 /// Refused CONNECTs on one connection: git asks bare first, then with its token.
@@ -127,8 +127,8 @@ impl Edge {
                 Err(detail) => (self.refuse_unauthenticated(&pre_auth, detail), After::Close),
             };
             let (refusal, after) = refused;
-            let after = if refusal.code == Code::ProxyAuthenticationRequired {
-                refused_unauthenticated(&self.gateway, pre_auth.peer, refusal.code);
+            let after = if refusal.code() == Code::ProxyAuthenticationRequired {
+                refused_unauthenticated(&self.gateway, pre_auth.peer, refusal.code());
                 after
             } else {
                 After::Close
@@ -165,7 +165,7 @@ impl Edge {
             HeadFault::Late => {
                 self.refuse_unauthenticated(pre_auth, "the request head did not arrive in time")
             }
-            HeadFault::Draining => Refusal::new(Code::Draining, &request_id(&self.clock)),
+            HeadFault::Draining => self.refused(Code::Draining),
         };
         pre_auth
             .write(&GatewayResponse::refusal(&refusal).to_bytes(After::Close))
@@ -185,7 +185,11 @@ impl Edge {
     }
 
     /// Counts the connection for the agent of this token; one without a token belongs to no agent.
-    async fn recognise(&self, headers: &HeaderMap, host: &str) -> Result<Option<Kept>, Refusal> {
+    async fn recognise(
+        &self,
+        headers: &HeaderMap,
+        host: &str,
+    ) -> Result<Option<Kept>, RefusedExchange> {
         match recognise(&self.gateway, headers) {
             None => Ok(None),
             Some((pass, agent)) => self.keep(pass, &agent, host).await.map(Some),
@@ -193,9 +197,9 @@ impl Edge {
     }
 
     /// Counts a refusal of an unauthenticated connection and returns it.
-    fn refuse_unauthenticated(&self, pre_auth: &PreAuth, detail: &str) -> Refusal {
+    fn refuse_unauthenticated(&self, pre_auth: &PreAuth, detail: &str) -> RefusedExchange {
         let refusal = self.refusal(Code::BadRequest, detail);
-        let code = refusal.code;
+        let code = refusal.code();
         self.gateway
             .dependencies()
             .metrics
@@ -204,7 +208,7 @@ impl Edge {
         refusal
     }
 
-    async fn keep(&self, pass: Pass, agent: &Agent, host: &str) -> Result<Kept, Refusal> {
+    async fn keep(&self, pass: Pass, agent: &Agent, host: &str) -> Result<Kept, RefusedExchange> {
         match keep(&self.gateway, agent) {
             Ok(share) => Ok(Kept {
                 pass,
@@ -212,6 +216,7 @@ impl Edge {
                 _share: share,
             }),
             Err(refusal) => {
+                let refusal = self.refused(refusal);
                 refused_early(&self.gateway, (Some(pass), None), host, &refusal).await;
                 Err(refusal)
             }
@@ -219,14 +224,15 @@ impl Edge {
     }
 
     /// Decides whether a CONNECT opens; not whether requests in it pass.
-    async fn check(&self, connect: &Connect) -> Result<Admitted, Refusal> {
+    async fn check(&self, connect: &Connect) -> Result<Admitted, RefusedExchange> {
         let authority = Authority::parse(&connect.target, 443)
             .map_err(|error| self.refusal(Code::BadRequest, &error.to_string()))?;
         let host = authority.to_string();
         let kept = if internal::is_internal(&authority) {
             self.recognise(&connect.headers, &host).await?
         } else {
-            let (pass, agent) = admit(&self.gateway, &connect.headers)?;
+            let admitted = admit(&self.gateway, &connect.headers);
+            let (pass, agent) = admitted.map_err(|refusal| self.refused(refusal))?;
             Some(self.keep(pass, &agent, &host).await?)
         };
         Ok(Admitted { authority, kept })
@@ -371,9 +377,12 @@ impl Edge {
         self.http.process_new(stream, &watch).await;
     }
 
-    pub(super) fn refusal(&self, code: Code, detail: &str) -> Refusal {
-        let mut refusal = Refusal::new(code, &request_id(&self.clock));
-        detail.clone_into(&mut refusal.detail);
-        refusal
+    pub(super) fn refusal(&self, code: Code, detail: &str) -> RefusedExchange {
+        self.refused(Refusal::because(code, detail.to_owned()))
+    }
+
+    /// Joins a refusal with a connection that has no exchange yet.
+    fn refused(&self, refusal: impl Into<Refusal>) -> RefusedExchange {
+        RefusedExchange::unjudged(refusal, &request_id(&self.clock))
     }
 }

@@ -11,6 +11,7 @@ use crate::connector::{Case, Expectation, ExpectedAction};
 use crate::model::action::{Action, ActionName};
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::pipeline::collect::Collected;
+use crate::pipeline::decision_input::DecisionInput;
 use crate::pipeline::refuse::Refusal;
 use crate::policy::{self, Facts, PolicyTest, Ruling, Subject};
 use crate::snapshot::Snapshot;
@@ -68,10 +69,10 @@ fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
     question.headers.extend(case.headers.clone());
     let understood = understand(snapshot, &question);
     match (understood, &case.expect) {
-        (Ok((_, collected)), Expectation::Actions(wanted)) => compare(wanted, &collected.actions),
-        (Ok((_, collected)), Expectation::Refused(code)) => Err(format!(
+        (Ok(collected), Expectation::Actions(wanted)) => compare(wanted, &collected.input.actions),
+        (Ok(collected), Expectation::Refused(code)) => Err(format!(
             "expected the refusal `{code}`, was read as {}",
-            names(&collected.actions)
+            names(&collected.input.actions)
         )),
         (Err(refusal), Expectation::Refused(code)) if refusal.code.as_str() == code => Ok(()),
         (Err(refusal), Expectation::Refused(code)) => Err(format!(
@@ -140,9 +141,9 @@ fn try_policy(snapshot: &Snapshot, test: &PolicyTest, now: SystemTime) -> Vec<St
         }
         Subject::Request { line, body } => match request(snapshot, line, body.as_ref()) {
             Err(problem) => vec![problem],
-            Ok((target, collected)) => {
-                let ruling = rule(snapshot, test, &target, &collected, now);
-                let actions: Vec<ActionName> = collected
+            Ok(Collected { input, .. }) => {
+                let ruling = rule(snapshot, test, &input, now);
+                let actions: Vec<ActionName> = input
                     .actions
                     .iter()
                     .map(|action| action.name.clone())
@@ -157,7 +158,7 @@ fn request(
     snapshot: &Snapshot,
     line: &str,
     body: Option<&serde_json::Value>,
-) -> Result<(Target, Collected), String> {
+) -> Result<Collected, String> {
     let (method, url) = line
         .split_once(' ')
         .ok_or_else(|| format!("`{line}` is not a request, as in `GET https://…`"))?;
@@ -165,29 +166,17 @@ fn request(
         .map(|body| Bytes::from(body.to_string()))
         .unwrap_or_default();
     let question = Question::parse(method, url, &[], body)?;
-    let (classified, collected) =
-        understand(snapshot, &question).map_err(|refusal| told(&refusal))?;
-    Ok((classified.target, collected))
+    understand(snapshot, &question).map_err(|refusal| told(&refusal))
 }
 
-fn rule(
-    snapshot: &Snapshot,
-    test: &PolicyTest,
-    target: &Target,
-    collected: &Collected,
-    now: SystemTime,
-) -> Ruling {
-    let rulings = collected.actions.iter().map(|action| {
+fn rule(snapshot: &Snapshot, test: &PolicyTest, input: &DecisionInput, now: SystemTime) -> Ruling {
+    let rulings = input.actions.iter().map(|action| {
         snapshot.policies().decide(&Facts {
             agent: &test.agent,
             action,
-            target,
-            content_type: collected
-                .dialect
-                .as_ref()
-                .and_then(|dialect| dialect.content_type().to_str().ok())
-                .unwrap_or_default(),
-            body_bytes: collected.body.as_ref().map(Bytes::len),
+            target: &input.target,
+            content_type: input.content_type(),
+            body_bytes: input.body_bytes,
             time: now,
             credential: None,
         })

@@ -238,14 +238,15 @@ fn signed(
         return Vec::new();
     };
     question.headers = headers;
-    let Ok((classified, collected)) = understand(snapshot, &question) else {
+    let Ok(collected) = understand(snapshot, &question) else {
         return Vec::new();
     };
-    if classified.connector().id() != connector.id() {
+    if collected.connector.id() != connector.id() {
         return Vec::new();
     }
     let unknown = format!("{}.unknown", connector.id());
     let names = collected
+        .input
         .actions
         .iter()
         .map(|action| action.name.to_string());

@@ -16,7 +16,7 @@ use crate::model::clock::Clock;
 use crate::model::target::Authority;
 use crate::model::value::Value;
 use crate::pipeline::Head;
-use crate::pipeline::classify::{Classified, classify};
+use crate::pipeline::classify::classify;
 use crate::pipeline::client_credential;
 use crate::pipeline::collect::{self, Bounds, Collected};
 use crate::pipeline::decide::{Clearance, DecisionContext, Injection, decide};
@@ -184,24 +184,21 @@ impl Question {
 ///
 /// # Errors
 /// The refusal that an agent would get.
-pub fn understand(
-    snapshot: &Snapshot,
-    question: &Question,
-) -> Result<(Classified, Collected), Refusal> {
-    let mut head = question.head().map_err(|detail| Refusal {
-        detail,
-        ..Refusal::new(Code::BadRequest, "")
-    })?;
+pub fn understand(snapshot: &Snapshot, question: &Question) -> Result<Collected, Refusal> {
+    let mut head = question
+        .head()
+        .map_err(|detail| Refusal::because(Code::BadRequest, detail))?;
     let mut classified = classify(snapshot, &mut head)?;
-    let (body, dialect) = match collect::wanted(&classified, BOUNDS)? {
+    let read = match collect::wanted(&classified, BOUNDS)? {
         Some((_, limit)) if question.body.len() > limit => {
-            return Err(Refusal::new(Code::BodyTooLarge, ""));
+            return Err(Code::BodyTooLarge.into());
         }
         Some((dialect, _)) => (Some(question.body.clone()), Some(dialect)),
         None => (None, None),
     };
-    let collected = collect::understand(&mut classified, (body, dialect), BOUNDS, &mut OwnMemory)?;
-    Ok((classified, collected))
+    let memory = &mut OwnMemory;
+    let named = collect::understand(&mut classified, read.0.as_ref(), BOUNDS, memory)?;
+    Collected::new(classified, read, named)
 }
 
 /// Explains how a request would be read and decided.
@@ -227,14 +224,14 @@ pub fn explain(
         dropped_headers: Vec::new(),
         answer: None,
     };
-    let (classified, collected) = match understand(snapshot, question) {
-        Ok(understood) => understood,
+    let collected = match understand(snapshot, question) {
+        Ok(collected) => collected,
         Err(refusal) => {
             explanation.refuse(&refusal);
             return explanation;
         }
     };
-    let target = &classified.target;
+    let target = &collected.input.target;
     let scheme = if target.tls { "https" } else { "http" };
     explanation.sent = Some(format!(
         "{} {scheme}://{}{}",
@@ -242,33 +239,33 @@ pub fn explain(
         target.authority,
         target.path_and_query()
     ));
-    explanation.connector = Some(classified.connector().id().to_owned());
-    explanation.dropped_headers = names(&classified.dropped);
-    explanation.actions = collected.actions.iter().map(explained).collect();
+    explanation.connector = Some(collected.connector.id().to_owned());
+    explanation.dropped_headers = names(&collected.payload.dropped);
+    explanation.actions = collected.input.actions.iter().map(explained).collect();
     let context = DecisionContext {
         agent,
         keyring,
         now: clock.now(),
     };
-    let (input, payload, connector) = DecisionInput::part(classified, collected);
-    let (ruling, decided) = decide(snapshot, &connector, context, &input);
+    let input = &collected.input;
+    let (ruling, decided) = decide(snapshot, &collected.connector, context, input);
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
     explanation.credential = decided.injection().and_then(injection_name);
-    let foreign = decided.injection().and_then(|injection| {
-        client_credential::check(&input, &payload, &connector, injection).err()
-    });
+    let foreign = decided
+        .injection()
+        .and_then(|injection| client_credential::check(&collected, injection).err());
     match (decided, foreign) {
         (Clearance::Refused(refusal), _) | (_, Some(refusal)) => explanation.refuse(&refusal),
         (Clearance::Allowed(_), None) => {
             explanation.decision = "allow";
-            explanation.answer = answer(&input, &ruling);
+            explanation.answer = answer(input, &ruling);
         }
         (Clearance::NeedsApproval(_), None) => {
-            explanation.answer = answer(&input, &ruling);
+            explanation.answer = answer(input, &ruling);
             explanation.refuse(&Refusal {
                 suggest: ruling.suggest.map(Into::into),
-                ..Refusal::new(Code::ApprovalRequired, "")
+                ..Refusal::from(Code::ApprovalRequired)
             });
         }
     }
@@ -279,7 +276,7 @@ impl Explanation {
     fn refuse(&mut self, refusal: &Refusal) {
         self.decision = refusal.code.decision();
         self.code = Some(refusal.code.as_str());
-        self.detail = Some(refusal.detail.clone());
+        self.detail = Some(refusal.detail.to_string());
         self.suggest = refusal.suggest.as_deref().map(str::to_owned);
     }
 }

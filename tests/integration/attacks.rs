@@ -123,7 +123,7 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
     let understood = understand(snapshot, &question);
     if let Some(wanted) = &case.refused {
         return match understood {
-            Ok((_, collected)) => Err(format!("read as {:?}", collected.actions)),
+            Ok(collected) => Err(format!("read as {:?}", collected.input.actions)),
             Err(refusal)
                 if refusal.code.as_str() == wanted || refusal.code.status().as_str() == wanted =>
             {
@@ -133,9 +133,9 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
         };
     }
     if let Some(wanted) = &case.actions {
-        let (classified, collected) =
-            understood.map_err(|refusal| format!("refused: {refusal:?}"))?;
+        let collected = understood.map_err(|refusal| format!("refused: {refusal:?}"))?;
         let names: Vec<&str> = collected
+            .input
             .actions
             .iter()
             .map(|action| action.name.as_str())
@@ -144,7 +144,7 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             return Err(format!("read as {names:?}"));
         }
         for (name, wanted) in &case.params {
-            let action = collected.actions.first();
+            let action = collected.input.actions.first();
             let value = action.and_then(|action| action.params.get(name));
             let value = value.map(|value| serde_json::json!(value));
             if value.as_ref() != Some(wanted) {
@@ -152,7 +152,8 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             }
         }
         if let Some(wanted) = &case.content_type {
-            let sent = classified
+            let sent = collected
+                .payload
                 .headers
                 .get("content-type")
                 .and_then(|value| value.to_str().ok());
@@ -163,7 +164,7 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
         if let Some(name) = case
             .absent
             .iter()
-            .find(|name| classified.headers.contains_key(name.as_str()))
+            .find(|name| collected.payload.headers.contains_key(name.as_str()))
         {
             return Err(format!("`{name}` is sent"));
         }

@@ -84,6 +84,23 @@ fn ask(line: &str) -> Ask<'_> {
     }
 }
 
+/// Why a request was not read: by the connector, or before it was asked.
+#[derive(Debug)]
+struct NotRead {
+    code: &'static str,
+    #[expect(dead_code, reason = "shown by `Debug` where a test fails")]
+    detail: String,
+}
+
+impl From<Unreadable> for NotRead {
+    fn from(error: Unreadable) -> Self {
+        Self {
+            code: error.code.as_str(),
+            detail: error.detail,
+        }
+    }
+}
+
 impl<'a> Ask<'a> {
     fn body(self, body: &'a str) -> Self {
         Self {
@@ -102,10 +119,10 @@ impl<'a> Ask<'a> {
         self.line.contains(" wss://")
     }
 
-    fn of(&self, catalog: &Catalog) -> Result<Vec<Action>, Unreadable> {
+    fn of(&self, catalog: &Catalog) -> Result<Vec<Action>, NotRead> {
         let target = target(self.line)?;
         let place = catalog.locate(&target.authority, &target.path);
-        let place = place.ok_or_else(|| Unreadable {
+        let place = place.ok_or_else(|| NotRead {
             code: "no_connector",
             detail: self.line.to_owned(),
         })?;
@@ -114,14 +131,14 @@ impl<'a> Ask<'a> {
             .oddities()
             .without(place.connector.allowed_oddities());
         if !odd.is_empty() {
-            return Err(Unreadable {
+            return Err(NotRead {
                 code: "path",
                 detail: odd.to_string(),
             });
         }
         let candidates = if self.opens() {
             let opening = place.opening(&target.query);
-            opening.ok_or_else(|| Unreadable {
+            opening.ok_or_else(|| NotRead {
                 code: "no_websocket",
                 detail: self.line.to_owned(),
             })?
@@ -137,7 +154,7 @@ impl<'a> Ask<'a> {
             headers: &self.headers,
             body: read,
         });
-        understood.map(|understood| understood.actions)
+        Ok(understood?.actions)
     }
 
     /// Returns `name {params} risk` for each action, or `refused: code`.
@@ -166,7 +183,7 @@ fn describe(action: &Action) -> String {
 }
 
 /// Reads `METHOD URL`.
-fn target(line: &str) -> Result<Target, Unreadable> {
+fn target(line: &str) -> Result<Target, NotRead> {
     let (method, url) = line.split_once(' ').unwrap();
     let url = url.strip_prefix("https://").unwrap_or(url);
     let url = url.strip_prefix("wss://").unwrap_or(url);
@@ -174,7 +191,7 @@ fn target(line: &str) -> Result<Target, Unreadable> {
     let (path, query) = rest
         .split_once('?')
         .map_or((rest, None), |(path, query)| (path, Some(query)));
-    let refuse = |detail: String| Unreadable {
+    let refuse = |detail: String| NotRead {
         code: "target",
         detail,
     };

@@ -11,7 +11,7 @@ use crate::connector::model::operation::PartKind;
 use crate::connector::model::route::{Group, RouteView};
 use crate::connector::read::dialect::{self, Dialect};
 use crate::connector::read::json::DEFAULT_NODE_LIMIT;
-use crate::connector::read::reading::{BodyNeed, Reading, Understood, Unreadable};
+use crate::connector::read::reading::{BodyNeed, Reading, RequestActions, Unreadable};
 use crate::connector::read::room::{Memory, OwnMemory, Room};
 use crate::connector::read::understand::Sheet;
 use crate::model::target::Query;
@@ -104,7 +104,7 @@ impl Candidates {
     ///
     /// # Errors
     /// When the request can be read in two ways, or not at all, or is too many actions.
-    pub fn understand(&self, reading: &Reading<'_>) -> Result<Understood, Unreadable> {
+    pub fn understand(&self, reading: &Reading<'_>) -> Result<RequestActions, Unreadable> {
         self.understand_within(reading, &mut OwnMemory)
     }
 
@@ -116,14 +116,14 @@ impl Candidates {
         &self,
         reading: &Reading<'_>,
         memory: &mut dyn Memory,
-    ) -> Result<Understood, Unreadable> {
+    ) -> Result<RequestActions, Unreadable> {
         let query = reading.target.query.raw().map_or(0, str::len);
         let bytes = reading.body.map_or(0, <[u8]>::len).saturating_add(query);
         let room = Room::new(self.node_limit, bytes, memory);
         let mut sheet = Sheet::new(self.part_limit, room);
         self.understand_into(reading, &mut sheet)?;
         let unlisted = self.unlisted(reading, (&sheet, 0))?;
-        Ok(Understood {
+        Ok(RequestActions {
             unlisted,
             ..sheet.finish(&self.place.connector)
         })

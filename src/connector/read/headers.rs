@@ -11,10 +11,10 @@ use crate::connector::model::standard_headers::{self, is_always_dropped};
 use crate::connector::read::native::{HeaderUse, Native};
 use crate::connector::read::override_headers::{is_identity, is_override, refuse_identity};
 use crate::connector::read::parameter::Origin;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::reading::{Unreadable, UnreadableCode};
 
 /// Code of a header that is on no list.
-pub const UNDECLARED_HEADER: &str = "undeclared_header";
+pub(crate) const UNDECLARED_HEADER: UnreadableCode = UnreadableCode::UndeclaredHeader;
 
 /// What a connector says of headers, by lower-case names.
 #[derive(Debug, Default)]

@@ -14,12 +14,12 @@ pub(crate) mod tree;
 use crate::connector::compile::paths::PathId;
 use crate::connector::model::plan::Plan;
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::connector::read::room::Room;
 use crate::model::value::{MAX_LIST, MAX_TEXT, Value};
 
 /// Code of a body that is not what the route needs it to be.
-pub(crate) const UNREADABLE_BODY: &str = "unreadable_body";
+pub(crate) const UNREADABLE_BODY: UnreadableCode = UnreadableCode::UnreadableBody;
 
 /// Nodes of a body, unless the configuration says otherwise.
 pub const DEFAULT_NODE_LIMIT: usize = 50_000;

@@ -4,13 +4,13 @@ use http::{HeaderMap, HeaderName};
 
 use crate::connector::model::connector::Connector;
 use crate::connector::model::spelling::{METHOD_KEY, may_be};
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::model::target::Query;
 
 /// Code of another method or URL than the one that is judged.
-pub const METHOD_OVERRIDE: &str = "method_override";
+pub(crate) const METHOD_OVERRIDE: UnreadableCode = UnreadableCode::MethodOverride;
 /// Code of another identity than that of the credential.
-pub const IDENTITY_HEADER: &str = "identity_header";
+pub(crate) const IDENTITY_HEADER: UnreadableCode = UnreadableCode::IdentityHeader;
 
 /// Headers by which frameworks take another method than the one sent.
 const METHODS: [&str; 3] = [

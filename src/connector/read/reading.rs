@@ -34,7 +34,7 @@ pub struct Reading<'a> {
 
 /// A request that is understood.
 #[derive(Debug, Clone)]
-pub struct Understood {
+pub struct RequestActions {
     /// What it does: at least one, parts in their order.
     pub actions: Vec<Action>,
     /// What holds for the whole exchange.
@@ -45,12 +45,53 @@ pub struct Understood {
     pub copied: usize,
 }
 
+/// What keeps a request from being understood. A closed list: each is a refusal of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnreadableCode {
+    /// A parameter is there twice, or in two spellings.
+    AmbiguousParameter,
+    /// A header that switches identity or tenant and that the connector does not list.
+    IdentityHeader,
+    /// A header or parameter that overrides method or URL.
+    MethodOverride,
+    /// The path is a route's but for its spelling.
+    NearRoute,
+    /// A path that servers read in different ways.
+    NotCanonical,
+    /// A parameter is not of the type that the connector states.
+    ParameterForm,
+    /// More actions than one request may hold.
+    TooManyActions,
+    /// A header that nothing declares or reads.
+    UndeclaredHeader,
+    /// The body is malformed, or can be read in two ways.
+    UnreadableBody,
+}
+
+impl UnreadableCode {
+    /// Returns the stable name, `snake_case`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AmbiguousParameter => "ambiguous_parameter",
+            Self::IdentityHeader => "identity_header",
+            Self::MethodOverride => "method_override",
+            Self::NearRoute => "near_route",
+            Self::NotCanonical => "not_canonical",
+            Self::ParameterForm => "parameter_form",
+            Self::TooManyActions => "too_many_actions",
+            Self::UndeclaredHeader => "undeclared_header",
+            Self::UnreadableBody => "unreadable_body",
+        }
+    }
+}
+
 /// Why a request cannot be understood; becomes a 400 or 415 with this code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Unreadable {
-    /// `ambiguous_parameter`, `parameter_form`, `unreadable_body`; `snake_case`, stable.
-    pub code: &'static str,
+    /// The reason.
+    pub code: UnreadableCode,
     /// One sentence for the agent; values escaped, never a policy's text.
     pub detail: String,
 }

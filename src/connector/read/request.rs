@@ -10,16 +10,16 @@ use crate::connector::model::name_path::{Held, NamePath, Named};
 use crate::connector::model::operation::Part;
 use crate::connector::read::form::Form;
 use crate::connector::read::json::Fields;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::model::header_value;
 use crate::model::target::{Host, Query};
 
 /// Code of a name that can be read in two ways.
-pub const AMBIGUOUS: &str = "ambiguous_parameter";
+pub(crate) const AMBIGUOUS: UnreadableCode = UnreadableCode::AmbiguousParameter;
 /// Code of a key that makes servers take another method than the one judged.
-pub(crate) const METHOD_OVERRIDE: &str = "method_override";
+pub(crate) const METHOD_OVERRIDE: UnreadableCode = UnreadableCode::MethodOverride;
 /// Code of a value that is not written as the connector says.
-pub(crate) const FORM: &str = "parameter_form";
+pub(crate) const FORM: UnreadableCode = UnreadableCode::ParameterForm;
 
 /// What one route reads from.
 #[derive(Debug, Clone, Copy)]

@@ -22,7 +22,7 @@ use crate::connector::read::form::Form;
 use crate::connector::read::git;
 use crate::connector::read::graphql::{self, Carrier};
 use crate::connector::read::json::{Fields, UNREADABLE_BODY};
-use crate::connector::read::reading::{Reading, Understood, Unreadable};
+use crate::connector::read::reading::{Reading, RequestActions, Unreadable};
 use crate::connector::read::request::{Body, Request};
 use crate::connector::read::room::Room;
 use crate::model::action::Action;
@@ -90,7 +90,7 @@ impl<'m> Sheet<'m> {
     }
 
     /// Returns the actions in order, each once, and what their routes say of the exchange.
-    pub(crate) fn finish(mut self, connector: &Connector) -> Understood {
+    pub(crate) fn finish(mut self, connector: &Connector) -> RequestActions {
         self.found.sort_by_key(|found| found.place);
         // What no route is for has the terms that the file states for all.
         let strange = &*connector.terms;
@@ -109,7 +109,7 @@ impl<'m> Sheet<'m> {
                 actions.push(action);
             }
         }
-        Understood {
+        RequestActions {
             actions,
             terms,
             unlisted: Vec::new(),

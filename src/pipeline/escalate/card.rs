@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use super::Held;
 use super::content::{self, BodyForm};
 use super::json::{Token, Tokens};
 use crate::approval::{ApprovalRequest, Fingerprint, Fingerprinter};
 use crate::model::action::Action;
+use crate::pipeline::collect::Collected;
 use crate::pipeline::decide::Injection;
-use crate::pipeline::judge::Understood;
+use crate::pipeline::judged_request::JudgedRequest;
 use crate::pipeline::outgoing::{self, Outgoing};
 use crate::pipeline::websocket::Protocol;
 use crate::pipeline::{Gateway, record};
@@ -48,27 +48,31 @@ pub(super) const VOLATILE: [&str; 26] = [
     "x-stainless-retry-count",
 ];
 
-impl Held {
+impl JudgedRequest {
     /// Writes down what an operator is asked: the request as it would be sent now.
-    pub(super) fn card(&self, gateway: &Gateway) -> ApprovalRequest {
-        let Understood {
+    pub(super) fn card(
+        &self,
+        gateway: &Gateway,
+        injection: &Injection,
+        request_id: &str,
+    ) -> ApprovalRequest {
+        let Collected {
             input,
             payload,
             connector,
-            ..
-        } = &self.understood;
-        let outgoing = outgoing::build(&input.target, payload.clone(), connector, &self.injection);
+        } = &self.request;
+        let outgoing = outgoing::build(&input.target, payload.clone(), connector, injection);
         let form = BodyForm::of(&outgoing.headers, input.body_bytes.is_some());
         let shown = content::of(&outgoing, connector, &input.actions, form);
         let body = outgoing.body.as_ref().filter(|body| !body.is_empty());
         let hash = body.map(Sha256::digest);
         let agent = self.admission.agent.name.as_str();
         ApprovalRequest {
-            fingerprint: fingerprint(agent, &outgoing, &self.injection, form),
+            fingerprint: fingerprint(agent, &outgoing, injection, form),
             subject: subject(agent, &outgoing, &input.actions),
             agent: agent.to_owned(),
             connector: connector.id().to_owned(),
-            credential: self.injection.credential().map(ToString::to_string),
+            credential: injection.credential().map(ToString::to_string),
             method: outgoing.method.to_string(),
             host: outgoing.authority.to_string(),
             target: shown.target,
@@ -81,7 +85,7 @@ impl Held {
             partial: shown.partial,
             body_bytes: body.map_or(0, Bytes::len),
             body_sha256: hash.as_deref().map(record::hex),
-            request_id: self.request_id.clone(),
+            request_id: request_id.to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER}
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::{CODE, Code, DECISION, Question, REQUEST_ID, RETRY_SECONDS, Refusal};
+use super::{CODE, Code, DECISION, Question, REQUEST_ID, RETRY_SECONDS, RefusedExchange};
 use crate::connector::{ErrorFacts, ErrorShape, Push};
 
 /// How the client of an API reads errors.
@@ -70,7 +70,7 @@ impl Native {
     }
 }
 
-impl Refusal {
+impl RefusedExchange {
     /// Returns the answer: status, headers (`Content-Type`, `Tollgate-*`, `Proxy-Authenticate`, `Retry-After`), problem+json body.
     #[must_use]
     pub fn answer(&self) -> (StatusCode, HeaderMap, Bytes) {
@@ -79,12 +79,15 @@ impl Refusal {
             .and_then(|native| self.native(native))
             .unwrap_or_else(|| self.problem());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CODE, HeaderValue::from_static(self.code.as_str()));
-        headers.insert(DECISION, HeaderValue::from_static(self.code.decision()));
+        headers.insert(CODE, HeaderValue::from_static(self.refusal.code.as_str()));
+        headers.insert(
+            DECISION,
+            HeaderValue::from_static(self.refusal.code.decision()),
+        );
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(REQUEST_ID, id);
         }
-        match self.code {
+        match self.refusal.code {
             Code::ProxyAuthenticationRequired => {
                 // Basic first: git sends its first CONNECT bare and goes on only if Basic is offered.
                 headers.append(
@@ -108,16 +111,16 @@ impl Refusal {
     ///
     /// `None` where the shape would have to name what nobody has read: a call's id, a push's refs.
     fn native(&self, native: &Native) -> Option<(StatusCode, HeaderMap, Bytes)> {
-        let mut detail = self.detail.clone();
-        if let Some(suggest) = &self.suggest {
+        let mut detail = self.refusal.detail.to_string();
+        if let Some(suggest) = &self.refusal.suggest {
             detail.extend([" ", suggest]);
         }
-        if let Some(approval) = &self.approval {
+        if let Some(approval) = &self.refusal.approval {
             detail.extend([" See ", &approval.url, "."]);
         }
         let facts = ErrorFacts {
-            status: self.code.status(),
-            code: self.code.as_str(),
+            status: self.refusal.code.status(),
+            code: self.refusal.code.as_str(),
             detail: &detail,
             request_id: &self.request_id,
             action: self.action.as_deref().unwrap_or_default(),
@@ -132,22 +135,22 @@ impl Refusal {
     }
 
     fn problem(&self) -> (StatusCode, HeaderMap, Bytes) {
-        let status = self.code.status();
+        let status = self.refusal.code.status();
         let problem = Problem {
-            r#type: format!("urn:tollgate:refusal:{}", self.code.as_str()),
+            r#type: format!("urn:tollgate:refusal:{}", self.refusal.code.as_str()),
             title: status.canonical_reason().unwrap_or("Refused"),
             status: status.as_u16(),
-            code: self.code.as_str(),
-            detail: &self.detail,
+            code: self.refusal.code.as_str(),
+            detail: &self.refusal.detail,
             action: self.action.as_deref(),
             request_id: &self.request_id,
-            suggest: self.suggest.as_deref(),
-            approval: self.approval.as_deref(),
-            message: &self.detail,
+            suggest: self.refusal.suggest.as_deref(),
+            approval: self.refusal.approval.as_deref(),
+            message: &self.refusal.detail,
             error: ProblemError {
-                message: &self.detail,
+                message: &self.refusal.detail,
                 r#type: error_type(status),
-                code: self.code.as_str(),
+                code: self.refusal.code.as_str(),
             },
         };
         let mut body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::pipeline::record::{OpenExchange, Outcome};
-use crate::pipeline::refuse::Refusal;
+use crate::pipeline::refuse::RefusedExchange;
 
 /// Bytes that are under way at once, each way.
 const CHUNK: usize = 8 * 1024;
@@ -90,8 +90,8 @@ impl Tally {
     }
 
     /// Says that a permitted tunnel is refused after all.
-    pub(super) fn note_refusal(&mut self, refusal: &Refusal) {
-        self.note_outcome(Outcome::Refused(refusal.code.as_str()));
+    pub(super) fn note_refusal(&mut self, refusal: &RefusedExchange) {
+        self.note_outcome(Outcome::Refused(refusal.code().as_str()));
     }
 
     /// Says how it ended; the last word counts.

@@ -15,7 +15,6 @@ const STILL: &[(&str, usize)] = &[
     ("connector", 28),
     ("expression", 2),
     ("import", 7),
-    ("pipeline", 9),
     ("policy", 6),
     ("proxy", 11),
 ];

@@ -14,7 +14,7 @@ const STILL: &[(&str, usize)] = &[
     ("expression", 1),
     ("import", 3),
     ("model", 1),
-    ("pipeline", 3),
+    ("pipeline", 1),
     ("proxy", 3),
     ("simulate", 1),
     ("telemetry", 1),

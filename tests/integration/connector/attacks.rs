@@ -146,12 +146,17 @@ fn refuses_bytes_that_are_not_utf8() {
             candidates
                 .understand(&reading(Some(body)))
                 .unwrap_err()
-                .code,
+                .code
+                .as_str(),
             "unreadable_body"
         );
     }
     assert_eq!(
-        candidates.understand(&reading(None)).unwrap_err().code,
+        candidates
+            .understand(&reading(None))
+            .unwrap_err()
+            .code
+            .as_str(),
         "unreadable_body"
     );
 }

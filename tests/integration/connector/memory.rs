@@ -62,7 +62,7 @@ fn read(catalog: &Catalog, path: &str, body: &str, left: usize) -> Cost {
     let (understood, allocated) =
         most_allocated(|| candidates.understand_within(&reading, &mut memory));
     Cost {
-        refused: understood.err().map(|error| error.code),
+        refused: understood.err().map(|error| error.code.as_str()),
         allocated,
         taken: memory.taken,
     }

@@ -50,7 +50,7 @@ async fn no_name_is_looked_up_before_a_permit() {
     assert_eq!(lookup.0.load(Ordering::SeqCst), 0, "asked by judging");
     // The answer is a documentation address, so the permit leads nowhere; but it was asked for, once.
     let refusal = forward(&rig.gateway, &permit).await.unwrap_err();
-    assert_eq!(refusal.code.as_str(), "forbidden_address");
+    assert_eq!(refusal.code().as_str(), "forbidden_address");
     assert_eq!(lookup.0.load(Ordering::SeqCst), 1);
     drop(ticket);
     rig.end().await;
@@ -67,7 +67,7 @@ async fn no_name_is_looked_up_for_a_tunnel_before_a_permit() {
     let refusal = tls_passthrough::judge(&rig.gateway, found, &head)
         .await
         .unwrap_err();
-    assert_eq!(refusal.code.as_str(), "denied");
+    assert_eq!(refusal.code().as_str(), "denied");
     let named = "permissions: [{ agents: [ci], allow: [api.tunnel.open] }]";
     rig.swap(connector, named);
     let found = tls_passthrough::find(&rig.gateway, &head.authority).unwrap();

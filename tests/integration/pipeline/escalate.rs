@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
 use tollgate::model::halt::{Halt, Scope};
 use tollgate::pipeline::record::OpenExchange;
-use tollgate::pipeline::refuse::Refusal;
+use tollgate::pipeline::refuse::RefusedExchange;
 use tollgate::pipeline::{Permit, judge};
 
 use super::rig::{ALLOWING, CONNECTOR, Leaving, Rig, Whole};
@@ -22,7 +22,7 @@ const DENYING: &str = "permissions: [{ agents: ['*'], deny: [api.*] }]";
 /// Nothing in a test may take this long.
 const LONG: Duration = Duration::from_secs(20);
 
-type Judged = JoinHandle<Result<(Permit, OpenExchange), Refusal>>;
+type Judged = JoinHandle<Result<(Permit, OpenExchange), RefusedExchange>>;
 
 /// A request that is being judged beside the test.
 struct Request {
@@ -85,13 +85,13 @@ fn answer(rig: &Rig, approval: &Approval, verdict: ApprovalVerdict) {
         .unwrap();
 }
 
-async fn refused(judged: Judged) -> Refusal {
+async fn refused(judged: Judged) -> RefusedExchange {
     let judged = tokio::time::timeout(LONG, judged).await.unwrap().unwrap();
     judged.map(|_| "a permit").unwrap_err()
 }
 
 async fn code(judged: Judged) -> &'static str {
-    refused(judged).await.code.as_str()
+    refused(judged).await.code().as_str()
 }
 
 async fn permitted(judged: Judged) -> (Permit, OpenExchange) {
@@ -227,7 +227,7 @@ async fn a_yes_to_a_request_is_none_to_a_websocket_with_the_same_head() {
         .header("upgrade", "websocket");
     let refusal = refused(socket.send(&rig)).await;
     assert_eq!(
-        (refusal.code.as_str(), refusal.action.as_deref()),
+        (refusal.code().as_str(), refusal.action.as_deref()),
         ("approval_timeout", Some("api.feed.open"))
     );
     drop(permitted(plain().send(&rig)).await);
@@ -242,12 +242,12 @@ async fn a_no_refuses_all_who_wait_and_the_next_without_asking() {
     answer(&rig, &approval, ApprovalVerdict::Deny);
     for held in waiting {
         let refusal = refused(held).await;
-        assert_eq!(refusal.code.as_str(), "approval_refused");
+        assert_eq!(refusal.code().as_str(), "approval_refused");
         assert_eq!(refusal.action.as_deref(), Some("api.item.get"));
     }
     let refusal = refused(get("/items/1").send(&rig)).await;
-    assert_eq!(refusal.code.as_str(), "approval_refused");
-    assert_eq!(refusal.approval.unwrap().id, approval.id);
+    assert_eq!(refusal.code().as_str(), "approval_refused");
+    assert_eq!(refusal.refusal.approval.unwrap().id, approval.id);
     assert_eq!(rig.gateway.dependencies().approvals.list().len(), 1);
     rig.end().await;
 }
@@ -256,13 +256,13 @@ async fn a_no_refuses_all_who_wait_and_the_next_without_asking() {
 async fn a_yes_after_the_wait_lets_the_identical_retry_pass_once() {
     let rig = Rig::with(ASKING, Duration::from_millis(30)).await;
     let refusal = refused(get("/items/1").send(&rig)).await;
-    assert_eq!(refusal.code.as_str(), "approval_timeout");
+    assert_eq!(refusal.code().as_str(), "approval_timeout");
     let (status, headers, body) = refusal.answer();
     assert_eq!(
         (status.as_u16(), headers["tollgate-decision"].as_bytes()),
         (403, b"require_approval".as_slice())
     );
-    let question = refusal.approval.clone().unwrap();
+    let question = refusal.refusal.approval.clone().unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["approval"]["id"], json!(question.id));
     assert_eq!(
@@ -351,7 +351,7 @@ async fn it_is_read_again_by_connectors_that_come_meanwhile() {
     rig.swap(&connector("item.erase"), policy);
     let refusal = refused(held).await;
     assert_eq!(
-        (refusal.code.as_str(), refusal.action.as_deref()),
+        (refusal.code().as_str(), refusal.action.as_deref()),
         ("denied", Some("api.item.erase"))
     );
 
@@ -424,7 +424,7 @@ async fn what_ends_a_wait_ends_it_at_once() {
     let held = hold(&rig).await;
     parts.approvals.close();
     let refusal = refused(held).await;
-    assert_eq!(refusal.code.as_str(), "draining");
+    assert_eq!(refusal.code().as_str(), "draining");
     assert!(refusal.answer().1.contains_key("retry-after"));
     assert_eq!(code(get("/items/1").send(&rig)).await, "draining");
     rig.waiting(0).await;
@@ -467,7 +467,7 @@ async fn holds_are_capped_per_agent_and_in_total() {
     rig.waiting(3).await;
     let refusal = refused(get("/items/3").send(&rig)).await;
     assert_eq!(
-        (refusal.code.as_str(), refusal.code.status().as_u16()),
+        (refusal.code().as_str(), refusal.code().status().as_u16()),
         ("busy", 429)
     );
     let other = get("/items/3").by("other").send(&rig);
@@ -511,7 +511,7 @@ async fn an_open_stream_that_would_now_need_a_yes_is_void() {
     let (permit, ticket) = permitted(get("/items/1").send(&rig)).await;
     rig.swap(CONNECTOR, ASKING);
     let refusal = permit.validity().check(&rig.gateway).unwrap_err();
-    assert_eq!(refusal.code.as_str(), "approval_required");
+    assert_eq!(refusal.code().as_str(), "approval_required");
     drop(ticket);
     rig.end().await;
 }

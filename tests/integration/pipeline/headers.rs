@@ -273,18 +273,18 @@ fn no_reader_sees_a_header_that_was_not_judged() {
             headers: received.clone(),
             body: Bytes::new(),
         };
-        let Ok((classified, collected)) = understand(&snapshot, &question) else {
+        let Ok(collected) = understand(&snapshot, &question) else {
             continue;
         };
         allowed += 1;
-        let judged = collected.actions[0].params.get("target");
+        let judged = collected.input.actions[0].params.get("target");
         let judged = judged.map(|value| serde_json::json!(value));
         let judged = judged.as_ref().map(|value| value.as_str().unwrap());
-        let seen = (judged, classified.dropped.as_slice());
-        if let Some(bypass) = bypass(&classified.headers, &received, seen, writes) {
+        let seen = (judged, collected.payload.dropped.as_slice());
+        if let Some(bypass) = bypass(&collected.payload.headers, &received, seen, writes) {
             panic!(
                 "input {input}: {bypass}\nreceived {received:?}\nsent {:?}",
-                classified.headers
+                collected.payload.headers
             );
         }
     }

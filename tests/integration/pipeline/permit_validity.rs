@@ -34,7 +34,7 @@ async fn a_reload_that_denies_voids_it_but_not_the_agents_admission() {
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(CONNECTOR, DENYING);
     let refusal = permit.validity().check(&rig.gateway).unwrap_err();
-    assert_eq!(refusal.code.as_str(), "denied");
+    assert_eq!(refusal.code().as_str(), "denied");
     assert_eq!(refusal.action.as_deref(), Some("api.item.get"));
     assert_eq!(&*refusal.request_id, permit.request_id());
     assert_eq!(permit.validity().check_admission(&rig.gateway), Ok(()));
@@ -51,7 +51,7 @@ async fn a_connector_that_covers_the_target_no_more_voids_it() {
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(&CONNECTOR.replace("api.test", "api2.test"), ALLOWING);
     let refusal = permit.validity().check(&rig.gateway).unwrap_err();
-    assert_eq!(refusal.code.as_str(), "no_connector");
+    assert_eq!(refusal.code().as_str(), "no_connector");
     drop(ticket);
     rig.end().await;
 }
@@ -66,7 +66,7 @@ async fn removing_the_agent_voids_it_altogether() {
         permit.validity().check_admission(&rig.gateway),
     ] {
         assert_eq!(
-            refusal.unwrap_err().code.as_str(),
+            refusal.unwrap_err().code().as_str(),
             "proxy_authentication_required"
         );
     }
@@ -85,7 +85,7 @@ async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
     assert!(is_pending(&mut void).await);
     rig.swap(CONNECTOR, DENYING);
     let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
-    assert_eq!(refusal.code.as_str(), "denied");
+    assert_eq!(refusal.code().as_str(), "denied");
     drop(ticket);
     rig.end().await;
 }
@@ -100,7 +100,7 @@ async fn who_waits_is_told_when_the_token_runs_out_although_nothing_changes() {
     let mut void = std::pin::pin!(validity.revoked(&rig.gateway));
     assert!(is_pending(&mut void).await);
     let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
-    assert_eq!(refusal.code.as_str(), "proxy_authentication_required");
+    assert_eq!(refusal.code().as_str(), "proxy_authentication_required");
     assert_eq!(&*refusal.request_id, ticket.request_id());
     drop(ticket);
     rig.end().await;
@@ -115,7 +115,7 @@ async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
     let refusal = tokio::time::timeout(PATIENCE, validity.revoked(&rig.gateway))
         .await
         .unwrap();
-    assert_eq!(refusal.code.as_str(), "denied");
+    assert_eq!(refusal.code().as_str(), "denied");
     drop(ticket);
     rig.end().await;
 }

@@ -82,7 +82,7 @@ async fn a_flood_of_refusals_is_told_to_the_agent_and_not_written_down_one_by_on
     rig.agents(&["ci", "other"]);
     for _ in 0..300 {
         let refusal = rig.ask(Method::GET, "/items/1").await.unwrap_err();
-        assert_eq!(refusal.code.as_str(), "denied");
+        assert_eq!(refusal.code().as_str(), "denied");
         assert!(!refusal.request_id.is_empty());
     }
     rig.send("other", Method::GET, "/items/1", "")

@@ -20,7 +20,7 @@ use tollgate::model::clock::Clock;
 use tollgate::model::target::Authority;
 use tollgate::pipeline::collect::Bounds;
 use tollgate::pipeline::record::OpenExchange;
-use tollgate::pipeline::refuse::Refusal;
+use tollgate::pipeline::refuse::RefusedExchange;
 use tollgate::pipeline::{BodyFault, BodyReader, Dependencies, Gateway, Head, Permit, judge};
 use tollgate::roster::{Entry, Roster, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
@@ -208,7 +208,7 @@ impl Rig {
         &self,
         method: Method,
         path: &str,
-    ) -> Result<(Permit, OpenExchange), Refusal> {
+    ) -> Result<(Permit, OpenExchange), RefusedExchange> {
         self.send("ci", method, path, "").await
     }
 
@@ -219,7 +219,7 @@ impl Rig {
         method: Method,
         path: &str,
         body: &'static str,
-    ) -> Result<(Permit, OpenExchange), Refusal> {
+    ) -> Result<(Permit, OpenExchange), RefusedExchange> {
         let mut body = Whole(Bytes::from_static(body.as_bytes()));
         judge(&self.gateway, self.head(agent, method, path), &mut body).await
     }

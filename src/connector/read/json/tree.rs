@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::connector::read::form::refuse;
 use crate::connector::read::json::follow::{Scalar, Walk};
 use crate::connector::read::json::keys::{KeySeed, Seen};
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::connector::read::room::Room;
 use crate::model::show::brief;
 
@@ -139,7 +139,7 @@ pub(crate) fn items(bytes: &[u8], limit: usize) -> Result<Option<Vec<&[u8]>>, Un
 /// Makes the refusal of a request that is too many actions.
 pub(crate) fn too_many() -> Unreadable {
     Unreadable {
-        code: "too_many_actions",
+        code: UnreadableCode::TooManyActions,
         detail: "the request holds too many actions at once".to_owned(),
     }
 }

@@ -11,16 +11,16 @@ use crate::connector::model::spelling::may_be;
 use crate::connector::read::dialect::Kind;
 use crate::connector::read::headers;
 use crate::connector::read::members::{self, Each, Member, MemberBody, refuse};
-use crate::connector::read::reading::{Reading, Unreadable};
+use crate::connector::read::reading::{Reading, Unreadable, UnreadableCode};
 use crate::connector::read::request::{Request, ambiguous};
 use crate::connector::read::understand::{Parting, Sheet, unread};
 use crate::model::header_value;
 use crate::model::target::{Authority, Path, Query, Target};
 
 /// Code of a path that servers read in different ways.
-const NOT_CANONICAL: &str = "not_canonical";
+const NOT_CANONICAL: UnreadableCode = UnreadableCode::NotCanonical;
 /// Code of a path that is a route's but for its spelling.
-const NEAR_ROUTE: &str = "near_route";
+const NEAR_ROUTE: UnreadableCode = UnreadableCode::NearRoute;
 
 impl Candidates {
     /// Adds the batch's own action, and those of its members.

@@ -1,0 +1,288 @@
+//! Every reason to refuse: its name, its status, its sentence, and the decision that it stands for.
+//!
+//! INVARIANT: a reason is a variant. No name is made of a text, so that each that an agent can read is listed here.
+
+use http::StatusCode;
+
+use crate::connector::UnreadableCode;
+
+/// Every way to say no. A new one does not compile before it has a name, a status and a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No token, or one that is nobody's.
+    ProxyAuthenticationRequired,
+    /// CONNECT, SNI and Host do not agree (RFC 9110 section 15.5.20).
+    NamesDisagree,
+    /// Not HTTP, or HTTP that is read in two ways.
+    BadRequest,
+    /// A path, query or header that servers read in different ways.
+    NotCanonical,
+    /// A header or parameter that overrides method or URL.
+    MethodOverride,
+    /// A header that switches identity or tenant and that the connector does not list.
+    IdentityHeader,
+    /// A header that nothing declares or reads, on a request that must not lose it.
+    UndeclaredHeader,
+    /// The request went through this gateway before.
+    LoopDetected,
+    /// The connector cannot read the request.
+    Unreadable(UnreadableCode),
+    /// A coding or charset that is not read.
+    UnsupportedMedia,
+    /// Over the body limit.
+    BodyTooLarge,
+    /// The agent sent nothing for too long.
+    BodyTooSlow,
+    /// One request, too many actions.
+    TooManyActions,
+    /// No connector covers this host and path.
+    NoConnector,
+    /// No route opens a WebSocket there.
+    NoWebSocket,
+    /// Plaintext to a host whose connector does not allow it.
+    Plaintext,
+    /// An operator holds everything, the agent or the connector back; above every policy.
+    Killed,
+    /// Policy says no, or nothing says yes.
+    Denied,
+    /// No permission opens the connector for the agent.
+    NoPermission,
+    /// A path that is a route's but for case, a trailing slash or `.json`: many servers do not tell the two apart.
+    NearRoute,
+    /// Policy wants a human's yes, where nobody can be asked: an open stream, a tunnel that is passed through, `explain`.
+    ApprovalRequired,
+    /// An operator has said no.
+    ApprovalRefused,
+    /// Nobody has answered while the request waited.
+    ApprovalTimeout,
+    /// The agent left while its request waited.
+    AgentLeft,
+    /// No credential is bound to where this goes.
+    NoCredential,
+    /// The request carries a credential where the gateway's own belongs.
+    ClientCredential,
+    /// Credentials of this connector are bound to other instances.
+    InstanceUnknown,
+    /// Several credentials fit and nothing chooses.
+    AmbiguousCredential,
+    /// The answer would hold a credential in a place that no route names, so it could not be kept from the agent.
+    ResponseSecret,
+    /// The answer may hold a credential, and cannot be searched for it.
+    Unmaskable,
+    /// The credential cannot be used.
+    CredentialUnhealthy,
+    /// The host is, or resolves to, an address that agents may not reach.
+    ForbiddenAddress,
+    /// The host does not resolve.
+    Unresolvable,
+    /// The upstream could not be reached; nothing was sent.
+    UpstreamUnreachable,
+    /// The upstream broke off after something was sent, before it answered.
+    UpstreamClosed,
+    /// Something was sent, and what the upstream answered cannot be read in one way only.
+    UpstreamMalformed,
+    /// The upstream asks for a login as only proxies may; agents would take it for the gateway's (RFC 9110 section 15.5.8).
+    UpstreamProxyAuthentication,
+    /// The upstream was too slow.
+    UpstreamTimeout,
+    /// A limit is reached.
+    Busy,
+    /// The gateway is shutting down.
+    Draining,
+    /// The record cannot be written, so nothing may leave.
+    JournalUnavailable,
+    /// Something of ours failed.
+    Internal,
+}
+
+impl Code {
+    /// Returns the stable name, `snake_case`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProxyAuthenticationRequired => "proxy_authentication_required",
+            Self::NamesDisagree => "names_disagree",
+            Self::BadRequest => "bad_request",
+            Self::NotCanonical => UnreadableCode::NotCanonical.as_str(),
+            Self::MethodOverride => UnreadableCode::MethodOverride.as_str(),
+            Self::IdentityHeader => UnreadableCode::IdentityHeader.as_str(),
+            Self::UndeclaredHeader => UnreadableCode::UndeclaredHeader.as_str(),
+            Self::LoopDetected => "loop_detected",
+            Self::Unreadable(code) => code.as_str(),
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::TooManyActions => UnreadableCode::TooManyActions.as_str(),
+            Self::NoConnector => "no_connector",
+            Self::NoWebSocket => "no_websocket",
+            Self::Plaintext => "plaintext",
+            Self::Killed => "killed",
+            Self::Denied => "denied",
+            Self::NoPermission => "no_permission",
+            Self::NearRoute => UnreadableCode::NearRoute.as_str(),
+            Self::ApprovalRequired => "approval_required",
+            Self::ApprovalRefused => "approval_refused",
+            Self::ApprovalTimeout => "approval_timeout",
+            Self::AgentLeft => "agent_left",
+            Self::NoCredential => "no_credential",
+            Self::ClientCredential => "client_credential",
+            Self::InstanceUnknown => "instance_unknown",
+            Self::AmbiguousCredential => "ambiguous_credential",
+            Self::ResponseSecret => "response_secret",
+            Self::Unmaskable => "unmaskable",
+            Self::CredentialUnhealthy => "credential_unhealthy",
+            Self::ForbiddenAddress => "forbidden_address",
+            Self::Unresolvable => "unresolvable",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamClosed => "upstream_closed",
+            Self::UpstreamMalformed => "upstream_malformed",
+            Self::UpstreamProxyAuthentication => "upstream_proxy_authentication",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::Busy => "busy",
+            Self::Draining => "draining",
+            Self::JournalUnavailable => "journal_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Returns the status it is answered with. Never 408, 425 or 5xx for a decision: SDKs retry those.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::ProxyAuthenticationRequired => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            Self::NamesDisagree => StatusCode::MISDIRECTED_REQUEST,
+            Self::BadRequest
+            | Self::NotCanonical
+            | Self::NearRoute
+            | Self::MethodOverride
+            | Self::IdentityHeader
+            | Self::UndeclaredHeader
+            | Self::LoopDetected
+            | Self::Unreadable(_)
+            | Self::BodyTooSlow
+            | Self::TooManyActions => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoConnector
+            | Self::NoWebSocket
+            | Self::Plaintext
+            | Self::Killed
+            | Self::Denied
+            | Self::NoPermission
+            | Self::ApprovalRequired
+            | Self::ApprovalRefused
+            | Self::ApprovalTimeout
+            | Self::AgentLeft
+            | Self::NoCredential
+            | Self::ClientCredential
+            | Self::InstanceUnknown
+            | Self::AmbiguousCredential
+            | Self::ResponseSecret
+            | Self::CredentialUnhealthy
+            | Self::ForbiddenAddress => StatusCode::FORBIDDEN,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unresolvable
+            | Self::UpstreamUnreachable
+            | Self::UpstreamClosed
+            | Self::UpstreamMalformed
+            | Self::UpstreamProxyAuthentication
+            | Self::Unmaskable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Draining | Self::JournalUnavailable | Self::Internal => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Returns the sentence that is used where nothing says more.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ProxyAuthenticationRequired => "Send an agent's token in Proxy-Authorization.",
+            Self::NamesDisagree => "The names in CONNECT, TLS and Host are not the same.",
+            Self::BadRequest => "The request is not HTTP that can be read in one way only.",
+            Self::NotCanonical => "The request is spelled in a way that servers read differently.",
+            Self::MethodOverride => "Overriding the method or the URL is not allowed.",
+            Self::IdentityHeader => "A header that switches identity is not allowed here.",
+            Self::UndeclaredHeader => "A header is not declared by the connector.",
+            Self::LoopDetected => "The request has been through this gateway before.",
+            Self::Unreadable(_) => "The request cannot be read in one way only.",
+            Self::UnsupportedMedia => "The body's coding or charset is not supported.",
+            Self::BodyTooLarge => "The body is too large to be judged.",
+            Self::BodyTooSlow => "The body did not arrive in time.",
+            Self::TooManyActions => "The request holds too many actions at once.",
+            Self::NoConnector => "No connector covers this address.",
+            Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
+            Self::Plaintext => "This address is only reached over TLS.",
+            Self::Killed => "An operator has halted this.",
+            Self::Denied => "The action is not allowed.",
+            Self::NoPermission => "No permission lets this agent use the API.",
+            Self::NearRoute => {
+                "The path is one that the API describes but for its spelling, which many servers ignore."
+            }
+            Self::ApprovalRequired => "The action needs a human's approval.",
+            Self::ApprovalRefused => "An operator has refused this request.",
+            Self::ApprovalTimeout => {
+                "Nobody has answered yet. Once it is approved, send the same request again."
+            }
+            Self::AgentLeft => "The agent left before an operator answered.",
+            Self::NoCredential => "The gateway holds no credential for this address.",
+            Self::ClientCredential => "The request carries a credential of its own.",
+            Self::InstanceUnknown => {
+                "None of the gateway's credentials is for this address and this agent."
+            }
+            Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
+            Self::ResponseSecret => {
+                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`issue: pass`)."
+            }
+            Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",
+            Self::CredentialUnhealthy => "The credential for this address cannot be used.",
+            Self::ForbiddenAddress => "This address may not be reached.",
+            Self::Unresolvable => "The host does not resolve.",
+            Self::UpstreamUnreachable => "The upstream could not be reached.",
+            Self::UpstreamClosed => {
+                "The upstream closed the connection without an answer. The request was sent and may have taken effect."
+            }
+            Self::UpstreamMalformed => {
+                "The upstream's answer cannot be read. The request was sent and may have taken effect."
+            }
+            Self::UpstreamProxyAuthentication => {
+                "The upstream asks for a proxy's login (407), which only a proxy of the agent's may."
+            }
+            Self::UpstreamTimeout => "The upstream did not answer in time.",
+            Self::Busy => "A limit of the gateway is reached; try again in a moment.",
+            Self::Draining => "The gateway is shutting down.",
+            Self::JournalUnavailable => {
+                "The gateway cannot write its record, so nothing may leave."
+            }
+            Self::Internal => "The gateway could not handle the request.",
+        }
+    }
+
+    /// Returns the decision that this refusal stands for.
+    #[must_use]
+    pub fn decision(self) -> &'static str {
+        let asked = matches!(
+            self,
+            Self::ApprovalRequired | Self::ApprovalTimeout | Self::AgentLeft
+        );
+        if asked { "require_approval" } else { "deny" }
+    }
+}
+
+impl From<UnreadableCode> for Code {
+    /// What the connector finds and what a stage finds by itself is one reason.
+    fn from(code: UnreadableCode) -> Self {
+        match code {
+            UnreadableCode::IdentityHeader => Self::IdentityHeader,
+            UnreadableCode::MethodOverride => Self::MethodOverride,
+            UnreadableCode::NearRoute => Self::NearRoute,
+            UnreadableCode::NotCanonical => Self::NotCanonical,
+            UnreadableCode::TooManyActions => Self::TooManyActions,
+            UnreadableCode::UndeclaredHeader => Self::UndeclaredHeader,
+            UnreadableCode::AmbiguousParameter
+            | UnreadableCode::ParameterForm
+            | UnreadableCode::UnreadableBody => Self::Unreadable(code),
+        }
+    }
+}
