@@ -5,6 +5,7 @@ mod dependencies;
 mod imports;
 mod size;
 pub(crate) mod sources;
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod allocated;
 pub(crate) mod certificate;
 pub(crate) mod gateway;
+pub(crate) mod property;
 mod reply;
 pub(crate) mod tollgate;
 pub(crate) mod upstream;

@@ -1,12 +1,13 @@
 //! What understanding a request takes of memory: a few times its own size, whatever it repeats, nests or names.
 
-use proptest::prelude::{Just, Strategy, prop, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, prop, prop_oneof};
 use serde_json::{Value as Json, json};
 
 use tollgate::connector::{Catalog, Memory, Reading};
 
 use super::{routes, target};
 use crate::support::allocated::most_allocated;
+use crate::support::property::{Cases, Claim, holds};
 
 const ROUTES: &str = r#"
   - { action: json, match: POST /json, params: { a: "$.a[*]", b: "$.b", c: "$.c[0].d" } }
@@ -242,22 +243,28 @@ fn shapes() -> impl Strategy<Value = Json> {
     })
 }
 
-proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..proptest::prelude::ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_its_shape_a_request_costs_a_few_times_its_size(shape in shapes(), uses in 1_usize..4_000) {
+#[test]
+fn whatever_its_shape_a_request_costs_a_few_times_its_size() {
+    let cases = Cases::given(64).claimed(100_000);
+    holds(cases, &(shapes(), 1_usize..4_000), |(shape, uses)| {
         let catalog = routes(ROUTES);
+        let mut claim = Claim::None;
         let body = json!({ "a": shape, "b": [shape], "e": shape }).to_string();
         if body.len() <= 1 << 20 {
+            claim = Claim::Made;
             for path in ["json", "deep", "rpc", "batch"] {
                 check(&catalog, path, &body);
             }
         }
-        let document = format!("query($v:V){{a:f(x:$v,y:[{}])b:g(x:{{v:$v}})}}", "$v ".repeat(uses));
+        let document = format!(
+            "query($v:V){{a:f(x:$v,y:[{}])b:g(x:{{v:$v}})}}",
+            "$v ".repeat(uses)
+        );
         let body = graphql(&document, &json!({ "v": shape }));
         if body.len() <= 1 << 20 {
+            claim = Claim::Made;
             check(&catalog, "graphql", &body);
         }
-    }
+        Ok(claim)
+    });
 }

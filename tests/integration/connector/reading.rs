@@ -1,10 +1,11 @@
 //! The one-pass reader agrees with a tree and pointers into it.
 
-use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof};
 use proptest::sample::select;
 use serde_json::{Map, Value as Json, json};
 
 use super::{ask, routes};
+use crate::support::property::{Cases, Claim, holds};
 
 const ROUTES: &str = r#"
   - action: read
@@ -100,40 +101,84 @@ fn expected(tree: &Json) -> Result<Map<String, Json>, ()> {
     Ok(params)
 }
 
-proptest! {
-    #[test]
-    fn agrees_with_a_tree(tree in json(), pretty in any::<bool>()) {
+#[test]
+fn agrees_with_a_tree() {
+    let cases = Cases::given(256).claimed(100_000);
+    holds(cases, &(json(), any::<bool>()), |(tree, pretty)| {
         if tree.is_null() {
-            return Ok(());
+            return Ok(Claim::None);
         }
-        let body = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap();
-        let found = ask("POST https://api.test/").body(&body).of(&routes(ROUTES));
+        let body = if pretty {
+            serde_json::to_string_pretty(&tree)
+        } else {
+            serde_json::to_string(&tree)
+        }
+        .unwrap();
+        let found = ask("POST https://api.test/")
+            .body(&body)
+            .of(&routes(ROUTES));
         match expected(&tree) {
-            Err(()) => prop_assert_eq!(found.map_err(|error| error.code), Err("parameter_form"), "{}", body),
+            Err(()) => prop_assert_eq!(
+                found.map_err(|error| error.code),
+                Err("parameter_form"),
+                "{}",
+                body
+            ),
             Ok(params) => {
                 let actions = found.unwrap();
-                let read: Map<String, Json> = actions[0].params.iter()
-                    .map(|param| (param.name.to_string(), serde_json::to_value(&param.value).unwrap()))
+                let read: Map<String, Json> = actions[0]
+                    .params
+                    .iter()
+                    .map(|param| {
+                        (
+                            param.name.to_string(),
+                            serde_json::to_value(&param.value).unwrap(),
+                        )
+                    })
                     .collect();
                 prop_assert_eq!(read, params, "{}", body);
             }
         }
-    }
+        Ok(Claim::Made)
+    });
+}
 
-    #[test]
-    fn accepts_only_what_a_tree_parser_accepts(tree in json(), cut in any::<proptest::sample::Index>(), byte in select(b"{}[],:\"0-.eE\\ \xff\x00n".to_vec())) {
-        let mut body = serde_json::to_vec(&tree).unwrap();
-        let at = cut.index(body.len());
-        body[at] = byte;
-        let catalog = routes(ROUTES);
-        let target = super::target("POST https://api.test/").unwrap();
-        let place = catalog.locate(&target.authority, &target.path).unwrap();
-        let headers = http::HeaderMap::new();
-        let reading = tollgate::connector::Reading { target: &target, headers: &headers, body: Some(&body) };
-        if place.candidates(&target.method, &target.query).understand(&reading).is_ok() {
-            prop_assert_eq!(serde_json::from_slice::<Json>(&body).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
-        }
-    }
+#[test]
+fn accepts_only_what_a_tree_parser_accepts() {
+    let cases = Cases::given(256).claimed(100_000);
+    holds(
+        cases,
+        &(
+            json(),
+            any::<proptest::sample::Index>(),
+            select(b"{}[],:\"0-.eE\\ \xff\x00n".to_vec()),
+        ),
+        |(tree, cut, byte)| {
+            let mut body = serde_json::to_vec(&tree).unwrap();
+            let at = cut.index(body.len());
+            body[at] = byte;
+            let catalog = routes(ROUTES);
+            let target = super::target("POST https://api.test/").unwrap();
+            let place = catalog.locate(&target.authority, &target.path).unwrap();
+            let headers = http::HeaderMap::new();
+            let reading = tollgate::connector::Reading {
+                target: &target,
+                headers: &headers,
+                body: Some(&body),
+            };
+            let candidates = place.candidates(&target.method, &target.query);
+            if candidates.understand(&reading).is_err() {
+                return Ok(Claim::None);
+            }
+            prop_assert_eq!(
+                serde_json::from_slice::<Json>(&body)
+                    .map(|_| ())
+                    .map_err(|error| error.to_string()),
+                Ok(())
+            );
+            Ok(Claim::Made)
+        },
+    );
 }
 
 #[test]

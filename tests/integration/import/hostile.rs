@@ -1,7 +1,5 @@
 //! Descriptions that are broken, endless or enormous: told with their places, or passed over without harm.
 
-use std::time::Instant;
-
 use tollgate::import::{self, Format};
 
 use super::{openapi, source, told, tried};
@@ -122,10 +120,8 @@ fn compositions_that_double_with_each_level_end() {
         ));
     }
     text.push_str("    L40: { type: string }\n");
-    let start = Instant::now();
+    // Two to the power of forty steps would take days.
     tried(&openapi(&text));
-    // Two to the power of forty would take days: this is no measure of speed.
-    assert!(start.elapsed().as_secs() < 60);
 }
 
 #[test]

@@ -6,12 +6,11 @@ use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use http_body_util::Full;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 use serde_json::Value as Json;
 
 use crate::support::agent::{Raw, exchange};
 use crate::support::gateway::{Builder, Gateway};
+use crate::support::property::samples;
 use crate::support::upstream::Upstream;
 
 const HOST: &str = "api.test";
@@ -72,9 +71,7 @@ struct Sent {
 fn cases(count: usize) -> Vec<(&'static str, String, Option<String>)> {
     let method = prop::sample::select(vec!["GET", "POST", "DELETE", "PUT"]);
     let case = (method, path(), query());
-    let mut runner = TestRunner::default();
-    let one = |_| case.new_tree(&mut runner).unwrap().current();
-    (0..count).map(one).collect()
+    samples(&case, count)
 }
 
 fn target(path: &str, query: Option<&str>) -> String {

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
 use crate::support::agent::{Agent, exchange};
 use crate::support::gateway::{Builder, Gateway};
+use crate::support::property::samples;
 use crate::support::upstream::Upstream;
 
 const HOST: &str = "api.test";
@@ -179,9 +178,7 @@ fn attempts(good: &'static [&'static str], count: usize) -> Vec<String> {
         let host = if named { "Host: api.test\r\n" } else { "" };
         format!("{line}{host}{}\r\n{body}{SMUGGLED}", headers.concat())
     });
-    let mut runner = TestRunner::default();
-    let one = |_| attempt.new_tree(&mut runner).unwrap().current();
-    (0..count).map(one).collect()
+    samples(&attempt, count)
 }
 
 async fn start() -> (Upstream, Upstream, Gateway) {
@@ -359,14 +356,14 @@ async fn no_target_of_a_connect_breaks_the_gateway() {
         "443",
     ]);
     let target = prop::collection::vec(bits, 0..4).prop_map(|bits| bits.concat());
-    let mut runner = TestRunner::default();
     let authorization = gateway.agent.authorization();
-    let attempts = (0..200).map(|_| {
-        let target = target.new_tree(&mut runner).unwrap().current();
+    let attempts = samples(&target, 200).into_iter().map(|target| {
         // What follows looks like the beginning of a handshake.
         format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n\u{16}\u{3}\u{1}")
     });
     let answers = send(&gateway.agent, Into::Port, attempts.collect()).await;
+    let answered = answers.iter().filter(|answer| !answer.is_empty()).count();
+    assert!(answered > 100, "of 200 only {answered} got an answer");
     for answer in &answers {
         let known = ["HTTP/1.1 400", "HTTP/1.1 200"];
         assert!(

@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::rig::{self, HOST};
 use crate::support::gateway::Gateway;
+use crate::support::property::samples;
 use crate::support::wire::Wire;
 
 fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
@@ -92,9 +91,7 @@ fn answers(count: usize) -> Vec<String> {
     let headers = prop::collection::vec(header(), 0..4);
     let answer = (status_line(), headers, body())
         .prop_map(|(line, headers, body)| format!("{line}{}\r\n{body}", headers.concat()));
-    let mut runner = TestRunner::default();
-    let one = |_| answer.new_tree(&mut runner).unwrap().current();
-    (0..count).map(one).collect()
+    samples(&answer, count)
 }
 
 /// Asks once; returns all that the agent reads until the connection ends.

@@ -326,6 +326,7 @@ async fn a_head_inside_a_tunnel_has_as_long_from_its_first_byte() {
     let gateway = start(&upstream, "  request_head: 1s").await;
     let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
     let mut tick = tokio::time::interval(Duration::from_millis(150));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     tick.tick().await;
     // Silence between requests is no head, however long it is, and each head has its own time.
     for _ in 0..2 {
@@ -348,9 +349,11 @@ async fn a_head_inside_a_tunnel_has_as_long_from_its_first_byte() {
         tick.tick().await;
     }
     assert_eq!(read_answer(&mut tunnel).await.status, 200);
-    let begun = std::time::Instant::now();
-    while tunnel.write_all(b"G").await.is_ok() && tunnel.flush().await.is_ok() {
-        assert!(begun.elapsed() < Duration::from_secs(15), "it may go on");
+    for written in 0.. {
+        if tunnel.write_all(b"G").await.is_err() || tunnel.flush().await.is_err() {
+            break;
+        }
+        assert!(written < 100, "it may go on");
         tick.tick().await;
     }
 }
