@@ -9,7 +9,7 @@ use super::args::{AddAgent, AgentCommand};
 use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
 use super::references::{Named, References};
-use super::serve::claim;
+use super::serve::first_start;
 use super::table::Table;
 use super::workspace::Workspace;
 use crate::model::agent::{Agent, AgentName};
@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context, command: AgentCommand) -> Outcome {
 }
 
 async fn add(context: &Context, args: AddAgent) -> Outcome {
-    let name = AgentName::parse(&args.name).map_err(Failure::usage)?;
+    let name = AgentName::parse(&args.name).map_err(|error| Failure::usage(error.to_string()))?;
     let labels = labels(&args.labels)?;
     let workspace = Workspace::load(context)?;
     if workspace.declared_agents().any(|agent| agent.name == name) {
@@ -35,7 +35,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
             format!("agent `{name}` is declared in the configuration already"),
         ));
     }
-    let store = claim::open_or_make(context, &workspace).await?;
+    let store = first_start::open_or_make(context, &workspace).await?;
     let token = Token::generate(TokenKind::Agent, &mut rand::rng());
     let created_at = context.process.clock.stamp();
     let permissions = store.permissions().await?;

@@ -13,7 +13,7 @@ use super::args::{AddCredential, CredentialCommand, ImpliedConnector};
 use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
 use super::references::{Named, References};
-use super::serve::claim;
+use super::serve::first_start;
 use super::workspace::Workspace;
 use crate::auth::Scheme;
 use crate::config::suggest;
@@ -58,12 +58,12 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         return Err(secret_in_argument(&args.connector));
     }
     let id = CredentialId::parse(args.id.as_deref().unwrap_or(&args.connector))
-        .map_err(Failure::usage)?;
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let workspace = Workspace::load(context)?;
     if workspace.declares_credential(&id) {
         return Err(declared(&id));
     }
-    let store = claim::open_or_make(context, &workspace).await?;
+    let store = first_start::open_or_make(context, &workspace).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
     let scheme = find_scheme(connector, args.scheme.as_deref())?;

@@ -12,7 +12,7 @@ use super::args::{KillCommand, KillScope};
 use super::change::note_change;
 use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
-use super::serve::claim::open_or_make;
+use super::serve::first_start::open_or_make;
 use super::table::Table;
 use super::workspace::{StoreView, Workspace};
 use crate::model::halt::{Halt, Scope};

@@ -8,7 +8,7 @@ use super::Context;
 use super::args::{PermissionCommand, SetPermission};
 use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
-use super::serve::claim;
+use super::serve::first_start;
 use super::table::Table;
 use super::workspace::{StoreView, Workspace, files_failure, permission_source};
 use crate::config::diagnostic::Severity;
@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context, command: PermissionCommand) -> Outcom
 async fn set(context: &Context, args: &SetPermission) -> Outcome {
     let (key, manifest) = manifest::of(args)?;
     let workspace = Workspace::load(context)?;
-    let store = claim::open_or_make(context, &workspace).await?;
+    let store = first_start::open_or_make(context, &workspace).await?;
     let text = manifest.to_string();
     check(
         &workspace,

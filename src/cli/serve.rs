@@ -2,18 +2,18 @@
 
 mod announce;
 mod bindings;
-pub(super) mod claim;
+mod claim;
+mod compose;
 mod declared;
 mod descriptors;
 mod facts;
-mod first_start;
+pub(super) mod first_start;
 mod follow;
 mod health;
 mod listeners;
 mod live;
 mod logging;
 mod network;
-mod parts;
 mod serving;
 mod settings;
 
@@ -28,7 +28,7 @@ use super::workspace::Workspace;
 use crate::telemetry;
 
 pub(super) use live::Live;
-pub use serving::Serving;
+pub use serving::{Serving, StartError};
 
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let workspace = Workspace::load_whole(context)?;

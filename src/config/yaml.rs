@@ -3,7 +3,6 @@
 //! A file is declared as plain serde structs. A pass that fails is repeated without the item or field that failed, so each
 //! broken item is told; keys that a struct lacks are told by themselves, `deny_unknown_fields` or not. Never `flatten`.
 
-mod access;
 mod fault;
 mod frame;
 mod load;

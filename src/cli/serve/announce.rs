@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::serving::Serving;
 use crate::cli::Context;
-use crate::cli::workspace::{Workspace, listen_text, shell_word};
+use crate::cli::workspace::Workspace;
 use crate::config::Listen;
-use crate::model::show::escape;
+use crate::model::show::{escape, shell_word};
 use crate::telemetry;
 
 /// Says where it listens, and after the first start what to do next.
@@ -72,7 +72,7 @@ fn listed(bound: &[SocketAddr], configured: &[Listen], none: &str) -> String {
     let texts: Vec<String> = bound
         .iter()
         .map(ToString::to_string)
-        .chain(files.map(listen_text))
+        .chain(files.map(ToString::to_string))
         .collect();
     if texts.is_empty() {
         none.to_owned()

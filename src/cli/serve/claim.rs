@@ -1,42 +1,18 @@
-//! One owner of a state directory at a time: a gateway for as long as it runs, or a command while it makes the store.
+//! Gives a state directory one owner at a time: a gateway for as long as it runs, or a command while it makes the store.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
 
-use super::first_start::{in_use, prepare, unwritable};
-use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
-use crate::model::show::escape;
-use crate::store::{Store, StoreError};
 
 /// How often, and how long between, the state directory is tried to be claimed: five seconds in all.
 const CLAIM_TRIES: usize = 100;
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
-
-/// Opens the store for a command that writes, and makes the state directory where there is none. The first start stays the gateway's.
-pub(in crate::cli) async fn open_or_make(
-    context: &Context,
-    workspace: &Workspace,
-) -> Result<Store, Failure> {
-    let url = &workspace.config().store_url;
-    match Store::open(url).await {
-        Err(StoreError::Missing(_)) => {}
-        opened => return opened.map_err(Failure::from),
-    }
-    let prepared = match prepare(context, workspace).await {
-        Ok(prepared) => prepared,
-        // A gateway, or another command, has made it in this moment.
-        Err(failure) => return Store::open(url).await.map_err(|_| failure),
-    };
-    context.output.note(&format!(
-        "made the state directory `{}`; `tollgate serve` starts the gateway on it",
-        escape(&workspace.state().path().display().to_string())
-    ));
-    Ok(prepared.store)
-}
 
 /// Claims the state directory, after commands that hold it for a moment; a gateway that answers holds it for long.
 pub(super) async fn claim(workspace: &Workspace) -> Result<File, Failure> {
@@ -52,4 +28,34 @@ pub(super) async fn claim(workspace: &Workspace) -> Result<File, Failure> {
         }
     }
     Err(in_use(workspace))
+}
+
+pub(super) fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
+    let path = workspace.state().path().display().to_string();
+    let reason = match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "a file is in its place".to_owned(),
+        _ => error.to_string(),
+    };
+    let failure = Failure::failed(
+        "state_unwritable",
+        format!("the state directory `{path}` cannot be used: {reason}"),
+    );
+    let elsewhere = "set `data_dir` in the configuration, or TOLLGATE_DATA_DIR";
+    let owner = std::fs::metadata(workspace.state().path()).map(|data| data.uid());
+    match owner {
+        // The volume of a container belongs to root where nobody has said otherwise.
+        Ok(user) if error.kind() == ErrorKind::PermissionDenied => failure.help(format!(
+            "it belongs to user {user}: give it to the user that runs the gateway (`chown 65532` for the image), or {elsewhere}"
+        )),
+        _ => failure.help(elsewhere),
+    }
+}
+
+pub(super) fn in_use(workspace: &Workspace) -> Failure {
+    let path = workspace.state().path().display().to_string();
+    Failure::failed(
+        "state_in_use",
+        format!("another gateway runs on the state directory `{path}`"),
+    )
+    .help("`tollgate status` asks it; a second one needs a `data_dir` of its own")
 }

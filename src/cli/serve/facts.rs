@@ -12,7 +12,7 @@ use crate::admin::{
 };
 use crate::approval::ApprovalService;
 use crate::audit::Journal;
-use crate::cli::workspace::{Workspace, listen_text};
+use crate::cli::workspace::Workspace;
 use crate::limit::{Limits, Resource};
 use crate::model::clock::Clock;
 use crate::model::halt::Scope;
@@ -48,8 +48,8 @@ pub(super) struct Sources {
 pub(super) fn of(sources: Sources) -> Facts {
     let sources = Arc::new(sources);
     let config = sources.workspace.config();
-    let hosts = Hosts::of(config.admin.iter().chain(&config.metrics).map(listen_text))
-        .and(config.hosts.iter().cloned());
+    let listens = config.admin.iter().chain(&config.metrics);
+    let hosts = Hosts::of(listens.map(ToString::to_string)).and(config.hosts.iter().cloned());
     let (operator, ready, status, metrics) = (
         Arc::clone(&sources),
         Arc::clone(&sources),

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 
 use rand::rngs::StdRng;
 use serde_json::json;
 
-use super::{claim, store_broken};
+use super::claim::{claim, unwritable};
+use super::store_broken;
 use crate::cli::failure::Failure;
 use crate::cli::state::{self, Access};
 use crate::cli::workspace::{Workspace, chain};
 use crate::cli::{Context, control};
 use crate::config::VaultKey;
+use crate::model::show::escape;
 use crate::proxy::CertificateAuthority;
 use crate::roster::{Token, TokenKind};
 use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredToken};
@@ -57,7 +58,7 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
     state
         .create()
         .map_err(|error| unwritable(workspace, &error))?;
-    let claim = claim::claim(workspace).await?;
+    let claim = claim(workspace).await?;
     control::remember(context, workspace);
     control::record(context, workspace);
     let store = Store::create(&workspace.config().store_url)
@@ -85,6 +86,28 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
         parameter_key,
         is_first,
     })
+}
+
+/// Opens the store for a command that writes, and makes the state directory where there is none. The first start stays the gateway's.
+pub(in crate::cli) async fn open_or_make(
+    context: &Context,
+    workspace: &Workspace,
+) -> Result<Store, Failure> {
+    let url = &workspace.config().store_url;
+    match Store::open(url).await {
+        Err(StoreError::Missing(_)) => {}
+        opened => return opened.map_err(Failure::from),
+    }
+    let prepared = match prepare(context, workspace).await {
+        Ok(prepared) => prepared,
+        // A gateway, or another command, has made it in this moment.
+        Err(failure) => return Store::open(url).await.map_err(|_| failure),
+    };
+    context.output.note(&format!(
+        "made the state directory `{}`; `tollgate serve` starts the gateway on it",
+        escape(&workspace.state().path().display().to_string())
+    ));
+    Ok(prepared.store)
 }
 
 fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuthority, Failure> {
@@ -235,27 +258,6 @@ fn write_secret(workspace: &Workspace, file: &std::path::Path, text: &str) -> Re
         .map_err(|error| unwritable(workspace, &error))
 }
 
-pub(super) fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failure {
-    let path = workspace.state().path().display().to_string();
-    let reason = match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "a file is in its place".to_owned(),
-        _ => error.to_string(),
-    };
-    let failure = Failure::failed(
-        "state_unwritable",
-        format!("the state directory `{path}` cannot be used: {reason}"),
-    );
-    let elsewhere = "set `data_dir` in the configuration, or TOLLGATE_DATA_DIR";
-    let owner = std::fs::metadata(workspace.state().path()).map(|data| data.uid());
-    match owner {
-        // The volume of a container belongs to root where nobody has said otherwise.
-        Ok(user) if error.kind() == ErrorKind::PermissionDenied => failure.help(format!(
-            "it belongs to user {user}: give it to the user that runs the gateway (`chown 65532` for the image), or {elsewhere}"
-        )),
-        _ => failure.help(elsewhere),
-    }
-}
-
 /// Says where the key comes from that does not fit.
 fn locked(workspace: &Workspace, error: &KeyError) -> Failure {
     let place = match &workspace.config().vault_key {
@@ -274,15 +276,6 @@ fn locked(workspace: &Workspace, error: &KeyError) -> Failure {
         )),
         _ => failure,
     }
-}
-
-pub(super) fn in_use(workspace: &Workspace) -> Failure {
-    let path = workspace.state().path().display().to_string();
-    Failure::failed(
-        "state_in_use",
-        format!("another gateway runs on the state directory `{path}`"),
-    )
-    .help("`tollgate status` asks it; a second one needs a `data_dir` of its own")
 }
 
 /// Unlike a command's, this may make the key file.

@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 
 use tokio::net::UnixStream;
 
-use super::first_start::in_use;
-use super::serving::Addresses;
+use super::claim::in_use;
 use crate::admin;
 use crate::cli::failure::Failure;
 use crate::cli::socket_activation::{Ready, SocketActivation};
-use crate::cli::workspace::{Workspace, chain, listen_text};
+use crate::cli::workspace::{Workspace, chain};
 use crate::config::Listen;
 use crate::proxy;
 
@@ -22,6 +21,17 @@ pub(super) struct Listeners {
     pub(super) proxy: Vec<proxy::Listener>,
     pub(super) admin: Vec<admin::Listener>,
     pub(super) metrics: Vec<admin::Listener>,
+}
+
+/// The ports that were bound, in the order of the configuration; sockets in the file system are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Addresses where agents connect.
+    pub proxy: Vec<SocketAddr>,
+    /// Addresses of `/api/v1` and health.
+    pub admin: Vec<SocketAddr>,
+    /// Addresses of `/metrics` and health.
+    pub metrics: Vec<SocketAddr>,
 }
 
 impl Listeners {
@@ -107,7 +117,7 @@ async fn bind_proxy(
     listen: &Listen,
     activated: &SocketActivation,
 ) -> Result<proxy::Listener, Failure> {
-    let text = listen_text(listen);
+    let text = listen.to_string();
     match activated
         .take(listen)
         .await
@@ -127,7 +137,7 @@ async fn bind_all(
 ) -> Result<Vec<admin::Listener>, Failure> {
     let mut bound = Vec::new();
     for listen in listen {
-        let text = listen_text(listen);
+        let text = listen.to_string();
         bound.push(
             match activated
                 .take(listen)

@@ -2,6 +2,9 @@
 //!
 //! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
 
+mod configuration;
+mod credentials;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,13 +18,13 @@ use super::declared::{self, OperatorToken};
 use super::health::CredentialHealth;
 use super::settings::Settings;
 use crate::admin::Operator;
-use crate::cli::workspace::{Pins, StoreView, Workspace, open_pins};
+use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
 use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::clock::Clock;
-use crate::model::credential::{NOWHERE, SealedCredential};
+use crate::model::credential::SealedCredential;
 use crate::roster::{Entry, Roster, TokenHash};
 use crate::snapshot::Current;
 use crate::snapshot::reload::Reloader;
@@ -188,25 +191,6 @@ impl Live {
         self.workspace.load_full()
     }
 
-    /// Declared and stored credentials, sealed.
-    pub(in crate::cli) fn credentials(&self) -> Vec<SealedCredential> {
-        self.with_declared(&self.view.load())
-    }
-
-    fn with_declared(&self, view: &StoreView) -> Vec<SealedCredential> {
-        let declared = self.declared.load();
-        let declared = &declared.credentials;
-        let hidden =
-            |stored: &&SealedCredential| declared.iter().any(|other| other.id == stored.id);
-        let stored = view.credentials.iter().filter(|stored| !hidden(stored));
-        let pins = open_pins(&self.rebinder, &view.pins);
-        let declared = declared.iter();
-        declared
-            .map(|credential| self.as_pinned(credential, &pins))
-            .chain(stored.cloned())
-            .collect()
-    }
-
     /// Returns whose operator token this is; every known one is compared, in constant time.
     pub(super) fn operator(&self, token: &str) -> Option<Operator> {
         let TokenHash(presented) = TokenHash::of(token);
@@ -238,42 +222,6 @@ impl Live {
             }));
         }
         entries
-    }
-
-    /// Looks at every credential once, so that an edited row, or a connector that now puts it elsewhere, is told now and not by
-    /// the first request that needs it.
-    fn note_health(&self) {
-        let snapshot = self.current.snapshot();
-        let credentials = self.keyring.list();
-        let found = CredentialHealth::of(&credentials, &self.opener, snapshot.catalog());
-        let mut known = self.health.lock();
-        found.log_news(&known);
-        self.metrics.credentials(
-            credentials
-                .iter()
-                .map(|credential| (credential.id.as_str(), found.health(&credential.id))),
-        );
-        *known = found;
-    }
-
-    /// Returns what the configuration declares as an operator has bound it since: `credential rebind` writes the pin.
-    fn as_pinned(&self, credential: &SealedCredential, pins: &Pins) -> SealedCredential {
-        let place = match pins.get(&credential.id) {
-            Some(Some(pin)) if pin.connector == credential.connector => {
-                (pin.scheme.as_str(), pin.placement.as_str())
-            }
-            Some(None) => (credential.scheme.as_str(), NOWHERE),
-            Some(Some(_)) | None => return credential.clone(),
-        };
-        if credential.agent_owned || place == (&*credential.scheme, &*credential.placement) {
-            return credential.clone();
-        }
-        self.rebinder
-            .rebind(credential, place, [], &mut rand::rng())
-            .unwrap_or_else(|error| {
-                tracing::error!(credential.id = %credential.id, "{error}");
-                credential.clone()
-            })
     }
 
     fn note_trouble(&self, trouble: Option<String>) {

@@ -15,6 +15,6 @@ pub(super) fn start(log: &Log, args: &Serve, process: &ProcessEnv) -> Result<(),
         LogFormat::Text => Format::Text,
     };
     crate::config::check_log_filter(level)
-        .map_err(|problem| Failure::failed("logging", problem))?;
+        .map_err(|error| Failure::failed("logging", error.to_string()))?;
     telemetry::start(level, format).map_err(|error| Failure::failed("logging", error.to_string()))
 }

@@ -1,6 +1,5 @@
 //! A gateway that serves in this process, from its sockets to its end: what `serve` runs, and what a test starts.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::listeners::Listeners;
-use super::parts::{self, Running};
+use super::compose::{Running, compose};
+use super::listeners::{Addresses, Listeners};
 use super::{first_start, follow};
 use crate::admin::{self, Surface};
 use crate::cli::failure::Failure;
@@ -39,23 +38,17 @@ pub struct Serving {
     summaries: JoinHandle<()>,
 }
 
-/// The ports that were bound, in the order of the configuration; sockets in the file system are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses {
-    /// Addresses where agents connect.
-    pub proxy: Vec<SocketAddr>,
-    /// Addresses of `/api/v1` and health.
-    pub admin: Vec<SocketAddr>,
-    /// Addresses of `/metrics` and health.
-    pub metrics: Vec<SocketAddr>,
-}
+/// Why a gateway did not start, in the words that `serve` prints.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
 
 impl Serving {
     /// Starts a gateway on a configuration file (`None`: as `serve` finds it) in the given surroundings.
     ///
     /// # Errors
-    /// In the words that `serve` prints: every problem of the configuration and the files, or what could not be bound or opened.
-    pub async fn start(process: ProcessEnv, config: Option<PathBuf>) -> Result<Self, String> {
+    /// Every problem of the configuration and the files, or what could not be bound or opened.
+    pub async fn start(process: ProcessEnv, config: Option<PathBuf>) -> Result<Self, StartError> {
         let context = Context {
             process,
             output: Output::new(false),
@@ -65,7 +58,7 @@ impl Serving {
             Ok(workspace) => Self::on(&context, workspace).await,
             Err(failure) => Err(failure),
         };
-        started.map_err(|failure| failure.to_text())
+        started.map_err(|failure| StartError(failure.to_text()))
     }
 
     /// Starts a gateway on a configuration that has been read.
@@ -79,7 +72,7 @@ impl Serving {
         }
         listeners.bind_socket(&workspace).await?;
         let is_first = prepared.is_first;
-        let running = parts::compose(context, &workspace, prepared, &listeners).await?;
+        let running = compose(context, &workspace, prepared, &listeners).await?;
         if is_first {
             first_start::finish(context, &running.store).await?;
         }

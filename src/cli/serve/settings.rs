@@ -1,18 +1,15 @@
-//! `tollgate.yaml` while the gateway runs: what can take effect does, what cannot is named, and a broken file changes nothing.
+//! Watches `tollgate.yaml` while the gateway runs: when it has changed, and which of its keys need a restart.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::Value as Json;
 
-use super::live::{Declared, Live};
 use crate::cli::Context;
-use crate::cli::workspace::{Workspace, args, open_pins};
-use crate::config::diagnostic::{Diagnostic, Report, Source};
+use crate::cli::workspace::args;
+use crate::config::diagnostic::{Report, Source};
 use crate::config::{self, Config, Secrets, yaml};
-use crate::snapshot::Inputs;
 
 /// Keys that take effect without a restart; all others are named where they have changed.
 const RELOADED: [&str; 3] = ["agents", "credentials", "operators"];
@@ -63,6 +60,12 @@ impl Settings {
         }
     }
 
+    /// Says that the file is read now; returns how to read it, and how it was at start.
+    pub(super) fn begin_read(&mut self) -> (config::Args, Json) {
+        self.read = self.args.config.as_deref().and_then(stamp);
+        (self.args.clone(), self.started.clone())
+    }
+
     /// Returns whether the file has changed since it was read and been left alone since the last look.
     pub(super) fn has_changed(&mut self) -> bool {
         let now = self.args.config.as_deref().and_then(stamp);
@@ -70,108 +73,6 @@ impl Settings {
         self.seen = now;
         is_quiet && now != self.read
     }
-}
-
-impl Live {
-    /// Reads the configuration again and puts in force what can be; returns whether other directories hold the files now.
-    pub(super) async fn reload_settings(self: &Arc<Self>) -> bool {
-        let (args, started) = {
-            let mut settings = self.settings.lock();
-            settings.read = settings.args.config.as_deref().and_then(stamp);
-            (settings.args.clone(), settings.started.clone())
-        };
-        let Some(file) = args.config.clone() else {
-            return false;
-        };
-        // Its secrets are read from files.
-        let live = Arc::clone(self);
-        let taken = tokio::task::spawn_blocking(move || {
-            let config = config::load(&args)?;
-            refuse_empty(&args)?;
-            live.take_settings(config)
-        });
-        let taken = match taken.await {
-            Ok(taken) => taken,
-            Err(error) => {
-                tracing::error!(%error, "the configuration could not be read; the active one stays");
-                return false;
-            }
-        };
-        let mut settings = self.settings.lock();
-        match taken {
-            Ok(moved) => {
-                settings.failure = None;
-                let keys = changed(&started, &document(&file));
-                if keys != settings.needs_restart && !keys.is_empty() {
-                    let keys = keys.join(", ");
-                    tracing::warn!("the configuration has changed and needs a restart: {keys}");
-                }
-                settings.needs_restart = keys;
-                tracing::info!("the configuration is reloaded");
-                moved
-            }
-            Err(report) => {
-                let text = report.to_text();
-                if settings.failure.as_ref() != Some(&text) {
-                    tracing::error!("the configuration has errors, the active one stays: {text}");
-                }
-                settings.failure = Some(text);
-                false
-            }
-        }
-    }
-
-    /// Puts agents, credentials, operators and directories of a configuration in force.
-    fn take_settings(self: &Arc<Self>, config: Config) -> Result<bool, Report> {
-        let old = self.workspace.load_full();
-        let connectors = grown(&old.config().connectors, config.connectors);
-        let policies = grown(&old.config().policies, config.policies);
-        let moved = old.config().connectors != connectors || old.config().policies != policies;
-        let workspace = old.with_config(Config {
-            agents: config.agents,
-            credentials: config.credentials,
-            operators: config.operators,
-            connectors,
-            policies,
-            secret_variables: config.secret_variables,
-            ..old.config().clone()
-        });
-        let catalog = self.catalog_of(&workspace)?;
-        let created_at = self.clock.stamp();
-        let pins = open_pins(&self.rebinder, &self.view.load().pins);
-        let credentials =
-            workspace.declared_credentials(&catalog, &pins, &created_at, |draft| {
-                self.sealer.seal(draft, &mut rand::rng())
-            })?;
-        let declared = Declared::of(&workspace, credentials);
-        self.declared.store(Arc::new(declared));
-        self.workspace.store(Arc::new(workspace));
-        Ok(moved)
-    }
-
-    /// The connectors of a configuration's directories: what its credentials are declared for.
-    fn catalog_of(&self, workspace: &Workspace) -> Result<crate::connector::Catalog, Report> {
-        let Inputs { connectors, .. } = workspace.files()?;
-        let mut report = Report::default();
-        let catalog = crate::connector::Catalog::compile(&connectors, &mut report);
-        if report.has_errors() {
-            Err(report)
-        } else {
-            Ok(catalog)
-        }
-    }
-}
-
-/// An editor may be half way through writing it, and by nothing at all everything declared would be gone.
-fn refuse_empty(args: &config::Args) -> Result<(), Report> {
-    let text = args.config.as_ref().map(std::fs::read_to_string);
-    if matches!(text, Some(Ok(text)) if !text.trim().is_empty()) {
-        return Ok(());
-    }
-    let problem = Diagnostic::error("empty-file", "the configuration is empty");
-    Err(Report {
-        diagnostics: vec![problem],
-    })
 }
 
 fn stamp(file: &Path) -> Option<Stamp> {
@@ -183,12 +84,8 @@ fn stamp(file: &Path) -> Option<Stamp> {
     })
 }
 
-fn document(file: &Path) -> Json {
-    let source = Source {
-        name: "".into(),
-        text: std::fs::read_to_string(file).unwrap_or_default().into(),
-        built_in: false,
-    };
+pub(super) fn document(file: &Path) -> Json {
+    let source = Source::new("", std::fs::read_to_string(file).unwrap_or_default());
     yaml::read(&source, &mut Report::default()).unwrap_or(Json::Null)
 }
 
@@ -199,17 +96,8 @@ fn holds(list: &Json, other: &Json) -> bool {
     items(other).iter().all(|item| all.contains(item))
 }
 
-/// Returns the new directories where none of the old ones is missing.
-fn grown(old: &[PathBuf], new: Vec<PathBuf>) -> Vec<PathBuf> {
-    if old.iter().all(|directory| new.contains(directory)) {
-        new
-    } else {
-        old.to_vec()
-    }
-}
-
 /// Returns the keys that differ and take effect only at a start, two levels deep.
-fn changed(started: &Json, now: &Json) -> Vec<String> {
+pub(super) fn changed(started: &Json, now: &Json) -> Vec<String> {
     let keys = |document: &Json| -> Vec<String> {
         let fields = document.as_object();
         fields

@@ -2,13 +2,15 @@
 //!
 //! INVARIANT: nothing becomes a value of another type: text is never a number, nothing is never null, no key is passed over.
 
+mod access;
+
 use serde::de::value::StrDeserializer;
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
-use super::access::{Entries, Items, Placed, Shaped, Variant};
 use super::fault::{Fault, QUOTING};
 use super::node::{Kind, Meaning, Node, Style};
 use super::session::Session;
+use access::{Entries, Items, Placed, Shaped, Variant};
 
 /// Asks the reader for `[value, line, column]`.
 pub(super) const AT: &str = "$tollgate::At";

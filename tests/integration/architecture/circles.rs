@@ -10,8 +10,6 @@ use super::sources::sources;
 const STILL: &[(&str, usize)] = &[
     ("admin", 2),
     ("approval", 3),
-    ("cli", 8),
-    ("config", 2),
     ("connector", 28),
     ("expression", 2),
     ("import", 7),

@@ -1,4 +1,4 @@
-//! Composition: what was prepared and bound in, a running gateway's parts out. The one place that knows them all.
+//! Puts a running gateway together from what was prepared and bound. No other file knows all its dependencies.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::store_broken;
 use crate::admin::Facts;
 use crate::approval::{self, ApprovalService};
-use crate::audit::{Durability, Journal, RefusalLimit, Refusals};
+use crate::audit::{Journal, RefusalLimit, Refusals};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
@@ -65,7 +65,7 @@ pub(super) async fn compose(
     let started_at = clock.stamp();
     let metrics = Arc::new(Metrics::new());
     let (live, current) = live(context, workspace, &prepared, &metrics).await?;
-    let journal = Journal::start(prepared.store.clone(), durability(config.durability));
+    let journal = Journal::start(prepared.store.clone(), config.durability);
     let approvals = ApprovalService::new(approvals(config), clock.clone());
     let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let gateway = Arc::new(Gateway::new(Dependencies {
@@ -223,13 +223,5 @@ fn refusals(configured: config::Refusals) -> RefusalLimit {
     RefusalLimit {
         per_minute: configured.per_minute,
         burst: configured.burst,
-    }
-}
-
-fn durability(configured: config::Durability) -> Durability {
-    match configured {
-        config::Durability::Strict => Durability::Strict,
-        config::Durability::Fsync => Durability::Fsync,
-        config::Durability::Batched => Durability::Batched,
     }
 }

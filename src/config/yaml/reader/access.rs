@@ -8,9 +8,9 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use super::fault::Fault;
-use super::node::{Entry, Node, Spot};
-use super::reader::{AT, Reader};
+use super::{AT, Reader};
+use crate::config::yaml::fault::Fault;
+use crate::config::yaml::node::{Entry, Node, Spot};
 
 /// The items of a list.
 #[derive(Debug)]

@@ -1,0 +1,63 @@
+//! Joins declared and stored credentials, and tells once what keeps one from being used.
+
+use super::Live;
+use crate::cli::serve::health::CredentialHealth;
+use crate::cli::workspace::{Pins, StoreView, open_pins};
+use crate::model::credential::{NOWHERE, SealedCredential};
+
+impl Live {
+    /// Declared and stored credentials, sealed.
+    pub(in crate::cli) fn credentials(&self) -> Vec<SealedCredential> {
+        self.with_declared(&self.view.load())
+    }
+
+    pub(super) fn with_declared(&self, view: &StoreView) -> Vec<SealedCredential> {
+        let declared = self.declared.load();
+        let declared = &declared.credentials;
+        let hidden =
+            |stored: &&SealedCredential| declared.iter().any(|other| other.id == stored.id);
+        let stored = view.credentials.iter().filter(|stored| !hidden(stored));
+        let pins = open_pins(&self.rebinder, &view.pins);
+        let declared = declared.iter();
+        declared
+            .map(|credential| self.as_pinned(credential, &pins))
+            .chain(stored.cloned())
+            .collect()
+    }
+
+    /// Looks at every credential once, so that an edited row, or a connector that now puts it elsewhere, is told now and not by
+    /// the first request that needs it.
+    pub(super) fn note_health(&self) {
+        let snapshot = self.current.snapshot();
+        let credentials = self.keyring.list();
+        let found = CredentialHealth::of(&credentials, &self.opener, snapshot.catalog());
+        let mut known = self.health.lock();
+        found.log_news(&known);
+        self.metrics.credentials(
+            credentials
+                .iter()
+                .map(|credential| (credential.id.as_str(), found.health(&credential.id))),
+        );
+        *known = found;
+    }
+
+    /// Returns what the configuration declares as an operator has bound it since: `credential rebind` writes the pin.
+    fn as_pinned(&self, credential: &SealedCredential, pins: &Pins) -> SealedCredential {
+        let place = match pins.get(&credential.id) {
+            Some(Some(pin)) if pin.connector == credential.connector => {
+                (pin.scheme.as_str(), pin.placement.as_str())
+            }
+            Some(None) => (credential.scheme.as_str(), NOWHERE),
+            Some(Some(_)) | None => return credential.clone(),
+        };
+        if credential.agent_owned || place == (&*credential.scheme, &*credential.placement) {
+            return credential.clone();
+        }
+        self.rebinder
+            .rebind(credential, place, [], &mut rand::rng())
+            .unwrap_or_else(|error| {
+                tracing::error!(credential.id = %credential.id, "{error}");
+                credential.clone()
+            })
+    }
+}
