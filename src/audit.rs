@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+pub use crate::model::durability::Durability;
 use crate::model::event::Event;
 use crate::store::{Commit, EventLine, Store};
 use writer::Writer;
@@ -25,29 +26,6 @@ pub use refusals::{RESERVE, RefusalLimit, Refusals, Summary};
 
 /// Events that may wait at once with somebody waiting for them: 16 KiB each at most.
 const QUEUE: usize = 4_096;
-
-/// When an append counts as done.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Default,
-    serde::Deserialize,
-    serde::Serialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// Given to the operating system: survives `kill -9` of the gateway.
-    #[default]
-    Strict,
-    /// Synced to the disk: survives a power cut.
-    Fsync,
-    /// Queued: the last moment can be lost.
-    Batched,
-}
 
 /// Why an event was not kept; the request it stands for does not leave.
 #[derive(Debug, Clone, thiserror::Error)]

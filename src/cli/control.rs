@@ -11,6 +11,7 @@ use super::gateway::Gateway;
 use super::state::StateDir;
 use super::workspace::{Workspace, args, unusable};
 use crate::config::{Secrets, discovery};
+use crate::model::hex::hex;
 use crate::model::show::escape;
 use crate::store::Store;
 
@@ -147,10 +148,7 @@ fn remembered(args: &crate::config::Args, config: &std::path::Path) -> Option<Pa
 fn memory(args: &crate::config::Args, config: &std::path::Path) -> Option<PathBuf> {
     let real = config.canonicalize().ok()?;
     let hash = Sha256::digest(real.as_os_str().as_encoded_bytes());
-    let name: String = hash
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (name, _) = hash.split_at(16);
+    let name = hex(name);
     Some(discovery::state_dir(&args.env)?.join("gateways").join(name))
 }

@@ -95,15 +95,15 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns a result's value, or adds its error.
-    fn good<V, T>(
+    fn good<V, T, E: std::fmt::Display>(
         &mut self,
-        result: Result<V, String>,
+        result: Result<V, E>,
         code: &'static str,
         at: &At<T>,
         help: &str,
     ) -> Option<V> {
         result
-            .map_err(|message| self.error(code, message, at, help))
+            .map_err(|error| self.error(code, error.to_string(), at, help))
             .ok()
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
 use super::decision_input::{DecisionInput, RequestPayload};
@@ -13,7 +13,7 @@ use super::headers;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
 use crate::connector::{BodyNeed, Connector, Dialect, Memory, Reading, RequestActions, Unreadable};
-use crate::model::header_value;
+use crate::model::media_type::MediaType;
 
 /// A request that is understood by the connectors of one moment.
 #[derive(Debug)]
@@ -193,23 +193,15 @@ pub(super) fn fault(fault: &BodyFault) -> Refusal {
 
 /// UTF-8 is the only charset whose bytes every reader takes for the same text.
 fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
-    for value in headers.get_all(CONTENT_TYPE) {
-        let text = value.to_str().unwrap_or("charset=?").to_ascii_lowercase();
-        let charset = text
-            .split(';')
-            .skip(1)
-            .filter_map(|parameter| header_value::trim(parameter).strip_prefix("charset="));
-        for charset in charset {
-            if !matches!(
-                charset.trim_matches(['"', ' ']),
-                "utf-8" | "utf8" | "us-ascii"
-            ) {
-                return Err(Refusal::because(
-                    Code::UnsupportedMedia,
-                    "Only UTF-8 bodies are read.",
-                ));
-            }
-        }
+    let is_utf8 = |value: &HeaderValue| {
+        let text = value.to_str();
+        text.is_ok_and(|text| MediaType::read(text).is_utf8())
+    };
+    if headers.get_all(CONTENT_TYPE).iter().all(is_utf8) {
+        return Ok(());
     }
-    Ok(())
+    Err(Refusal::because(
+        Code::UnsupportedMedia,
+        "Only UTF-8 bodies are read.",
+    ))
 }

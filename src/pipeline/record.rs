@@ -34,7 +34,8 @@ use crate::telemetry::metrics::Stage;
 use draft::Draft;
 use shown::bounded;
 
-pub(super) use shown::{actions, hex};
+pub(super) use crate::model::hex::hex;
+pub(super) use shown::actions;
 pub(super) use unauthenticated::UnauthenticatedRefusals;
 
 pub use repeated::summarize_refusals;

@@ -1,10 +1,10 @@
 //! Declares what an expression can read of a request: names and types at load, values when the request is judged.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Facts;
 use crate::expression::{Datum, Environment, Record, Scope, Type};
+use crate::model::media_type;
 use crate::model::target::Host;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::ParamShape;
@@ -91,7 +91,7 @@ impl Scope for Judged<'_> {
             },
             "request" => match field {
                 "query" => Some(Datum::Query(&self.0.target.query)),
-                "content_type" => Some(Datum::Text(essence(self.0.content_type))),
+                "content_type" => Some(Datum::Text(media_type::essence(self.0.content_type))),
                 "body_bytes" => self
                     .0
                     .body_bytes
@@ -129,17 +129,6 @@ impl Judged<'_> {
             _ => return None,
         };
         Some(Datum::Text(text))
-    }
-}
-
-/// Returns a media type without its parameters, in lower case, so that a condition sees one spelling of it.
-fn essence(content_type: &str) -> Cow<'_, str> {
-    let bare = content_type.split(';').next().unwrap_or_default();
-    let bare = bare.trim_matches([' ', '\t']);
-    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(bare.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(bare)
     }
 }
 

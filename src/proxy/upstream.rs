@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Version};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
+use crate::model::media_type::MediaType;
 use crate::pipeline::Outgoing;
 use crate::pipeline::websocket::Protocol;
 
@@ -117,11 +118,7 @@ pub(super) fn carriage(outgoing: &Outgoing) -> Carriage {
 
 /// Returns whether the request needs HTTP/2 all the way, since trailers carry its status.
 fn is_grpc(outgoing: &Outgoing) -> bool {
-    let media = outgoing
-        .headers
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    media.is_some_and(|media| {
+    MediaType::of(&outgoing.headers).is_some_and(|media| {
         media.starts_with("application/grpc") && !media.starts_with("application/grpc-web")
     })
 }

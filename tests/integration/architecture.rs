@@ -90,6 +90,7 @@ const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("matchit", &["connector"]),
     ("jsonpath_rust", &["connector"]),
     ("apollo_parser", &["connector", "import"]),
+    ("mediatype", &["model"]),
     ("memchr", &["connector", "proxy"]),
     ("aes_gcm", &["vault"]),
     ("argon2", &["vault"]),

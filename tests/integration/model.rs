@@ -1,5 +1,7 @@
 //! Words: texts of agents and operators in, the one spelling that is judged and sent out.
 
+mod media_type;
+
 use proptest::prelude::*;
 use tollgate::model::target::{Authority, Host, Path, Query, decode};
 

@@ -9,6 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::state::{self, Access};
 use crate::cli::workspace::Workspace;
 use crate::cli::{Context, environment};
+use crate::model::hex::hex;
 use crate::model::show::escape;
 use crate::proxy::{Certificates, ProxyError};
 
@@ -118,10 +119,8 @@ fn theirs(context: &Context, bundle: &mut Certificates) -> Certificates {
 
 fn short_hash(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let (short, _) = hash.split_at(8);
+    hex(short)
 }
 
 /// Another `run` may be starting while children read it, so it is replaced whole.

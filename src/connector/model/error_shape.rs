@@ -16,6 +16,7 @@ use crate::config::diagnostic::{Report, Source};
 use crate::config::yaml;
 use crate::connector::manifest::entry::{ErrorsMap, Framing};
 use crate::connector::model::error_shape::framing::Push;
+use crate::model::media_type::MediaType;
 
 /// The shapes that are known by name.
 static KNOWN: LazyLock<BTreeMap<String, Arc<[ErrorShape]>>> = LazyLock::new(known);
@@ -150,18 +151,15 @@ impl ErrorShape {
 
     /// Returns the first that is for a request with these headers.
     pub(crate) fn of(shapes: &[Self], headers: &HeaderMap) -> Option<Self> {
-        let content_type = headers.get(CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
+        let media = MediaType::of(headers);
         let mut shapes = shapes.iter();
-        shapes.find(|shape| shape.is_for(content_type)).cloned()
+        shapes.find(|shape| shape.is_for(media.as_ref())).cloned()
     }
 
     /// Returns whether it is for requests with this `Content-Type`.
-    fn is_for(&self, content_type: &str) -> bool {
+    fn is_for(&self, media: Option<&MediaType<'_>>) -> bool {
         let start = self.media.as_deref();
-        start.is_none_or(|start| content_type.starts_with(start))
+        start.is_none_or(|start| media.is_some_and(|media| media.starts_with(start)))
     }
 
     /// Returns the answer.
@@ -222,8 +220,7 @@ fn holds(json: &Json, wanted: &str) -> bool {
 
 /// Returns whether the request is a `POST` of git's smart protocol, `gitprotocol-http(5)`.
 fn is_of_git(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    content_type.is_some_and(|kind| kind.starts_with(b"application/x-git-"))
+    MediaType::of(headers).is_some_and(|media| media.starts_with("application/x-git-"))
 }
 
 /// What XML text cannot hold.

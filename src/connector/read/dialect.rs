@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::connector::read::json::UNREADABLE_BODY;
 use crate::connector::read::reading::Unreadable;
-use crate::model::header_value;
+use crate::model::media_type::{self, MediaType};
 
 /// How a body is parsed. THE list of body kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Format {
             "json" => Kind::Json,
             "form" => Kind::Form,
             "multipart" => Kind::Multipart,
-            media if is_json(media) => {
+            media if media_type::is_json(media) => {
                 return Ok(Self {
                     kind: Kind::Json,
                     media: media.into(),
@@ -108,22 +108,6 @@ impl Format {
     }
 }
 
-/// Returns whether a media type, in lower case and without parameters, is JSON: `…/json`, `…+json`, `…/x-amz-json-1.1`.
-fn is_json(media: &str) -> bool {
-    let token = |text: &str| {
-        !text.is_empty()
-            && text.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-_".contains(&byte)
-            })
-    };
-    let Some((top, sub)) = media.split_once('/') else {
-        return false;
-    };
-    token(top)
-        && token(sub)
-        && (sub == "json" || sub.ends_with("+json") || sub.starts_with("x-amz-json-"))
-}
-
 /// Chooses among the formats of the routes that can be meant, the default first: the one whose media type the request has,
 /// else one that is JSON where the request has any JSON type, else the first.
 pub(crate) fn choose<'f>(
@@ -134,18 +118,19 @@ pub(crate) fn choose<'f>(
     if formats.clone().next().is_none() {
         return Ok(None);
     }
-    let given = Given::of(&text)?;
+    let given = MediaType::read(&text);
+    let boundary = boundary(&given)?;
     let exact = formats.clone().find(|format| given.is(&format.media));
     let json = || {
         let any = formats.clone().find(|format| format.kind == Kind::Json);
-        any.filter(|_| is_json(&given.media.to_ascii_lowercase()))
+        any.filter(|_| given.is_json())
     };
     let chosen = exact.or_else(json).or_else(|| formats.clone().next());
     let Some(format) = chosen.cloned() else {
         return Ok(None);
     };
     let same = given.is(&format.media);
-    let boundary = given.boundary.filter(|_| format.kind.has_parts() && same);
+    let boundary = boundary.filter(|_| format.kind.has_parts() && same);
     let content_type = match &boundary {
         Some(boundary) => {
             HeaderValue::try_from(format!("{}; boundary=\"{boundary}\"", format.media))
@@ -156,7 +141,7 @@ pub(crate) fn choose<'f>(
         format,
         content_type: content_type
             .map_err(|_| unreadable("the body has a type that cannot be sent"))?,
-        boundary: boundary.map(Into::into),
+        boundary: boundary.map(|boundary| boundary.into()),
     }))
 }
 
@@ -206,45 +191,18 @@ fn content_type(headers: &HeaderMap) -> Result<Cow<'_, str>, Unreadable> {
     )
 }
 
-/// What the agent says that its body is.
-pub(crate) struct Given<'t> {
-    /// Without parameters, as it was written; empty where there is none.
-    pub(crate) media: &'t str,
-    pub(crate) boundary: Option<&'t str>,
-}
-
-impl<'t> Given<'t> {
-    fn of(text: &'t str) -> Result<Self, Unreadable> {
-        let mut pieces = text.split(';');
-        let media = header_value::trim(pieces.next().unwrap_or_default());
-        let mut boundaries = pieces.filter_map(|piece| {
-            let (name, value) = piece.split_once('=')?;
-            header_value::trim(name)
-                .eq_ignore_ascii_case("boundary")
-                .then(|| header_value::trim(value))
-        });
-        let boundary = boundaries.next();
-        if boundaries.next().is_some() {
-            return Err(unreadable("`Content-Type` has two boundaries"));
-        }
-        Ok(Self {
-            media,
-            boundary: boundary.and_then(boundary_text),
-        })
+/// Returns the one boundary; `None` for one that readers could read differently.
+fn boundary<'t>(given: &'t MediaType<'_>) -> Result<Option<Cow<'t, str>>, Unreadable> {
+    let mut boundaries = given.params("boundary");
+    let boundary = boundaries.next();
+    if boundaries.next().is_some() {
+        return Err(unreadable("`Content-Type` has two boundaries"));
     }
-
-    fn is(&self, media: &str) -> bool {
-        self.media.eq_ignore_ascii_case(media)
-    }
+    Ok(boundary.filter(|boundary| is_boundary(boundary)))
 }
 
 /// RFC 2046 section 5.1.1, without what needs quoting inside quotes and without the space, which parsers trim differently.
-fn boundary_text(value: &str) -> Option<&str> {
-    let inner = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(value);
+fn is_boundary(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
-    let fits = (1..=70).contains(&inner.len()) && inner.bytes().all(good);
-    fits.then_some(inner)
+    (1..=70).contains(&text.len()) && text.bytes().all(good)
 }

@@ -8,6 +8,7 @@ use memchr::memmem;
 
 use crate::connector::read::form::{Content, Form, refuse};
 use crate::connector::read::reading::Unreadable;
+use crate::model::media_type::MediaType;
 use crate::model::target::MAX_NAMES;
 
 /// Bytes of one part's head.
@@ -131,25 +132,15 @@ impl<'b> Part<'b> {
         let Some(kind) = self.header("content-type") else {
             return Ok(true);
         };
-        let (media, parameter) = kind.split_once(';').unwrap_or((kind, ""));
-        if strip_word(media, "multipart/").is_some() {
+        let kind = MediaType::read(kind);
+        if kind.starts_with("multipart/") {
             return Err(refuse("a part of the form has parts of its own"));
         }
-        let charset = match parameter.trim_matches(' ').split_once('=') {
-            Some((name, value)) if name.eq_ignore_ascii_case("charset") => value.trim_matches('"'),
-            Some(_) => return Ok(false),
-            None => "utf-8",
-        };
-        let texts = ["text/plain", "application/json"];
-        let media = media.trim_end_matches(' ');
-        if !texts.iter().any(|known| known.eq_ignore_ascii_case(media)) {
-            return Ok(false);
-        }
-        let utf8 = ["utf-8", "utf8", "us-ascii"];
-        if !utf8.iter().any(|known| known.eq_ignore_ascii_case(charset)) {
+        let is_plain = kind.is("text/plain") || kind.is("application/json");
+        if is_plain && !kind.is_utf8() {
             return Err(refuse("a part of the form is not UTF-8 text"));
         }
-        Ok(true)
+        Ok(is_plain && !kind.has_other_params("charset"))
     }
 
     /// Returns the name and the content of a part of `multipart/form-data`.

@@ -1,6 +1,7 @@
 //! Applies the options of a `curl` command to the request that it makes.
 
 use super::option::{self, Says};
+use crate::model::media_type;
 
 /// The options of a command, as they were written.
 #[derive(Debug, Default)]
@@ -136,13 +137,6 @@ impl Written {
 
     pub(super) fn content_type(&self) -> Option<String> {
         let header = self.headers.iter().find(|(name, _)| name == "content-type");
-        header.map(|(_, value)| {
-            value
-                .split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase()
-        })
+        header.map(|(_, value)| media_type::essence(value).into_owned())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
@@ -12,6 +12,7 @@ use super::json;
 use crate::connector::Connector;
 use crate::model::action::Action;
 use crate::model::event::MAX_PARAM;
+use crate::model::media_type::MediaType;
 use crate::model::value::Value;
 use crate::pipeline::outgoing::Outgoing;
 
@@ -55,15 +56,13 @@ pub(super) enum BodyForm {
 impl BodyForm {
     /// Returns how a body was read that goes out with these headers: `Content-Type` is set to how it was parsed.
     pub(super) fn of(headers: &HeaderMap, was_read: bool) -> Self {
-        let media = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
-        match (was_read, media) {
-            (false, _) => Self::Unread,
-            (true, media) if media.contains("json") => Self::Json,
-            (true, media) if media.starts_with("application/x-www-form-urlencoded") => Self::Form,
-            (true, _) => Self::Text,
+        if !was_read {
+            return Self::Unread;
+        }
+        match MediaType::of(headers) {
+            Some(media) if media.is_json() => Self::Json,
+            Some(media) if media.is("application/x-www-form-urlencoded") => Self::Form,
+            Some(_) | None => Self::Text,
         }
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::action::{Action, Parameters};
 use crate::model::event::MAX_PARAM;
+use crate::model::hex::hex;
 use crate::model::value::Value;
 
 /// Returns actions as they are recorded.
@@ -124,14 +125,4 @@ fn keyed(key: &[u8; 32], value: &Value) -> String {
         .chars()
         .take(32)
         .collect()
-}
-
-pub(in crate::pipeline) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, ValueRef as _};
 
+use crate::model::hex::Hex;
 use crate::store::StoreError;
 
 /// Reads the columns of one row.
@@ -99,11 +100,5 @@ pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String
 
 /// Shows the first bytes of a hash: enough to find it, useless to forge it.
 pub(super) fn abridged(bytes: &[u8]) -> String {
-    let mut text: String = bytes
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    text.push('…');
-    text
+    format!("{}…", Hex(bytes.get(..4).unwrap_or(bytes)))
 }

@@ -8,6 +8,8 @@ use std::io::Read as _;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
+use crate::model::hex::hex;
+
 /// By object id in lower-case hex.
 pub(crate) type Parents = HashMap<String, Vec<String>>;
 
@@ -188,5 +190,5 @@ fn id(content: &[u8], id_length: usize) -> String {
         let hash = Sha1::new().chain_update(&head).chain_update(content);
         hash.finalize().to_vec()
     };
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }

@@ -11,6 +11,7 @@ use crate::connector::read::json::tree::Tree;
 use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::ambiguous;
 use crate::connector::read::room::Room;
+use crate::model::hex::hex;
 use crate::model::show::brief;
 use crate::model::target::Query;
 
@@ -157,12 +158,7 @@ fn hash(extensions: Option<&Tree<'_>>) -> Result<Option<String>, Unreadable> {
 }
 
 fn sha256(text: &str) -> String {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// Refuses a key of the URL by which servers read another document than the body's.

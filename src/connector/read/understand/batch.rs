@@ -14,7 +14,7 @@ use crate::connector::read::members::{self, Each, Member, MemberBody, refuse};
 use crate::connector::read::reading::{Reading, Unreadable, UnreadableCode};
 use crate::connector::read::request::{Request, ambiguous};
 use crate::connector::read::understand::{Parting, Sheet, unread};
-use crate::model::header_value;
+use crate::model::media_type::{self, MediaType};
 use crate::model::target::{Authority, Path, Query, Target};
 
 /// Code of a path that servers read in different ways.
@@ -210,17 +210,9 @@ fn body<'m>(candidates: &Candidates, member: &'m Member<'_>) -> Result<Cow<'m, [
 }
 
 fn says_so(headers: &HeaderMap, judged: &str) -> bool {
-    let media = |text: &str| {
-        let media = text.split(';').next().unwrap_or_default();
-        header_value::trim(media).to_ascii_lowercase()
-    };
     headers.get(CONTENT_TYPE).is_none_or(|value| {
-        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        let utf8 = text.split_once("charset=").is_none_or(|(_, charset)| {
-            let charset = charset.split(';').next().unwrap_or_default();
-            charset.trim_matches(['"', ' ']) == "utf-8"
-        });
-        utf8 && media(&text) == media(judged)
+        let given = MediaType::read(value.to_str().unwrap_or_default());
+        given.is_utf8() && given.is(&media_type::essence(judged))
     })
 }
 

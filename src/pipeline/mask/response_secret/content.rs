@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 
 use super::{RESERVED, Substitutes, Unmaskable};
 use crate::connector::{AnswerPlace, read_answer};
+use crate::model::media_type::MediaType;
 
 /// Some parsers skip it.
 const BOM: char = '\u{feff}';
@@ -99,14 +99,8 @@ impl Content {
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    let media = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media = media.and_then(|value| value.split(';').next());
-    media.is_some_and(|media| {
-        let media = media.trim();
-        media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
+    let media = MediaType::of(headers);
+    media.is_some_and(|media| media.is("application/x-www-form-urlencoded"))
 }
 
 fn form(body: &[u8], limit: usize) -> Option<Map<String, Json>> {
