@@ -47,7 +47,7 @@ use output::Output;
 
 pub use process_env::ProcessEnv;
 pub use schema::schemas;
-pub use serve::Serving;
+pub use serve::{Serving, StartError};
 pub use socket_activation::SocketActivation;
 
 /// What every command gets.

@@ -7,6 +7,7 @@ mod declared;
 pub mod diagnostic;
 pub mod discovery;
 mod environment;
+mod limits;
 mod manifest;
 mod render;
 mod secret_source;
@@ -16,19 +17,21 @@ pub mod units;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::durability::Durability;
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Host};
 
-pub use build::{check_log_filter, load};
+pub use build::{LogFilterError, check_log_filter, load};
 pub use declared::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field, Role};
+pub use limits::{Approval, Limits, Refusals};
 pub use manifest::Manifest;
 
 /// Returns the JSON Schema of `tollgate.yaml`, for editors; `schemas/tollgate.schema.json` holds it.
@@ -136,6 +139,19 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Listen {
+    /// `host:port`, with brackets around an IPv6 address, or `unix:/path`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') && !host.starts_with('[') => {
+                write!(f, "[{host}]:{port}")
+            }
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// Where the master key comes from.
 #[derive(Debug, Clone)]
 pub enum VaultKey {
@@ -228,85 +244,6 @@ pub enum EgressAllow {
     Net(IpNet, u16),
 }
 
-/// Limits of requests and connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest body that is read for judging, in bytes after decoding.
-    pub body: usize,
-    /// All bodies held at once, in bytes.
-    pub body_total: usize,
-    /// Bodies of one agent held at once, in bytes.
-    pub body_per_agent: usize,
-    /// Values of one JSON body.
-    pub json_nodes: usize,
-    /// Actions of one request.
-    pub actions_per_request: usize,
-    /// Until a request's head is read.
-    pub request_head: Duration,
-    /// Until an upstream is connected.
-    pub connect: Duration,
-    /// Until an upstream's answer begins.
-    pub first_byte: Duration,
-    /// Without a byte either way.
-    pub idle: Duration,
-    /// Until exchanges are cut at shutdown.
-    pub drain: Duration,
-    /// Connections at once that have not shown a token.
-    pub unauthenticated: usize,
-    /// Connections of agents at once.
-    pub tunnels: usize,
-    /// Connections of one agent at once.
-    pub tunnels_per_agent: usize,
-    /// Requests under way at once.
-    pub streams: usize,
-    /// Requests of one agent under way at once.
-    pub streams_per_agent: usize,
-    /// Requests that wait for an operator at once.
-    pub pending_approvals: usize,
-    /// Requests of one agent that wait for an operator at once.
-    pub pending_approvals_per_agent: usize,
-}
-
-/// Requests that wait for an operator's yes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Approval {
-    /// How long one waits.
-    pub timeout: Duration,
-    /// How long a question can be answered.
-    pub expires: Duration,
-}
-
-/// How many refusals of one agent are recorded one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusals {
-    /// In the long run.
-    pub per_minute: u32,
-    /// Refusals recorded at once, before `rate` applies.
-    pub burst: u32,
-}
-
-impl Default for Refusals {
-    fn default() -> Self {
-        Self {
-            per_minute: 3_000,
-            burst: 500,
-        }
-    }
-}
-
-/// When an event counts as kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// Given to the operating system: survives `kill -9` of the gateway.
-    #[default]
-    Strict,
-    /// Synced to the disk: survives a power cut.
-    Fsync,
-    /// Queued: the last moment can be lost.
-    Batched,
-}
-
 /// What is logged to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -325,38 +262,4 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 1 << 20,
-            body_total: 256 << 20,
-            body_per_agent: 64 << 20,
-            json_nodes: 50_000,
-            actions_per_request: 50,
-            request_head: Duration::from_secs(30),
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(600),
-            idle: Duration::from_secs(600),
-            drain: Duration::from_secs(30),
-            unauthenticated: 1024,
-            tunnels: 4096,
-            tunnels_per_agent: 1024,
-            streams: 4096,
-            streams_per_agent: 1024,
-            pending_approvals: 1000,
-            pending_approvals_per_agent: 100,
-        }
-    }
-}
-
-impl Default for Approval {
-    fn default() -> Self {
-        Self {
-            // Below the minute after which many clients give up, so that they still read where to look for the answer.
-            timeout: Duration::from_secs(55),
-            expires: Duration::from_secs(24 * 60 * 60),
-        }
-    }
 }

@@ -214,9 +214,5 @@ fn read_source(context: &Context, file: &PathBuf) -> Result<Source, Failure> {
             format!("`{}` cannot be read: {error}", file.display()),
         )
     })?;
-    Ok(Source {
-        name: file.display().to_string().into(),
-        text: text.into(),
-        built_in: false,
-    })
+    Ok(Source::new(file.display().to_string(), text))
 }

@@ -22,7 +22,7 @@ use crate::roster::{Token, TokenKind};
 use crate::store::StoredToken;
 
 pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
-    let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
+    let agent = AgentName::parse(&args.agent).map_err(|error| Failure::usage(error.to_string()))?;
     let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
     let proxy = proxy(&workspace, args).await?;

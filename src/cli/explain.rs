@@ -24,7 +24,8 @@ pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
     };
     let headers = headers(&args.headers)?;
     let body = body(args.body.as_deref())?;
-    let question = Question::parse(&args.method, url, &headers, body).map_err(Failure::usage)?;
+    let question = Question::parse(&args.method, url, &headers, body)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let workspace = Workspace::load(context)?;
     // Without a store the files alone answer.
     let view = StoreView::read_if_there(&workspace.config().store_url).await?;

@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Run) -> Outcome {
 }
 
 async fn run_child(context: &Context, args: &Run) -> Outcome {
-    let agent = AgentName::parse(&args.agent).map_err(Failure::usage)?;
+    let agent = AgentName::parse(&args.agent).map_err(|error| Failure::usage(error.to_string()))?;
     let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
     let proxy = workspace.reach_proxy().await?;

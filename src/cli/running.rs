@@ -115,16 +115,7 @@ fn workspace(
         },
         token: None,
         names_token: false,
-        place: Place {
-            source: Source {
-                name: "the gateway".into(),
-                text: "".into(),
-                built_in: false,
-            },
-            line: 0,
-            column: 0,
-            note: String::new(),
-        },
+        place: Place::of(Source::named("the gateway")),
     });
     let config = Config {
         proxy: wiring.proxy.iter().filter_map(port).collect(),

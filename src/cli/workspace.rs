@@ -21,7 +21,7 @@ use crate::config::{self, Config, Listen, Secrets, VaultKey};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
 use crate::model::secret::Secret;
-use crate::model::show::escape;
+use crate::model::show::{escape, shell_word};
 use crate::model::vocabulary::Unknown;
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
 use crate::vault::KeySource;
@@ -145,7 +145,7 @@ impl Workspace {
         match ports.min_by_key(|(_, port)| *port == 0) {
             // The system chose; only the running gateway knows what.
             Some((_, 0)) => self.bound_address().await,
-            Some((listen, _)) => Ok(reachable(&listen_text(listen))),
+            Some((listen, _)) => Ok(reachable(&listen.to_string())),
             None => Err(Failure::failed(
                 "no_port",
                 "the proxy listens on no port, and toolchains cannot use a socket file",
@@ -286,27 +286,6 @@ pub(super) fn args(context: &Context, config: Option<PathBuf>, secrets: Secrets)
         cwd: context.process.directory.clone(),
         env: context.process.text_variables(),
         secrets,
-    }
-}
-
-/// Quotes what a shell would split or expand.
-pub(super) fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-/// Returns an address as files write it, `host:port` or `unix:/path`.
-pub(super) fn listen_text(listen: &Listen) -> String {
-    match listen {
-        Listen::Tcp(host, port) if host.contains(':') && !host.starts_with('[') => {
-            format!("[{host}]:{port}")
-        }
-        Listen::Tcp(host, port) => format!("{host}:{port}"),
-        Listen::Unix(path) => format!("unix:{}", path.display()),
     }
 }
 

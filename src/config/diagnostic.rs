@@ -24,6 +24,43 @@ pub struct Text {
     quotable: bool,
 }
 
+impl Source {
+    /// A file of an operator's.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            text: Text::from(text),
+            built_in: false,
+        }
+    }
+
+    /// Something of which only the name is known, or worth showing.
+    #[must_use]
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, "")
+    }
+}
+
+impl Place {
+    /// A line and a column of a source, both from 1.
+    #[must_use]
+    pub fn new(source: Source, line: usize, column: usize) -> Self {
+        Self {
+            source,
+            line,
+            column,
+            note: String::new(),
+        }
+    }
+
+    /// A source as a whole.
+    #[must_use]
+    pub fn of(source: Source) -> Self {
+        Self::new(source, 0, 0)
+    }
+}
+
 impl Text {
     /// Returns the same text, of which nothing is repeated: it is not known to be one of the files that were asked for.
     #[must_use]

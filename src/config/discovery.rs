@@ -113,17 +113,8 @@ pub(super) fn read_found(path: &Path, base: &Path, root: &Path) -> Result<Source
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         let name = shown(path, base);
         let message = format!("`{name}` is not a file");
-        let source = Source {
-            name,
-            text: "".into(),
-            built_in: false,
-        };
-        let place = Place {
-            source,
-            line: 0,
-            column: 0,
-            note: String::new(),
-        };
+        let source = Source::named(name);
+        let place = Place::of(source);
         return Err(Diagnostic::error("unreadable-file", message).at(place));
     }
     let source = read(path, base)?;
@@ -149,17 +140,8 @@ fn is_below(path: &Path, root: &Path) -> bool {
 pub(super) fn read(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
     let name = shown(path, base);
     let problem = |code, message: String, line, column| {
-        let source = Source {
-            name: Arc::clone(&name),
-            text: "".into(),
-            built_in: false,
-        };
-        Diagnostic::error(code, message).at(Place {
-            source,
-            line,
-            column,
-            note: String::new(),
-        })
+        let source = Source::named(Arc::clone(&name));
+        Diagnostic::error(code, message).at(Place::new(source, line, column))
     };
     let bytes = std::fs::read(path).map_err(|error| {
         problem(
@@ -170,11 +152,7 @@ pub(super) fn read(path: &Path, base: &Path) -> Result<Source, Diagnostic> {
         )
     })?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source {
-            name,
-            text: text.into(),
-            built_in: false,
-        }),
+        Ok(text) => Ok(Source::new(name, text)),
         Err(error) => {
             let good = error
                 .as_bytes()

@@ -82,17 +82,8 @@ impl Leaf {
 }
 
 fn place(name: &str) -> Place {
-    let source = Source {
-        name: name.into(),
-        text: "".into(),
-        built_in: false,
-    };
-    Place {
-        source,
-        line: 0,
-        column: 0,
-        note: String::new(),
-    }
+    let source = Source::named(name);
+    Place::of(source)
 }
 
 fn unknown(name: &str, leaves: &BTreeMap<String, Leaf>) -> Diagnostic {

@@ -1,5 +1,7 @@
 //! Describes `tollgate.yaml` as written; serde reads it and the schema is derived from it. Values are not checked here.
 
+mod network;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -7,8 +9,10 @@ use serde::Deserialize;
 
 use super::secret_source::{FieldSource, SecretSource};
 use super::units::{Period, Rate, Size};
-use super::yaml::{At, Entries, OneOrMany, ShortOr};
+use super::yaml::{At, Entries};
 use super::{Durability, LogFormat, Role};
+
+pub(super) use network::{CaSection, CertSection, EgressProxySection, EgressSection};
 
 /// The configuration file of a gateway.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -167,55 +171,6 @@ pub(super) struct OperatorSection {
     /// Token of the operator; without it, the operator has only tokens of the store.
     #[serde(default)]
     pub(super) token: Option<At<SecretSource>>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CertSection {
-    /// PEM file, leaf first; read again when it changes.
-    pub(super) cert: At<String>,
-    /// PEM file of the private key.
-    pub(super) key: At<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CaSection {
-    /// PEM file of the CA certificate.
-    pub(super) cert: At<String>,
-    /// PEM file of the private key.
-    pub(super) key: At<String>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct EgressSection {
-    /// Each is `host:port` or `CIDR:port`, contacted although it is not globally reachable.
-    #[schemars(example = ["billing.corp:8443", "10.1.2.0/24:443"])]
-    pub(super) allow: Vec<At<String>>,
-    /// Maps `host:port` to the `address:port` to contact instead, or to a list to try in order.
-    #[schemars(example = BTreeMap::from([("api.github.com:443", "127.0.0.1:9443")]))]
-    pub(super) resolve: Entries<OneOrMany<At<String>>>,
-    /// PEM files of CAs, added to the system's roots.
-    pub(super) ca_files: Vec<At<String>>,
-    /// HTTP proxy for connections to upstreams: `http://host:port`, or a mapping. It gets addresses, never names.
-    pub(super) proxy: Option<ShortOr<At<String>, EgressProxySection>>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EgressProxySection {
-    /// URL of the proxy, `http://host:port`
-    pub(super) url: At<String>,
-    /// User name at the proxy.
-    #[serde(default)]
-    pub(super) username: Option<At<String>>,
-    /// Password at the proxy; requires `username`.
-    #[serde(default)]
-    pub(super) password: Option<At<SecretSource>>,
-    /// Hosts, addresses and networks that are reached directly.
-    #[serde(default)]
-    pub(super) except: Vec<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

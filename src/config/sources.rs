@@ -40,17 +40,8 @@ pub fn read_dirs(dirs: &[PathBuf], base: &Path, root: Option<&Path>) -> Result<F
             Err(error) => {
                 let name = discovery::shown(dir, base);
                 let message = format!("the directory `{name}` cannot be read: {error}");
-                let source = Source {
-                    name,
-                    text: "".into(),
-                    built_in: false,
-                };
-                let place = Place {
-                    source,
-                    line: 0,
-                    column: 0,
-                    note: String::new(),
-                };
+                let source = Source::named(name);
+                let place = Place::of(source);
                 report.push(Diagnostic::error("missing-directory", message).at(place));
             }
         }
@@ -86,11 +77,6 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 fn empty(source: Source) -> Diagnostic {
     let message = format!("`{}` is empty", source.name);
     Diagnostic::error("empty-file", message)
-        .at(Place {
-            source,
-            line: 1,
-            column: 1,
-            note: String::new(),
-        })
+        .at(Place::new(source, 1, 1))
         .help("remove the file if nothing is meant to be in it")
 }

@@ -25,11 +25,34 @@ pub struct Rate {
     pub per_minute: u32,
 }
 
-impl FromStr for Size {
-    type Err = String;
+/// Why a text is not a size, a length of time or a rate; holds the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// It does not have the form.
+    #[error("`{0}` is not a size: write `512KiB`, `1MiB` or `2GiB`")]
+    NotASize(String),
+    /// More bytes than can be counted.
+    #[error("`{0}` is too large")]
+    TooLarge(String),
+    /// It does not have the form.
+    #[error("`{0}` is not a length of time: write `250ms`, `30s`, `10m`, `24h` or `7d`")]
+    NotAPeriod(String),
+    /// Over a century.
+    #[error("`{0}` is too long")]
+    TooLong(String),
+    /// It does not have the form.
+    #[error("`{0}` is not a rate: write `50/s` or `600/m`")]
+    NotARate(String),
+    /// More in a minute than can be counted.
+    #[error("`{0}` is too often")]
+    TooOften(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a size: write `512KiB`, `1MiB` or `2GiB`");
+impl FromStr for Size {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::NotASize(text.to_owned());
         let (number, unit) = split(text).ok_or_else(wrong)?;
         let factor = match unit {
             "B" => 1,
@@ -43,17 +66,15 @@ impl FromStr for Size {
             .and_then(|bytes| usize::try_from(bytes).ok());
         bytes
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is too large"))
+            .ok_or_else(|| UnitError::TooLarge(text.to_owned()))
     }
 }
 
 impl FromStr for Period {
-    type Err = String;
+    type Err = UnitError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("`{text}` is not a length of time: write `250ms`, `30s`, `10m`, `24h` or `7d`")
-        };
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::NotAPeriod(text.to_owned());
         let (number, unit) = split(text).ok_or_else(wrong)?;
         let factor = match unit {
             "ms" => return Ok(Self(Duration::from_millis(number))),
@@ -69,15 +90,15 @@ impl FromStr for Period {
             .filter(|seconds| *seconds <= 100 * 366 * 86_400);
         seconds
             .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| format!("`{text}` is too long"))
+            .ok_or_else(|| UnitError::TooLong(text.to_owned()))
     }
 }
 
 impl FromStr for Rate {
-    type Err = String;
+    type Err = UnitError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate: write `50/s` or `600/m`");
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::NotARate(text.to_owned());
         let (number, unit) = split(text).ok_or_else(wrong)?;
         let factor = match unit {
             "/s" => 60,
@@ -88,7 +109,7 @@ impl FromStr for Rate {
         number
             .and_then(|number| number.checked_mul(factor))
             .map(|per_minute| Self { per_minute })
-            .ok_or_else(|| format!("`{text}` is too often"))
+            .ok_or_else(|| UnitError::TooOften(text.to_owned()))
     }
 }
 
@@ -101,7 +122,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
 /// Reads text by `FromStr`; a bare number has no unit and is told so.
 struct Read<T>(&'static str, PhantomData<T>);
 
-impl<T: FromStr<Err = String>> Visitor<'_> for Read<T> {
+impl<T: FromStr<Err = UnitError>> Visitor<'_> for Read<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

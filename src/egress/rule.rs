@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::ranges::Reach;
-use crate::model::target::{Authority, Host};
+use crate::model::target::{Authority, Host, HostError};
 
 /// `host:port`, `address:port` or `network/length:port`; IPv6 in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,31 @@ enum What {
 #[error("`{}` cannot be allowed: {reason}", .text.escape_debug())]
 pub struct AllowRuleError {
     text: String,
-    reason: String,
+    reason: AllowRuleReason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum AllowRuleReason {
+    #[error("write `host:port`, without a scheme")]
+    Scheme,
+    #[error(
+        "patterns of names are not possible; list the names, or a network such as `10.1.2.0/24:443`"
+    )]
+    Pattern,
+    #[error("a port is missing, as in `billing.corp:8443`")]
+    NoPort,
+    #[error("write an IPv6 address in brackets, as in `[fd00::1]:443`")]
+    NoBrackets,
+    #[error("the port is a number from 1 to 65535")]
+    BadPort,
+    #[error("it is not a network such as `10.1.2.0/24`")]
+    BadNetwork,
+    #[error("bits are set after the prefix; the network is `{0}`")]
+    BitsBeyondPrefix(IpNet),
+    #[error("write it as an IPv4 network; mapped addresses are not sent")]
+    Mapped,
+    #[error(transparent)]
+    Host(#[from] HostError),
 }
 
 impl AllowRule {
@@ -69,24 +93,24 @@ impl fmt::Display for AllowRule {
     }
 }
 
-fn parse(text: &str) -> Result<AllowRule, String> {
+fn parse(text: &str) -> Result<AllowRule, AllowRuleReason> {
     if text.contains("://") {
-        return Err("write `host:port`, without a scheme".to_owned());
+        return Err(AllowRuleReason::Scheme);
     }
     if text.contains('*') {
-        return Err("patterns of names are not possible; list the names, or a network such as `10.1.2.0/24:443`".to_owned());
+        return Err(AllowRuleReason::Pattern);
     }
     let bracketed = text.starts_with('[');
     let (what, port) = match text.rsplit_once(':') {
         Some((what, port)) if bracketed == what.ends_with(']') => (what, port),
-        _ => return Err("a port is missing, as in `billing.corp:8443`".to_owned()),
+        _ => return Err(AllowRuleReason::NoPort),
     };
     if !bracketed && what.contains(':') {
-        return Err("write an IPv6 address in brackets, as in `[fd00::1]:443`".to_owned());
+        return Err(AllowRuleReason::NoBrackets);
     }
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     let port = port.parse().ok().filter(|port: &u16| digits && *port != 0);
-    let port = port.ok_or_else(|| "the port is a number from 1 to 65535".to_owned())?;
+    let port = port.ok_or(AllowRuleReason::BadPort)?;
     let inner = what
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -97,28 +121,23 @@ fn parse(text: &str) -> Result<AllowRule, String> {
             port,
         });
     }
-    let what = match Host::parse(what).map_err(|error| error.to_string())? {
+    let what = match Host::parse(what)? {
         Host::Ip(ip) => What::Network(IpNet::from(ip)),
         name @ Host::Name(_) => What::Name(name),
     };
     Ok(AllowRule { what, port })
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
-    let network: IpNet = text
-        .parse()
-        .map_err(|_| "it is not a network such as `10.1.2.0/24`".to_owned())?;
+fn network(text: &str) -> Result<IpNet, AllowRuleReason> {
+    let network: IpNet = text.parse().map_err(|_| AllowRuleReason::BadNetwork)?;
     if network != network.trunc() {
-        return Err(format!(
-            "bits are set after the prefix; the network is `{}`",
-            network.trunc()
-        ));
+        return Err(AllowRuleReason::BitsBeyondPrefix(network.trunc()));
     }
     if let IpAddr::V6(address) = network.addr()
         && address.to_ipv4_mapped().is_some()
         && network.prefix_len() >= 96
     {
-        return Err("write it as an IPv4 network; mapped addresses are not sent".to_owned());
+        return Err(AllowRuleReason::Mapped);
     }
     Ok(network)
 }

@@ -10,6 +10,7 @@ use super::functions::{self, Constant};
 use super::grammar::{LIBRARY, Parsed};
 use super::optional::{self, Optional};
 use super::{ExpressionError, tree};
+use crate::model::action::UnknownRisk;
 
 /// Results of linking besides the tree.
 #[derive(Debug, Default)]
@@ -123,7 +124,7 @@ impl Linker<'_> {
                 let source = self.literal_of(call, "risk")?;
                 let risk = source
                     .parse()
-                    .map_err(|error: String| self.error(id, &error))?;
+                    .map_err(|error: UnknownRisk| self.error(id, &error.to_string()))?;
                 Ok(Some(Expr::Ident(self.keep(Constant::Risk(risk)))))
             }
             ("timestamp" | "duration", 1) => {

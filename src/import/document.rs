@@ -55,12 +55,7 @@ impl Document {
     pub(super) fn read(source: &Source) -> Result<Self, Report> {
         let mut report = Report::default();
         let text: &str = &source.text;
-        let whole = |line, column| Place {
-            source: source.clone(),
-            line,
-            column,
-            note: String::new(),
-        };
+        let whole = |line, column| Place::new(source.clone(), line, column);
         if text.len() > MAX_BYTES {
             let message = format!("a description is at most {} MiB", MAX_BYTES >> 20);
             report.push(Diagnostic::error("too-large", message).at(whole(0, 0)));

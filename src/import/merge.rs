@@ -230,12 +230,7 @@ fn verify(source: &Source, text: &str, added: usize) -> Result<(), Report> {
 
 fn problem(source: &Source, message: String, help: &str) -> Report {
     let mut report = Report::default();
-    let place = Place {
-        source: source.clone(),
-        line: 0,
-        column: 0,
-        note: String::new(),
-    };
+    let place = Place::of(source.clone());
     report.push(Diagnostic::error("update", message).at(place).help(help));
     report
 }

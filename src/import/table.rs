@@ -20,12 +20,7 @@ pub(super) fn is_one(text: &str) -> bool {
 pub(super) fn read(source: &Source) -> Result<Api, Report> {
     let mut report = Report::default();
     let mut problem = |line: usize, message: String| {
-        let place = Place {
-            source: source.clone(),
-            line,
-            column: 1,
-            note: String::new(),
-        };
+        let place = Place::new(source.clone(), line, 1);
         report.push(Diagnostic::error("table", message).at(place));
     };
     let mut api = Api {

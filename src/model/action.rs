@@ -55,19 +55,33 @@ impl fmt::Display for Risk {
 }
 
 impl FromStr for Risk {
-    type Err = String;
+    type Err = UnknownRisk;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownRisk> {
         match text {
             "low" => Ok(Self::Low),
             "medium" => Ok(Self::Medium),
             "high" => Ok(Self::High),
             "critical" => Ok(Self::Critical),
-            other => Err(format!(
-                "unknown risk `{other}`; one of low, medium, high, critical"
-            )),
+            other => Err(UnknownRisk(other.to_owned())),
         }
     }
+}
+
+/// A text that is not a risk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown risk `{0}`; one of low, medium, high, critical")]
+pub struct UnknownRisk(pub String);
+
+/// Why a text is not an action's name; holds the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionNameError {
+    /// It has one segment.
+    #[error("`{0}` is not an action: it needs a connector and a verb, as in `jira.issue.delete`")]
+    OneSegment(String),
+    /// A segment is empty or has other characters.
+    #[error("`{0}` is not an action: segments are `[a-z0-9_-]+`, joined by dots")]
+    BadSegment(String),
 }
 
 /// A full action name: `connector.resource.verb`, at least two segments of `[a-z0-9_-]+`.
@@ -80,12 +94,10 @@ impl ActionName {
     /// # Errors
     ///
     /// If the name does not have the form of one.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ActionNameError> {
         let segments = text.split('.').count();
         if segments < 2 {
-            return Err(format!(
-                "`{text}` is not an action: it needs a connector and a verb, as in `jira.issue.delete`"
-            ));
+            return Err(ActionNameError::OneSegment(text.to_owned()));
         }
         let good = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
@@ -94,9 +106,7 @@ impl ActionName {
             .split('.')
             .any(|segment| segment.is_empty() || !segment.bytes().all(good))
         {
-            return Err(format!(
-                "`{text}` is not an action: segments are `[a-z0-9_-]+`, joined by dots"
-            ));
+            return Err(ActionNameError::BadSegment(text.to_owned()));
         }
         Ok(Self(text.into()))
     }

@@ -11,19 +11,21 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct AgentName(Arc<str>);
 
+/// A text that is not an agent's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an agent name: it is `[a-z0-9-]+`, at most 64 long", .0.escape_debug())]
+pub struct AgentNameError(pub String);
+
 impl AgentName {
     /// Parses a name.
     ///
     /// # Errors
     ///
     /// If the name does not have the form of one.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, AgentNameError> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if text.is_empty() || text.len() > 64 || !text.bytes().all(good) {
-            return Err(format!(
-                "`{}` is not an agent name: it is `[a-z0-9-]+`, at most 64 long",
-                text.escape_debug()
-            ));
+            return Err(AgentNameError(text.to_owned()));
         }
         Ok(Self(text.into()))
     }

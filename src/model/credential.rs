@@ -11,13 +11,18 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct CredentialId(Arc<str>);
 
+/// A text that is not a credential's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a credential id: it is `[a-z0-9][a-z0-9._-]*`, at most 64 long", .0.escape_debug())]
+pub struct CredentialIdError(pub String);
+
 impl CredentialId {
     /// Parses an id.
     ///
     /// # Errors
     ///
     /// If the id does not have the form of one.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, CredentialIdError> {
         let good =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         let starts = text
@@ -25,10 +30,7 @@ impl CredentialId {
             .next()
             .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if !starts || text.len() > 64 || !text.bytes().all(good) {
-            return Err(format!(
-                "`{}` is not a credential id: it is `[a-z0-9][a-z0-9._-]*`, at most 64 long",
-                text.escape_debug()
-            ));
+            return Err(CredentialIdError(text.to_owned()));
         }
         Ok(Self(text.into()))
     }

@@ -194,12 +194,7 @@ impl Reading<'_> {
     }
 
     fn push(&mut self, diagnostic: Diagnostic, (line, column): (usize, usize), help: String) {
-        let place = Place {
-            source: self.source.clone(),
-            line,
-            column,
-            note: String::new(),
-        };
+        let place = Place::new(self.source.clone(), line, column);
         let diagnostic = diagnostic.at(place);
         self.report.push(if help.is_empty() {
             diagnostic

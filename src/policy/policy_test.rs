@@ -192,8 +192,8 @@ impl Reading<'_> {
         let at = (written.line, written.column);
         let name = match AgentName::parse(&written.value) {
             Ok(name) => name,
-            Err(message) => {
-                self.error("unknown-agent", message, at, "");
+            Err(error) => {
+                self.error("unknown-agent", error.to_string(), at, "");
                 return None;
             }
         };

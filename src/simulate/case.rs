@@ -65,7 +65,8 @@ pub fn policies(snapshot: &Snapshot, now: SystemTime) -> Tried {
 
 fn try_connector(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
     let body = Bytes::from(case.body.clone());
-    let mut question = Question::parse(case.method.as_str(), &case.url, &[], body)?;
+    let mut question = Question::parse(case.method.as_str(), &case.url, &[], body)
+        .map_err(|error| error.to_string())?;
     question.headers.extend(case.headers.clone());
     let understood = understand(snapshot, &question);
     match (understood, &case.expect) {
@@ -165,7 +166,7 @@ fn request(
     let body = body
         .map(|body| Bytes::from(body.to_string()))
         .unwrap_or_default();
-    let question = Question::parse(method, url, &[], body)?;
+    let question = Question::parse(method, url, &[], body).map_err(|error| error.to_string())?;
     understand(snapshot, &question).map_err(|refusal| told(&refusal))
 }
 

@@ -1,21 +1,18 @@
 //! Explains one request: its actions, the decision with its reasons, and what would be sent. Nothing is resolved and nothing is
 //! sent.
 
-use std::sync::Arc;
-use std::time::Instant;
+mod question;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use std::sync::Arc;
+
+use http::HeaderName;
 use serde::Serialize;
 
 use crate::connector::OwnMemory;
 use crate::model::action::{Action, Parameter};
 use crate::model::agent::Agent;
 use crate::model::clock::Clock;
-use crate::model::target::Authority;
 use crate::model::value::Value;
-use crate::pipeline::Head;
 use crate::pipeline::classify::classify;
 use crate::pipeline::client_credential;
 use crate::pipeline::collect::{self, Bounds, Collected};
@@ -26,33 +23,14 @@ use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
+pub use question::{Question, QuestionError};
+
 /// Bounds of a question; the gateway's own may be narrower.
 pub const BOUNDS: Bounds = Bounds {
     body: 16 * 1024 * 1024,
     actions: 50,
     json_nodes: 50_000,
 };
-
-/// Headers that open a WebSocket; `wss://` and `ws://` URLs imply them.
-const OPENING: [(HeaderName, &str); 4] = [
-    (CONNECTION, "Upgrade"),
-    (UPGRADE, "websocket"),
-    (SEC_WEBSOCKET_VERSION, "13"),
-    (SEC_WEBSOCKET_KEY, "AAAAAAAAAAAAAAAAAAAAAA=="),
-];
-
-/// A request that is asked about.
-#[derive(Debug, Clone)]
-pub struct Question {
-    /// HTTP method in upper case.
-    pub method: Method,
-    /// Absolute URL with scheme and host.
-    pub url: Uri,
-    /// As an agent would send them.
-    pub headers: HeaderMap,
-    /// The body, without any content coding.
-    pub body: Bytes,
-}
 
 /// The gateway's handling of a request.
 #[derive(Debug, Clone, Serialize)]
@@ -107,79 +85,6 @@ pub struct ExplainedAction {
     pub summary: Option<String>,
 }
 
-impl Question {
-    /// Parses a request as typed on the command line.
-    ///
-    /// # Errors
-    ///
-    /// If method, URL or a header is malformed.
-    pub fn parse(
-        method: &str,
-        url: &str,
-        headers: &[(String, String)],
-        body: Bytes,
-    ) -> Result<Self, String> {
-        let method = method
-            .parse()
-            .map_err(|_| format!("`{}` is not a method", method.escape_debug()))?;
-        let (url, opens) = if let Some(rest) = url.strip_prefix("wss://") {
-            (format!("https://{rest}"), true)
-        } else if let Some(rest) = url.strip_prefix("ws://") {
-            (format!("http://{rest}"), true)
-        } else {
-            (url.to_owned(), false)
-        };
-        let url: Uri = url
-            .parse()
-            .map_err(|error| format!("`{}` is not a URL: {error}", url.escape_debug()))?;
-        if url.authority().is_none() || url.scheme().is_none() {
-            return Err(format!(
-                "`{url}` is not a whole URL; it starts with https://"
-            ));
-        }
-        let mut map = HeaderMap::new();
-        if opens {
-            map.extend(OPENING.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        }
-        for (name, value) in headers {
-            let bad = || format!("`{}` is not a header", name.escape_debug());
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-            map.append(
-                name,
-                HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad())?,
-            );
-        }
-        Ok(Self {
-            method,
-            url,
-            headers: map,
-            body,
-        })
-    }
-
-    fn head(&self) -> Result<Head, String> {
-        let tls = self.url.scheme_str() == Some("https");
-        let authority = self
-            .url
-            .authority()
-            .map_or("", http::uri::Authority::as_str);
-        let authority = Authority::parse(authority, if tls { 443 } else { 80 })
-            .map_err(|error| error.to_string())?;
-        Ok(Head {
-            method: self.method.clone(),
-            authority,
-            tls,
-            path: self.url.path().to_owned(),
-            query: self.url.query().map(str::to_owned),
-            headers: self.headers.clone(),
-            pass: None,
-            received: Instant::now(),
-            request_id: String::new(),
-            peer: None,
-        })
-    }
-}
-
 /// Reads the question as the pipeline would: the target, and the actions where the body can be read.
 ///
 /// # Errors
@@ -187,7 +92,7 @@ impl Question {
 pub fn understand(snapshot: &Snapshot, question: &Question) -> Result<Collected, Refusal> {
     let mut head = question
         .head()
-        .map_err(|detail| Refusal::because(Code::BadRequest, detail))?;
+        .map_err(|error| Refusal::because(Code::BadRequest, error.to_string()))?;
     let mut classified = classify(snapshot, &mut head)?;
     let read = match collect::wanted(&classified, BOUNDS)? {
         Some((_, limit)) if question.body.len() > limit => {

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: labels are closed sets. Callers give names of agents, connectors and actions that exist, never what a request says.
 
+mod active;
 mod register;
 mod stage;
 
@@ -13,11 +14,11 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use active::{Active, Health, Reload};
 use register::{
     approval_metrics, build_info, counters, credential_health, gauge, histogram, journal_metrics,
     kill_switch, limit_metrics, log_metrics, request_counters, stage_histogram,
 };
-
 pub use stage::{Stage, UpstreamError};
 
 /// Seconds; from a classification in memory to an upstream that thinks for minutes.
@@ -59,35 +60,6 @@ pub struct Metrics {
     approvals: IntGauge,
     approval_wait: Histogram,
     log_dropped: IntCounter,
-}
-
-/// Counts one more while it lives.
-#[derive(Debug)]
-pub struct Active(IntGauge);
-
-/// How a reload ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
-    /// A new snapshot is in use.
-    Swapped {
-        /// Connectors in the new snapshot.
-        connectors: usize,
-        /// Routes in the new snapshot.
-        routes: usize,
-        /// Permissions and policies in the new snapshot.
-        policies: usize,
-    },
-    /// The last snapshot stays.
-    Kept,
-}
-
-/// Whether a credential can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// The credential opens and can be used.
-    Healthy,
-    /// It does not authenticate.
-    Unhealthy,
 }
 
 impl Metrics {
@@ -324,18 +296,5 @@ impl Default for Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
-    }
-}
-
-impl Active {
-    fn new(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

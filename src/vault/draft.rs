@@ -197,7 +197,7 @@ fn canonical(binding: Binding) -> Result<Binding, SealError> {
         return Err(bad("path", text, &"servers read it in several ways"));
     }
     for agent in &binding.agents {
-        AgentName::parse(agent).map_err(SealError::BadBinding)?;
+        AgentName::parse(agent).map_err(|error| SealError::BadBinding(error.to_string()))?;
     }
     let sorted = |mut texts: Vec<String>| {
         texts.sort_unstable();

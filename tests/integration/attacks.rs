@@ -119,7 +119,8 @@ fn tester() -> Arc<Agent> {
 fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
     let (method, url) = case.request.split_once(' ').unwrap();
     let headers: Vec<(String, String)> = case.headers.clone().into_iter().collect();
-    let question = Question::parse(method, url, &headers, Bytes::from(case.body.clone()))?;
+    let question = Question::parse(method, url, &headers, Bytes::from(case.body.clone()))
+        .map_err(|error| error.to_string())?;
     let understood = understand(snapshot, &question);
     if let Some(wanted) = &case.refused {
         return match understood {

@@ -90,11 +90,7 @@ pub(super) fn source(context: &Context, file: &Path) -> Result<Source, Failure> 
     } else {
         &shown
     };
-    Ok(Source {
-        name: name.into(),
-        text: text.into(),
-        built_in: false,
-    })
+    Ok(Source::new(name, text))
 }
 
 fn unusable(report: Report) -> Failure {

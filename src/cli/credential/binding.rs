@@ -30,7 +30,7 @@ pub(super) fn of(
             .help("drop `tls: passthrough` in the connector file first"));
     }
     for agent in &args.agents {
-        AgentName::parse(agent).map_err(Failure::usage)?;
+        AgentName::parse(agent).map_err(|error| Failure::usage(error.to_string()))?;
     }
     Ok(Binding {
         hosts,

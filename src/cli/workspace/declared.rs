@@ -12,6 +12,7 @@ use crate::config::{DeclaredCredential, Field};
 use crate::connector::{Catalog, Connector};
 use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::model::secret::Secret;
+use crate::model::target::{Authority, HostError};
 use crate::snapshot::BoundHosts;
 use crate::vault::{Draft, Pin, SealError};
 
@@ -80,10 +81,10 @@ impl Workspace {
         for declared in credentials.filter(|declared| catalog.get(&declared.connector).is_some()) {
             let credential = draft(declared, catalog, created_at)
                 .map(|draft| pinned(draft, declared, pins.get(&declared.id)))
-                .and_then(|draft| seal(draft).map_err(|error| error.to_string()));
+                .and_then(|draft| Ok(seal(draft)?));
             match credential {
                 Ok(credential) => sealed.push(credential),
-                Err(message) => report.push(problem(declared, &message)),
+                Err(misfit) => report.push(problem(declared, &misfit.to_string())),
             }
         }
         if report.has_errors() {
@@ -126,11 +127,34 @@ fn pinned(draft: Draft, declared: &DeclaredCredential, pin: Option<&Option<Pin>>
     }
 }
 
+/// Why a declared credential does not fit its connector.
+#[derive(Debug, thiserror::Error)]
+enum Misfit {
+    #[error("there is no connector `{0}`")]
+    NoConnector(String),
+    #[error("connector `{0}` has no such scheme")]
+    NoScheme(String),
+    #[error("`{host}` is no host of connector `{connector}`")]
+    NoHost { host: String, connector: String },
+    #[error("field `{0}` is not secret: write its text")]
+    Public(String),
+    #[error("field `{0}` is a secret: write `{{ file: path }}` or `{{ env: NAME }}`")]
+    Secret(String),
+    #[error("field `{0}` is missing")]
+    Missing(String),
+    #[error("scheme `{scheme}` has no field `{field}`")]
+    NoField { scheme: String, field: String },
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
 fn draft(
     declared: &DeclaredCredential,
     catalog: &Catalog,
     created_at: &str,
-) -> Result<Draft, String> {
+) -> Result<Draft, Misfit> {
     let DeclaredCredential {
         id,
         connector: name,
@@ -142,14 +166,15 @@ fn draft(
     } = declared;
     let connector = catalog
         .get(name)
-        .ok_or_else(|| format!("there is no connector `{name}`"))?;
-    let scheme = declared_scheme(declared, connector)
-        .ok_or_else(|| format!("connector `{name}` has no such scheme"))?;
+        .ok_or_else(|| Misfit::NoConnector(name.clone()))?;
+    let scheme =
+        declared_scheme(declared, connector).ok_or_else(|| Misfit::NoScheme(name.clone()))?;
     for host in &binding.hosts {
-        let authority =
-            crate::model::target::Authority::parse(host, 443).map_err(|error| error.to_string())?;
-        if !connector.binds(&authority) {
-            return Err(format!("`{host}` is no host of connector `{name}`"));
+        if !connector.binds(&Authority::parse(host, 443)?) {
+            return Err(Misfit::NoHost {
+                host: host.clone(),
+                connector: name.clone(),
+            });
         }
     }
     let (public_fields, secret_fields) = if *agent_owned {
@@ -173,7 +198,7 @@ fn draft(
 type Split = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
 /// Sorts the given fields into shown and secret ones, as the connector declares them.
-fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, String> {
+fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, Misfit> {
     let mut split = Split::default();
     for field in scheme.fields() {
         let name = field.name.clone();
@@ -181,22 +206,19 @@ fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, Stri
             (Some(Field::Secret(secret)), true) => drop(split.1.insert(name, secret.clone())),
             (Some(Field::Public(text)), false) => drop(split.0.insert(name, text.clone())),
             (Some(Field::Unread), _) => {}
-            (Some(Field::Secret(_)), false) => {
-                return Err(format!("field `{name}` is not secret: write its text"));
-            }
-            (Some(Field::Public(_)), true) => {
-                return Err(format!(
-                    "field `{name}` is a secret: write `{{ file: path }}` or `{{ env: NAME }}`"
-                ));
-            }
-            (None, _) => return Err(format!("field `{name}` is missing")),
+            (Some(Field::Secret(_)), false) => return Err(Misfit::Public(name)),
+            (Some(Field::Public(_)), true) => return Err(Misfit::Secret(name)),
+            (None, _) => return Err(Misfit::Missing(name)),
         }
     }
     match given
         .keys()
         .find(|name| !scheme.fields().iter().any(|field| field.name == **name))
     {
-        Some(unknown) => Err(format!("scheme `{}` has no field `{unknown}`", scheme.id)),
+        Some(unknown) => Err(Misfit::NoField {
+            scheme: scheme.id.clone(),
+            field: unknown.clone(),
+        }),
         None => Ok(split),
     }
 }

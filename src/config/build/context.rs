@@ -36,11 +36,7 @@ impl Context<'_> {
     pub(super) fn place<T>(&self, at: &At<T>) -> Place {
         let mut place = at.place(self.source, "");
         if place.line == 0 {
-            place.source = Source {
-                name: "the environment".into(),
-                text: "".into(),
-                built_in: false,
-            };
+            place.source = Source::named("the environment");
         }
         place
     }

@@ -9,7 +9,22 @@ use crate::config::yaml::{At, Entries};
 use crate::config::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::credential::{Binding, CredentialId};
-use crate::model::target::{Authority, Path};
+use crate::model::target::{Authority, HostError, Path, PathError};
+
+/// Why a credential cannot be bound to what is written.
+#[derive(Debug, thiserror::Error)]
+enum BindingError {
+    #[error("`{0}` is not one path to every server: {1}")]
+    ManyPaths(String, &'static str),
+    #[error("`{0}` is compared as `{1}`: write that")]
+    NotCanonical(String, String),
+    #[error("`{0}` is not an `https://host/path` URL")]
+    NotHttps(String),
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
 
 /// The port of an authority that names none.
 const HTTPS: u16 = 443;
@@ -155,28 +170,25 @@ fn binding(context: &mut Context<'_>, section: &CredentialSection) -> Binding {
 }
 
 /// Returns a path prefix in the spelling that requests are compared in.
-fn prefix(text: &str) -> Result<String, String> {
-    let path = Path::parse(text).map_err(|error| error.to_string())?;
+fn prefix(text: &str) -> Result<String, BindingError> {
+    let path = Path::parse(text)?;
     if let Some(oddity) = path.oddities().iter().next() {
-        return Err(format!(
-            "`{text}` is not one path to every server: {}",
-            oddity.as_str()
-        ));
+        return Err(BindingError::ManyPaths(text.to_owned(), oddity.as_str()));
     }
     if path.as_str() == text {
         return Ok(text.to_owned());
     }
-    Err(format!(
-        "`{text}` is compared as `{}`: write that",
-        path.as_str()
+    Err(BindingError::NotCanonical(
+        text.to_owned(),
+        path.as_str().to_owned(),
     ))
 }
 
-fn https_url(text: &str) -> Result<String, String> {
-    let refuse = || format!("`{text}` is not an `https://host/path` URL");
+fn https_url(text: &str) -> Result<String, BindingError> {
+    let refuse = || BindingError::NotHttps(text.to_owned());
     let rest = text.strip_prefix("https://").ok_or_else(refuse)?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    Authority::parse(authority, HTTPS).map_err(|error| error.to_string())?;
+    Authority::parse(authority, HTTPS)?;
     if path.contains(['?', '#', ' ']) {
         Err(refuse())
     } else {

@@ -10,7 +10,34 @@ use crate::config::manifest::{EgressProxySection, EgressSection};
 use crate::config::yaml::{At, ShortOr};
 use crate::config::{EgressAllow, EgressExcept, EgressProxy, EgressRules, Listen};
 use crate::model::secret::Secret;
-use crate::model::target::{Authority, Host};
+use crate::model::target::{Authority, Host, HostError};
+
+/// Why a text is not a place in the network.
+#[derive(Debug, thiserror::Error)]
+enum PlaceError {
+    #[error("`{0}` is not a place to listen at: write `127.0.0.1:7070` or `unix:/path`")]
+    Listen(String),
+    #[error("a proxy is reached by `http://`, not `{0}://`")]
+    ProxyScheme(String),
+    #[error("`{0}` is not the URL of a proxy, {PROXY_FORM}")]
+    Proxy(String),
+    #[error("{0}, {PROXY_FORM}")]
+    ProxyAuthority(Box<Self>),
+    #[error("`{0}` is not a network, as in `10.0.0.0/8`")]
+    Network(String),
+    #[error("`{0}` is not an address and port, as in `127.0.0.1:9443`")]
+    Address(String),
+    #[error("`{0}` is not `CIDR:port`, as in `10.1.2.0/24:443`")]
+    NetworkAndPort(String),
+    #[error("`{0}` has bits beyond its prefix: did you mean `{1}`")]
+    BitsBeyondPrefix(String, IpNet),
+    #[error("`{0}` names no port: write `host:port`")]
+    NoPort(String),
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+const PROXY_FORM: &str = "as in `http://proxy.corp:3128`";
 
 /// Reads the places to listen at; `None` means the default.
 pub(super) fn listen(
@@ -37,9 +64,8 @@ pub(super) fn listen(
     found
 }
 
-fn parse_listen(text: &str, base: &Path) -> Result<Listen, String> {
-    let wrong =
-        || format!("`{text}` is not a place to listen at: write `127.0.0.1:7070` or `unix:/path`");
+fn parse_listen(text: &str, base: &Path) -> Result<Listen, PlaceError> {
+    let wrong = || PlaceError::Listen(text.to_owned());
     if let Some(path) = text.strip_prefix("unix:") {
         return if path.is_empty() {
             Err(wrong())
@@ -161,42 +187,38 @@ fn proxy_url(context: &mut Context<'_>, at: &At<String>) -> Option<Authority> {
         context.secret_error("invalid-value", message, at);
         return None;
     }
-    let form = "as in `http://proxy.corp:3128`";
     let rest = match text.split_once("://") {
         Some(("http", rest)) => Ok(rest),
-        Some((scheme, _)) => Err(format!(
-            "a proxy is reached by `http://`, not `{scheme}://`"
-        )),
-        None => Err(format!("`{text}` is not the URL of a proxy, {form}")),
+        Some((scheme, _)) => Err(PlaceError::ProxyScheme(scheme.to_owned())),
+        None => Err(PlaceError::Proxy(text.clone())),
     };
     let authority = rest.and_then(|rest| {
-        exact(rest.strip_suffix('/').unwrap_or(rest)).map_err(|error| format!("{error}, {form}"))
+        exact(rest.strip_suffix('/').unwrap_or(rest))
+            .map_err(|error| PlaceError::ProxyAuthority(Box::new(error)))
     });
     context.checked(at, authority)
 }
 
-fn parse_except(text: &str) -> Result<EgressExcept, String> {
+fn parse_except(text: &str) -> Result<EgressExcept, PlaceError> {
     if text.contains('/') {
         let network = text.trim_matches(['[', ']']).parse::<IpNet>();
         return network
             .map(|network| EgressExcept::Net(network.trunc()))
-            .map_err(|_| format!("`{text}` is not a network, as in `10.0.0.0/8`"));
+            .map_err(|_| PlaceError::Network(text.to_owned()));
     }
-    Host::parse(text)
-        .map(EgressExcept::Host)
-        .map_err(|error| error.to_string())
+    Ok(EgressExcept::Host(Host::parse(text)?))
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+fn parse_address(text: &str) -> Result<SocketAddr, PlaceError> {
     text.parse()
-        .map_err(|_| format!("`{text}` is not an address and port, as in `127.0.0.1:9443`"))
+        .map_err(|_| PlaceError::Address(text.to_owned()))
 }
 
 /// An exception names its port: a host whose every port is open is more than anybody means.
-fn parse_allow(text: &str) -> Result<EgressAllow, String> {
+fn parse_allow(text: &str) -> Result<EgressAllow, PlaceError> {
     match text.rsplit_once(':') {
         Some((network, port)) if network.contains('/') => {
-            let wrong = || format!("`{text}` is not `CIDR:port`, as in `10.1.2.0/24:443`");
+            let wrong = || PlaceError::NetworkAndPort(text.to_owned());
             let network: IpNet = network
                 .trim_matches(['[', ']'])
                 .parse()
@@ -207,10 +229,8 @@ fn parse_allow(text: &str) -> Result<EgressAllow, String> {
                 .filter(|port| *port != 0)
                 .ok_or_else(wrong)?;
             if network.trunc() != network {
-                return Err(format!(
-                    "`{text}` has bits beyond its prefix: did you mean `{}`",
-                    network.trunc()
-                ));
+                let network = network.trunc();
+                return Err(PlaceError::BitsBeyondPrefix(text.to_owned(), network));
             }
             Ok(EgressAllow::Net(network, port))
         }
@@ -221,13 +241,13 @@ fn parse_allow(text: &str) -> Result<EgressAllow, String> {
 }
 
 /// Reads `host:port`; the port is not optional.
-fn exact(text: &str) -> Result<Authority, String> {
+fn exact(text: &str) -> Result<Authority, PlaceError> {
     if !text
         .rsplit(']')
         .next()
         .is_some_and(|rest| rest.contains(':'))
     {
-        return Err(format!("`{text}` names no port: write `host:port`"));
+        return Err(PlaceError::NoPort(text.to_owned()));
     }
-    Authority::parse(text, 0).map_err(|error| error.to_string())
+    Ok(Authority::parse(text, 0)?)
 }

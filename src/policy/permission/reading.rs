@@ -122,8 +122,8 @@ impl Reading<'_> {
         let at = (written.line, written.column);
         let id = match CredentialId::parse(&written.value) {
             Ok(id) => id,
-            Err(message) => {
-                self.error("unknown-credential", message, at, "");
+            Err(error) => {
+                self.error("unknown-credential", error.to_string(), at, "");
                 return None;
             }
         };

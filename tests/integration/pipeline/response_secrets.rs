@@ -13,7 +13,7 @@ use tollgate::pipeline::mask::response_secret::{Masked, Rules, Unmaskable, mask}
 
 use crate::support::agent::{Agent, Raw, exchange};
 use crate::support::gateway::{Builder, Gateway};
-use crate::support::property::{Cases, Claim, holds};
+use crate::support::property::{self, Cases, Claim};
 use crate::support::upstream::{Reply, Speaks, Upstream};
 use crate::support::wire::Wire;
 
@@ -576,7 +576,7 @@ fn whatever_bytes_come_nothing_panics_and_what_passes_is_what_was_read() {
         body[at] = byte;
         body
     });
-    holds(cases, &prop_oneof![1 => noise, 3 => changed], |body| {
+    property::holds(cases, &prop_oneof![1 => noise, 3 => changed], |body| {
         let Ok(masked) = masked(&places(&["$..key"]), &body) else {
             return Ok(Claim::None);
         };

@@ -262,7 +262,8 @@ async fn serve(
     let mut process = process(directory.path(), environment.clone());
     process.activated =
         SocketActivation::tcp(handed.iter().map(|listener| listener.try_clone().unwrap()));
-    let serving = Serving::start(process, Some(config)).await?;
+    let serving = Serving::start(process, Some(config)).await;
+    let serving = serving.map_err(|error| error.to_string())?;
     let ca_pem = std::fs::read_to_string(directory.path().join("state/ca.pem")).unwrap();
     let agent = Agent {
         proxy: serving.addresses().proxy[0],

@@ -103,11 +103,7 @@ fn culprits(name: &str, text: &str, report: &Report) -> Vec<LeftOut> {
 
 /// Loads a file as the gateway would, and runs its tests: among its neighbours where it lies in a directory of the configuration.
 pub(in crate::cli::connector) fn attempt(context: &Context, name: &str, text: &str) -> Tried {
-    let source = Source {
-        name: name.into(),
-        text: text.into(),
-        built_in: false,
-    };
+    let source = Source::new(name, text);
     let alone = Inputs {
         connectors: vec![source.clone()],
         ..Inputs::default()

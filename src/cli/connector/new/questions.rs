@@ -1,5 +1,6 @@
 //! Asks the questions of `connector new`. In a terminal, a wrong answer is asked for again.
 
+use std::fmt::Display;
 use std::io::{BufRead as _, Read as _};
 
 use crate::cli::Context;
@@ -75,20 +76,20 @@ pub(super) fn ask(context: &Context, id: Option<&str>) -> Result<Answers, Failur
 }
 
 /// Asks until the answer is good; input that ends is an error.
-fn until_good<T>(
+fn until_good<T, E: Display>(
     context: &Context,
     question: &str,
-    good: impl Fn(&str) -> Result<T, String>,
+    good: impl Fn(&str) -> Result<T, E>,
 ) -> Result<T, Failure> {
     read(context, question, good)?
         .ok_or_else(|| Failure::usage("the answers end before everything was asked"))
 }
 
 /// Asks until the answer is good. `None` at the end of the input.
-fn read<T>(
+fn read<T, E: Display>(
     context: &Context,
     question: &str,
-    good: impl Fn(&str) -> Result<T, String>,
+    good: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, Failure> {
     loop {
         context.output.prompt(question);
@@ -108,7 +109,7 @@ fn read<T>(
             Err(problem) if context.process.stdin_is_terminal => {
                 context.output.note(&format!("  {problem}"))
             }
-            Err(problem) => return Err(Failure::usage(problem)),
+            Err(problem) => return Err(Failure::usage(problem.to_string())),
         }
     }
 }
