@@ -67,10 +67,17 @@ fn odd() -> impl Strategy<Value = String> {
     prop_oneof![bits, any::<String>()]
 }
 
+/// Texts of which many are hosts; of [`odd`] ones alone, one in a hundred is.
+fn names() -> impl Strategy<Value = String> {
+    let bit = prop::sample::select(vec!["api", "API", "a-b", "_x", "test", ".", "7"]);
+    let bits = prop::collection::vec(bit, 1..6).prop_map(|bits| bits.concat());
+    prop_oneof![odd(), bits]
+}
+
 #[test]
 fn a_host_has_one_spelling() {
-    let cases = Cases::given(512).claimed(100_000);
-    holds(cases, &odd(), |text| {
+    let cases = Cases::given(1024).claimed(40);
+    holds(cases, &names(), |text| {
         let Ok(host) = Host::parse(&text) else {
             return Ok(Claim::None);
         };
@@ -86,8 +93,8 @@ fn a_host_has_one_spelling() {
 
 #[test]
 fn the_labels_of_a_host_read_the_same_from_both_sides() {
-    let cases = Cases::given(512).claimed(100_000);
-    holds(cases, &odd(), |text| {
+    let cases = Cases::given(1024).claimed(40);
+    holds(cases, &names(), |text| {
         let Ok(host) = Host::parse(&text) else {
             return Ok(Claim::None);
         };
@@ -98,8 +105,8 @@ fn the_labels_of_a_host_read_the_same_from_both_sides() {
 
 #[test]
 fn an_authority_has_one_spelling_whatever_the_default_port() {
-    let cases = Cases::given(512).claimed(100_000);
-    holds(cases, &(odd(), 1..=u16::MAX), |(text, port)| {
+    let cases = Cases::given(1024).claimed(40);
+    holds(cases, &(names(), 1..=u16::MAX), |(text, port)| {
         let Ok(authority) = Authority::parse(&text, port) else {
             return Ok(Claim::None);
         };
@@ -121,7 +128,7 @@ fn an_authority_has_one_spelling_whatever_the_default_port() {
 
 #[test]
 fn a_path_has_one_spelling_and_no_way_around_it() {
-    let cases = Cases::given(512).claimed(100_000);
+    let cases = Cases::given(512).claimed(60);
     holds(cases, &odd(), |text| {
         let text = format!("/{text}");
         let Ok(path) = Path::parse(&text) else {
@@ -167,7 +174,7 @@ fn a_path_has_one_spelling_and_no_way_around_it() {
 
 #[test]
 fn a_query_is_sent_as_it_came_and_read_once() {
-    let cases = Cases::given(512).claimed(100_000);
+    let cases = Cases::given(512).claimed(40);
     holds(cases, &odd(), |text| {
         let Ok(query) = Query::parse(Some(&text)) else {
             return Ok(Claim::None);

@@ -137,10 +137,13 @@ impl<'b> Part<'b> {
             return Err(refuse("a part of the form has parts of its own"));
         }
         let is_plain = kind.is("text/plain") || kind.is("application/json");
-        if is_plain && !kind.is_utf8() {
+        if !is_plain || kind.has_other_params("charset") {
+            return Ok(false);
+        }
+        if !kind.is_utf8() {
             return Err(refuse("a part of the form is not UTF-8 text"));
         }
-        Ok(is_plain && !kind.has_other_params("charset"))
+        Ok(true)
     }
 
     /// Returns the name and the content of a part of `multipart/form-data`.

@@ -68,7 +68,7 @@ fn patterns() -> impl Strategy<Value = Vec<(String, Vec<String>)>> {
 
 #[test]
 fn agrees_with_a_naive_matcher() {
-    let cases = Cases::given(256).claimed(100_000);
+    let cases = Cases::given(256).claimed(100);
     holds(
         cases,
         &(
