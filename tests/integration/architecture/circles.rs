@@ -13,6 +13,7 @@ const STILL: &[(&str, usize)] = &[
     ("connector", 28),
     ("expression", 2),
     ("import", 7),
+    ("pipeline", 3),
     ("policy", 6),
     ("proxy", 11),
 ];
