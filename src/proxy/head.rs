@@ -8,13 +8,13 @@ use std::borrow::Cow;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use line::RequestLine;
+pub(super) use line::{RequestLine, compare_names, read_name};
 
 use crate::model::header_value;
-use crate::pipeline::refuse::Code;
+use crate::pipeline::refuse::{Code, Refusal};
 
 /// As many as Pingora takes.
-const MAX_HEADERS: usize = 256;
+pub(super) const MAX_HEADERS: usize = 256;
 
 /// Longest head of a request in a connection, in bytes; HTTP/2 has the same limit in its settings.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -64,6 +64,12 @@ pub(super) enum Body {
 pub(super) struct Fault {
     pub(super) code: Code,
     pub(super) detail: Cow<'static, str>,
+}
+
+impl From<&Fault> for Refusal {
+    fn from(fault: &Fault) -> Self {
+        Self::because(fault.code, fault.detail.clone())
+    }
 }
 
 impl From<&'static str> for Fault {
@@ -170,16 +176,25 @@ fn framing_header(line: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'st
         return Err("a header has no colon");
     };
     let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
-    let value = header_value::trim_bytes(value);
-    let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
-    if value.iter().any(bad) {
-        return Err("a header has a bad value");
-    }
+    let value = self::value(value)?;
     if !FRAMING.contains(&name) {
         return Ok(None);
     }
     let value = HeaderValue::from_bytes(value).map_err(|_| "a header has a bad value")?;
     Ok(Some((name, value)))
+}
+
+/// Returns the value of a header without the white space around it.
+///
+/// # Errors
+/// When it has a control character (RFC 9110 section 5.5).
+pub(super) fn value(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    let value = header_value::trim_bytes(bytes);
+    let bad = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
+    if value.iter().any(bad) {
+        return Err("a header has a bad value");
+    }
+    Ok(value)
 }
 
 /// RFC 9112 sections 2.2 and 5.2.

@@ -18,7 +18,7 @@ use super::respond::{After, DRAIN, GatewayResponse};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::record::refused_early;
-use crate::pipeline::refuse::{Refusal, RefusedExchange};
+use crate::pipeline::refuse::RefusedExchange;
 
 /// Most bytes that are discarded of such a request, so that closing does not lose the answer.
 const MAX_READ_AWAY: usize = 256 * 1024;
@@ -63,8 +63,7 @@ impl Refuser {
     /// Records a refusal, and begins to answer with it.
     pub(super) fn turn_away(&self, connection: &Connection, fault: &Fault) -> TurnAway {
         connection.fresh.end();
-        let refusal = Refusal::because(fault.code, fault.detail.to_string());
-        let refusal = RefusedExchange::unjudged(refusal, &request_id(&self.clock));
+        let refusal = RefusedExchange::unjudged(fault, &request_id(&self.clock));
         let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
         let (pass, host) = match &connection.via {
             Via::Direct => (None, String::new()),

@@ -13,9 +13,9 @@ use crate::pipeline::refuse::Code;
 /// Longest body that is told apart from a negative number.
 const MAX_LENGTH: u64 = i64::MAX as u64;
 
-/// The first line of a request.
+/// The first line of a request, or what stands for it in HTTP/2.
 #[derive(Debug)]
-pub(super) struct RequestLine<'a> {
+pub(in crate::proxy) struct RequestLine<'a> {
     method: &'a str,
     target: &'a str,
     version: &'a str,
@@ -31,14 +31,22 @@ impl<'a> RequestLine<'a> {
         else {
             return Err("the request line is not `METHOD target HTTP/1.1`".into());
         };
+        if version != "HTTP/1.1" && version != "HTTP/1.0" {
+            return Err("the version is not HTTP/1.1".into());
+        }
+        Ok(Self {
+            version,
+            ..Self::new(method, target)?
+        })
+    }
+
+    /// Checks the parts that both versions of HTTP have.
+    pub(in crate::proxy) fn new(method: &'a str, target: &'a str) -> Result<Self, Fault> {
         if Method::from_bytes(method.as_bytes()).is_err() {
             return Err("the method is not a token".into());
         }
         if method == "CONNECT" {
             return Err("the method CONNECT is not available here".into());
-        }
-        if version != "HTTP/1.1" && version != "HTTP/1.0" {
-            return Err("the version is not HTTP/1.1".into());
         }
         if target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err("the request target has control characters".into());
@@ -50,12 +58,12 @@ impl<'a> RequestLine<'a> {
         Ok(Self {
             method,
             target,
-            version,
+            version: "",
         })
     }
 
     /// Returns how the body ends; the headers have at most one length or coding.
-    pub(super) fn body(&self, headers: &HeaderMap) -> Result<Body, Fault> {
+    pub(in crate::proxy) fn body(&self, headers: &HeaderMap) -> Result<Body, Fault> {
         if headers.contains_key(TRANSFER_ENCODING) {
             return if self.version == "HTTP/1.1" {
                 Ok(Body::Chunked)
@@ -74,7 +82,10 @@ impl<'a> RequestLine<'a> {
     }
 
     /// Compares a whole URL with `Host`. Returns the URL's spelling of the name where `Host` has another one of the same.
-    pub(super) fn check_names(&self, host: Option<&HeaderValue>) -> Result<Option<&'a str>, Fault> {
+    pub(in crate::proxy) fn check_names(
+        &self,
+        host: Option<&HeaderValue>,
+    ) -> Result<Option<&'a str>, Fault> {
         if host.is_some_and(|host| host.as_bytes().contains(&b'@')) {
             return Err("`Host` has a user in it".into());
         }
@@ -91,34 +102,31 @@ impl<'a> RequestLine<'a> {
         } else {
             return Err("only `http` and `https` URLs are available".into());
         };
-        let read = |text: &str| {
-            Authority::parse(text, default_port).map_err(|error| Fault {
-                code: Code::BadRequest,
-                detail: error.to_string().into(),
-            })
-        };
         let (name, _) = after
             .find(['/', '?'])
             .and_then(|end| after.split_at_checked(end))
             .unwrap_or((after, ""));
-        let named = read(name)?;
         let Some(host) = host else {
+            read_name(name, default_port)?;
             return Ok(None);
         };
-        let host = host.to_str().map_err(|_| "`Host` is not ASCII")?;
-        let other = read(host)?;
-        if named != other {
-            return Err(Fault {
-                code: Code::NamesDisagree,
-                detail: format!("the request is for `{named}`, but `Host` is `{other}`").into(),
-            });
-        }
-        Ok((name != host).then_some(name))
+        compare_names(name, host, default_port)?;
+        Ok((name.as_bytes() != host.as_bytes()).then_some(name))
     }
 
     /// Returns whether the target has what is no part of a URL but means nothing else (RFC 3986 appendix C).
-    pub(super) fn is_unusual(&self) -> bool {
+    pub(in crate::proxy) fn is_unusual(&self) -> bool {
         self.target.bytes().any(|byte| escape(byte).is_some())
+    }
+
+    /// Writes the target, the unusual escaped.
+    pub(in crate::proxy) fn put_target(&self, out: &mut Vec<u8>) {
+        for byte in self.target.bytes() {
+            match escape(byte) {
+                Some(escaped) => out.extend_from_slice(escaped.as_bytes()),
+                None => out.push(byte),
+            }
+        }
     }
 
     /// Writes the head anew, the unusual escaped, with this `Host` instead of its own if one is given.
@@ -126,12 +134,7 @@ impl<'a> RequestLine<'a> {
         let mut out = Vec::with_capacity(head.len() + 64);
         out.extend_from_slice(self.method.as_bytes());
         out.push(b' ');
-        for byte in self.target.bytes() {
-            match escape(byte) {
-                Some(escaped) => out.extend_from_slice(escaped.as_bytes()),
-                None => out.push(byte),
-            }
-        }
+        self.put_target(&mut out);
         out.push(b' ');
         out.extend_from_slice(self.version.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -146,6 +149,32 @@ impl<'a> RequestLine<'a> {
         }
         out
     }
+}
+
+/// Reads a host and its port.
+pub(in crate::proxy) fn read_name(text: &str, default_port: u16) -> Result<Authority, Fault> {
+    Authority::parse(text, default_port).map_err(|error| Fault {
+        code: Code::BadRequest,
+        detail: error.to_string().into(),
+    })
+}
+
+/// Checks that the request's own name of the host is the one in `Host`.
+pub(in crate::proxy) fn compare_names(
+    name: &str,
+    host: &HeaderValue,
+    default_port: u16,
+) -> Result<(), Fault> {
+    let named = read_name(name, default_port)?;
+    let host = host.to_str().map_err(|_| "`Host` is not ASCII")?;
+    let other = read_name(host, default_port)?;
+    if named == other {
+        return Ok(());
+    }
+    Err(Fault {
+        code: Code::NamesDisagree,
+        detail: format!("the request is for `{named}`, but `Host` is `{other}`").into(),
+    })
 }
 
 /// Returns how a byte is spelled that Pingora does not take.
