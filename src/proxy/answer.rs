@@ -20,6 +20,7 @@ use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
 use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
 use crate::pipeline::websocket::Protocol;
+use crate::telemetry::metrics::UpstreamError;
 
 /// Meant for us, or sets the agent's connection to us, or sends it past us: not passed on.
 const HOP: [HeaderName; 7] = [
@@ -31,6 +32,9 @@ const HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("proxy-authentication-info"),
 ];
+
+/// What an agent may rely on (RFC 9113 section 8.7).
+const UNPROCESSED: &str = "The upstream refused the request before it processed it, so it took no effect and may be sent again.";
 
 /// Returns whether no other head follows one with this status.
 pub(super) fn is_last(status: StatusCode) -> bool {
@@ -232,8 +236,14 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedEx
         State::Permitted(permitted) if permitted.is_sent => Sent::Maybe,
         _ => Sent::Nothing,
     };
+    let unprocessed = sent == Sent::Nothing
+        && matches!(error.etype(), ErrorType::H2Error | ErrorType::H2Downgrade)
+        && matches!(&exchange.state, State::Permitted(permitted) if permitted.unread > 0);
     let failure = match peer::failure(error, sent) {
         Failure::AgentLeft if exchange.is_unclear() => Failure::AgentUnclear,
+        Failure::Upstream(..) if unprocessed => {
+            Failure::Upstream(UpstreamError::Unprocessed, Code::UpstreamUnreachable)
+        }
         failure => failure,
     };
     // The kind only: the rest of Pingora's text quotes bytes of both sides.
@@ -243,33 +253,32 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedEx
         ?failure,
         "exchange failed"
     );
-    let code = match failure {
+    let code = note_failure(exchange, failure)?;
+    let mut refusal = Refusal::from(code);
+    if code == Code::UpstreamTimeout && sent == Sent::Maybe {
+        refusal.detail += " The request was sent and may have taken effect.";
+    }
+    if unprocessed {
+        refusal.detail = UNPROCESSED.into();
+    }
+    Some(exchange.refused(refusal))
+}
+
+/// Notes how an exchange has ended; returns what that is to the agent, unless nobody reads it.
+fn note_failure(exchange: &mut Exchange, failure: Failure) -> Option<Code> {
+    let refused = |code: Code| (Outcome::Refused(code.as_str()), code);
+    let (outcome, code) = match failure {
         Failure::AgentLeft => {
             exchange.note_outcome(Outcome::AgentLeft);
             return None;
         }
         // The answer had begun, so there cannot be another.
         Failure::Idle => return None,
-        Failure::AgentSlow => {
-            exchange.note_outcome(Outcome::Refused(Code::BodyTooSlow.as_str()));
-            Code::BodyTooSlow
-        }
-        Failure::AgentUnclear => {
-            exchange.note_outcome(Outcome::Refused(Code::BadRequest.as_str()));
-            Code::BadRequest
-        }
-        Failure::Upstream(kind, code) => {
-            exchange.note_outcome(Outcome::UpstreamFailed(kind));
-            code
-        }
-        Failure::Internal => {
-            exchange.note_outcome(Outcome::Refused(Code::Internal.as_str()));
-            Code::Internal
-        }
+        Failure::AgentSlow => refused(Code::BodyTooSlow),
+        Failure::AgentUnclear => refused(Code::BadRequest),
+        Failure::Internal => refused(Code::Internal),
+        Failure::Upstream(kind, code) => (Outcome::UpstreamFailed(kind), code),
     };
-    let mut refusal = Refusal::from(code);
-    if code == Code::UpstreamTimeout && sent == Sent::Maybe {
-        refusal.detail += " The request was sent and may have taken effect.";
-    }
-    Some(exchange.refused(refusal))
+    exchange.note_outcome(outcome);
+    Some(code)
 }

@@ -34,17 +34,24 @@ pub(super) fn after_sending(
     reused: bool,
 ) -> bool {
     // The agent has already received the beginning of an answer.
-    if permitted.is_answering || session.as_ref().retry_buffer_truncated() {
+    if permitted.is_answering {
         return false;
     }
     let is_upstreams = *error.esource() == ErrorSource::Upstream;
+    let unread = is_upstreams && was_unread(error);
+    if unread {
+        permitted.unread += 1;
+        permitted.is_sent = false;
+    }
+    if session.as_ref().retry_buffer_truncated() {
+        return false;
+    }
     let again = if *error.etype() == ErrorType::Custom(reuse::NOT_CLEAN) {
         true
     } else if !is_upstreams {
         // The agent failed or is gone; the sent bytes may be half of a request.
         false
-    } else if was_unread(error) {
-        permitted.unread += 1;
+    } else if unread {
         permitted.unread <= UNREAD_REPEATS
     } else {
         // A connection of the pool may be closed by the upstream just as it is taken, with a farewell or without. Whether the

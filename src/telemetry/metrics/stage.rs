@@ -40,6 +40,8 @@ pub enum UpstreamError {
     Closed,
     /// The upstream's answer is not HTTP.
     Protocol,
+    /// It refused the request before it processed it (RFC 9113 section 8.7).
+    Unprocessed,
 }
 
 impl Stage {
@@ -85,6 +87,7 @@ impl UpstreamError {
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
+            Self::Unprocessed => "unprocessed",
         }
     }
 }

@@ -114,8 +114,19 @@ async fn a_stream_that_is_refused_unread_is_asked_for_once_more() {
                 served
             };
             let (answer, mut served) = tokio::join!(ask, serve);
+            let answer = answer.unwrap();
             let expected = if refusals == 1 { 200 } else { 502 };
-            assert_eq!(answer.unwrap().status(), expected, "{method}");
+            assert_eq!(answer.status(), expected, "{method}");
+            let outcome = rig::outcome(&gateway.finished(1).await[0]);
+            if refusals == 1 {
+                assert_eq!(outcome, "answered 200", "{method}");
+            } else {
+                assert_eq!(outcome, "upstream_failed unprocessed", "{method}");
+                let problem: serde_json::Value = answer.json().await.unwrap();
+                assert_eq!(problem["code"], "upstream_unreachable", "{method}");
+                let detail = problem["detail"].as_str().unwrap();
+                assert!(detail.contains("took no effect"), "{detail}");
+            }
             // The next request on the wire is the next one of the agent.
             let serve = async {
                 let stream = tokio::select! {
