@@ -254,7 +254,10 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedEx
         "exchange failed"
     );
     let code = note_failure(exchange, failure)?;
-    let mut refusal = Refusal::from(code);
+    let mut refusal = match exchange.fault() {
+        Some(fault) if code == Code::BadRequest => Refusal::from(fault),
+        _ => Refusal::from(code),
+    };
     if code == Code::UpstreamTimeout && sent == Sent::Maybe {
         refusal.detail += " The request was sent and may have taken effect.";
     }
@@ -264,7 +267,7 @@ pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedEx
     Some(exchange.refused(refusal))
 }
 
-/// Notes how an exchange has ended; returns what that is to the agent, unless nobody reads it.
+/// Notes how an exchange has ended; returns the agent's code, or `None` if there is no answer.
 fn note_failure(exchange: &mut Exchange, failure: Failure) -> Option<Code> {
     let refused = |code: Code| (Outcome::Refused(code.as_str()), code);
     let (outcome, code) = match failure {

@@ -1,5 +1,6 @@
 //! Reads a request's body from the agent's session when the pipeline asks, within a limit and a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::Timeouts;
+use super::streams::Stream;
 use crate::pipeline::{BodyFault, BodyReader};
 
 /// Reads the body of one request.
@@ -19,6 +21,7 @@ pub(super) struct SessionBody<'a> {
     /// The longest that one may take.
     whole: Duration,
     empty: bool,
+    stream: Option<Arc<Stream>>,
     /// The body, once it was read.
     taken: Option<Bytes>,
 }
@@ -35,13 +38,20 @@ pub(super) enum Unread {
 }
 
 impl<'a> SessionBody<'a> {
-    pub(super) fn new(session: &'a mut Session, timeouts: &Timeouts) -> Self {
-        let empty = session.is_body_empty();
+    /// `stream` is that of a request of HTTP/2.
+    pub(super) fn new(
+        session: &'a mut Session,
+        timeouts: &Timeouts,
+        stream: Option<Arc<Stream>>,
+    ) -> Self {
+        // A body that ended too early is read, which returns its fault.
+        let empty = session.is_body_empty() && !is_malformed(stream.as_deref());
         Self {
             session,
             pause: timeouts.request_head,
             whole: timeouts.idle,
             empty,
+            stream,
             taken: None,
         }
     }
@@ -71,7 +81,10 @@ impl<'a> SessionBody<'a> {
                 BodyFault::Broken(error.etype().as_str().to_owned())
             })?;
             let Some(chunk) = chunk else {
-                return Ok(body.freeze());
+                return match self.stream.as_deref().and_then(Stream::fault) {
+                    None => Ok(body.freeze()),
+                    Some(fault) => Err(BodyFault::Broken(fault.detail.to_string())),
+                };
             };
             if body.len() + chunk.len() > limit {
                 return Err(BodyFault::TooLarge(limit));
@@ -116,6 +129,11 @@ impl BodyReader for SessionBody<'_> {
         // The skipped bytes would be missing from a next request, and an agent that left has none.
         self.session.set_keepalive(None);
     }
+}
+
+/// Returns whether an HTTP/2 request is malformed, as far as it has been read.
+pub(super) fn is_malformed(stream: Option<&Stream>) -> bool {
+    stream.is_some_and(|stream| stream.fault().is_some())
 }
 
 /// Returns `Content-Length`, where there is one.

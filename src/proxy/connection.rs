@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::drain::Fresh;
 use super::header_deadline::HeaderDeadline;
+use super::streams::Streams;
 use crate::model::target::Authority;
 use crate::pipeline::admit::Pass;
 
@@ -18,6 +19,8 @@ pub(super) struct Connection {
     /// Until its first request.
     pub(super) fresh: Fresh,
     pub(super) header_deadline: HeaderDeadline,
+    /// Requests of HTTP/2.
+    pub(super) streams: Streams,
     /// The body under way is framed in a way that cannot be read.
     unclear: AtomicBool,
     /// Another protocol is spoken from now on.
@@ -58,6 +61,7 @@ impl Connection {
             peer,
             fresh,
             header_deadline,
+            streams: Streams::default(),
             unclear: AtomicBool::new(false),
             switched: AtomicBool::new(false),
             hurry: AtomicBool::new(false),

@@ -13,12 +13,14 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::drain::{Counted, Drain};
+use super::head::Fault;
 use super::header_deadline::Taken;
 use super::http2_support::Upstream;
 use super::relay;
 use super::response_buffer::ResponseBuffer;
 use super::reuse::Tracker;
 use super::slot::Slot;
+use super::streams::Stream;
 use super::upstream::{self, Carriage, Framing};
 use crate::pipeline::forward::Destination;
 use crate::pipeline::permit_validity::PermitValidity;
@@ -37,6 +39,8 @@ pub(super) struct Exchange {
     pub(super) refusal: Option<RefusedExchange>,
     /// Until then the connection waits for no other request.
     pub(super) taken: Option<Taken>,
+    /// Of HTTP/2.
+    pub(super) stream: Option<Arc<Stream>>,
     _counted: Counted,
 }
 
@@ -81,6 +85,8 @@ pub(super) struct Watch {
     pub(super) drain: Arc<Drain>,
     /// Buffer for an answer that may issue a credential.
     pub(super) held: Option<ResponseBuffer>,
+    /// The request's own, if it is one of HTTP/2.
+    pub(super) stream: Option<Arc<Stream>>,
 }
 
 /// Whether an exchange has an end of its own.
@@ -173,13 +179,19 @@ impl Exchange {
             state: State::Refused,
             refusal: None,
             taken: None,
+            stream: None,
             _counted: counted,
         }
     }
 
     /// Returns whether the request's body is framed in a way that cannot be read.
     pub(super) fn is_unclear(&self) -> bool {
-        self.taken.as_ref().is_some_and(Taken::is_unclear)
+        self.taken.as_ref().is_some_and(Taken::is_unclear) || self.fault().is_some()
+    }
+
+    /// Returns why an HTTP/2 request is malformed.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.stream.as_ref().and_then(|stream| stream.fault())
     }
 
     pub(super) fn permitted(&mut self) -> Option<&mut Permitted> {

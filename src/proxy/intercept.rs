@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -22,7 +22,7 @@ use super::http2_support::Http2Support;
 use super::open::Opened;
 use super::respond::GatewayResponse;
 use super::reuse::Tracker;
-use super::{Timeouts, answer, peer, repeat, respond, upstream};
+use super::{Timeouts, answer, http2, peer, repeat, respond, upstream};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
 use crate::pipeline::inject::inject;
@@ -171,7 +171,7 @@ impl ProxyHttp for Intercept {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
@@ -185,6 +185,9 @@ impl ProxyHttp for Intercept {
             return Error::e_explain(ErrorType::InternalError, "an upstream answers as a proxy");
         }
         answer::receive(permitted, response)?;
+        if session.req_header().version == Version::HTTP_2 {
+            http2::keep_date(response)?;
+        }
         if response.status == StatusCode::SWITCHING_PROTOCOLS
             && let Some(taken) = &exchange.taken
         {

@@ -1,7 +1,6 @@
 //! Opens an exchange: judges an agent's request, and gives it a permit and a body, or an answer of the gateway.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use pingora::proxy::Session;
 
@@ -14,6 +13,7 @@ use super::intercept::Intercept;
 use super::relay::{self, Body};
 use super::respond::GatewayResponse;
 use super::response_buffer::ResponseBuffer;
+use super::streams::{self, Stream};
 use super::upstream::{self, Carriage, Framing};
 use super::{connection, internal, receive};
 use crate::model::agent::Agent;
@@ -50,8 +50,7 @@ impl Intercept {
             .ok_or_else(|| RefusedExchange::unjudged(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
         exchange.taken = HeaderDeadline::take(&connection);
-        let about = (exchange.request_id.as_str(), exchange.received);
-        let head = match self.take_head(session, &connection, about).await {
+        let head = match self.take_head(session, &connection, exchange).await {
             Ok(head) => head,
             Err(refusal) => {
                 let (pass, host) = self.whose(session, &connection);
@@ -66,7 +65,7 @@ impl Intercept {
                 .map(Opened::Answered);
         }
         let framing = Framing::Streamed(body::declared_length(session.req_header()));
-        let mut reader = SessionBody::new(session, &self.timeouts);
+        let mut reader = SessionBody::new(session, &self.timeouts, exchange.stream.clone());
         let (permit, mut open_exchange) = judge(&self.gateway, head, &mut reader).await?;
         let unread = reader.unread();
         let found = tokio::select! {
@@ -95,7 +94,9 @@ impl Intercept {
             is_answered: false,
             relay: None,
         };
-        self.place_body(session, &mut permitted, unread).await;
+        let stream = exchange.stream.clone();
+        self.place_body(session, &mut permitted, (unread, stream))
+            .await;
         exchange.state = State::Permitted(Box::new(permitted));
         Ok(Opened::Permitted)
     }
@@ -117,17 +118,30 @@ impl Intercept {
         &self,
         session: &mut Session,
         connection: &Arc<Connection>,
-        (request_id, received): (&str, Instant),
+        exchange: &mut Exchange,
     ) -> Result<Head, RefusedExchange> {
+        exchange.stream = streams::claim(session, &connection.streams)
+            .map_err(|_| RefusedExchange::unjudged(Code::Internal, &exchange.request_id))?;
+        let (request_id, received) = (&exchange.request_id, exchange.received);
+        if let Some(fault) = exchange.fault() {
+            return Err(RefusedExchange::unjudged(fault, request_id));
+        }
         let head = receive::receive(session, connection, request_id, received)?;
-        match body::await_end(session, self.timeouts.request_head).await {
-            Ok(()) => Ok(head),
-            Err(_) => Err(RefusedExchange::unjudged(Code::BadRequest, request_id)),
+        let ended = body::await_end(session, self.timeouts.request_head).await;
+        match (exchange.fault(), ended) {
+            (None, Ok(())) => Ok(head),
+            (Some(fault), _) => Err(RefusedExchange::unjudged(fault, request_id)),
+            (None, Err(_)) => Err(RefusedExchange::unjudged(Code::BadRequest, request_id)),
         }
     }
 
     /// Puts the judged body in the place of the received one, or lets an unread one stream.
-    async fn place_body(&self, session: &mut Session, permitted: &mut Permitted, unread: Unread) {
+    async fn place_body(
+        &self,
+        session: &mut Session,
+        permitted: &mut Permitted,
+        (unread, stream): (Unread, Option<Arc<Stream>>),
+    ) {
         let judged = permitted.permit.outgoing().body.clone();
         let streams = match (&judged, unread) {
             (None, Unread::Empty | Unread::Whole) => true,
@@ -153,6 +167,7 @@ impl Intercept {
             extent: permitted.extent,
             drain: Arc::clone(&self.drain),
             held: ResponseBuffer::of(&permitted.permit),
+            stream,
         };
         // The relay bounds the agent's silence; Pingora would end a WebSocket after a minute.
         session.set_read_timeout(None);

@@ -12,6 +12,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use tokio::net::TcpStream;
 
 use super::reuse::Connects;
+use super::tail::MALFORMED;
 use super::upstream::{self, Carriage};
 use super::{Timeouts, relay};
 use crate::pipeline::Outgoing;
@@ -85,8 +86,8 @@ pub(super) async fn dial(chain: &Chain, address: SocketAddr) -> Option<TcpStream
     }
 }
 
-/// Pingora's names for malformed chunked bodies.
-const UNCLEAR: [&str; 2] = ["InvalidChunk", "InvalidTrailerEnd"];
+/// Names of the errors of malformed bodies: Pingora's for chunks, and ours for HTTP/2.
+const UNCLEAR: [&str; 3] = ["InvalidChunk", "InvalidTrailerEnd", MALFORMED];
 
 /// Reasons why a permitted exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,7 +70,10 @@ pub(super) fn install(
     let slot = Slot::default();
     let agent = mem::replace(&mut *session.downstream_session, vacant());
     let relay = Relay {
-        tail: Tail::new(&agent, body::declared_length(agent.req_header())),
+        tail: Tail::new(
+            watch.stream.clone(),
+            body::declared_length(agent.req_header()),
+        ),
         agent: Box::new(agent),
         body,
         begins: false,
@@ -170,7 +173,7 @@ impl CustomSession for Relay {
     fn is_body_done(&mut self) -> bool {
         match self.body {
             Body::Replayed(_) => true,
-            Body::Streamed => self.agent.is_body_done(),
+            Body::Streamed => self.agent.is_body_done() && !self.tail.is_malformed(),
         }
     }
 
@@ -182,7 +185,7 @@ impl CustomSession for Relay {
         }
         match &self.body {
             Body::Replayed(body) => body.is_empty(),
-            Body::Streamed => self.agent.is_body_empty(),
+            Body::Streamed => self.agent.is_body_empty() && !self.tail.is_malformed(),
         }
     }
 

@@ -3,13 +3,23 @@
 //! An HTTP/1.1 upstream treats a request as complete once it has the declared bytes. A stream that continues with more DATA, or
 //! ends in malformed trailers, is malformed (RFC 9113 section 8.1.1) and must not be completed anywhere.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
-use pingora::Result;
 use pingora::protocols::http::ServerSession;
+use pingora::{Error, ErrorType, Result};
+
+use super::body;
+use super::streams::Stream;
+
+/// Names the error of a malformed request, for [`super::peer::failure`].
+pub(super) const MALFORMED: &str = "malformed request body";
 
 /// Follows the body of one request.
 #[derive(Debug)]
 pub(super) struct Tail {
+    /// `None` for HTTP/1.1.
+    stream: Option<Arc<Stream>>,
     /// Bytes still to come; `None` where no end is held back.
     left: Option<u64>,
     held: BytesMut,
@@ -17,11 +27,17 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Starts with the length that the agent declares.
-    pub(super) fn new(agent: &ServerSession, declared: Option<u64>) -> Self {
+    pub(super) fn new(stream: Option<Arc<Stream>>, declared: Option<u64>) -> Self {
         Self {
-            left: declared.filter(|_| agent.as_http2().is_some()),
+            left: declared.filter(|_| stream.is_some()),
+            stream,
             held: BytesMut::new(),
         }
+    }
+
+    /// Returns whether the request is malformed, which is known as soon as its stream has ended.
+    pub(super) fn is_malformed(&self) -> bool {
+        body::is_malformed(self.stream.as_deref())
     }
 
     /// Reads on, as [`ServerSession::read_body_or_idle`] does. Safe to drop.
@@ -31,7 +47,13 @@ impl Tail {
         no_body: bool,
     ) -> Result<Option<Bytes>> {
         loop {
+            if self.is_malformed() {
+                return Err(Error::new_down(ErrorType::Custom(MALFORMED)));
+            }
             let piece = agent.read_body_or_idle(no_body).await?;
+            if self.is_malformed() {
+                continue;
+            }
             let Some(left) = &mut self.left else {
                 return Ok(piece);
             };

@@ -19,6 +19,7 @@ use super::drain::Drain;
 use super::framed::Framed;
 use super::head::{self, Connect, First};
 use super::header_deadline::HeaderDeadline;
+use super::http2::Http2;
 use super::intercept::Intercept;
 use super::io::{Socket, TunnelIo};
 use super::leaf::Leaves;
@@ -346,7 +347,9 @@ impl Edge {
             tunnel.note_other_sni();
         }
         if tls.selected_alpn_proto() == Some(ALPN::H2) {
-            return self.run(Box::new(tls)).await;
+            return self
+                .run(Box::new(Http2::new(Box::new(tls), connection)))
+                .await;
         }
         self.run_http1(Box::new(tls), connection).await;
     }

@@ -12,6 +12,7 @@ mod failure;
 mod framed;
 mod framing;
 mod headers;
+mod heads;
 mod hostile;
 mod hostile_upstream;
 mod http2_support;

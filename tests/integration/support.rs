@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod allocated;
 pub(crate) mod certificate;
+pub(crate) mod frames;
 pub(crate) mod gateway;
 pub(crate) mod property;
 mod reply;
