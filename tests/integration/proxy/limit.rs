@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::rig::{self, HOST};
 use crate::support::agent::{Agent, exchange, is_closed, outbox, read_answer, read_interim};
+use crate::support::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, block, frame};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
@@ -430,6 +431,49 @@ async fn answers_that_an_agent_does_not_read_count_with_its_memory() {
     assert!(told.is_ok(), "{}", gateway.metrics().await);
     let finished: Vec<String> = gateway.finished(8).await.iter().map(rig::outcome).collect();
     assert_eq!(finished, ["refused busy"; 8]);
+    let open = "tollgate_body_bytes 3932160";
+    assert!(gateway.metrics().await.contains(open));
+    drop(unread);
+}
+
+#[tokio::test]
+async fn streams_that_an_agent_does_not_read_count_with_its_memory() {
+    const CONNECTIONS: usize = 3;
+    const STREAMS: u32 = 100;
+    let upstream = Upstream::speaking(&[HOST], Speaks::Http1).await;
+    // More than a window and all buffers.
+    let big = bytes::Bytes::from(vec![b'x'; 4 << 20]);
+    for _ in 0..CONNECTIONS * 100 {
+        upstream.reply("/big", Reply::new(200, big.clone()));
+    }
+    // Room for twelve, at 320 KiB each.
+    let gateway = start(&upstream, "  body_per_agent: 4MiB").await;
+    let head = block(&[
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", HOST),
+        (":path", "/big"),
+    ]);
+    let mut unread = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut agent = Frames::begin(&gateway.agent, HOST).await;
+        let asks: Vec<_> = (0..STREAMS)
+            .map(|turn| frame(HEADERS, END_STREAM | END_HEADERS, 2 * turn + 1, &head))
+            .collect();
+        agent.send(&asks).await;
+        unread.push(agent);
+    }
+    let line = "tollgate_limit_reached_total{limit=\"body_per_agent\"} 288";
+    let told = async { while !gateway.metrics().await.contains(line) {} };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    assert!(told.is_ok(), "{}", gateway.metrics().await);
+    let finished: Vec<String> = gateway
+        .finished(288)
+        .await
+        .iter()
+        .map(rig::outcome)
+        .collect();
+    assert_eq!(finished, ["refused busy"; 288]);
     let open = "tollgate_body_bytes 3932160";
     assert!(gateway.metrics().await.contains(open));
     drop(unread);
