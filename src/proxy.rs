@@ -13,6 +13,7 @@ mod exchange;
 mod framed;
 mod head;
 mod header_deadline;
+mod http1;
 mod http2;
 mod http2_support;
 mod idle_timeouts;
@@ -32,6 +33,7 @@ mod respond;
 mod response_buffer;
 mod reuse;
 mod roots;
+mod services;
 mod slot;
 mod streams;
 mod tail;
@@ -50,10 +52,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pingora::apps::{HttpServerApp as _, HttpServerOptions};
-use pingora::protocols::http::v2::server::default_h2_options;
-use pingora::proxy::{HttpProxy, http_proxy};
-use pingora::server::configuration::ServerConf;
+use pingora::apps::HttpServerApp as _;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -65,16 +64,8 @@ use http2_support::Http2Support;
 use intercept::Intercept;
 use leaf::Leaves;
 use pre_auth::PreAuthQueue;
+use services::Services;
 use tunnel::Edge;
-
-/// Upstream connections kept for reuse.
-const UPSTREAM_POOL: usize = 512;
-
-/// Bytes of one answer that wait in an agent's HTTP/2 connection, however large a window the agent opens.
-const AGENT_BUFFER: usize = 64 * 1024;
-
-/// Concurrent requests on one agent's HTTP/2 connection.
-const AGENT_STREAMS: u32 = 100;
 
 /// How long a stop waits for the first request of a connection that was accepted before.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -183,10 +174,10 @@ impl Proxy {
             drain: Arc::clone(&drain),
             timeouts: dependencies.timeouts,
             clock: dependencies.clock.clone(),
-            http2_support: Http2Support::default(),
+            http2_support: Arc::new(Http2Support::default()),
         };
         let edge = Edge {
-            http: Arc::new(http(intercept, &dependencies.roots, dependencies.timeouts)),
+            services: Services::new(intercept, &dependencies.roots),
             gateway: dependencies.gateway,
             leaves: Leaves::new(Arc::clone(&authority), dependencies.clock.clone())?,
             drain,
@@ -248,30 +239,10 @@ impl Proxy {
         self.edge.gateway.dependencies().approvals.close();
         self.edge.drain.settle(deadline.min(MOMENT)).await;
         // Wakes keep-alive connections that wait for a next request.
-        self.edge.http.http_cleanup().await;
+        self.edge.services.http.http_cleanup().await;
         let rest = deadline.saturating_sub(begun.elapsed());
         self.edge.drain.wait(rest).await
     }
-}
-
-fn http(intercept: Intercept, roots: &std::path::Path, timeouts: Timeouts) -> HttpProxy<Intercept> {
-    let conf = ServerConf {
-        ca_file: Some(roots.to_string_lossy().into_owned()),
-        upstream_keepalive_pool_size: UPSTREAM_POOL,
-        // Not threads, but the shards of what all connections wait on.
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        ..ServerConf::default()
-    };
-    let mut http = http_proxy(&Arc::new(conf), intercept);
-    let mut options = default_h2_options();
-    options.max_concurrent_streams(AGENT_STREAMS);
-    options.max_send_buffer_size(AGENT_BUFFER);
-    options.max_header_list_size(u32::try_from(head::MAX_HEAD).unwrap_or(u32::MAX));
-    http.h2_options = Some(options);
-    let mut server = HttpServerOptions::default();
-    server.h2_idle_timeout = Some(timeouts.idle);
-    http.server_options = Some(server);
-    http
 }
 
 /// Pingora panics on roots that it cannot read.

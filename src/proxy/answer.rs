@@ -42,7 +42,7 @@ pub(super) fn is_last(status: StatusCode) -> bool {
 }
 
 /// Returns whether an answer ends with its head (RFC 9110 section 6.4.1, RFC 9112 section 6.3).
-fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> bool {
+fn has_no_body(outgoing: &Outgoing, response: &Parts) -> bool {
     let length = response.headers.get(CONTENT_LENGTH);
     outgoing.method == Method::HEAD
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status)
@@ -56,7 +56,7 @@ fn has_no_body(outgoing: &Outgoing, response: &ResponseHeader) -> bool {
 ///
 /// # Errors
 /// When it is not; the agent reads that the upstream failed.
-fn check_switch(outgoing: &Outgoing, response: &ResponseHeader) -> Result<()> {
+fn check_switch(outgoing: &Outgoing, response: &Parts) -> Result<()> {
     if response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
@@ -89,11 +89,27 @@ fn accept_of(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
-/// Checks the head of an answer and rewrites it for the agent.
+/// Takes the head of an answer that Pingora has read, and makes of it what the agent reads. It is rebuilt: Pingora keeps names
+/// twice, so headers cannot be changed in place. Without the second names they go out in their usual spelling.
+///
+/// # Errors
+/// As [`receive`].
+pub(super) fn receive_header(
+    permitted: &mut Permitted,
+    response: &mut ResponseHeader,
+) -> Result<()> {
+    let empty = ResponseHeader::build_no_case(StatusCode::OK, Some(0))?;
+    let mut parts = Parts::from(std::mem::replace(response, empty));
+    let received = receive(permitted, &mut parts);
+    *response = ResponseHeader::from(parts);
+    received
+}
+
+/// Takes the head of an answer, and makes of it what the agent reads.
 ///
 /// # Errors
 /// When it says two things, or switches to what was not asked for.
-pub(super) fn receive(permitted: &mut Permitted, response: &mut ResponseHeader) -> Result<()> {
+pub(super) fn receive(permitted: &mut Permitted, response: &mut Parts) -> Result<()> {
     check_switch(permitted.permit.outgoing(), response)?;
     if !is_last(response.status) {
         return mask(permitted, response);
@@ -105,7 +121,7 @@ pub(super) fn receive(permitted: &mut Permitted, response: &mut ResponseHeader) 
     permitted
         .open_exchange
         .note_head(permitted.permit.validity(), headers);
-    permitted.extent = Extent::of(response);
+    permitted.extent = Extent::of(headers);
     let ends = has_no_body(permitted.permit.outgoing(), response);
     let promises = is_empty(status) && headers.contains_key(TRANSFER_ENCODING);
     mask(permitted, response)?;
@@ -195,31 +211,23 @@ fn unreadable(what: &'static str) -> Box<Error> {
     Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
 }
 
-/// Rebuilds the head: Pingora keeps names twice, so headers cannot be changed in place. Without the second names they go
-/// out in their usual spelling.
+/// Leaves of a head what the agent may know.
 ///
 /// # Errors
 /// When it says two lengths.
-fn mask(permitted: &Permitted, response: &mut ResponseHeader) -> Result<()> {
-    let empty = ResponseHeader::build_no_case(StatusCode::OK, Some(0))?;
-    let mut parts = Parts::from(std::mem::replace(response, empty));
-    remove_nominated(&mut parts.headers);
+fn mask(permitted: &Permitted, parts: &mut Parts) -> Result<()> {
+    let headers = &mut parts.headers;
+    remove_nominated(headers);
     for name in &HOP {
-        parts.headers.remove(name);
+        headers.remove(name);
     }
-    frame(parts.status, &mut parts.headers)?;
-    mask_head(
-        &permitted.permit,
-        &permitted.open_exchange,
-        &mut parts.headers,
-    );
+    frame(parts.status, headers)?;
+    mask_head(&permitted.permit, &permitted.open_exchange, headers);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        parts.headers.remove(TRANSFER_ENCODING);
-        let headers = &mut parts.headers;
+        headers.remove(TRANSFER_ENCODING);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    *response = ResponseHeader::from(parts);
     Ok(())
 }
 

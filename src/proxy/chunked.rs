@@ -62,14 +62,24 @@ impl Chunked {
 
     /// Follows more of the body; returns how many bytes belong to it once it has ended.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, NotChunked> {
+        self.feed_to(bytes, |_| ())
+    }
+
+    /// Follows more of the body, and hands on what is inside the chunks.
+    pub(super) fn feed_to(
+        &mut self,
+        bytes: &[u8],
+        mut data: impl FnMut(&[u8]),
+    ) -> Result<Option<usize>, NotChunked> {
         let mut rest = bytes;
         while let [byte, after @ ..] = rest {
             if let ChunkState::Data(left) = self.state {
                 let here = left.min(rest.len() as u64);
-                rest = usize::try_from(here)
-                    .ok()
-                    .and_then(|here| rest.get(here..))
-                    .unwrap_or_default();
+                let cut = usize::try_from(here).ok();
+                let cut = cut.and_then(|here| rest.split_at_checked(here));
+                let (inside, behind) = cut.unwrap_or_default();
+                data(inside);
+                rest = behind;
                 self.state = if here == left {
                     ChunkState::DataEnd
                 } else {

@@ -1,7 +1,9 @@
 //! Resolves as soon as an exchange's permit is no longer valid, with the reason.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 
@@ -20,6 +22,16 @@ type Ending = Pin<Box<dyn Future<Output = RefusedExchange> + Send>>;
 impl End {
     /// Waits until the permit does not stand any more. What finishes by itself does so on the snapshot that it was judged by.
     pub(super) async fn wait(&mut self, watch: &Watch, extent: Extent) -> RefusedExchange {
+        poll_fn(|cx| self.poll(cx, watch, extent)).await
+    }
+
+    /// As [`End::wait`], where the extent may be another one the next time.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        watch: &Watch,
+        extent: Extent,
+    ) -> Poll<RefusedExchange> {
         let end = match &mut self.0 {
             Some((of, end)) if *of == extent => end,
             kept => {
@@ -31,9 +43,9 @@ impl End {
                 &mut kept.insert((extent, Mutex::new(end))).1
             }
         };
-        let refusal = end.get_mut().as_mut().await;
+        let refusal = ready!(end.get_mut().as_mut().poll(cx));
         // One that has come to its end is not asked again.
         self.0 = None;
-        refusal
+        Poll::Ready(refusal)
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::Version;
 use http::header::CONTENT_LENGTH;
-use pingora::http::ResponseHeader;
+use http::{HeaderMap, Version};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
@@ -99,9 +98,9 @@ pub(super) enum Extent {
 }
 
 impl Extent {
-    /// Returns the framing that the head of an answer declares.
-    pub(super) fn of(head: &ResponseHeader) -> Self {
-        if head.headers.contains_key(CONTENT_LENGTH) {
+    /// Returns what the head of an answer says.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key(CONTENT_LENGTH) {
             Self::Bounded
         } else {
             Self::Stream

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::header::UPGRADE;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
@@ -59,14 +60,20 @@ pub(super) struct Framed {
 }
 
 impl Framed {
-    pub(super) fn new(inner: Stream, connection: Arc<Connection>, refuser: Refuser) -> Self {
+    /// Goes on with a connection of which so much was read already.
+    pub(super) fn resume(
+        inner: Stream,
+        connection: Arc<Connection>,
+        refuser: Refuser,
+        held: BytesMut,
+    ) -> Self {
         Self {
             inner,
             connection,
             refuser,
             framing: Framing::Head,
             ready: Bytes::new(),
-            held: BytesMut::new(),
+            held,
             searched: 0,
         }
     }
@@ -124,7 +131,7 @@ impl Framed {
             Ok(head) => {
                 self.ready = head.respelled.map_or(bytes, Bytes::from);
                 self.framing = match head.body {
-                    Body::Sized(0) if head.switches => Framing::Switched,
+                    Body::Sized(0) if head.headers.contains_key(UPGRADE) => Framing::Switched,
                     Body::Sized(0) => Framing::Head,
                     Body::Sized(length) => Framing::Sized(length),
                     Body::Chunked => Framing::Chunked(Chunked::new()),

@@ -3,11 +3,14 @@
 //! Plain functions of bytes. What servers read in two ways is refused here, before anything looks at a value.
 
 mod line;
+#[cfg(test)]
+mod oracle;
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 pub(super) use line::{RequestLine, compare_names, read_name};
 
 use crate::model::header_value;
@@ -19,8 +22,8 @@ pub(super) const MAX_HEADERS: usize = 256;
 /// Longest head of a request in a connection, in bytes; HTTP/2 has the same limit in its settings.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
-/// Headers that frame requests and name their host; a head that is only checked needs no others.
-const FRAMING: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
+/// As many as nearly every request has; room for more is made when there are more.
+const USUAL_HEADERS: usize = 48;
 
 /// The first head of a connection.
 #[derive(Debug)]
@@ -43,11 +46,16 @@ pub(super) struct Connect {
 
 /// A head that was checked.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct Request {
+    pub(super) method: Method,
+    /// As sent, but for what is unusual in it, which is escaped.
+    pub(super) target: String,
+    /// HTTP/1.1 or HTTP/1.0; no other version is read.
+    pub(super) version: Version,
+    /// Values share the memory of the head.
+    pub(super) headers: HeaderMap,
     pub(super) body: Body,
-    /// It asks for another protocol, so what follows may be no request.
-    pub(super) switches: bool,
-    /// The same, where Pingora would not take it as it is.
+    /// The whole head, where Pingora would not take it as it is.
     pub(super) respelled: Option<Vec<u8>>,
 }
 
@@ -136,52 +144,66 @@ pub(super) fn first(head: &[u8]) -> Result<First, &'static str> {
     }))
 }
 
-/// Checks a head as received in a connection, before Pingora repairs it.
+/// Reads a head as received in a connection; there is one reading, and all else is refused.
 ///
 /// # Errors
 /// What the agent reads.
-pub(super) fn read(head: &[u8]) -> Result<Checked, Fault> {
+pub(super) fn read(head: &Bytes) -> Result<Request, Fault> {
     if head.len() > MAX_HEAD {
         return Err("the request head is over 64 KiB".into());
     }
     check_lines(head)?;
-    let mut lines = head
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let line = RequestLine::parse(lines.next().unwrap_or_default())?;
-    let (mut map, mut count) = (HeaderMap::new(), 0);
-    for line in lines.take_while(|line| !line.is_empty()) {
-        count += 1;
-        if let Some((name, value)) = framing_header(line)? {
-            map.append(name, value);
-        }
-    }
-    if count > MAX_HEADERS {
-        return Err("the request has over 256 headers".into());
-    }
-    check_framing(&map)?;
-    let body = line.body(&map)?;
-    let host = line.check_names(map.get(HOST))?;
-    Ok(Checked {
+    let end = memchr::memchr(b'\n', head).map_or(head.len(), |at| at + 1);
+    let (line, rest) = head.split_at_checked(end).unwrap_or((head, &[]));
+    let line = RequestLine::parse(line.strip_suffix(b"\r\n").unwrap_or(line))?;
+    let headers = read_headers(head, rest)?;
+    check_framing(&headers)?;
+    let body = line.body(&headers)?;
+    let host = line.check_names(headers.get(HOST))?;
+    let respells = host.is_some() || line.is_unusual();
+    let respelled = respells.then(|| line.respell(head, host));
+    Ok(Request {
+        method: line.method()?,
+        target: line.target(),
+        version: line.version(),
+        headers,
         body,
-        switches: map.contains_key(UPGRADE),
-        respelled: (host.is_some() || line.is_unusual()).then(|| line.respell(head, host)),
+        respelled,
     })
 }
 
-/// Reads a line of a header; returns it where it says how the request is cut, or whose it is.
-fn framing_header(line: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, &'static str> {
-    let mut parts = line.splitn(2, |byte| *byte == b':');
-    let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
-        return Err("a header has no colon");
-    };
-    let name = HeaderName::from_bytes(name).map_err(|_| "a header has a bad name")?;
-    let value = self::value(value)?;
-    if !FRAMING.contains(&name) {
-        return Ok(None);
+/// Reads the headers behind a request line.
+fn read_headers(head: &Bytes, lines: &[u8]) -> Result<HeaderMap, &'static str> {
+    let mut few = [httparse::EMPTY_HEADER; USUAL_HEADERS];
+    match httparse::parse_headers(lines, &mut few) {
+        Err(httparse::Error::TooManyHeaders) => {
+            let mut many = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
+            collect(head, httparse::parse_headers(lines, &mut many))
+        }
+        parsed => collect(head, parsed),
     }
-    let value = HeaderValue::from_bytes(value).map_err(|_| "a header has a bad value")?;
-    Ok(Some((name, value)))
+}
+
+fn collect(
+    head: &Bytes,
+    parsed: httparse::Result<(usize, &[httparse::Header<'_>])>,
+) -> Result<HeaderMap, &'static str> {
+    let headers = match parsed {
+        Ok(httparse::Status::Complete((_, headers))) => headers,
+        Ok(httparse::Status::Partial) => return Err("the request head is incomplete"),
+        Err(httparse::Error::TooManyHeaders) => return Err("the request has over 256 headers"),
+        Err(httparse::Error::HeaderName) => return Err("a header has a bad name"),
+        Err(_) => return Err("a header has a bad value"),
+    };
+    let mut map = HeaderMap::with_capacity(headers.len() + 4);
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| "a header has a bad name")?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(header.value))
+            .map_err(|_| "a header has a bad value")?;
+        map.append(name, value);
+    }
+    Ok(map)
 }
 
 /// Returns the value of a header without the white space around it.

@@ -20,6 +20,7 @@ use super::drain::Drain;
 use super::exchange::Exchange;
 use super::http2_support::Http2Support;
 use super::open::Opened;
+use super::repeat::Attempt;
 use super::respond::GatewayResponse;
 use super::reuse::Tracker;
 use super::{Timeouts, answer, http2, peer, repeat, respond, upstream};
@@ -29,13 +30,14 @@ use crate::pipeline::inject::inject;
 use crate::pipeline::refuse::Code;
 
 /// Serves requests for Pingora.
+#[derive(Clone)]
 pub(super) struct Intercept {
     pub(super) gateway: Arc<Gateway>,
     pub(super) authority: Arc<CertificateAuthority>,
     pub(super) drain: Arc<Drain>,
     pub(super) timeouts: Timeouts,
     pub(super) clock: Clock,
-    pub(super) http2_support: Http2Support,
+    pub(super) http2_support: Arc<Http2Support>,
 }
 
 impl fmt::Debug for Intercept {
@@ -93,6 +95,7 @@ impl ProxyHttp for Intercept {
             &permitted.destination,
             (upstream.0, self.http2_support.ask(upstream)),
             &timeouts,
+            true,
         )
     }
 
@@ -184,7 +187,7 @@ impl ProxyHttp for Intercept {
             exchange.end(exchange.refused(code));
             return Error::e_explain(ErrorType::InternalError, "an upstream answers as a proxy");
         }
-        answer::receive(permitted, response)?;
+        answer::receive_header(permitted, response)?;
         if session.req_header().version == Version::HTTP_2 {
             http2::keep_date(response)?;
         }
@@ -239,7 +242,7 @@ impl ProxyHttp for Intercept {
     ) -> Box<Error> {
         let again = exchange.permitted().is_some_and(|permitted| {
             repeat::note_protocol(permitted, &self.http2_support, &error);
-            repeat::after_sending(session, permitted, &error, client_reused)
+            repeat::after_sending(permitted, &error, Attempt::of(session, client_reused))
         });
         error.set_retry(again);
         error

@@ -126,7 +126,7 @@ impl Intercept {
         if let Some(fault) = exchange.fault() {
             return Err(RefusedExchange::unjudged(fault, request_id));
         }
-        let head = receive::receive(session, connection, request_id, received)?;
+        let head = receive::receive_session(session, connection, (request_id, received))?;
         let ended = body::await_end(session, self.timeouts.request_head).await;
         match (exchange.fault(), ended) {
             (None, Ok(())) => Ok(head),
@@ -179,7 +179,8 @@ impl Intercept {
         permitted.relay = Some(relay::install(session, body, held));
     }
 
-    fn answer_internal(
+    /// Answers a request to the gateway itself.
+    pub(super) fn answer_internal(
         &self,
         head: &Head,
         connection: &Connection,

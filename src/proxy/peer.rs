@@ -23,7 +23,8 @@ use crate::telemetry::metrics::UpstreamError;
 /// Concurrent requests on one upstream connection; Pingora's default is one.
 const STREAMS: usize = 100;
 
-/// Builds the peer for one address, and what to ask it for where both versions would do.
+/// Builds the peer for one address, and what to ask it for where both versions would do. Connections that Pingora keeps by itself
+/// are `watched`.
 ///
 /// # Errors
 /// When the destination has no server name.
@@ -32,6 +33,7 @@ pub(super) fn peer(
     destination: &Destination,
     (address, (alpn, apart)): (SocketAddr, (ALPN, u64)),
     timeouts: &Timeouts,
+    watched: bool,
 ) -> Result<Box<HttpPeer>> {
     let carriage = upstream::carriage(outgoing);
     let chain = destination.chain.clone();
@@ -62,6 +64,7 @@ pub(super) fn peer(
     options.custom_l4 = Some(Arc::new(Connects {
         chain,
         connect_timeout: timeouts.connect,
+        watched,
     }));
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);

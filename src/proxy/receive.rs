@@ -2,7 +2,6 @@
 //!
 //! INVARIANT: a head that comes out has one authority, and every spelling of it in the request agreed.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION, UPGRADE};
@@ -29,37 +28,80 @@ struct Target<'a> {
     rest: &'a str,
 }
 
+/// A request as an edge has read it.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    /// Origin form, or a whole URL.
+    pub(super) target: &'a str,
+    /// Scheme and authority of HTTP/2.
+    pub(super) pseudo: (Option<&'a str>, Option<&'a str>),
+    pub(super) headers: HeaderMap,
+}
+
+impl<'a> Asked<'a> {
+    /// Returns what Pingora has read.
+    ///
+    /// # Errors
+    /// Where it can be read in two ways, or the target is not UTF-8.
+    fn of(request: &'a RequestHeader) -> Result<Self, Fault> {
+        // What else a head of HTTP/1.1 may be was checked before Pingora read it.
+        head::check_framing(&request.headers).map_err(bad)?;
+        let uri = &request.uri;
+        Ok(Self {
+            method: request.method.clone(),
+            version: request.version,
+            target: std::str::from_utf8(request.raw_path())
+                .map_err(|_| bad("the request target is not UTF-8"))?,
+            pseudo: (
+                uri.scheme_str(),
+                uri.authority().map(http::uri::Authority::as_str),
+            ),
+            headers: request.headers.clone(),
+        })
+    }
+}
+
+/// Builds the head of a request that Pingora has read.
+///
+/// # Errors
+/// As [`receive`].
+pub(super) fn receive_session(
+    session: &Session,
+    connection: &Connection,
+    about: (&str, Instant),
+) -> Result<Head, RefusedExchange> {
+    let asked = Asked::of(session.req_header());
+    let head = asked.and_then(|asked| build(asked, connection, about));
+    head.map_err(|fault| refuse(fault, about.0))
+}
+
 /// Builds the head.
 ///
 /// # Errors
 /// 400 for what is no clean HTTP request, 421 where names disagree.
 pub(super) fn receive(
-    session: &Session,
-    connection: &Arc<Connection>,
-    request_id: &str,
-    received: Instant,
+    asked: Asked<'_>,
+    connection: &Connection,
+    about: (&str, Instant),
 ) -> Result<Head, RefusedExchange> {
-    build(session, connection, request_id, received).map_err(|Fault(code, detail)| {
-        RefusedExchange::unjudged(Refusal::because(code, detail), request_id)
-    })
+    build(asked, connection, about).map_err(|fault| refuse(fault, about.0))
+}
+
+fn refuse(Fault(code, detail): Fault, request_id: &str) -> RefusedExchange {
+    RefusedExchange::unjudged(Refusal::because(code, detail), request_id)
 }
 
 fn build(
-    session: &Session,
+    asked: Asked<'_>,
     connection: &Connection,
-    request_id: &str,
-    received: Instant,
+    (request_id, received): (&str, Instant),
 ) -> Result<Head, Fault> {
-    let request = session.req_header();
-    // What else a head of HTTP/1.1 may be was checked before Pingora read it.
-    head::check_framing(&request.headers).map_err(bad)?;
-    check_method(request)?;
-    let raw = std::str::from_utf8(request.raw_path())
-        .map_err(|_| bad("the request target is not UTF-8"))?;
-    let target = split(raw)?;
-    let scheme = target.scheme.or(request.uri.scheme_str());
-    let tls = tls(connection, scheme)?;
-    let authority = authority(request, &target, connection, tls)?;
+    check_method(&asked)?;
+    let target = split(asked.target)?;
+    let tls = tls(connection, target.scheme.or(asked.pseudo.0))?;
+    let authority = authority(&asked, &target, connection, tls)?;
     let (path, query) = match target.rest.split_once('?') {
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (target.rest, None),
@@ -71,12 +113,12 @@ fn build(
         path
     };
     Ok(Head {
-        method: request.method.clone(),
+        method: asked.method,
         authority,
         tls,
         path: path.to_owned(),
         query,
-        headers: hide_tokens(request.headers.clone()),
+        headers: hide_tokens(asked.headers),
         pass: match &connection.via {
             Via::Direct => None,
             Via::Tunnel(tunnel) => tunnel.pass,
@@ -97,7 +139,7 @@ fn hide_tokens(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn check_method(request: &RequestHeader) -> Result<(), Fault> {
+fn check_method(request: &Asked<'_>) -> Result<(), Fault> {
     if request.method == Method::TRACE || request.method == Method::CONNECT {
         return Err(Fault(
             Code::BadRequest,
@@ -155,7 +197,7 @@ fn tls(connection: &Connection, scheme: Option<&str>) -> Result<bool, Fault> {
 
 /// Compares every name of the host by its canonical form.
 fn authority(
-    request: &RequestHeader,
+    request: &Asked<'_>,
     target: &Target<'_>,
     connection: &Connection,
     tls: bool,
@@ -175,9 +217,11 @@ fn authority(
         Some(host) => Some(host.to_str().map_err(|_| bad("`Host` is not ASCII"))?),
         None => None,
     };
-    let pseudo = request.uri.authority().map(http::uri::Authority::as_str);
     let mut named = false;
-    for text in [target.authority, pseudo, host].into_iter().flatten() {
+    for text in [target.authority, request.pseudo.1, host]
+        .into_iter()
+        .flatten()
+    {
         let authority = Authority::parse(text, default_port)
             .map_err(|error| Fault(Code::BadRequest, error.to_string()))?;
         named = true;

@@ -36,7 +36,7 @@ pub(super) const UPSTREAM_SILENT: &str = "no answer to an upgrade";
 pub(super) const IDLE: &str = "nothing passed for too long";
 
 /// Memory of an answer that is not read: what Pingora has read ahead (four times 64 KiB), and what waits in HTTP/2.
-const STALLED: usize = 320 * 1024;
+pub(super) const STALLED: usize = 320 * 1024;
 
 /// The body that goes upstream.
 pub(super) enum Body {
@@ -139,7 +139,7 @@ impl Relay {
     /// Returns whether the exchange has an end of its own.
     fn extent(&self) -> Extent {
         match self.answer() {
-            Some(head) => Extent::of(head),
+            Some(head) => Extent::of(&head.headers),
             None => self.watch.extent,
         }
     }

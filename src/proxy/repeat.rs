@@ -26,13 +26,30 @@ pub(super) fn note_protocol(permitted: &Permitted, http2_support: &Http2Support,
     }
 }
 
+/// What was sent, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    /// All of the body that was taken from the agent is still there.
+    pub(super) is_whole: bool,
+    /// The request has no effect (RFC 9110 section 9.2.1).
+    pub(super) is_safe: bool,
+    /// The connection has carried another exchange before.
+    pub(super) reused: bool,
+}
+
+impl Attempt {
+    /// Returns what was sent for Pingora.
+    pub(super) fn of(session: &Session, reused: bool) -> Self {
+        Self {
+            is_whole: !session.as_ref().retry_buffer_truncated(),
+            is_safe: session.req_header().method.is_safe(),
+            reused,
+        }
+    }
+}
+
 /// Returns whether a request goes again after an attempt that was connected. A repeat takes back that something was sent.
-pub(super) fn after_sending(
-    session: &Session,
-    permitted: &mut Permitted,
-    error: &Error,
-    reused: bool,
-) -> bool {
+pub(super) fn after_sending(permitted: &mut Permitted, error: &Error, attempt: Attempt) -> bool {
     // The agent has already received the beginning of an answer.
     if permitted.is_answering {
         return false;
@@ -43,7 +60,7 @@ pub(super) fn after_sending(
         permitted.unread += 1;
         permitted.is_sent = false;
     }
-    if session.as_ref().retry_buffer_truncated() {
+    if !attempt.is_whole {
         return false;
     }
     let again = if *error.etype() == ErrorType::Custom(reuse::NOT_CLEAN) {
@@ -55,8 +72,8 @@ pub(super) fn after_sending(
         permitted.unread <= UNREAD_REPEATS
     } else {
         // A connection of the pool may be closed by the upstream just as it is taken, with a farewell or without. Whether the
-        // request was read by then nobody knows, so only one without an effect goes again (RFC 9110 section 9.2.1).
-        reused && is_stale(error) && session.req_header().method.is_safe()
+        // request was read by then nobody knows, so only one without an effect goes again.
+        attempt.reused && is_stale(error) && attempt.is_safe
     };
     if again {
         permitted.is_sent = false;

@@ -7,6 +7,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use pingora::Result;
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::date::get_cached_date;
 use pingora::proxy::Session;
 use tokio::time::timeout;
 
@@ -64,8 +65,13 @@ impl GatewayResponse {
         }
     }
 
-    /// Writes the answer in HTTP/1.1, where Pingora has no session yet.
+    /// Writes the answer to a CONNECT.
     pub(super) fn to_bytes(&self, after: After) -> Bytes {
+        self.to_answer(after, false)
+    }
+
+    /// Writes the answer in HTTP/1.1; to HEAD without its body.
+    pub(super) fn to_answer(&self, after: After, is_head: bool) -> Bytes {
         let mut out = BytesMut::with_capacity(512 + self.body.len());
         let reason = self.status.canonical_reason().unwrap_or("");
         out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
@@ -79,12 +85,16 @@ impl GatewayResponse {
             out.put_slice(value.as_bytes());
             out.put_slice(b"\r\n");
         }
-        out.put_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        out.put_slice(b"date: ");
+        out.put_slice(get_cached_date().as_bytes());
+        out.put_slice(format!("\r\ncontent-length: {}\r\n", self.body.len()).as_bytes());
         if after == After::Close {
             out.put_slice(b"connection: close\r\n");
         }
         out.put_slice(b"\r\n");
-        out.put_slice(&self.body);
+        if !is_head {
+            out.put_slice(&self.body);
+        }
         out.freeze()
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Connects {
     /// The operator's proxy, where one is in between.
     pub(super) chain: Option<Arc<Chain>>,
     pub(super) connect_timeout: Duration,
+    /// Whether Pingora keeps the connection, and so needs to be told when it must not.
+    pub(super) watched: bool,
 }
 
 /// Watches one exchange on a connection.
@@ -164,6 +166,9 @@ impl L4Connect for Connects {
             Ok(socket) => socket?,
             Err(_) => return Error::e_explain(ErrorType::ConnectTimedout, "took too long"),
         };
+        if !self.watched {
+            return Ok(Stream::from(socket));
+        }
         let cleanness = Cleanness {
             state: AtomicU8::new(FRESH),
             socket: Mutex::new(Some(second_handle(&socket)?)),

@@ -8,25 +8,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use pingora::apps::ServerApp as _;
 use pingora::protocols::{ALPN, Ssl as _, Stream};
-use pingora::proxy::HttpProxy;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::connection::{Connection, Tunnel, Via};
 use super::drain::Drain;
-use super::framed::Framed;
 use super::head::{self, Connect, First};
 use super::header_deadline::HeaderDeadline;
+use super::http1::Lane;
 use super::http2::Http2;
-use super::intercept::Intercept;
 use super::io::{Socket, TunnelIo};
 use super::leaf::Leaves;
 use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
 use super::pre_auth::{Arrival, HeadFault, PreAuth, PreAuthQueue};
 use super::respond::{After, GatewayResponse};
-use super::turn_away::Refuser;
+use super::services::Services;
 use super::{Timeouts, internal, request_id};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::clock::Clock;
@@ -41,7 +38,7 @@ const MAX_ATTEMPTS: usize = 4;
 
 /// State that all connections share.
 pub(super) struct Edge {
-    pub(super) http: Arc<HttpProxy<Intercept>>,
+    pub(super) services: Services,
     pub(super) gateway: Arc<Gateway>,
     pub(super) leaves: Leaves,
     pub(super) drain: Arc<Drain>,
@@ -348,6 +345,7 @@ impl Edge {
         }
         if tls.selected_alpn_proto() == Some(ALPN::H2) {
             return self
+                .services
                 .run(Box::new(Http2::new(Box::new(tls), connection)))
                 .await;
         }
@@ -363,21 +361,7 @@ impl Edge {
 
     async fn run_http1(&self, stream: Stream, connection: Arc<Connection>) {
         connection.header_deadline.begin();
-        let refuser = Refuser {
-            gateway: Arc::clone(&self.gateway),
-            clock: self.clock.clone(),
-        };
-        self.run(Box::new(Framed::new(stream, connection, refuser)))
-            .await;
-    }
-
-    async fn run(&self, stream: Stream) {
-        let mut watch = self.drain.subscribe();
-        if self.drain.is_draining() {
-            // HTTP/2 listens for a change only, and this one was before its time.
-            watch.mark_changed();
-        }
-        self.http.process_new(stream, &watch).await;
+        Lane::new(&self.services, stream, connection).run().await;
     }
 
     pub(super) fn refusal(&self, code: Code, detail: &str) -> RefusedExchange {

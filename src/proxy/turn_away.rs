@@ -74,15 +74,19 @@ impl Refuser {
         tokio::spawn(async move {
             refused_early(&gateway, (pass, peer), &host, &refusal).await;
         });
-        TurnAway {
+        TurnAway::new(answer)
+    }
+}
+
+impl TurnAway {
+    pub(super) fn new(answer: Bytes) -> Self {
+        Self {
             answer,
             step: Step::Write,
             deadline: Box::pin(tokio::time::sleep(DRAIN)),
         }
     }
-}
 
-impl TurnAway {
     /// Writes the answer and closes. Ready is the end of the connection.
     pub(super) fn poll(
         &mut self,

@@ -4,7 +4,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
@@ -46,42 +46,41 @@ pub(super) fn header(
     framing: Framing,
     version: Version,
 ) -> Result<RequestHeader> {
+    let method = outgoing.method.clone();
+    let (headers, target) = spell(outgoing, framing, version);
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.version = version;
+    parts.headers = headers;
+    parts.method = method;
+    // From whole parts: Pingora parses every name again that is added to a header of its own.
+    let mut header = RequestHeader::from(parts);
+    header.set_raw_path(target.as_bytes())?;
+    Ok(header)
+}
+
+/// Returns the headers and the target for one attempt.
+pub(super) fn spell(outgoing: Outgoing, framing: Framing, version: Version) -> (HeaderMap, String) {
     let grpc = is_grpc(&outgoing);
     let mut target = outgoing.path;
     if let Some(query) = &outgoing.query {
         target.push('?');
         target.push_str(query);
     }
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.version = version;
-    parts.headers = outgoing.headers;
-    let reserved: Vec<HeaderName> = parts
-        .headers
-        .keys()
-        .filter(|name| RESERVED.contains(name))
-        .cloned()
-        .collect();
-    for name in reserved {
-        parts.headers.remove(name);
+    let mut headers = outgoing.headers;
+    for name in &RESERVED {
+        headers.remove(name);
     }
     if grpc && version == Version::HTTP_2 {
         // gRPC servers ask for it; trailers reach the agent on HTTP/2.
-        parts
-            .headers
-            .insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     if outgoing.protocol == Protocol::WebSocket {
-        let headers = &mut parts.headers;
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     } else if let Some(length) = content_length(framing, &outgoing.method) {
-        parts.headers.insert(CONTENT_LENGTH, length.into());
+        headers.insert(CONTENT_LENGTH, length.into());
     }
-    parts.method = outgoing.method;
-    // From whole parts: Pingora parses every name again that is added to a header of its own.
-    let mut header = RequestHeader::from(parts);
-    header.set_raw_path(target.as_bytes())?;
-    Ok(header)
+    (headers, target)
 }
 
 /// Without a length Pingora uses chunked coding for requests with a body.

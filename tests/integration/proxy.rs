@@ -16,6 +16,8 @@ mod heads;
 mod hostile;
 mod hostile_upstream;
 mod http2_support;
+mod kept;
+mod lane;
 mod limit;
 mod listener;
 mod load;

@@ -4,7 +4,7 @@
 use std::str::from_utf8;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Version};
 
 use super::{Body, Fault};
 use crate::model::target::Authority;
@@ -60,6 +60,33 @@ impl<'a> RequestLine<'a> {
             target,
             version: "",
         })
+    }
+
+    pub(super) fn method(&self) -> Result<Method, Fault> {
+        Method::from_bytes(self.method.as_bytes()).map_err(|_| "the method is not a token".into())
+    }
+
+    pub(super) fn version(&self) -> Version {
+        if self.version == "HTTP/1.1" {
+            Version::HTTP_11
+        } else {
+            Version::HTTP_10
+        }
+    }
+
+    /// Returns the target, the unusual escaped.
+    pub(super) fn target(&self) -> String {
+        if !self.is_unusual() {
+            return self.target.to_owned();
+        }
+        let mut out = String::with_capacity(self.target.len() + 16);
+        for char in self.target.chars() {
+            match u8::try_from(char).ok().and_then(escape) {
+                Some(escaped) => out.push_str(escaped),
+                None => out.push(char),
+            }
+        }
+        out
     }
 
     /// Returns how the body ends; the headers have at most one length or coding.

@@ -14,8 +14,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const MINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine";
 
 /// Asks for `/next` and answers it on a connection that must be a new one; the one before must be closed by then.
-async fn next_is_fresh(gateway: &Gateway, upstream: &Wire, mut before: Connection) {
-    let client = gateway.agent.http2();
+async fn next_is_fresh(client: &reqwest::Client, upstream: &Wire, mut before: Connection) {
     let url = format!("https://{HOST}/next");
     let serve = async {
         let mut fresh = upstream.accept().await;
@@ -92,7 +91,7 @@ async fn a_connection_that_was_answered_before_the_upload_was_whole_is_not_kept(
         drop(outbox);
         let _ = answer.bytes().await;
         gateway.finished(1).await;
-        next_is_fresh(&gateway, &upstream, served).await;
+        next_is_fresh(&client, &upstream, served).await;
     }
 }
 
@@ -145,7 +144,7 @@ async fn a_connection_with_bytes_beyond_the_answer_is_not_kept() {
             let (answered, served) = tokio::join!(request.send(), serve);
             let _ = answered.unwrap().bytes().await;
             gateway.finished(1).await;
-            next_is_fresh(&gateway, &upstream, served).await;
+            next_is_fresh(&client, &upstream, served).await;
         }
     }
 }
@@ -162,7 +161,7 @@ async fn an_upload_that_is_broken_off_costs_its_connection() {
     served.exactly("half").await;
     drop(tunnel);
     gateway.finished(1).await;
-    next_is_fresh(&gateway, &upstream, served).await;
+    next_is_fresh(&gateway.agent.http1(), &upstream, served).await;
 }
 
 #[tokio::test]
@@ -174,36 +173,39 @@ async fn a_connection_is_kept_after_a_clean_exchange() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 00\r\n\r\n",
     ];
-    let upstream = Wire::tls(&[HOST]).await;
-    let gateway = rig::wired(&upstream).await;
-    let mut served: Option<Connection> = None;
-    let mut reused = 0;
-    for (at, answer) in clean.iter().cycle().take(20).enumerate() {
-        let client = client(&gateway.agent, at % 2 == 0);
-        let request = client.post(format!("https://{HOST}/stream")).body("abc");
-        let serve = async {
-            let mut serving = match served.take() {
-                None => upstream.accept().await,
-                Some(mut kept) => tokio::select! {
-                    _ = kept.readable() => {
-                        reused += 1;
-                        kept
-                    }
-                    // The other one was still on its way back to the pool.
-                    fresh = upstream.accept() => fresh,
-                },
+    // Each version of HTTP has a pool of its own.
+    for second in [false, true] {
+        let upstream = Wire::tls(&[HOST]).await;
+        let gateway = rig::wired(&upstream).await;
+        let mut served: Option<Connection> = None;
+        let mut reused = 0;
+        for (at, answer) in clean.iter().cycle().take(20).enumerate() {
+            let client = client(&gateway.agent, second);
+            let request = client.post(format!("https://{HOST}/stream")).body("abc");
+            let serve = async {
+                let mut serving = match served.take() {
+                    None => upstream.accept().await,
+                    Some(mut kept) => tokio::select! {
+                        _ = kept.readable() => {
+                            reused += 1;
+                            kept
+                        }
+                        // The other one was still on its way back to the pool.
+                        fresh = upstream.accept() => fresh,
+                    },
+                };
+                serving.head().await;
+                serving.exactly("abc").await;
+                serving.write(answer).await;
+                serving
             };
-            serving.head().await;
-            serving.exactly("abc").await;
-            serving.write(answer).await;
-            serving
-        };
-        let (answered, kept) = tokio::join!(request.send(), serve);
-        answered.unwrap().bytes().await.unwrap();
-        served = Some(kept);
-        gateway.finished(at + 1).await;
+            let (answered, kept) = tokio::join!(request.send(), serve);
+            answered.unwrap().bytes().await.unwrap();
+            served = Some(kept);
+            gateway.finished(at + 1).await;
+        }
+        assert!(reused > 10, "{reused}");
     }
-    assert!(reused > 10, "{reused}");
 }
 
 fn client(agent: &Agent, second: bool) -> reqwest::Client {
@@ -225,5 +227,5 @@ async fn what_an_agent_sends_after_an_early_answer_is_nobodys_request() {
     // The rest comes after the answer; it is nobody's request.
     let _ = tunnel.write_all(b"def").await;
     gateway.finished(1).await;
-    next_is_fresh(&gateway, &upstream, served).await;
+    next_is_fresh(&gateway.agent.http1(), &upstream, served).await;
 }

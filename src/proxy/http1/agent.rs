@@ -1,0 +1,115 @@
+//! Agent: the two halves of an agent's connection. The one reads heads and what follows them, the other writes answers.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use pingora::protocols::Stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+
+use crate::proxy::connection::Connection;
+use crate::proxy::head::{self, MAX_HEAD};
+
+/// Read at once while a head is expected.
+const HEAD_READ: usize = 4096;
+
+/// The same of a body.
+const BODY_READ: usize = 16 * 1024;
+
+/// What an agent sends.
+#[derive(Debug)]
+pub(super) struct Reader {
+    half: ReadHalf<Stream>,
+    connection: Arc<Connection>,
+    /// Read, and not taken yet.
+    input: BytesMut,
+    /// So much of that has no end of a head in it.
+    searched: usize,
+}
+
+/// Splits a connection into what is read and what is written.
+pub(super) fn split(stream: Stream, connection: &Arc<Connection>) -> (Reader, WriteHalf<Stream>) {
+    let (half, writer) = tokio::io::split(stream);
+    let reader = Reader {
+        half,
+        connection: Arc::clone(connection),
+        input: BytesMut::new(),
+        searched: 0,
+    };
+    (reader, writer)
+}
+
+/// Puts the halves together again; returns what was read, and not taken, as well.
+pub(super) fn join(reader: Reader, writer: WriteHalf<Stream>) -> (Stream, BytesMut) {
+    (reader.half.unsplit(writer), reader.input)
+}
+
+/// Writes to the agent, now.
+pub(super) async fn write(writer: &mut WriteHalf<Stream>, bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
+}
+
+impl Reader {
+    /// Reads up to the end of a head; `None` where the connection ends. Safe to drop.
+    pub(super) async fn head(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let length = head::length_from(&self.input, self.searched);
+            if length.is_some() || self.input.len() > MAX_HEAD {
+                self.searched = 0;
+                let length = length.unwrap_or(self.input.len());
+                return Ok(Some(self.input.split_to(length).freeze()));
+            }
+            self.searched = self.input.len();
+            if !self.input.is_empty() {
+                self.connection.hurry();
+            }
+            self.input.reserve(HEAD_READ);
+            if self.half.read_buf(&mut self.input).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Gives memory back that only a body needs.
+    pub(super) fn shrink(&mut self) {
+        if self.input.is_empty() && self.input.capacity() > HEAD_READ {
+            self.input = BytesMut::new();
+        }
+    }
+
+    /// Returns whether something was read, and not taken yet.
+    pub(super) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Returns what was read, and not taken yet.
+    pub(super) fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// Notes that the end of the body under way cannot be told.
+    pub(super) fn note_unclear(&self) {
+        self.connection.note_unclear();
+    }
+
+    /// Reads more of a body. Nothing more is there at the end of the connection. Safe to drop.
+    pub(super) async fn more(&mut self) -> io::Result<()> {
+        self.connection.hurry();
+        self.input.reserve(BODY_READ);
+        self.half.read_buf(&mut self.input).await.map(drop)
+    }
+
+    /// Waits until the agent is gone. What comes ahead of its turn is held; beyond a head's length its agent waits as well.
+    /// Safe to drop.
+    pub(super) async fn gone(&mut self) {
+        while self.input.len() <= MAX_HEAD {
+            self.input.reserve(HEAD_READ);
+            match self.half.read_buf(&mut self.input).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
+        std::future::pending().await
+    }
+}
