@@ -14,6 +14,5 @@ pub(crate) mod options;
 pub(crate) mod pattern;
 pub(crate) mod plan;
 pub(crate) mod route;
-pub(crate) mod spelling;
 pub(crate) mod standard_headers;
 pub(crate) mod summary;

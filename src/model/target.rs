@@ -4,11 +4,13 @@ mod host;
 mod name;
 mod path;
 mod query;
+mod spelling;
 
 pub use host::{Authority, Host, HostError};
 pub use name::{MAX_NAMES, is_shared_key, split_name, split_pair};
 pub use path::{Oddities, Oddity, Path, PathError, decode};
 pub use query::{Query, QueryError, decode_form};
+pub use spelling::{METHOD_KEY, may_be, overrides_method, same_key};
 
 /// A request line in canonical form, which is both judged and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

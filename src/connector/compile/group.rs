@@ -10,11 +10,11 @@ use crate::connector::model::operation::PartKind;
 use crate::connector::model::pattern::Pattern;
 use crate::connector::model::plan::{Keys, Plan};
 use crate::connector::model::route::{Group, Route, exclusive_keys};
-use crate::connector::model::spelling::may_be;
 use crate::connector::read::dialect::Format;
 use crate::connector::read::members::Each;
 use crate::connector::read::rpc::Envelope;
 use crate::model::table::Table;
+use crate::model::target::may_be;
 
 /// The tries of a connector, by method.
 type Tries = Table<Box<str>, Trie>;

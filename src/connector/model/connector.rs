@@ -12,14 +12,13 @@ use crate::connector::lookup::trie::Trie;
 use crate::connector::model::error_shape::ErrorShape;
 use crate::connector::model::options::RouteTerms;
 use crate::connector::model::route::{Group, Route, RouteView};
-use crate::connector::model::spelling::{METHOD_KEY, overrides_method};
 use crate::connector::read::client_credential::BodyPlaces;
 use crate::connector::read::headers::HeaderRules;
 use crate::connector::read::native::Native;
 use crate::connector::read::rpc::Envelope;
 use crate::model::action::{ActionName, Risk};
 use crate::model::table::Table;
-use crate::model::target::{Authority, Oddities, Query};
+use crate::model::target::{Authority, METHOD_KEY, Oddities, Query, overrides_method};
 
 /// One compiled connector.
 #[derive(Debug)]

@@ -5,12 +5,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::connector::model::spelling::{may_be, same_key};
 use crate::connector::read::json::keys::Seen;
 use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::ambiguous;
 use crate::model::show::brief;
-use crate::model::target::split_name;
+use crate::model::target::{may_be, same_key, split_name};
 use crate::model::value::MAX_LIST;
 
 /// Bytes of one name, as written.

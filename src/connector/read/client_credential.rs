@@ -5,10 +5,9 @@
 use crate::connector::compile::paths::PathId;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::name_path::NamePath;
-use crate::connector::model::spelling::may_be;
 use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::Request;
-use crate::model::target::Query;
+use crate::model::target::{Query, may_be};
 
 /// The places in bodies where the API takes a credential.
 #[derive(Debug, Default)]

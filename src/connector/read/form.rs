@@ -6,11 +6,10 @@
 use std::borrow::Cow;
 
 use crate::connector::model::name_path::{Held, NamePath};
-use crate::connector::model::spelling::{may_be, overrides_method};
 use crate::connector::read::json::UNREADABLE_BODY;
 use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::ambiguous;
-use crate::model::target::{MAX_NAMES, split_name, split_pair};
+use crate::model::target::{MAX_NAMES, may_be, overrides_method, split_name, split_pair};
 
 /// The pairs of a form, urlencoded or multipart.
 #[derive(Debug, Default)]

@@ -3,9 +3,8 @@
 use http::{HeaderMap, HeaderName};
 
 use crate::connector::model::connector::Connector;
-use crate::connector::model::spelling::{METHOD_KEY, may_be};
 use crate::connector::read::reading::{Unreadable, UnreadableCode};
-use crate::model::target::Query;
+use crate::model::target::{METHOD_KEY, Query, may_be};
 
 /// Code of another method or URL than the one that is judged.
 pub(crate) const METHOD_OVERRIDE: UnreadableCode = UnreadableCode::MethodOverride;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use crate::connector::model::spelling::may_be;
 use crate::connector::read::form::Form;
 use crate::connector::read::json::UNREADABLE_BODY;
 use crate::connector::read::json::tree::Tree;
@@ -13,7 +12,7 @@ use crate::connector::read::request::ambiguous;
 use crate::connector::read::room::Room;
 use crate::model::hex::hex;
 use crate::model::show::brief;
-use crate::model::target::Query;
+use crate::model::target::{Query, may_be};
 
 /// Keys of a request, as GraphQL over HTTP has them.
 const KEYS: [&str; 4] = ["query", "variables", "operationName", "extensions"];

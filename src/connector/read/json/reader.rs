@@ -6,13 +6,12 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::connector::model::plan::{Node, Plan};
-use crate::connector::model::spelling::{overrides_method, same_key};
 use crate::connector::read::json::keys::{KeySeed, Seen};
 use crate::connector::read::json::tree::Tree;
 use crate::connector::read::json::{Fields, Slot, UNREADABLE_BODY, Unreadable};
 use crate::connector::read::room::Room;
 use crate::model::show::brief;
-use crate::model::target::is_shared_key;
+use crate::model::target::{is_shared_key, overrides_method, same_key};
 use crate::model::value::Value;
 
 /// Reads a body that is not empty.

@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderName};
 
 use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::operation::PartKind;
-use crate::connector::model::spelling::may_be;
 use crate::connector::read::dialect::Kind;
 use crate::connector::read::headers;
 use crate::connector::read::members::{self, Each, Member, MemberBody, refuse};
@@ -15,7 +14,7 @@ use crate::connector::read::reading::{Reading, Unreadable, UnreadableCode};
 use crate::connector::read::request::{Request, ambiguous};
 use crate::connector::read::understand::{Parting, Sheet, unread};
 use crate::model::media_type::{self, MediaType};
-use crate::model::target::{Authority, Path, Query, Target};
+use crate::model::target::{Authority, Path, Query, Target, may_be};
 
 /// Code of a path that servers read in different ways.
 const NOT_CANONICAL: UnreadableCode = UnreadableCode::NotCanonical;

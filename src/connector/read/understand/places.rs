@@ -2,12 +2,11 @@
 
 use crate::connector::model::connector::Connector;
 use crate::connector::model::route::Group;
-use crate::connector::model::spelling::{METHOD_KEY, may_be};
 use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::{Body, METHOD_OVERRIDE, ambiguous};
 use crate::connector::read::understand::Parsed;
 use crate::model::show::brief;
-use crate::model::target::Query;
+use crate::model::target::{METHOD_KEY, Query, may_be};
 
 impl Parsed<'_> {
     pub(crate) fn body(&self) -> Body<'_> {

@@ -4,10 +4,10 @@ use http::HeaderName;
 
 use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::route::Route;
-use crate::connector::model::spelling::may_be;
 use crate::connector::read::headers::Readers;
 use crate::connector::read::reading::{Reading, Unreadable};
 use crate::connector::read::understand::Sheet;
+use crate::model::target::may_be;
 
 impl Candidates {
     /// Returns the headers of a request that nothing declares or reads; `from` is where what was found of it begins.

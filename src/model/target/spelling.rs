@@ -6,10 +6,11 @@
 use unicase::UniCase;
 
 /// The key of a query or a body from which Rails, Symfony, Laravel and others take another method than the one sent.
-pub(crate) const METHOD_KEY: &str = "_method";
+pub const METHOD_KEY: &str = "_method";
 
 /// Returns whether two JSON keys are one key for some server; equal ones are.
-pub(crate) fn same_key(read: &str, given: &str) -> bool {
+#[must_use]
+pub fn same_key(read: &str, given: &str) -> bool {
     same(read.bytes(), given.bytes(), |byte| {
         !matches!(byte, b'_' | b'-')
     })
@@ -21,7 +22,8 @@ pub(crate) fn same_key(read: &str, given: &str) -> bool {
 
 /// Returns whether some server may take `given`, a name of a query or form, for `root` or something in it: up to a bracket or,
 /// where names are split at dots, up to a dot.
-pub(crate) fn may_be(root: &str, given: &str) -> bool {
+#[must_use]
+pub fn may_be(root: &str, given: &str) -> bool {
     ends(root, given).any(|end| {
         let front = given.get(..end).unwrap_or(given);
         same(root.bytes(), front.bytes(), counts).unwrap_or_else(|| {
@@ -34,7 +36,8 @@ pub(crate) fn may_be(root: &str, given: &str) -> bool {
 /// Returns whether some server may take `given` for the key that overrides the method.
 ///
 /// The `_` counts: `method` is a usual name.
-pub(crate) fn overrides_method(given: &str) -> bool {
+#[must_use]
+pub fn overrides_method(given: &str) -> bool {
     // Most keys are told apart by their first byte; no other character folds to `_`.
     let first = given.bytes().next();
     if !first.is_some_and(|byte| matches!(byte, b'_' | b'.' | b' ')) {
