@@ -11,6 +11,7 @@ mod names;
 mod optional;
 mod plain;
 mod program;
+mod queried;
 mod scope;
 mod tree;
 mod types;

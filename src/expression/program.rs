@@ -16,9 +16,11 @@ use super::grammar::{self, LIBRARY, Parsed};
 use super::link::{self, Linked};
 use super::names;
 use super::plain::Plain;
-use super::scope::{Scope, Variables};
+use super::queried::Queried;
+use super::scope::{Datum, Scope, Variables};
 use super::tree;
 use super::types::{Environment, Type};
+use crate::model::show::brief;
 use crate::model::value::Value;
 
 /// Functions that all evaluations share. A context that held the library itself would make all threads contend for its reference
@@ -51,6 +53,8 @@ pub struct Program {
     linked: Linked,
     /// The same, where it needs no CEL.
     plain: Option<Plain>,
+    /// What it reads of a query, if anything.
+    queried: Option<Queried>,
 }
 
 /// The result of a condition for one request.
@@ -125,11 +129,13 @@ impl Draft {
     /// Goes on to evaluation; only a draft that was checked in every environment it is for should.
     #[must_use]
     pub fn finish(mut self) -> Program {
+        let queried = Queried::of(&self.parsed.root);
         names::join(&mut self.parsed.root);
         let plain = Plain::of(&self.parsed.root, &self.linked.constants);
         comparing::replace(&mut self.parsed.root);
         Program {
             plain,
+            queried,
             root: self.parsed.root,
             linked: self.linked,
         }
@@ -140,6 +146,12 @@ impl Program {
     /// Evaluates over a request.
     #[must_use]
     pub fn evaluate(&self, scope: &dyn Scope) -> Outcome {
+        if let Some(name) = self.misspelt(scope) {
+            return Outcome::Failed(format!(
+                "the query's `{}` may be a name that is read, spelled differently",
+                brief(name)
+            ));
+        }
         let plain = self.plain.as_ref();
         match plain.and_then(|plain| plain.evaluate(scope, &self.linked.constants)) {
             Some(true) => return Outcome::True,
@@ -181,6 +193,15 @@ impl Program {
             cel::Value::Float(number) if number.is_finite() => Ok(Value::Number(number)),
             cel::Value::String(text) => Ok(Value::text(&text)),
             _ => Err("the value is not a text, number or bool".to_owned()),
+        }
+    }
+
+    /// Returns a name of the request's query that a server may take for one that is read here.
+    fn misspelt<'s>(&self, scope: &'s dyn Scope) -> Option<&'s str> {
+        let queried = self.queried.as_ref()?;
+        match scope.read("request", "query")? {
+            Datum::Query(query) => queried.misspelt(query),
+            _ => None,
         }
     }
 

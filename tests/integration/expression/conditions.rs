@@ -304,6 +304,112 @@ fn fails_where_nothing_can_be_said() {
 }
 
 #[test]
+fn fails_where_a_name_of_the_query_is_spelled_unlike_the_one_that_is_read() {
+    let answer = |source: &str, query: &str| {
+        let request = Request {
+            query: Query::parse(Some(query)).unwrap(),
+            ..request()
+        };
+        let draft = Draft::parse(source).unwrap();
+        draft.check(&environment()).unwrap();
+        draft.finish().evaluate(&request)
+    };
+    let says = |source: &str, truth: bool, queries: &[&str]| {
+        let expected = if truth { Outcome::True } else { Outcome::False };
+        for query in queries {
+            assert_eq!(answer(source, query), expected, "{source} of {query}");
+        }
+    };
+    let fails = |source: &str, queries: &[&str]| {
+        for query in queries {
+            let answer = answer(source, query);
+            assert!(matches!(answer, Outcome::Failed(_)), "{source} of {query}");
+        }
+    };
+    let spelled = [
+        "Force=1",
+        "FORCE",
+        "force[]=1",
+        "force%5B%5D=",
+        "force[a]=1",
+        "_force=1",
+        "fo-rce=1",
+        "force.x=1",
+        "a=1&force=0&Force=1",
+        "%46orce=1",
+        "f_orce",
+    ];
+    for source in [
+        "'force' in request.query",
+        "!('force' in request.query)",
+        "has(request.query.force)",
+        "request.query.?force.orValue(['0']) == ['0']",
+        "'force' in request.query && 'true' in request.query['force']",
+        "request.query.exists(k, k == 'force')",
+        "request.query.all(k, k in ['a', 'force'])",
+        "[request.query].exists(q, 'force' in q)",
+        "params.project == 'OPS' || 'force' in request.query",
+    ] {
+        fails(source, &spelled);
+    }
+    let other = [
+        "",
+        "a=1",
+        "enforce=1",
+        "forced=1",
+        "forces[force]=1",
+        "Page=2&per_page=3",
+        "x=force",
+    ];
+    says("'force' in request.query", false, &other);
+    says(
+        "'force' in request.query",
+        true,
+        &["force=1", "a&force", "f%6Frce=1&page_Size=2"],
+    );
+    says(
+        "request.query.exists(k, k.startsWith('debug['))",
+        true,
+        &["debug[x]=1"],
+    );
+    says(
+        "request.query.size() == 1 && has(request.body_bytes)",
+        false,
+        &["Some_Name=true"],
+    );
+
+    let nested = "'filter[state]' in request.query";
+    fails(
+        nested,
+        &[
+            "filter[State]=a",
+            "Filter[state]=a",
+            "filter.state=a",
+            "filter=a",
+            "filter[]=a",
+            "filter[state][]=a",
+        ],
+    );
+    says(nested, false, &["filter[name]=a", "filters[state]=a"]);
+    says(
+        "'tag[]' in request.query",
+        true,
+        &["tag[]=a", "tag[]=a&tags=1"],
+    );
+    fails(
+        "'tag[]' in request.query",
+        &["tag=a", "tag[0]=a", "Tag[]=a"],
+    );
+    fails("'at[1]' in request.query", &["at[01]=a", "at[]=a"]);
+    says("'at[1]' in request.query", false, &["at[2]=a"]);
+
+    // A name that only the request tells may be any of those in the query.
+    let computed = "params.project in request.query";
+    says(computed, false, &["page=1"]);
+    fails(computed, &["Ops=1", "OPS=1", "o_ps=1"]);
+}
+
+#[test]
 fn names_the_parameters_that_are_read() {
     let draft = Draft::parse("has(params.a) && params['b'] == 1 && params.labels.exists(x, x == params.c) && 'd' in params").unwrap();
     assert_eq!(
