@@ -4,10 +4,14 @@ use crate::config::yaml::At;
 use crate::connector::compile::Scope;
 use crate::connector::manifest::route::RouteEntry;
 use crate::connector::model::operation::PartKind;
+use crate::connector::model::pattern::Segment;
 use crate::connector::model::route::Route;
 use crate::connector::read::dialect::Kind;
 use crate::connector::read::members::Each;
 use crate::connector::read::rpc::Envelope;
+
+/// Where `git push` sends its commands, `gitprotocol-http(5)`.
+const RECEIVE_PACK: &str = "git-receive-pack";
 
 /// Types of GraphQL operations, and documents that the server has.
 const TYPES: [&str; 4] = ["query", "mutation", "subscription", "persisted"];
@@ -100,6 +104,13 @@ fn check_graphql(pattern: &At<String>, scope: &mut Scope<'_>) {
 pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
     if route.kind == PartKind::Whole {
         return;
+    }
+    let last = route.matches.path.segments().last();
+    let takes_pushes = matches!(last, Some(Segment::Literal(last)) if **last == *RECEIVE_PACK);
+    if route.kind == PartKind::Git && !takes_pushes {
+        let message = "`git: true` reads what `git push` sends, and the route is not for that";
+        let help = "end the path in `/git-receive-pack`, or leave `git` out";
+        scope.error("git", message, &entry.matches, help);
     }
     if let Some(only) = &entry.only {
         let message = "`only` is for whole requests, and the route is for parts of them";

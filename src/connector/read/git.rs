@@ -47,7 +47,12 @@ pub(crate) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<(Vec<Part>, Push)
             Line::Flush => break,
             Line::Text(text) => text,
         };
-        if text.starts_with(b"shallow ") {
+        // Git takes what is not exactly this for a command, and other servers for nothing.
+        if let Some(id) = text.strip_prefix(b"shallow ") {
+            let id = id.strip_suffix(b"\n").unwrap_or(id);
+            if !is_id(id) || !updates.is_empty() {
+                return Err(refuse("a `shallow` line of the push is malformed"));
+            }
             continue;
         }
         if text.starts_with(b"push-cert") {
@@ -133,9 +138,7 @@ impl<'b> Update<'b> {
         let mut words = text.splitn(3, ' ');
         let mut word = || words.next().ok_or_else(malformed);
         let (old, new, name) = (word()?, word()?, word()?);
-        let id = |text: &str| {
-            [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
+        let id = |text: &str| is_id(text.as_bytes());
         let odd = |character: char| character.is_control() || " \\".contains(character);
         let good = id(old) && id(new) && old.len() == new.len();
         if !good || !name.starts_with("refs/") || name.contains(odd) {
@@ -181,6 +184,11 @@ impl<'b> Update<'b> {
         }
         false
     }
+}
+
+/// Returns whether it is the id of an object, SHA-1 or SHA-256, in hexadecimal digits.
+fn is_id(text: &[u8]) -> bool {
+    [40, 64].contains(&text.len()) && text.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn refuse(detail: &str) -> Unreadable {

@@ -161,6 +161,10 @@ impl<'b> Part<'b> {
         }
         let text = std::str::from_utf8(self.content)
             .map_err(|_| refuse("a part of the form is not UTF-8"))?;
+        // It ends a string in C, as it does in an urlencoded form.
+        if text.contains('\0') {
+            return Err(refuse("a field of the form holds a NUL"));
+        }
         Ok((name, Content::Text(Cow::Borrowed(text))))
     }
 }

@@ -9,7 +9,7 @@ const ROUTES: &str = r#"
   - { action: "call.{rpc.method}", match: POST /rpc, rpc: "*", risk: low, params: { x: arg:x } }
   - { action: "{graphql.field}", match: POST /graphql, graphql: "*", risk: low, params: { x: arg:x } }
   - { action: batch, match: POST /batch, each: "$[*]", risk: low }
-  - { action: push, match: POST /push, git: true }
+  - { action: push, match: POST /git-receive-pack, git: true }
 "#;
 
 /// Reads a body on a stack as small as those of the gateway's threads; returns the code of the refusal, or how many actions.
@@ -115,14 +115,20 @@ fn bounds_members_and_refs() {
     );
     assert_eq!(read("batch", wide), "unreadable_body");
     let line = format!("0065{} {} refs/heads/main", "a".repeat(40), "b".repeat(40));
-    assert_eq!(read("push", format!("{}0000", line.repeat(50))), "1");
     assert_eq!(
-        read("push", format!("{}0000", line.repeat(51))),
+        read("git-receive-pack", format!("{}0000", line.repeat(50))),
+        "1"
+    );
+    assert_eq!(
+        read("git-receive-pack", format!("{}0000", line.repeat(51))),
         "too_many_actions"
     );
-    assert_eq!(read("push", line.repeat(10_000)), "too_many_actions");
     assert_eq!(
-        read("push", "0009shallow ".repeat(100_000)),
+        read("git-receive-pack", line.repeat(10_000)),
+        "too_many_actions"
+    );
+    assert_eq!(
+        read("git-receive-pack", "0009shallow ".repeat(100_000)),
         "unreadable_body"
     );
 }

@@ -65,6 +65,11 @@ fn refuses_matches_that_say_nothing_certain() {
         ("match: 'GET a*.test/x'", "partial label"),
         ("match: '* /x'", "has no risk by method"),
         ("match: GET|POST /x", "has no risk by method"),
+        (
+            "match: POST /x/git-upload-pack, git: true",
+            "is not for that",
+        ),
+        ("match: 'POST /x/{service}', git: true", "is not for that"),
         ("match: GET /x, risk: tiny", "0.yaml:5"),
     ] {
         check(route, expected);

@@ -207,6 +207,17 @@ async fn a_refused_push_or_fetch_is_told_in_the_lines_that_git_prints() {
     let plain = push("refs/heads/main", "report-status");
     let raw = post(&gateway, "forge.test", path, kind, &plain).await;
     assert_eq!(told(&raw), format!("{answered} {report}"));
+    // Of several refs the reason may be about another one.
+    let (old, new) = ("a".repeat(40), "b".repeat(40));
+    let second = format!("{old} {new} refs/heads/dev");
+    let first = plain.strip_suffix("0000").unwrap();
+    let both = format!("{first}{:04x}{second}0000", second.len() + 4);
+    let raw = post(&gateway, "forge.test", path, kind, &both).await;
+    let line = |name: &str| {
+        format!("ng refs/heads/{name} the push is refused as a whole: Not <now>: ä. Ask Ada.\n")
+    };
+    assert!(raw.text().contains(&line("main")), "{}", raw.text());
+    assert!(raw.text().contains(&line("dev")), "{}", raw.text());
     // A client that reads no report reads an error.
     let raw = post(
         &gateway,

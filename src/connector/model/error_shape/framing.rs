@@ -42,11 +42,16 @@ impl Framing {
 }
 
 impl Push {
-    /// Tells that each ref was refused: `report-status` of `gitprotocol-pack(5)`.
+    /// Tells that each ref was refused: `report-status` of `gitprotocol-pack(5)`. A push is judged as a whole, so of several refs
+    /// the reason may be about another one.
     fn report(&self, reason: &str) -> Vec<u8> {
+        let whole = match self.refs.as_slice() {
+            [_, _, ..] => "the push is refused as a whole: ",
+            _ => "",
+        };
         let mut report = packet(b"unpack ok\n");
         for name in &self.refs {
-            report.extend(packet(format!("ng {name} {reason}\n").as_bytes()));
+            report.extend(packet(format!("ng {name} {whole}{reason}\n").as_bytes()));
         }
         report.extend_from_slice(b"0000");
         let Some(limit) = self.side_band else {
