@@ -63,7 +63,7 @@ deny: setup ## Licences, sources and advisories of the dependencies
 
 .PHONY: bench
 bench: setup ## Hot stages, and the whole gateway beside others; see benches/README.md
-	$(CARGO) bench --locked --profile fast --bench classify --bench collect --bench decide --bench inject --bench journal --bench judge
+	$(CARGO) bench --locked --profile fast --bench classify --bench collect --bench decide --bench headers --bench reserve --bench inject --bench journal --bench judge
 	$(CARGO) bench --locked --bench gateway
 
 .PHONY: soak

@@ -4,7 +4,6 @@
 
 mod pre_auth;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::model::agent::AgentName;
+use crate::model::table::Table;
 
 pub use pre_auth::{Evicted, PreAuthQueue, PreAuthSlot};
 
@@ -68,20 +68,26 @@ pub struct Reached {
 pub struct Limits {
     bounds: Bounds,
     all: Arc<Usage>,
-    agents: ArcSwap<HashMap<AgentName, Arc<Usage>>>,
+    agents: ArcSwap<Table<AgentName, Arc<AgentUsage>>>,
 }
 
 /// Amounts in use, by resource.
 #[derive(Debug, Default)]
 struct Usage([AtomicUsize; 3]);
 
+/// What one agent uses, and what it is a part of: a share holds both by one count of its holders, which is per agent.
+#[derive(Debug)]
+struct AgentUsage {
+    own: Usage,
+    all: Arc<Usage>,
+}
+
 /// A part of a resource that is in use. Dropping it gives it back.
 pub struct Share {
     resource: Resource,
     bound: Bound,
     amount: usize,
-    own: Arc<Usage>,
-    all: Arc<Usage>,
+    usage: Arc<AgentUsage>,
 }
 
 impl Limits {
@@ -109,8 +115,7 @@ impl Limits {
             resource,
             bound: self.bound(resource),
             amount: 0,
-            own: self.usage(agent),
-            all: Arc::clone(&self.all),
+            usage: self.usage(agent),
         };
         share.grow(amount)?;
         Ok(share)
@@ -130,13 +135,16 @@ impl Limits {
         }
     }
 
-    fn usage(&self, agent: &AgentName) -> Arc<Usage> {
+    fn usage(&self, agent: &AgentName) -> Arc<AgentUsage> {
         if let Some(usage) = self.agents.load().get(agent) {
             return Arc::clone(usage);
         }
-        let new = Arc::new(Usage::default());
+        let new = Arc::new(AgentUsage {
+            own: Usage::default(),
+            all: Arc::clone(&self.all),
+        });
         self.agents.rcu(|agents| {
-            let mut agents = HashMap::clone(agents);
+            let mut agents = Table::clone(agents);
             // Another request of the agent may have been quicker.
             agents
                 .entry(agent.clone())
@@ -166,11 +174,12 @@ impl Share {
     pub fn grow(&mut self, more: usize) -> Result<(), Reached> {
         let resource = self.resource;
         let reached = |whose| Reached { resource, whose };
-        if !add(self.own.of(resource), more, self.bound.per_agent) {
+        let AgentUsage { own, all } = &*self.usage;
+        if !add(own.of(resource), more, self.bound.per_agent) {
             return Err(reached(Whose::Agent));
         }
-        if !add(self.all.of(resource), more, self.bound.total) {
-            subtract(self.own.of(resource), more);
+        if !add(all.of(resource), more, self.bound.total) {
+            subtract(own.of(resource), more);
             return Err(reached(Whose::All));
         }
         self.amount += more;
@@ -184,8 +193,13 @@ impl Share {
     }
 
     fn give_back(&mut self, amount: usize) {
+        // Nothing is over where a body is as long as its head says, and each subtraction waits for all other processors.
+        if amount == 0 {
+            return;
+        }
         self.amount -= amount;
-        for usage in [&self.own, &self.all] {
+        let AgentUsage { own, all } = &*self.usage;
+        for usage in [own, all] {
             subtract(usage.of(self.resource), amount);
         }
     }
