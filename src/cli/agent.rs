@@ -79,7 +79,7 @@ async fn add(context: &Context, args: AddAgent) -> Outcome {
         let rule = escape(&rule);
         context
             .output
-            .note(&format!("this takes effect for it again: {rule}"));
+            .note(&format!("this names it and takes effect now: {rule}"));
     }
     Ok(Exit::Done)
 }
@@ -113,13 +113,32 @@ pub(super) async fn give_token(
         added = store.add_token(name.as_str(), token, now).await;
     }
     added.map_err(|error| match error {
-        StoreError::NotFound { .. } => {
-            Failure::failed("unknown_agent", format!("there is no agent `{name}`")).help(format!(
-                "list them: `tollgate agent list`; make it: `tollgate agent add {name}`"
-            ))
-        }
+        StoreError::NotFound { .. } => unknown(name),
         other => Failure::from(other),
     })
+}
+
+/// Refuses an agent that neither the configuration declares nor the store holds.
+pub(super) async fn check_known(
+    workspace: &Workspace,
+    store: &Store,
+    name: &AgentName,
+) -> Result<(), Failure> {
+    let mut declared = workspace.declared_agents();
+    if declared.any(|agent| agent.name == *name) {
+        return Ok(());
+    }
+    let stored = store.agents().await?;
+    if stored.iter().any(|agent| agent.name == name.as_str()) {
+        return Ok(());
+    }
+    Err(unknown(name))
+}
+
+fn unknown(name: &AgentName) -> Failure {
+    Failure::failed("unknown_agent", format!("there is no agent `{name}`")).help(format!(
+        "list them: `tollgate agent list`; make it: `tollgate agent add {name}`"
+    ))
 }
 
 async fn list(context: &Context) -> Outcome {

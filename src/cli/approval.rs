@@ -96,7 +96,7 @@ async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)
     let what = escape(&actions(&approval)).into_owned();
     let told = match (verb, waiting) {
         ("approve", 0) => format!(
-            "approved: {what}; the same request passes once, if it comes before {}",
+            "approved: {what}; the same request passes once, if it comes before {} and nothing denies it then",
             until(&approval)
         ),
         ("approve", _) => format!("approved: {what}"),

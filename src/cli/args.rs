@@ -20,13 +20,7 @@ pub(super) use stored::{
 
 /// An egress gateway for AI agents.
 #[derive(Debug, Parser)]
-#[command(
-    name = "tollgate",
-    version,
-    about,
-    disable_help_subcommand = true,
-    max_term_width = 110
-)]
+#[command(name = "tollgate", version, about, max_term_width = 110)]
 pub(super) struct Cli {
     /// Configuration file; default: the one that the state directory remembers, `$XDG_CONFIG_HOME/tollgate/` or `/etc/tollgate/`
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]

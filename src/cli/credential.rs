@@ -89,7 +89,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         fields::Given::default()
     } else {
         let from = args.from_file.as_deref();
-        fields::read(context, scheme.fields(), from, connector.id())?
+        fields::read(context, scheme, from, connector.id())?
     };
     let draft = Draft {
         id,

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::Context;
-use super::agent::give_token;
+use super::agent::{check_known, give_token};
 use super::args::{Env, EnvFormat};
 use super::change::settled;
 use super::environment::{self, Changes};
@@ -25,6 +25,7 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(|error| Failure::usage(error.to_string()))?;
     let (workspace, placeholders) = running::find(context, &agent).await?;
     let store = workspace.open_store().await?;
+    check_known(&workspace, &store, &agent).await?;
     let proxy = proxy(&workspace, args).await?;
     let files = files(context, &workspace, args)?;
     let mut changes = match placeholders {

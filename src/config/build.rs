@@ -206,7 +206,7 @@ fn store_url(
             .unwrap_or_default();
     };
     match at.value.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() && !path.contains(['?', '#']) => {
+        Some(path) if !path.is_empty() && !path.starts_with('~') && !path.contains(['?', '#']) => {
             sqlite(&context.base.join(path.strip_prefix("//").unwrap_or(path)))
         }
         None if at.value.starts_with("postgres") => {

@@ -158,6 +158,18 @@ impl Report {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Logs each error as a line of its own, with its place.
+    pub fn log(&self) {
+        let errors = self.diagnostics.iter();
+        for problem in errors.filter(|problem| problem.severity == Severity::Error) {
+            let place = problem
+                .places
+                .first()
+                .map(|place| format!("{}:{}", place.source.name, place.line));
+            tracing::error!(place, code = problem.code, "{}", problem.message);
+        }
+    }
+
     /// Returns whether any problem is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

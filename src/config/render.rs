@@ -126,6 +126,10 @@ fn text(diagnostic: &Diagnostic) -> String {
 
 fn location(place: &Place) -> String {
     let name = escape(&place.source.name);
+    // What the store holds has no lines that anybody has seen.
+    if name.starts_with("store:") {
+        return name.into_owned();
+    }
     match (place.line, place.column) {
         (0, _) => name.into_owned(),
         (line, 0) => format!("{name}:{line}"),

@@ -59,3 +59,13 @@ pub fn shell_word(text: &str) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+/// Returns a number and what it counts, by its plural: `1 route`, `2 routes`.
+#[must_use]
+pub fn counted(number: u64, plural: &str) -> String {
+    let word = match number {
+        1 => plural.strip_suffix('s').unwrap_or(plural),
+        _ => plural,
+    };
+    format!("{number} {word}")
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Current, Inputs, Snapshot};
-use crate::config::diagnostic::{Diagnostic, Report, Severity, Source};
+use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::model::clock::Clock;
 use crate::model::vocabulary::Unknown;
 use crate::telemetry::metrics::{Metrics, Reload};
@@ -121,17 +121,7 @@ impl Reloader {
         };
         let text = report.to_text();
         if state.problem.as_deref() != Some(text.as_str()) {
-            for problem in report
-                .diagnostics
-                .iter()
-                .filter(|problem| problem.severity == Severity::Error)
-            {
-                let place = problem
-                    .places
-                    .first()
-                    .map(|place| format!("{}:{}", place.source.name, place.line));
-                tracing::error!(place, code = problem.code, "{}", problem.message);
-            }
+            report.log();
             tracing::error!(
                 "reload failed, the last good snapshot stays; `tollgate check` shows all problems"
             );

@@ -9,7 +9,7 @@ use super::super::failure::{Exit, Failure, Outcome};
 use super::super::workspace::Workspace;
 use super::import::source;
 use crate::import::{self, Format};
-use crate::model::show::escape;
+use crate::model::show::{counted, escape};
 use crate::simulate::coverage::{Coverage, Covered, Status, Unrelated, coverage};
 
 /// Shared actions that are shown; the rest is counted.
@@ -94,10 +94,10 @@ fn print(context: &Context, found: &Coverage) -> Result<(), Failure> {
             .line(&format!("shared   {rest} more actions; `--json` has all"))?;
     }
     context.output.line(&format!(
-        "{}: {} % of {} operations ({} named, {} shared by {} actions, {} unknown)",
+        "{}: {} % of {} ({} named, {} shared by {} actions, {} unknown)",
         found.connector,
         found.percent,
-        found.operations.len(),
+        counted(found.operations.len() as u64, "operations"),
         found.named,
         found.shared,
         groups.len(),

@@ -15,7 +15,7 @@ use super::super::args::{Description, ImportConnector};
 use super::super::failure::{Exit, Failure, Outcome};
 use crate::config::diagnostic::{Report, Severity, Source};
 use crate::import::{self, Api, Format, LeftOut};
-use crate::model::show::escape;
+use crate::model::show::{counted, escape};
 use crate::simulate::case::Tried;
 
 pub(super) use accept::{Wanted, accepted, attempt};
@@ -237,21 +237,21 @@ pub(super) fn told(context: &Context, facts: Json, text: Option<&str>, found: &T
             context.output.note(&found.report.to_text());
         }
         let number = |key: &str| match facts.get(key) {
-            Some(Json::Number(number)) => Some(format!("{number} {key}")),
-            Some(Json::Array(items)) => Some(format!("{} {key}", items.len())),
+            Some(Json::Number(number)) => number.as_u64().map(|number| counted(number, key)),
+            Some(Json::Array(items)) => Some(counted(items.len() as u64, key)),
             Some(_) | None => None,
         };
         let judge = facts
             .get("judge")
             .and_then(Json::as_u64)
-            .map(|lines| format!("{lines} lines marked `judge:`"));
+            .map(|lines| format!("{} marked `judge:`", counted(lines, "lines")));
         let keys = ["operations", "routes", "added", "gone"]
             .into_iter()
             .filter_map(number);
         let rest = [
-            format!("{} tests run", found.total),
-            format!("{errors} errors"),
-            format!("{warnings} warnings"),
+            format!("{} run", counted(found.total as u64, "tests")),
+            counted(errors as u64, "errors"),
+            counted(warnings as u64, "warnings"),
         ];
         let facts: Vec<String> = keys.chain(judge).chain(rest).collect();
         context.output.note(&facts.join(", "));

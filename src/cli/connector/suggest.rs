@@ -9,6 +9,7 @@ use super::super::credential::find_connector;
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::workspace::Workspace;
 use crate::model::event::EventKind;
+use crate::model::show::counted;
 use crate::simulate::suggest::{Suggestion, Unknown, suggest};
 use crate::store::{EventFilter, EventOrder};
 
@@ -94,9 +95,9 @@ fn print(context: &Context, suggestion: &Suggestion) -> Result<(), Failure> {
         left_out,
     } = suggestion;
     let mut head = format!(
-        "# {connector}: {} routes for {requests} requests that no route was for. Agents chose these paths: look at each before you\n\
+        "# {connector}: {} for {requests} requests that no route was for. Agents chose these paths: look at each before you\n\
          # add it to the connector's file. Over an embedded one lies a file with `connector: {connector}` and `extends: {connector}`.",
-        routes.len(),
+        counted(routes.len() as u64, "routes"),
     );
     if *left_out > 0 {
         head.push_str(&format!("\n# {left_out} more requests are not covered."));

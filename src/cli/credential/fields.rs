@@ -8,11 +8,28 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::auth::Field;
+use crate::auth::{Field, Scheme};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::model::secret::Secret;
+use crate::model::show::counted;
 use crate::vault::MIN_SECRET;
+
+/// What editors on Windows write in front of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Quotes that stand around a value where it was copied from, typographic ones included.
+const QUOTES: [(char, char); 6] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('`', '`'),
+    ('“', '”'),
+    ('‘', '’'),
+    ('„', '“'),
+];
+
+/// Words before a credential in a header, lower-case.
+const SCHEME_WORDS: [&str; 4] = ["bearer ", "basic ", "token ", "bot "];
 
 /// The longest input, in bytes.
 const MAX_INPUT: u64 = 256 * 1024;
@@ -27,24 +44,30 @@ pub(super) struct Given {
 /// Reads a value for each field.
 pub(super) fn read(
     context: &Context,
-    fields: &[Field],
+    scheme: &Scheme,
     file: Option<&Path>,
     connector: &str,
 ) -> Result<Given, Failure> {
     if file.is_none() && context.process.stdin_is_terminal {
-        return ask(context, fields);
+        return ask(context, scheme);
     }
     let text = match file {
         Some(path) => read_file(path)?,
         None => read_all(&mut std::io::stdin().lock(), "standard input")?,
     };
+    if text.starts_with(BYTE_ORDER_MARK) {
+        let detail =
+            "what is given begins with a byte order mark, which would be part of the credential";
+        return Err(Failure::failed("wrong_fields", detail).help("save it as UTF-8 without one"));
+    }
+    let fields = scheme.fields();
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() != fields.len() {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let formats = vec!["%s\\n"; names.len()].concat();
         let detail = format!(
-            "{} lines were given, but the fields are {}",
-            lines.len(),
+            "{} given, but the fields are {}",
+            counted(lines.len() as u64, "lines"),
             names.join(", ")
         );
         let variables = names
@@ -61,13 +84,14 @@ pub(super) fn read(
         secret: BTreeMap::new(),
     };
     for (field, line) in fields.iter().zip(lines) {
-        given.take(field, line.to_owned())?;
+        given.take(field, line.to_owned(), scheme)?;
     }
     Ok(given)
 }
 
 impl Given {
-    fn take(&mut self, field: &Field, value: String) -> Result<(), Failure> {
+    fn take(&mut self, field: &Field, value: String, scheme: &Scheme) -> Result<(), Failure> {
+        check_copied(field, &value, scheme)?;
         if value.is_empty() {
             return Err(Failure::failed(
                 "empty_field",
@@ -90,14 +114,43 @@ impl Given {
     }
 }
 
-fn ask(context: &Context, fields: &[Field]) -> Result<Given, Failure> {
+/// Refuses what was copied along with a value. A credential that holds it is refused by its API, which says only that it is wrong.
+fn check_copied(field: &Field, value: &str, scheme: &Scheme) -> Result<(), Failure> {
+    let refuse = |what: String, help: &str| Err(Failure::failed("wrong_fields", what).help(help));
+    let name = &field.name;
+    let quotes = QUOTES.iter().find(|(open, close)| {
+        let inner = value.strip_prefix(*open);
+        inner.is_some_and(|inner| inner.ends_with(*close))
+    });
+    if quotes.is_some() {
+        return refuse(
+            format!("field `{name}` stands in quotes"),
+            "leave the quotes out",
+        );
+    }
+    // A scheme that writes the word itself would write it twice.
+    let placement = scheme.placement().to_ascii_lowercase();
+    let doubled = SCHEME_WORDS.iter().find(|word| {
+        let start = value.get(..word.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+            && placement.contains(&format!("{word}{{{}}}", name.to_ascii_lowercase()))
+    });
+    if let Some(word) = doubled {
+        let word = word.trim_end();
+        let what = format!("field `{name}` begins with `{word}`, which the gateway writes itself");
+        return refuse(what, "give only what follows that word");
+    }
+    Ok(())
+}
+
+fn ask(context: &Context, scheme: &Scheme) -> Result<Given, Failure> {
     let mut given = Given {
         public: BTreeMap::new(),
         secret: BTreeMap::new(),
     };
     let failed =
         |error: std::io::Error| Failure::failed("input", format!("nothing could be read: {error}"));
-    for field in fields {
+    for field in scheme.fields() {
         let value = if field.secret {
             rpassword::prompt_password(format!("{} (hidden): ", field.name)).map_err(failed)?
         } else {
@@ -110,7 +163,8 @@ fn ask(context: &Context, fields: &[Field]) -> Result<Given, Failure> {
                 .map_err(failed)?;
             line
         };
-        given.take(field, value.trim_end_matches(['\r', '\n']).to_owned())?;
+        let value = value.trim_end_matches(['\r', '\n']).to_owned();
+        given.take(field, value, scheme)?;
     }
     Ok(given)
 }

@@ -61,7 +61,8 @@ async fn reseal(
                 if replaced.map_err(store_broken)? {
                     tracing::warn!(
                         credential.id = %row.id,
-                        placement = bound.placement,
+                        connector = row.connector,
+                        scheme = row.scheme,
                         "credential of an older build is bound to where its scheme puts it now"
                     );
                     resealed.push(row.id.to_string());
@@ -74,7 +75,8 @@ async fn reseal(
     Ok(resealed)
 }
 
-async fn pin(
+/// Pins what is declared and was not seen before: from now on it is bound to where its scheme puts it today.
+pub(in crate::cli::serve) async fn pin(
     workspace: &Workspace,
     store: &Store,
     (rebinder, catalog): (&Rebinder, &Catalog),
@@ -104,7 +106,8 @@ async fn pin(
             scheme: scheme.id.clone(),
             placement: scheme.placement().to_owned(),
         };
-        if let Some(sealed) = rebinder.seal_pin(id, &pin, &mut rand::rng()) {
+        let sealed = rebinder.seal_pin(id, &pin, &mut rand::rng());
+        if let Some(sealed) = sealed {
             let put = store.put_pin(id.as_str(), &sealed).await;
             put.map_err(store_broken)?;
         }

@@ -94,7 +94,12 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn path(&self, at: &At<String>) -> PathBuf {
+    /// Returns a path; one that begins with `~` would be a directory of that name, since no shell has read it.
+    pub(super) fn path(&mut self, at: &At<String>) -> PathBuf {
+        if at.value == "~" || at.value.starts_with("~/") {
+            let message = format!("`{}` is not expanded: write the whole path", at.value);
+            self.error("invalid-value", message, at);
+        }
         self.base.join(&at.value)
     }
 

@@ -1,7 +1,7 @@
 //! Checks the addresses to listen at and the egress exceptions.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -39,6 +39,9 @@ enum PlaceError {
 
 const PROXY_FORM: &str = "as in `http://proxy.corp:3128`";
 
+/// Begins a certificate, RFC 7468 section 5.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
 /// Reads the places to listen at; `None` means the default.
 pub(super) fn listen(
     context: &mut Context<'_>,
@@ -67,7 +70,7 @@ pub(super) fn listen(
 fn parse_listen(text: &str, base: &Path) -> Result<Listen, PlaceError> {
     let wrong = || PlaceError::Listen(text.to_owned());
     if let Some(path) = text.strip_prefix("unix:") {
-        return if path.is_empty() {
+        return if path.is_empty() || path.starts_with('~') {
             Err(wrong())
         } else {
             Ok(Listen::Unix(base.join(path)))
@@ -124,8 +127,26 @@ pub(super) fn egress(context: &mut Context<'_>, written: &EgressSection) -> Egre
             );
         }
     }
-    rules.ca_files = written.ca_files.iter().map(|at| context.file(at)).collect();
+    rules.ca_files = written
+        .ca_files
+        .iter()
+        .map(|at| certificates(context, at))
+        .collect();
     rules
+}
+
+/// Returns the path of a file that must hold a certificate; what is in it is not repeated.
+fn certificates(context: &mut Context<'_>, at: &At<String>) -> PathBuf {
+    let path = context.file(at);
+    let holds = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(CERTIFICATE);
+    if path.is_file() && !std::fs::read(&path).is_ok_and(holds) {
+        let message = format!(
+            "`{}` has no certificate: it is PEM, with lines `{CERTIFICATE}`",
+            at.value
+        );
+        context.error("invalid-value", message, at);
+    }
+    path
 }
 
 /// Reads `egress.proxy`, in either form.

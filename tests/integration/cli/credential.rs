@@ -45,6 +45,10 @@ async fn what_cannot_be_kept_is_refused_and_nothing_is_stored() {
         "tollgate credential add github --credential ghp_0123456789abcdef
          tollgate credential add github
          tollgate credential add github --id a <<< short
+         tollgate credential add github --id a <<< Bearer ghp_0123456789abcdef
+         tollgate credential add github --id a <<< \"ghp_0123456789abcdef\"
+         tollgate credential add github --id a <<< “ghp_0123456789abcdef”
+         tollgate credential add github --id a <<< \u{feff}ghp_0123456789abcdef
          tollgate credential add github --id a <<< one-secret\\ntwo-secrets
          tollgate credential add jira <<< ada@example.com\\nATATT-0123456789
          tollgate credential add jira --host evil.example.com <<< ada@example.com\\nATATT-0123456789

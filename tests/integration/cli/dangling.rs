@@ -87,7 +87,7 @@ async fn an_agent_that_rules_name_is_removed_only_with_them_and_its_return_says_
         .play("tollgate agent add support\ntollgate agent remove support --cascade")
         .await;
     let revived =
-        "this takes effect for it again: policies.d/team.yaml: support: allow github.issue.get";
+        "this names it and takes effect now: policies.d/team.yaml: support: allow github.issue.get";
     assert!(shown.contains(revived), "{shown}");
     assert!(shown.contains("remove it from the files first"), "{shown}");
 }

@@ -17,6 +17,7 @@ async fn variables_are_printed_for_shells_files_and_programs() {
              tollgate env --agent ci --format compose
              tollgate --json env --agent ci --new-token
              tollgate env --agent Nobody
+             tollgate env --agent nobody
              tollgate env --agent nobody --new-token
              tollgate env --format toml",
         )

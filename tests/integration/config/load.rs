@@ -75,7 +75,7 @@ fn reads_everything_that_the_contract_names() {
             include_str!("../../configs/good/everything.yaml"),
         )
         .file("etc/secrets/gh", "ghp_0123456789\n")
-        .file("etc/ca.pem", "")
+        .file("etc/ca.pem", "-----BEGIN CERTIFICATE-----\n")
         .file("etc/ca.key", "")
         .file("etc/connectors.d/x.yaml", "")
         .file("etc/policies.d/x.yaml", "")
@@ -418,6 +418,32 @@ fn tells_what_is_wrong_with_each_broken_file() {
         insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(format!("config_{name}"), place.problems());
         });
+    }
+}
+
+#[test]
+fn tells_of_paths_that_a_shell_has_not_read_and_of_roots_without_a_certificate() {
+    for (written, expected) in [
+        ("data_dir: ~/state", "`~/state` is not expanded"),
+        (
+            "vault: { key: { file: ~/master.key } }",
+            "`~/master.key` is not expanded",
+        ),
+        (
+            "store: { url: 'sqlite:~/x.db' }",
+            "a store is `sqlite:path/to/file`",
+        ),
+        (
+            "admin: { listen: ['unix:~/admin.sock'] }",
+            "is not a place to listen at",
+        ),
+        (
+            "egress: { ca_files: [tollgate.yaml] }",
+            "`tollgate.yaml` has no certificate",
+        ),
+    ] {
+        let problems = Place::new().file("tollgate.yaml", written).problems();
+        assert!(problems.contains(expected), "{written}: {problems}");
     }
 }
 

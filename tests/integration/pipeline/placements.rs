@@ -128,6 +128,31 @@ async fn a_declared_credential_is_not_sent_where_a_changed_file_puts_it() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_declared_while_the_gateway_runs_is_bound_from_then_on() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).start().await;
+    let secrets = gateway.path("secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    std::fs::write(secrets.join("api"), SECRET).unwrap();
+    let text = std::fs::read_to_string(gateway.path("tollgate.yaml")).unwrap();
+    let declared = "credentials:\n  - { id: api, connector: api, host: api.test, fields: { token: { file: secrets/api } } }\n";
+    gateway
+        .write("tollgate.yaml", &format!("{text}\n{declared}"))
+        .await;
+    assert_sent(
+        &gateway,
+        &upstream,
+        "authorization",
+        &format!("Bearer {SECRET}"),
+    )
+    .await;
+    // The next start must not take what the file says by then for the first thing that it says.
+    std::fs::write(gateway.path("connectors.d/api.yaml"), connector(MOVED[0])).unwrap();
+    let gateway = gateway.restart().await;
+    assert_unbound(&gateway, &upstream, "moved before a restart").await;
+}
+
+#[tokio::test]
 async fn rebind_shows_the_change_and_binds_a_declared_credential_anew() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = describe(&upstream)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Declared, Live};
+use crate::cli::serve::bindings;
 use crate::cli::serve::settings::{changed, document};
 use crate::cli::workspace::{Workspace, open_pins};
 use crate::config::diagnostic::{Diagnostic, Report};
@@ -32,6 +33,13 @@ impl Live {
                 return false;
             }
         };
+        let taken = match taken {
+            Ok((moved, catalog)) => {
+                self.pin_declared(&catalog).await;
+                Ok(moved)
+            }
+            Err(report) => Err(report),
+        };
         let mut settings = self.settings.lock();
         match taken {
             Ok(moved) => {
@@ -48,7 +56,10 @@ impl Live {
             Err(report) => {
                 let text = report.to_text();
                 if settings.failure.as_ref() != Some(&text) {
-                    tracing::error!("the configuration has errors, the active one stays: {text}");
+                    report.log();
+                    tracing::error!(
+                        "the configuration has errors, the active one stays; `tollgate check` shows all problems"
+                    );
                 }
                 settings.failure = Some(text);
                 false
@@ -56,8 +67,19 @@ impl Live {
         }
     }
 
-    /// Puts agents, credentials, operators and directories of a configuration in force.
-    fn take_settings(self: &Arc<Self>, config: Config) -> Result<bool, Report> {
+    /// Binds credentials that the configuration declares for the first time to where their schemes put them now. Until a restart
+    /// an edited connector file would else put them elsewhere.
+    async fn pin_declared(&self, catalog: &Catalog) {
+        let (workspace, view) = (self.workspace.load_full(), self.view.load_full());
+        let pinned = bindings::pin(&workspace, &self.store, (&self.rebinder, catalog), &view).await;
+        if pinned.is_err() {
+            tracing::error!("declared credentials cannot be bound: the store cannot be written");
+        }
+    }
+
+    /// Puts agents, credentials, operators and directories of a configuration in force; returns whether directories were added,
+    /// and the connectors that its credentials are declared for.
+    fn take_settings(self: &Arc<Self>, config: Config) -> Result<(bool, Catalog), Report> {
         let old = self.workspace.load_full();
         let connectors = grown(&old.config().connectors, config.connectors);
         let policies = grown(&old.config().policies, config.policies);
@@ -81,7 +103,7 @@ impl Live {
         let declared = Declared::of(&workspace, credentials);
         self.declared.store(Arc::new(declared));
         self.workspace.store(Arc::new(workspace));
-        Ok(moved)
+        Ok((moved, catalog))
     }
 
     /// The connectors of a configuration's directories: what its credentials are declared for.
