@@ -40,7 +40,7 @@ domains: [parts.test]
 routes:
   - { action: "{graphql.field}", match: POST /graphql, graphql: "*", risk: medium, params: { title: "arg:input.title" } }
   - { action: "tool.{rpc.params.name}", match: POST /rpc, rpc: tools/call, risk: medium, params: { path: "arg:arguments.path" } }
-  - { action: batch.run, match: POST /batch, each: "$.requests[*]", risk: low }
+  - { action: batch.run, match: POST /batch, batch: "$.requests[*]", risk: low }
   - { action: refund.create, match: POST /form, body: [form, multipart], params: { amount: { from: "form:amount", type: int }, order: "form:metadata[order]" } }
   - { action: item.get, match: "GET /items/{item}" }
   - { action: item.update, match: "PATCH /items/{item}", params: { name: $.name } }

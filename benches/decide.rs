@@ -26,7 +26,7 @@ fn vocabulary(actions: usize) -> Vocabulary {
         optional: false,
     };
     let shape = ActionShape {
-        issues: false,
+        response_secret: false,
         risks: [Risk::High].into(),
         special: false,
         params: BTreeMap::from([("issue_key".to_owned(), param)]),
@@ -68,7 +68,7 @@ fn measure(criterion: &mut Criterion, group: &str, text: impl Fn(usize) -> Strin
     let name = ActionName::parse("jira.r0.delete").unwrap();
     let action = Action {
         template: None,
-        issues: false,
+        response_secret: false,
         name,
         risk: Risk::High,
         special: false,

@@ -27,7 +27,9 @@ use crate::model::template::NameTemplate;
 use crate::model::vocabulary::Vocabulary;
 
 pub use decide::combine;
-pub use manifest::{Access, Expectation, Issue, Manifest, PermissionEntry, PolicyEntry, TestEntry};
+pub use manifest::{
+    Access, Expectation, Manifest, PermissionEntry, PolicyEntry, ResponseSecrets, TestEntry,
+};
 pub use policy_test::{PolicyTest, Subject};
 
 /// Outcome for a request; ordered by strictness.
@@ -115,8 +117,8 @@ pub struct Ruling {
     pub no_permission: bool,
     /// Which credential the permissions chose.
     pub credential: Choice,
-    /// No action's answer holds a credential, or the permission lets the agent have it (`issue: pass`).
-    pub passes_issued: bool,
+    /// No action's answer holds a credential, or the permission lets the agent have it (`response_secrets: pass`).
+    pub passes_response_secrets: bool,
     /// `host:port` that it lists besides those that the credential is bound to; sorted.
     pub hosts: Vec<String>,
     /// Expressions that failed, for the operator.

@@ -100,11 +100,13 @@ fn print(context: &Context, explanation: &Explanation) -> Result<(), Failure> {
 }
 
 fn answer(answer: &ExplainedAnswer) -> String {
-    let places = answer.issues.join(", ");
+    let places = answer.response_secrets.join(", ");
     if answer.masked {
         format!("with a placeholder in place of the credential at {places}")
     } else {
-        format!("with the credential at {places}, which the agent may have (`issue: pass`)")
+        format!(
+            "with the credential at {places}, which the agent may have (`response_secrets: pass`)"
+        )
     }
 }
 

@@ -1,11 +1,14 @@
 //! A connector file and those below it in, a compiled connector out, or nothing and the problems in the report.
 
 pub(crate) mod answers;
+pub(crate) mod batch;
 pub(crate) mod bodies;
+pub(crate) mod catalog;
 pub(crate) mod computed;
 pub(crate) mod condition;
 pub(crate) mod defaults;
 pub(crate) mod endpoints;
+pub(crate) mod errors;
 pub(crate) mod group;
 pub(crate) mod head;
 pub(crate) mod headers;
@@ -13,10 +16,13 @@ pub(crate) mod layers;
 pub(crate) mod lint;
 pub(crate) mod names;
 pub(crate) mod operations;
+pub(crate) mod overlap;
 pub(crate) mod parameter;
 pub(crate) mod params;
 pub(crate) mod paths;
+pub(crate) mod plan;
 pub(crate) mod risks;
+pub(crate) mod router;
 pub(crate) mod routes;
 pub(crate) mod shared_params;
 pub(crate) mod test_case;
@@ -33,10 +39,11 @@ use crate::connector::compile::parameter::Patterns;
 use crate::connector::compile::paths::Paths;
 use crate::connector::compile::shared_params::SharedParams;
 use crate::connector::manifest::entry::Auth;
+use crate::connector::model::client_credential::BodyPlaces;
 use crate::connector::model::connector::Connector;
-use crate::connector::read::client_credential::BodyPlaces;
-use crate::connector::read::native::Native;
-use crate::connector::read::rpc::Envelope;
+use crate::connector::model::error_shape::ProtocolErrors;
+use crate::connector::model::native::Native;
+use crate::connector::model::rpc::RpcEnvelope;
 use crate::model::action::ActionName;
 
 /// What all files share.
@@ -58,9 +65,9 @@ pub(crate) struct Scope<'a> {
     /// Where bodies hold credentials.
     pub(crate) foreign: BodyPlaces,
     /// What is read of every JSON-RPC message, where some route is for them.
-    pub(crate) rpc: Option<Envelope>,
+    pub(crate) rpc: Option<RpcEnvelope>,
     /// Reads what no data can say.
-    pub(crate) native: Option<&'static dyn Native>,
+    pub(crate) native: Option<Native>,
 }
 
 impl<'a> Scope<'a> {
@@ -125,13 +132,13 @@ pub(crate) fn connector<'a>(
     check_id(id, &mut scope)?;
     scope.native = head::native(layers, &mut scope);
     let (schemes, public) = schemes(layers, &mut scope);
-    let sites = endpoints::compile(layers, &schemes, &mut scope);
+    let endpoints = endpoints::compile(layers, &schemes, &mut scope);
     let places = head::places(layers, &schemes, &mut scope);
     let entries = layers.routes(&mut scope);
     let defaults = Defaults::compile(layers, &mut scope);
-    let routes = routes::compile(&defaults, &entries, &sites, &mut scope);
+    let routes = routes::compile(&defaults, &entries, &endpoints, &mut scope);
     let cases = test_case::compile(&layers.tested(), &entries, &mut scope);
-    let (groups, tries) = group::compile(&routes, &mut scope);
+    let (groups, routers) = group::compile(&routes, &mut scope);
     let default_headers = head::headers(layers, &mut scope);
     let known = (&default_headers, places.headers.as_slice());
     let header_rules = headers::rules(layers, known, &routes, &mut scope);
@@ -146,13 +153,14 @@ pub(crate) fn connector<'a>(
         schemes,
         oddities: head::oddities(layers, &mut scope),
         errors: head::errors(layers, &mut scope),
+        protocol_errors: ProtocolErrors::known(),
         headers: default_headers,
         header_rules,
         method_overrides: head::method_overrides(layers, &mut scope),
         native: scope.native,
-        sites,
+        endpoints,
         groups,
-        tries,
+        routers,
         fallback_risk: head::fallback_risk(layers, &mut scope),
         terms: defaults.unsaid(),
         probe: ActionName::parse(&format!("{}.git.probe", id.value)).ok()?,

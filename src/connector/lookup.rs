@@ -3,5 +3,6 @@
 pub(crate) mod candidates;
 pub(crate) mod catalog;
 pub(crate) mod domains;
+pub(crate) mod folded;
 pub(crate) mod near;
-pub(crate) mod trie;
+pub(crate) mod router;

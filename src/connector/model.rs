@@ -1,18 +1,33 @@
 //! What a connector file means, compiled: values that know nothing of how they were written, or of how a request is read by them.
 
+pub(crate) mod answer;
+pub(crate) mod batch;
 pub(crate) mod binding;
+pub(crate) mod body_path;
+pub(crate) mod client_credential;
 pub(crate) mod condition;
 pub(crate) mod connector;
 pub(crate) mod describe;
 pub(crate) mod domain;
+pub(crate) mod endpoint;
 pub(crate) mod error_shape;
+pub(crate) mod format;
+pub(crate) mod group;
+pub(crate) mod header_rules;
+pub(crate) mod literalness;
 pub(crate) mod matches;
 pub(crate) mod name_path;
 pub(crate) mod naming;
+pub(crate) mod native;
 pub(crate) mod operation;
 pub(crate) mod options;
+pub(crate) mod override_headers;
+pub(crate) mod parameter;
 pub(crate) mod pattern;
 pub(crate) mod plan;
 pub(crate) mod route;
+pub(crate) mod router;
+pub(crate) mod rpc;
 pub(crate) mod standard_headers;
 pub(crate) mod summary;
+pub(crate) mod test_case;

@@ -59,7 +59,7 @@ pub(super) struct Route {
     /// Where it is not the method's own.
     pub(super) risk: Option<Risk>,
     /// Empty where the answer is said to hold none.
-    pub(super) issues: Option<Vec<String>>,
+    pub(super) response_secrets: Option<Vec<String>>,
     /// Where it is not JSON alone; the first is the default.
     pub(super) body: Vec<String>,
     pub(super) part: Option<Part>,
@@ -203,7 +203,7 @@ fn order(route: &Route) -> (Vec<&str>, usize, &str) {
 }
 
 /// Leaves it to a person whether an answer holds a credential of which only the action's name tells.
-fn issues(
+fn response_secrets(
     action: &str,
     method: &str,
     found: Vec<String>,
@@ -217,7 +217,7 @@ fn issues(
     }
     let word = made_credential(action)?;
     judge.push(format!(
-        "it makes a {word}; if the answer holds it, say where under `issues`"
+        "it makes a {word}; if the answer holds it, say where under `response_secrets`"
     ));
     Some(Vec::new())
 }
@@ -228,8 +228,9 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
     judge.extend(judged.judge);
     judge.extend(operation.judge.iter().cloned());
     judge.extend(target.judge.iter().cloned());
-    let stated = judged.risk != risk::by_method(&operation.method) && judged.issues.is_empty();
-    let shown = if judged.issues.is_empty() {
+    let stated =
+        judged.risk != risk::by_method(&operation.method) && judged.response_secrets.is_empty();
+    let shown = if judged.response_secrets.is_empty() {
         judged.risk
     } else {
         Risk::Critical
@@ -250,7 +251,12 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
         judge.push("no test could be made up for it".to_owned());
     }
     let action = name.text();
-    let issues = issues(&action, &operation.method, judged.issues, &mut judge);
+    let response_secrets = response_secrets(
+        &action,
+        &operation.method,
+        judged.response_secrets,
+        &mut judge,
+    );
     Route {
         action,
         matches: target.text(),
@@ -258,7 +264,7 @@ fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>)
         docs: operation.docs.clone(),
         params,
         risk: stated.then_some(judged.risk),
-        issues,
+        response_secrets,
         body: body(operation),
         part: operation.part.clone(),
         summary: sentence::of(name, &target.path),

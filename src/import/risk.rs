@@ -55,7 +55,7 @@ const COMMON: usize = 8;
 pub(super) struct Judged {
     pub(super) risk: Risk,
     /// Where the answer holds a credential; then the action is critical by itself.
-    pub(super) issues: Vec<String>,
+    pub(super) response_secrets: Vec<String>,
     /// What a person must look at.
     pub(super) judge: Option<String>,
 }
@@ -106,7 +106,7 @@ impl<'a> Judge<'a> {
     pub(super) fn remarks(&self) -> Vec<String> {
         let remark = |(name, count): (&String, &usize)| {
             format!(
-                "{count} answers have `{}`; if that is a live credential, list it under `issues` of their routes",
+                "{count} answers have `{}`; if that is a live credential, list it under `response_secrets` of their routes",
                 name.escape_debug()
             )
         };
@@ -118,7 +118,7 @@ impl<'a> Judge<'a> {
         let (risk, odd) = self.by_words(operation, name);
         let mut judged = Judged {
             risk,
-            issues: Vec::new(),
+            response_secrets: Vec::new(),
             judge: odd,
         };
         let secrets = &operation.answer.secrets;
@@ -135,7 +135,7 @@ impl<'a> Judge<'a> {
             return judged;
         }
         if is_about_secrets(operation, name) {
-            judged.issues.clone_from(secrets);
+            judged.response_secrets.clone_from(secrets);
             return judged;
         }
         let own: Vec<&str> = secrets
@@ -146,7 +146,7 @@ impl<'a> Judge<'a> {
         if !own.is_empty() {
             judged.risk = judged.risk.max(Risk::Medium);
             judged.judge = Some(format!(
-                "the answer has `{}`; if that is a live credential, list it under `issues`",
+                "the answer has `{}`; if that is a live credential, list it under `response_secrets`",
                 own.join("`, `").escape_debug()
             ));
         }

@@ -242,7 +242,7 @@ pub struct Action {
     /// Never allowed by a glob or a preset: it must be named.
     pub special: bool,
     /// Its answer holds a credential.
-    pub issues: bool,
+    pub response_secret: bool,
     /// Parameters that were read from the request.
     pub params: Parameters,
     /// The sentence for people, filled in: `create Bug in OPS`.

@@ -21,7 +21,7 @@ pub struct Vocabulary {
     pub agents: BTreeMap<String, BTreeMap<String, String>>,
     /// Credential id to connector; `None` while the store is not at hand (`check` on a bare directory).
     pub credentials: Option<BTreeMap<String, String>>,
-    /// Old name to new name (`was:`).
+    /// Old name to new name (`renamed_from:`).
     pub renamed: BTreeMap<String, ActionName>,
     /// Some connector is broken, so a missing name may still exist.
     pub partial: bool,
@@ -99,7 +99,7 @@ pub struct ActionShape {
     /// Never allowed by a glob or preset.
     pub special: bool,
     /// Its answer holds a credential.
-    pub issues: bool,
+    pub response_secret: bool,
     /// Parameters of the action, by name.
     pub params: BTreeMap<String, ParamShape>,
 }

@@ -83,7 +83,7 @@ pub enum ResponseSecrets {
 impl ResponseSecrets {
     /// Returns what a ruling says.
     pub(super) fn of(ruling: &Ruling) -> Self {
-        if ruling.passes_issued {
+        if ruling.passes_response_secrets {
             Self::Passes
         } else {
             Self::Masked

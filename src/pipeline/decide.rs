@@ -115,7 +115,7 @@ fn choose(
     let authority = &input.target.authority;
     let terms = &input.terms;
     // Replaced on the way back, if it is known where it lies.
-    if !ruling.passes_issued && (terms.in_parts || terms.issues.is_empty()) {
+    if !ruling.passes_response_secrets && (terms.in_parts || terms.response_secrets.is_empty()) {
         return Err(Refusal::from(Code::ResponseSecret));
     }
     // The API takes no credential there, or the request brings its own proof in its URL. Nothing else goes out without one, but to

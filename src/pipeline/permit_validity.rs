@@ -150,7 +150,7 @@ impl PermitValidity {
 
     /// Returns where the answer holds credentials.
     pub(super) fn places(&self) -> &[AnswerPlace] {
-        &self.input.terms.issues
+        &self.input.terms.response_secrets
     }
 
     /// Returns the credential and how it goes out.

@@ -79,7 +79,7 @@ impl PolicySet {
                     .iter()
                     .filter_map(|(_, rule)| rule.suggest.as_deref()),
             ),
-            passes_issued: !facts.action.issues,
+            passes_response_secrets: !facts.action.response_secret,
             no_permission,
             ..Ruling::silent()
         };
@@ -216,7 +216,8 @@ impl Permitted<'_> {
         }
         let winners = self.winners.iter().map(|(permission, _)| *permission);
         let mut counting = winners.chain(openers.iter().copied());
-        ruling.passes_issued |= counting.all(|permission| permission.passes_issued);
+        ruling.passes_response_secrets |=
+            counting.all(|permission| permission.passes_response_secrets);
         let hosts: BTreeSet<_> = givers().flat_map(|giver| &giver.hosts).collect();
         ruling.hosts = hosts.into_iter().cloned().collect();
     }
@@ -232,7 +233,7 @@ impl Ruling {
             no_permission: false,
             credential: Choice::Open,
             hosts: Vec::new(),
-            passes_issued: false,
+            passes_response_secrets: false,
             failures: Vec::new(),
         }
     }
@@ -264,7 +265,7 @@ pub fn combine(rulings: Vec<Ruling>) -> Ruling {
         reason: join(strictest().filter_map(|ruling| ruling.reason.as_deref())),
         suggest: join(strictest().filter_map(|ruling| ruling.suggest.as_deref())),
         credential: choices.fold(Choice::Open, Choice::and),
-        passes_issued: rulings.iter().all(|ruling| ruling.passes_issued),
+        passes_response_secrets: rulings.iter().all(|ruling| ruling.passes_response_secrets),
         hosts: sorted(
             rulings
                 .iter()

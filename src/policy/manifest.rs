@@ -57,13 +57,13 @@ pub struct PermissionEntry {
     pub hosts: Vec<At<String>>,
     /// `pass`: a credential that an answer issues goes to the agent as it is.
     #[serde(default)]
-    pub issue: Option<At<Issue>>,
+    pub response_secrets: Option<At<ResponseSecrets>>,
 }
 
 /// Handling of a credential that an answer issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Issue {
+pub enum ResponseSecrets {
     /// The agent reads it.
     Pass,
 }

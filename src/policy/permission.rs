@@ -28,8 +28,8 @@ pub(super) struct Permission {
     condition: Option<Program>,
     pub(super) credential: Option<CredentialId>,
     pub(super) hosts: Vec<String>,
-    /// The file says `issue: pass`, so credentials in answers reach the agent unmasked.
-    pub(super) passes_issued: bool,
+    /// The file says `response_secrets: pass`, so credentials in answers reach the agent unmasked.
+    pub(super) passes_response_secrets: bool,
 }
 
 #[derive(Debug)]

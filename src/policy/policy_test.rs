@@ -149,10 +149,10 @@ impl Reading<'_> {
                 let risk = test.risk.or(highest).unwrap_or(Risk::High);
                 let special = shape.is_some_and(|shape| shape.special);
                 let template = self.vocabulary.template(&name).cloned();
-                let issues = shape.is_some_and(|shape| shape.issues);
+                let response_secret = shape.is_some_and(|shape| shape.response_secret);
                 Some(Subject::Action(Box::new(Action {
                     template,
-                    issues,
+                    response_secret,
                     name,
                     risk,
                     special,

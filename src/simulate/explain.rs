@@ -64,9 +64,9 @@ pub struct Explanation {
 /// An answer that holds a credential.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExplainedAnswer {
-    /// Places of the credential, as in `issues:` of the connector.
-    pub issues: Vec<String>,
-    /// Whether the agent reads a placeholder in its place; not where a permission says `issue: pass`.
+    /// Places of the credential, as in `response_secrets:` of the connector.
+    pub response_secrets: Vec<String>,
+    /// Whether the agent reads a placeholder in its place; not where a permission says `response_secrets: pass`.
     pub masked: bool,
 }
 
@@ -187,10 +187,10 @@ impl Explanation {
 }
 
 fn answer(input: &DecisionInput, ruling: &Ruling) -> Option<ExplainedAnswer> {
-    let places = &input.terms.issues;
+    let places = &input.terms.response_secrets;
     (!places.is_empty()).then(|| ExplainedAnswer {
-        issues: places.iter().map(ToString::to_string).collect(),
-        masked: !ruling.passes_issued,
+        response_secrets: places.iter().map(ToString::to_string).collect(),
+        masked: !ruling.passes_response_secrets,
     })
 }
 

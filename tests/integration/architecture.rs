@@ -81,6 +81,18 @@ const LADDER: &[(&str, &[&str])] = &[
     ("model", &[]),
 ];
 
+/// The rooms of a folder, from the top, and what each may import of the others.
+const ROOMS: &[(&str, &[(&str, &[&str])])] = &[(
+    "connector",
+    &[
+        ("compile", &["lookup", "manifest", "model"]),
+        ("read", &["lookup", "model"]),
+        ("lookup", &["model"]),
+        ("manifest", &[]),
+        ("model", &[]),
+    ],
+)];
+
 /// Foreign crates and the only places that may name them.
 const KNOWN_ONLY_TO: &[(&str, &[&str])] = &[
     ("pingora", &["proxy"]),
@@ -136,6 +148,42 @@ fn folders_import_only_downward() {
     wrong.sort();
     wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rooms_import_only_downward() {
+    let mut wrong = Vec::new();
+    let imports = Imports::of(&sources());
+    for (folder, rooms) in ROOMS {
+        let mut unused: BTreeSet<(&str, &str)> = rooms
+            .iter()
+            .flat_map(|(room, allowed)| allowed.iter().map(|name| (*room, *name)))
+            .collect();
+        for (module, imported) in imports.written() {
+            let (Some(room), Some(other)) = (room_of(module, folder), room_of(imported, folder))
+            else {
+                continue;
+            };
+            let Some((_, allowed)) = rooms.iter().find(|(name, _)| *name == room) else {
+                wrong.push(format!("{module}: room `{room}` of `{folder}` has no row"));
+                continue;
+            };
+            if other != room && !allowed.contains(&other) {
+                wrong.push(format!("{module}: `{room}` may not import `{imported}`"));
+            }
+            unused.remove(&(room, other));
+        }
+        if !unused.is_empty() {
+            wrong.push(format!("{folder}: nothing imports so: {unused:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns which room of a folder a module is in; `None` for the folder's own file.
+fn room_of<'m>(module: &'m str, folder: &str) -> Option<&'m str> {
+    let below = module.strip_prefix(folder)?.strip_prefix("::")?;
+    below.split("::").next()
 }
 
 #[test]

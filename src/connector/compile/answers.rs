@@ -1,4 +1,4 @@
-//! What a route says of answers: `issues` and `response_params` as written in, places out.
+//! What a route says of answers: `response_secrets` and `response_params` as written in, places out.
 
 use std::sync::Arc;
 
@@ -6,26 +6,34 @@ use http::header::SET_COOKIE;
 
 use crate::config::yaml::ShortOr;
 use crate::connector::compile::Scope;
+use crate::connector::compile::paths::Paths;
+use crate::connector::compile::plan::Keys;
 use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::answer::{AnswerParams, AnswerPlace, AnswerSource};
 use crate::connector::model::pattern::parameter_name;
-use crate::connector::read::answer::{AnswerParams, AnswerPlace};
+use crate::connector::model::plan::Plan;
 use crate::model::action::Risk;
 
 const HELP: &str = "as in `$.access_token` or `header:X-Key`";
 
 /// Returns where the answer holds a credential.
-pub(crate) fn issues(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
+pub(crate) fn response_secrets(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<AnswerPlace> {
     let mut places = Vec::new();
-    for written in entry.issues.iter().flatten() {
+    for written in entry.response_secrets.iter().flatten() {
         let place = AnswerPlace::parse(&written.value);
-        places.extend(scope.good(place, "issues", written, HELP));
+        places.extend(scope.good(place, "response-secrets", written, HELP));
     }
     let stated = entry.risk.as_ref().filter(|_| entry.hands_out());
     if let Some(stated) = stated
         && !matches!(stated.value, ShortOr::Short(Risk::Critical))
     {
         let message = "an action whose answer holds a credential is critical";
-        scope.error("risk", message, stated, "leave `risk` out beside `issues`");
+        scope.error(
+            "risk",
+            message,
+            stated,
+            "leave `risk` out beside `response_secrets`",
+        );
     }
     places
 }
@@ -37,7 +45,7 @@ pub(crate) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams 
         let param = &written.value.0;
         if entry.hands_out() {
             let message = "the answer holds a credential, so nothing of it is recorded";
-            let help = "leave `response_params` out beside `issues`";
+            let help = "leave `response_params` out beside `response_secrets`";
             scope.error("response-params", message, written, help);
             break;
         }
@@ -63,4 +71,42 @@ pub(crate) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams 
         places.extend(name.zip(place));
     }
     AnswerParams::new(places.into_iter().collect::<Vec<(Arc<str>, AnswerPlace)>>())
+}
+
+impl AnswerPlace {
+    /// Reads `$.access_token` or `header:X-Key`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix("header:") {
+            let wrong = |_| format!("`{}` is not a header name", name.escape_debug());
+            return name.parse().map(Self::Header).map_err(wrong);
+        }
+        if !text.starts_with('$') {
+            let text = text.escape_debug();
+            return Err(format!("`{text}` is not a place in an answer"));
+        }
+        Paths::default().intern(text)?;
+        Ok(Self::Body(text.into()))
+    }
+}
+
+impl AnswerParams {
+    /// Compiles names and places.
+    pub(crate) fn new(places: Vec<(Arc<str>, AnswerPlace)>) -> Self {
+        let mut paths = Paths::default();
+        let mut names = Vec::new();
+        for (name, place) in places {
+            let source = match place {
+                // It has been parsed before.
+                AnswerPlace::Body(text) => paths.intern(&text).ok().map(AnswerSource::Body),
+                AnswerPlace::Header(name) => Some(AnswerSource::Header(name)),
+            };
+            names.extend(source.map(|source| (name, source)));
+        }
+        let ids = names.iter().filter_map(|(_, source)| match source {
+            AnswerSource::Body(path) => Some(*path),
+            AnswerSource::Header(_) => None,
+        });
+        let plan = Plan::new(ids.collect::<Vec<_>>(), &paths, Keys::Dropped);
+        Self { names, plan }
+    }
 }

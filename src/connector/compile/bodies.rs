@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::config::yaml::At;
 use crate::connector::compile::Scope;
-use crate::connector::compile::defaults::Defaults;
-use crate::connector::manifest::entry::OneOrMany;
+use crate::connector::compile::defaults::{Defaults, body_formats};
 use crate::connector::manifest::route::RouteEntry;
-use crate::connector::model::operation::PartKind;
+use crate::connector::model::batch::Batch;
+use crate::connector::model::format::{Format, Kind};
+use crate::connector::model::operation::OperationKind;
 use crate::connector::model::route::Route;
-use crate::connector::read::dialect::{Format, Kind};
-use crate::connector::read::members::Each;
 
 /// Returns how bodies are read; nothing for `none`, and for a WebSocket, which is opened without one.
 pub(crate) fn formats(
     entry: &RouteEntry,
-    (kind, each): (PartKind, Option<&Each>),
+    (kind, batch): (OperationKind, Option<&Batch>),
     defaults: &Defaults<'_>,
     scope: &mut Scope<'_>,
 ) -> Arc<[Format]> {
@@ -23,42 +21,11 @@ pub(crate) fn formats(
         return Arc::default();
     }
     match &entry.body {
-        Some(written) => listed(written, scope).into(),
-        None if kind == PartKind::Git => [Format::of(Kind::Git)].into(),
-        None if matches!(each, Some(Each::Multipart)) => [Format::of(Kind::Batch)].into(),
-        None if kind == PartKind::Batch => [Format::json()].into(),
+        Some(written) => body_formats(written, scope).into(),
+        None if kind == OperationKind::Git => [Format::of(Kind::Git)].into(),
+        None if matches!(batch, Some(Batch::Multipart)) => [Format::of(Kind::Batch)].into(),
+        None if kind == OperationKind::Batch => [Format::json()].into(),
         None => Arc::clone(&defaults.formats),
-    }
-}
-
-/// Reads `body:`.
-pub(crate) fn listed(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
-    let names = &written.value.0;
-    if names.as_slice() == ["none"] {
-        return Vec::new();
-    }
-    let help = "list `json`, `form`, `multipart`, a media type that is JSON (`application/merge-patch+json`), or say `none`";
-    if names.is_empty() {
-        scope.error("body", "`body` is an empty list", written, help);
-    }
-    let mut formats = Vec::new();
-    let mut is_good = !names.is_empty();
-    for name in names {
-        let format = scope.good(Format::parse(name), "body", written, help);
-        is_good &= format.is_some();
-        if format
-            .as_ref()
-            .is_some_and(|format| formats.contains(format))
-        {
-            scope.error("body", format!("`{name}` is listed twice"), written, help);
-        }
-        formats.extend(format);
-    }
-    // Else whatever is read of a body would be told as a problem of its own.
-    if is_good {
-        formats
-    } else {
-        vec![Format::json()]
     }
 }
 
@@ -77,7 +44,7 @@ fn check_only(entry: &RouteEntry, scope: &mut Scope<'_>) {
 fn check_dialects(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
     let json = |kind: Kind| kind == Kind::Json;
     // Arguments of GraphQL fields are found whatever carries the document.
-    let reads_json = route.kind != PartKind::Graphql && route.body_paths().next().is_some();
+    let reads_json = route.kind != OperationKind::Graphql && route.body_paths().next().is_some();
     let reads_form = route.form_names().next().is_some();
     if route.formats.is_empty() && (reads_json || reads_form || route.only.is_some()) {
         let message = "the route reads the body, and says `body: none`";

@@ -1,30 +1,14 @@
-//! Computed parameters: a CEL expression over a route's other parameters, checked when the file is read; their values in, one value out.
-//!
-//! INVARIANT: an expression that fails refuses the request; it never leaves its parameter out.
+//! Compiles a parameter that is computed: a CEL expression over the route's other parameters.
 
 use std::collections::BTreeMap;
 
-use crate::connector::read::parameter::{Origin, Param};
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::form;
-use crate::expression::{Datum, Draft, Environment, Program, Record, Scope, Type};
-use crate::model::action::Parameters;
-use crate::model::value::{Value, ValueType};
+use crate::connector::model::parameter::{Origin, Param};
+use crate::expression::{Draft, Environment, Program, Record, Type};
+use crate::model::value::ValueType;
 use crate::model::vocabulary::did_you_mean;
 
 /// A problem in an expression, and what to do.
 type Problem = (String, String);
-
-/// What an expression sees.
-#[derive(Debug)]
-struct Others<'a>(&'a Parameters);
-
-impl Scope for Others<'_> {
-    fn read(&self, root: &str, field: &str) -> Option<Datum<'_>> {
-        let value = (root == "params").then(|| self.0.get(field)).flatten();
-        value.map(Datum::Value)
-    }
-}
 
 /// Compiles an expression over these parameters; returns the type of its value too, where it has one.
 pub(crate) fn compile(
@@ -96,20 +80,5 @@ impl Param {
         self.required
             || self.computed.is_some()
             || origins.any(|origin| matches!(origin, Origin::Captured(_)))
-    }
-
-    /// Computes the value.
-    pub(crate) fn compute(
-        &self,
-        program: &Program,
-        params: &Parameters,
-    ) -> Result<Value, Unreadable> {
-        let value = program.value(&Others(params)).map_err(|_| {
-            form(format!(
-                "`{}` cannot be computed from what the request says",
-                self.name
-            ))
-        })?;
-        self.typed(&value)
     }
 }

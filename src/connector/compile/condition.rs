@@ -2,10 +2,11 @@
 
 use http::HeaderName;
 
-use crate::connector::compile::paths::{Access, Key, Paths};
+use crate::connector::compile::paths::{Key, Paths};
+use crate::connector::model::body_path::Access;
 use crate::connector::model::condition::{Condition, Kinds, Operator, Read, Subject, Test};
 use crate::connector::model::name_path::NamePath;
-use crate::connector::model::operation::{Fact, PartKind};
+use crate::connector::model::operation::{Fact, OperationKind};
 use crate::expression::{self, Literal, Node};
 use crate::model::value::{Value, ValueType};
 
@@ -18,7 +19,7 @@ impl Condition {
     /// Compiles a `when`; `captured` are the names of the route's labels, `kind` what its parts are.
     pub(crate) fn compile(
         text: &str,
-        (captured, kind): (&[&str], PartKind),
+        (captured, kind): (&[&str], OperationKind),
         paths: &mut Paths,
     ) -> Result<Self, Problem> {
         let node = expression::parse(text).map_err(|error| {
@@ -52,7 +53,7 @@ impl Condition {
 struct Compiler<'a> {
     condition: Condition,
     captured: &'a [&'a str],
-    kind: PartKind,
+    kind: OperationKind,
     paths: &'a mut Paths,
 }
 
@@ -160,7 +161,7 @@ impl Compiler<'_> {
         }
         let text = words(subject);
         let subject = self.subject(subject, Access::Value)?;
-        let truth = matches!(&subject, Subject::Part(fact) if fact.value_type() == ValueType::Bool);
+        let truth = matches!(&subject, Subject::Fact(fact) if fact.value_type() == ValueType::Bool);
         if truth && (kinds.int || kinds.number || kinds.text) {
             return Err((
                 format!("`{text}` is `true` or `false`, and is compared with something else"),
@@ -211,7 +212,7 @@ impl Compiler<'_> {
             _ => None,
         };
         match (root, one_name) {
-            ("body", _) if self.kind == PartKind::Graphql => Err((
+            ("body", _) if self.kind == OperationKind::Graphql => Err((
                 "`when` reads the body, and the route is for GraphQL fields".to_owned(),
                 "read their arguments, as in `graphql.args.input.state`",
             )),
@@ -272,11 +273,13 @@ impl Compiler<'_> {
         access: Access,
     ) -> Result<Subject, Problem> {
         if let Some(field) = self.part_field(node).filter(|field| !field.is_list()) {
-            return Ok(Subject::Part(field));
+            return Ok(Subject::Fact(field));
         }
         let keys = match (self.kind, root, keys) {
-            (PartKind::Graphql, "graphql", [Key::Name(name), rest @ ..]) if name == "args" => rest,
-            (PartKind::Rpc, "rpc", [Key::Name(name), ..]) if name == "params" => keys,
+            (OperationKind::Graphql, "graphql", [Key::Name(name), rest @ ..]) if name == "args" => {
+                rest
+            }
+            (OperationKind::Rpc, "rpc", [Key::Name(name), ..]) if name == "params" => keys,
             _ => &[],
         };
         if keys.is_empty() {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::config::yaml::At;
 use crate::connector::compile::layers::Layers;
-use crate::connector::compile::{Scope, answers, bodies, listed, params, risks};
+use crate::connector::compile::{Scope, answers, listed};
 use crate::connector::manifest::Manifest;
+use crate::connector::manifest::entry::OneOrMany;
 use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
-use crate::connector::model::options::{Passes, RouteTerms};
-use crate::connector::read::dialect::Format;
-use crate::connector::read::members::Each;
+use crate::connector::model::batch::Batch;
+use crate::connector::model::format::Format;
+use crate::connector::model::matches::{ANY_METHOD, Matches};
+use crate::connector::model::options::{Passes, RouteOptions};
 use crate::model::action::Risk;
 
 /// For routes that do not say.
@@ -20,7 +22,7 @@ pub(crate) struct Defaults<'a> {
     pub(crate) risk: BTreeMap<&'a str, Risk>,
     pub(crate) formats: Arc<[Format]>,
     pub(crate) merge: &'a [At<String>],
-    terms: Arc<RouteTerms>,
+    terms: Arc<RouteOptions>,
 }
 
 impl<'a> Defaults<'a> {
@@ -28,29 +30,29 @@ impl<'a> Defaults<'a> {
         let mut risk = BTreeMap::new();
         for file in layers.upward() {
             scope.source = &file.source;
-            risks::check_defaults(&file.manifest, scope);
+            check_risks(&file.manifest, scope);
             let said = file.manifest.defaults.risk.iter();
             risk.extend(said.map(|(method, risk)| (method.as_str(), risk.value)));
         }
         let body = layers.pick(scope, |manifest| manifest.body.as_ref());
         let formats = match body {
-            Some(written) => bodies::listed(written, scope).into(),
+            Some(written) => body_formats(written, scope).into(),
             None => [Format::json()].into(),
         };
         let merge = layers.pick(scope, |manifest| listed(&manifest.merge));
-        params::check_merge(merge.unwrap_or_default(), scope);
+        check_merge(merge.unwrap_or_default(), scope);
         let limits = layers.pick(scope, |manifest| manifest.limits.as_ref());
         let pick = |says: fn(&Manifest) -> Option<bool>, scope: &mut Scope<'a>| {
             layers.pick(scope, says).unwrap_or(false)
         };
         let cookies = layers.pick(scope, |manifest| manifest.cookies);
-        let mut terms = RouteTerms {
+        let mut terms = RouteOptions {
             no_credential: pick(|manifest| manifest.no_credential, scope),
             passes: Passes {
                 range: pick(|manifest| manifest.range, scope),
                 cookies: cookies == Some(Cookies::Pass),
             },
-            ..RouteTerms::default()
+            ..RouteOptions::default()
         };
         limit(&mut terms, limits, scope);
         Self {
@@ -62,7 +64,7 @@ impl<'a> Defaults<'a> {
     }
 
     /// Returns what holds where no route says anything.
-    pub(crate) fn unsaid(&self) -> Arc<RouteTerms> {
+    pub(crate) fn unsaid(&self) -> Arc<RouteOptions> {
         Arc::clone(&self.terms)
     }
 
@@ -70,23 +72,23 @@ impl<'a> Defaults<'a> {
     pub(crate) fn terms(
         &self,
         entry: &RouteEntry,
-        each: Option<&Each>,
+        batch: Option<&Batch>,
         scope: &mut Scope<'_>,
-    ) -> Arc<RouteTerms> {
+    ) -> Arc<RouteOptions> {
         let own = &*self.terms;
         let answer = answers::params(entry, scope);
-        let mut terms = RouteTerms {
+        let mut terms = RouteOptions {
             no_credential: entry.no_credential.unwrap_or(own.no_credential),
             websocket: entry.websocket,
-            undecoded: matches!(each, Some(Each::Undecoded)),
+            undecoded: matches!(batch, Some(Batch::Undecoded)),
             passes: Passes {
                 range: entry.range.unwrap_or(own.passes.range),
                 cookies: entry
                     .cookies
                     .map_or(own.passes.cookies, |says| says == Cookies::Pass),
             },
-            issues: answers::issues(entry, scope),
-            issues_stated: entry.issues.is_some(),
+            response_secrets: answers::response_secrets(entry, scope),
+            response_secrets_stated: entry.response_secrets.is_some(),
             answer: if answer.is_empty() {
                 Arc::clone(&own.answer)
             } else {
@@ -103,7 +105,7 @@ impl<'a> Defaults<'a> {
     }
 }
 
-fn limit(terms: &mut RouteTerms, limits: Option<&LimitsEntry>, scope: &mut Scope<'_>) {
+fn limit(terms: &mut RouteOptions, limits: Option<&LimitsEntry>, scope: &mut Scope<'_>) {
     let Some(limits) = limits else { return };
     if let Some(body) = &limits.body {
         if body.value.0 == 0 {
@@ -117,5 +119,60 @@ fn limit(terms: &mut RouteTerms, limits: Option<&LimitsEntry>, scope: &mut Scope
             scope.error("limits", message, first_byte, "as in `30s` or `10m`");
         }
         terms.first_byte = Some(first_byte.value.0);
+    }
+}
+
+/// Reads `body:`.
+pub(crate) fn body_formats(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
+    let names = &written.value.0;
+    if names.as_slice() == ["none"] {
+        return Vec::new();
+    }
+    let help = "list `json`, `form`, `multipart`, a media type that is JSON (`application/merge-patch+json`), or say `none`";
+    if names.is_empty() {
+        scope.error("body", "`body` is an empty list", written, help);
+    }
+    let mut formats = Vec::new();
+    let mut is_good = !names.is_empty();
+    for name in names {
+        let format = scope.good(Format::parse(name), "body", written, help);
+        is_good &= format.is_some();
+        if format
+            .as_ref()
+            .is_some_and(|format| formats.contains(format))
+        {
+            scope.error("body", format!("`{name}` is listed twice"), written, help);
+        }
+        formats.extend(format);
+    }
+    // Else whatever is read of a body would be told as a problem of its own.
+    if is_good {
+        formats
+    } else {
+        vec![Format::json()]
+    }
+}
+
+/// Tells what cannot be merged, where it stands; [`Param::compile`] leaves it out.
+pub(crate) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
+    for place in places {
+        if !["query", "form"].contains(&place.value.as_str()) {
+            let message = format!("`{}` cannot be merged", place.value.escape_debug());
+            scope.error("merge", message, place, "`merge` takes `query` and `form`");
+        }
+    }
+}
+
+/// Checks the keys of `defaults.risk`.
+pub(crate) fn check_risks(manifest: &Manifest, scope: &mut Scope<'_>) {
+    for (method, risk) in &manifest.defaults.risk {
+        if Matches::parse(&format!("{method} /")).is_err() || method == ANY_METHOD {
+            scope.error(
+                "defaults",
+                format!("`{}` is not a method", method.escape_debug()),
+                risk,
+                "methods are upper-case",
+            );
+        }
     }
 }

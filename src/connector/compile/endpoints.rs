@@ -6,10 +6,10 @@ use crate::auth::Scheme;
 use crate::config::yaml::At;
 use crate::connector::compile::layers::Layers;
 use crate::connector::compile::{Scope, listed};
-use crate::connector::lookup::catalog::{Passage, Site, Takes};
 use crate::connector::manifest::Manifest;
 use crate::connector::manifest::entry::{DomainEntry, Tls};
 use crate::connector::model::domain::{Domain, Plain};
+use crate::connector::model::endpoint::{Endpoint, Takes, TlsMode};
 use crate::connector::model::pattern::Pattern;
 use crate::model::vocabulary::did_you_mean;
 
@@ -18,7 +18,7 @@ pub(crate) fn compile<'a>(
     layers: &Layers<'a>,
     schemes: &[Scheme],
     scope: &mut Scope<'a>,
-) -> Vec<Site> {
+) -> Vec<Endpoint> {
     let tls = layers.pick(scope, |manifest| manifest.tls.as_ref());
     let tls = tls.map(|tls| tls.value);
     let plain = match layers.pick(scope, |manifest| manifest.http) {
@@ -29,7 +29,7 @@ pub(crate) fn compile<'a>(
     let own = layers.pick(scope, said).unwrap_or_default();
     let own: Vec<(Pattern, String)> = bases(own, scope);
     let domains = layers.pick(scope, |manifest| listed(&manifest.domains));
-    let mut sites = Vec::new();
+    let mut endpoints = Vec::new();
     for entry in domains.unwrap_or_default() {
         let help = "as in `api.example.com`, `*.example.com`, `{site}.example.com:8443`";
         let Some(domain) = scope.good(Domain::parse(&entry.value.0.host), "domain", entry, help)
@@ -37,9 +37,9 @@ pub(crate) fn compile<'a>(
             continue;
         };
         let takes = takes(entry, tls, schemes, scope);
-        let passage = passage(entry, tls);
+        let mode = tls_mode(entry, tls);
         let bases = match &entry.value.0.base_paths {
-            _ if passage == Passage::Through => bases(&[], scope),
+            _ if mode == TlsMode::Passthrough => bases(&[], scope),
             Some(written) => bases(written, scope),
             None => own.clone(),
         };
@@ -49,40 +49,43 @@ pub(crate) fn compile<'a>(
                 entry.value.0.host.clone(),
                 scope.place(entry),
             );
-            let site = Site {
+            let endpoint = Endpoint {
                 domain,
                 plain,
                 takes: takes.clone(),
-                passage,
+                tls: mode,
                 base,
                 text,
                 base_text,
                 place,
             };
-            let mut names: Vec<&Arc<str>> = site.names().collect();
+            let mut names: Vec<&Arc<str>> = endpoint.names().collect();
             let count = names.len();
             names.sort();
             names.dedup();
             if names.len() < count {
-                let message = format!("`{}{}` captures one name twice", site.text, site.base_text);
+                let message = format!(
+                    "`{}{}` captures one name twice",
+                    endpoint.text, endpoint.base_text
+                );
                 scope.error("domain", message, entry, "rename one of them");
             }
-            sites.push(site);
+            endpoints.push(endpoint);
         }
     }
-    check_idle_auth(layers, schemes, &sites, scope);
-    sites
+    check_idle_auth(layers, schemes, &endpoints, scope);
+    endpoints
 }
 
 /// Refuses schemes of a connector none of whose requests can be read: nothing could ever be put on.
 fn check_idle_auth<'a>(
     layers: &Layers<'a>,
     schemes: &[Scheme],
-    sites: &[Site],
+    endpoints: &[Endpoint],
     scope: &mut Scope<'a>,
 ) {
-    let through = |site: &Site| site.passage == Passage::Through;
-    if schemes.is_empty() || sites.is_empty() || !sites.iter().all(through) {
+    let through = |endpoint: &Endpoint| endpoint.tls == TlsMode::Passthrough;
+    if schemes.is_empty() || endpoints.is_empty() || !endpoints.iter().all(through) {
         return;
     }
     if let Some(auth) = layers.pick(scope, |manifest| manifest.auth.as_ref()) {
@@ -95,10 +98,10 @@ fn check_idle_auth<'a>(
     }
 }
 
-fn passage(entry: &At<DomainEntry>, tls: Option<Tls>) -> Passage {
+fn tls_mode(entry: &At<DomainEntry>, tls: Option<Tls>) -> TlsMode {
     match entry.value.0.tls.or(tls) {
-        Some(Tls::Passthrough) => Passage::Through,
-        Some(Tls::Terminate) | None => Passage::Ended,
+        Some(Tls::Passthrough) => TlsMode::Passthrough,
+        Some(Tls::Terminate) | None => TlsMode::Terminated,
     }
 }
 
@@ -110,7 +113,7 @@ fn takes(
     scope: &mut Scope<'_>,
 ) -> Takes {
     let own = &entry.value.0;
-    let through = passage(entry, tls) == Passage::Through;
+    let through = tls_mode(entry, tls) == TlsMode::Passthrough;
     if through && (own.auth.is_some() || own.base_paths.is_some()) {
         let message = format!(
             "`{}` is passed through, and no path or credential of it is known",

@@ -1,26 +1,26 @@
-//! Compiled routes to groups of siblings and one trie a method; two routes that nothing tells apart are a conflict.
+//! Compiled routes to groups of siblings and one router a method; two routes that nothing tells apart are a conflict.
 
 use std::collections::HashMap;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::connector::compile::Scope;
-use crate::connector::lookup::trie::Trie;
+use crate::connector::compile::paths::Paths;
+use crate::connector::compile::plan::Keys;
+use crate::connector::compile::router::{Routers, routers};
+use crate::connector::model::batch::Batch;
+use crate::connector::model::body_path::PathId;
+use crate::connector::model::format::Format;
+use crate::connector::model::group::Group;
 use crate::connector::model::name_path::NamePath;
-use crate::connector::model::operation::PartKind;
-use crate::connector::model::pattern::Pattern;
-use crate::connector::model::plan::{Keys, Plan};
-use crate::connector::model::route::{Group, Route, exclusive_keys};
-use crate::connector::read::dialect::Format;
-use crate::connector::read::members::Each;
-use crate::connector::read::rpc::Envelope;
-use crate::model::table::Table;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::parameter::Origin;
+use crate::connector::model::plan::Plan;
+use crate::connector::model::route::Route;
+use crate::connector::model::rpc::RpcEnvelope;
 use crate::model::target::may_be;
 
-/// The tries of a connector, by method.
-type Tries = Table<Box<str>, Trie>;
-
-/// Groups routes; the numbers in the tries are those of the groups.
-pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Tries) {
+/// Groups routes; the numbers in the routers are those of the groups.
+pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Routers) {
     let mut groups = gather(routes, scope);
     share_match_keys(&mut groups);
     for group in &mut groups {
@@ -40,20 +40,14 @@ pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, T
         check_opening(&all, scope);
         finish(group, &all, scope);
     }
-    let tries = tries(&groups);
-    (groups, tries)
-}
-
-fn tries(groups: &[Group]) -> Tries {
-    let mut patterns: HashMap<&str, Vec<(&Pattern, u32)>> = HashMap::new();
-    for (number, group) in (0_u32..).zip(groups) {
-        let pattern = (&group.matches.path, number);
-        patterns.entry(&group.method).or_default().push(pattern);
-    }
-    let tries = patterns.into_iter();
-    tries
-        .map(|(method, patterns)| (method.into(), Trie::new(patterns)))
-        .collect()
+    let routers = routers(&groups).unwrap_or_else(|message| {
+        let error = Diagnostic::error("match", message);
+        scope
+            .report
+            .push(error.help("write the path in another way"));
+        Routers::default()
+    });
+    (groups, routers)
 }
 
 /// Puts every route into the group of each of its methods.
@@ -114,7 +108,7 @@ fn share_match_keys(groups: &mut [Group]) {
 
 fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
     // Arguments of GraphQL have names that are nobody's keys; those of the request itself are looked after by its reader.
-    if group.table.kind != PartKind::Graphql {
+    if group.table.kind != OperationKind::Graphql {
         let (body_keys, mut query_keys) = exclusive_keys(siblings, &scope.paths);
         let match_keys = group.match_keys.iter().map(|name| name.root().into());
         query_keys.extend(match_keys);
@@ -137,7 +131,7 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         group.formats = formats.into();
     }
     let silent = siblings.iter().any(|route| route.formats.is_empty());
-    let in_parts = group.table.kind != PartKind::Whole;
+    let in_parts = group.table.kind != OperationKind::Whole;
     // A credential of the agent's own may be in any body.
     let guarded = !scope.foreign.is_empty() && !silent;
     if in_parts || guarded || reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
@@ -145,14 +139,18 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
             !group.query_keys.is_empty() || siblings.iter().any(|route| route.only.is_some());
         let keys = if kept { Keys::Kept } else { Keys::Dropped };
         let ids = siblings.iter().flat_map(|route| route.body_paths());
-        let envelope = scope.rpc.filter(|_| group.table.kind == PartKind::Rpc);
-        let envelope = envelope.into_iter().flat_map(Envelope::paths);
+        let envelope = scope.rpc.filter(|_| group.table.kind == OperationKind::Rpc);
+        let envelope = envelope.into_iter().flat_map(RpcEnvelope::paths);
         let foreign = scope.foreign.json.iter().map(|(path, _)| *path);
-        let foreign =
-            foreign.filter(|_| matches!(group.table.kind, PartKind::Whole | PartKind::Batch));
-        let members = match group.each.as_deref() {
-            Some(Each::Json(members)) => members.ids.as_slice(),
-            Some(Each::Multipart | Each::Undecoded) | None => &[],
+        let foreign = foreign.filter(|_| {
+            matches!(
+                group.table.kind,
+                OperationKind::Whole | OperationKind::Batch
+            )
+        });
+        let members = match group.batch.as_deref() {
+            Some(Batch::Json(members)) => members.ids.as_slice(),
+            Some(Batch::Multipart | Batch::Undecoded) | None => &[],
         };
         let ids = ids
             .chain(envelope)
@@ -252,4 +250,39 @@ fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
             .at(route.place())
             .help(help),
     );
+}
+
+/// The keys that one place of a request must not have, since routes read them in the other: of the body and of the query.
+pub(crate) fn exclusive_keys(routes: &[&Route], paths: &Paths) -> (Vec<Box<str>>, Vec<Box<str>>) {
+    let key_of = |path: PathId| paths.get(path).and_then(|path| path.last_key.clone());
+    let root_of = |name: &NamePath| Box::from(name.root());
+    let mut body = Vec::new();
+    let mut query = Vec::new();
+    for route in routes {
+        for param in &route.params {
+            let origins = || param.origins.iter();
+            let in_json = origins().filter_map(Origin::body_path).filter_map(key_of);
+            let in_form = origins().filter_map(Origin::form_name).map(root_of);
+            let in_body: Vec<Box<str>> = in_json.chain(in_form).collect();
+            let in_query: Vec<Box<str>> = origins()
+                .filter_map(Origin::query_name)
+                .map(root_of)
+                .collect();
+            // A parameter that lists both places compares them itself.
+            let mut alone = in_body.clone();
+            alone.retain(|key| !in_query.contains(key));
+            body.extend(alone);
+            query.extend(in_query.into_iter().filter(|key| !in_body.contains(key)));
+        }
+        query.extend(route.matches.query_keys().map(Box::from));
+        let Some(when) = &route.when else { continue };
+        body.extend(when.body_paths.iter().copied().filter_map(key_of));
+        body.extend(when.form.iter().map(root_of));
+        query.extend(when.query.iter().map(root_of));
+    }
+    for keys in [&mut body, &mut query] {
+        keys.sort();
+        keys.dedup();
+    }
+    (body, query)
 }

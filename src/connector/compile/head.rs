@@ -12,10 +12,10 @@ use crate::connector::compile::{Scope, listed};
 use crate::connector::manifest::Manifest;
 use crate::connector::model::connector::{Connector, Health};
 use crate::connector::model::error_shape::ErrorShape;
+use crate::connector::model::group::Group;
 use crate::connector::model::matches::method_keys;
 use crate::connector::model::name_path::NamePath;
-use crate::connector::model::route::Group;
-use crate::connector::read::native::{self, Native};
+use crate::connector::model::native::Native;
 use crate::model::action::Risk;
 use crate::model::target::{Oddities, Path, Query};
 
@@ -100,15 +100,12 @@ pub(crate) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[Err
 }
 
 /// Returns the override that the connector names.
-pub(crate) fn native<'a>(
-    layers: &Layers<'a>,
-    scope: &mut Scope<'a>,
-) -> Option<&'static dyn Native> {
+pub(crate) fn native<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Native> {
     let written = layers.pick(scope, |manifest| manifest.native.as_ref())?;
-    let native = native::named(&written.value);
+    let native = Native::named(&written.value);
     if native.is_none() {
         let message = format!("there is no override `{}`", written.value.escape_debug());
-        let known = native::names().collect::<Vec<_>>().join(", ");
+        let known = Native::names().collect::<Vec<_>>().join(", ");
         scope.error("native", message, written, &format!("one of {known}"));
     }
     native
@@ -278,8 +275,8 @@ pub(crate) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope
     };
     let mut found = Vec::new();
     for key in method_keys(&health.method) {
-        if let Some(trie) = connector.tries.get(key) {
-            trie.collect(path.matching(), &mut found);
+        if let Some(router) = connector.routers.get(key) {
+            router.collect(path.matching(), &mut found);
         }
     }
     let groups = found.iter().filter_map(|number| connector.group(*number));

@@ -6,10 +6,10 @@ use crate::config::yaml::At;
 use crate::connector::compile::layers::Layers;
 use crate::connector::compile::{Scope, routes};
 use crate::connector::manifest::entry::UnknownHeaders;
+use crate::connector::model::header_rules::{HeaderRules, Unknown};
+use crate::connector::model::override_headers::{is_identity, is_override};
 use crate::connector::model::route::Route;
 use crate::connector::model::standard_headers::is_always_dropped;
-use crate::connector::read::headers::{HeaderRules, Unknown};
-use crate::connector::read::override_headers::{is_identity, is_override};
 
 /// Shortest beginning that an entry may have: `x-*` would let everything pass.
 const MIN_PREFIX: usize = 4;

@@ -6,13 +6,13 @@ pub(crate) mod wording;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::connector::compile::Scope;
-use crate::connector::compile::test_case::{Case, Expectation};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::error_shape::ErrorShape;
-use crate::connector::model::operation::PartKind;
+use crate::connector::model::header_rules::Unknown;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::parameter::Origin;
 use crate::connector::model::route::Route;
-use crate::connector::read::headers::Unknown;
-use crate::connector::read::parameter::Origin;
+use crate::connector::model::test_case::{Case, Expectation};
 use crate::model::action::Risk;
 
 /// Beginnings of real secrets, as their issuers document them.
@@ -88,7 +88,7 @@ fn check_errors(connector: &Connector, scope: &mut Scope<'_>) {
     let reads = connector
         .groups
         .iter()
-        .any(|group| group.table.kind == PartKind::Rpc);
+        .any(|group| group.table.kind == OperationKind::Rpc);
     if reads || !connector.errors.iter().any(ErrorShape::needs_rpc_id) {
         return;
     }
@@ -161,7 +161,7 @@ fn check_reads(route: &Route, scope: &mut Scope<'_>) {
 
 fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
     // A connector whose domains the operator still has to list has no URL to test with.
-    if !connector.sites.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
+    if !connector.endpoints.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
         let message = format!("no test names `{}`", route.name.as_str());
         warn(
             scope,
@@ -172,7 +172,7 @@ fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
         );
     }
     // A connector whose domains the operator still has to list is meant for any API.
-    if !connector.sites.is_empty() && reach::catches_all(route) {
+    if !connector.endpoints.is_empty() && reach::catches_all(route) {
         let message = format!("`{}` stands for whatever the API has", route.text);
         let help = "name what is known; the rest is the fallback, which must be allowed by name";
         warn(scope, "catch-all", message, route, help);
@@ -221,9 +221,9 @@ fn check_wording(route: &Route, scope: &mut Scope<'_>) {
         warn(scope, "get-that-writes", message, route, help);
     }
     if let Some(word) = wording::hands_out(route) {
-        let message = format!("`{name}` makes a {word}, and has no `issues`");
-        let help = "say where the answer holds it, as in `issues: [$.token]`, or `issues: []` if it does not";
-        warn(scope, "missing-issues", message, route, help);
+        let message = format!("`{name}` makes a {word}, and has no `response_secrets`");
+        let help = "say where the answer holds it, as in `response_secrets: [$.token]`, or `response_secrets: []` if it does not";
+        warn(scope, "missing-response-secrets", message, route, help);
     }
 }
 
@@ -232,9 +232,9 @@ fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
     // A host in front of a path that no domain covers is never looked up.
     if own_host.is_some_and(|host| {
         !connector
-            .sites
+            .endpoints
             .iter()
-            .any(|site| site.domain.overlaps(host))
+            .any(|endpoint| endpoint.domain.overlaps(host))
     }) {
         let message = format!(
             "`{}` is for a host that is not among the connector's domains",

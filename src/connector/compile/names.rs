@@ -39,14 +39,14 @@ pub(crate) fn name(written: &At<String>, scope: &mut Scope<'_>) -> Option<Name> 
 }
 
 /// Returns former names in full.
-pub(crate) fn was(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<String> {
+pub(crate) fn renamed_from(entry: &RouteEntry, scope: &mut Scope<'_>) -> Vec<String> {
     let mut names = Vec::new();
-    for old in &entry.was {
+    for old in &entry.renamed_from {
         let full = ActionName::parse(&format!("{}.{}", scope.id, old.value));
         let help = "a former name, without the connector's id";
         names.extend(
             scope
-                .good(full, "was", old, help)
+                .good(full, "renamed-from", old, help)
                 .map(|name| name.as_str().to_owned()),
         );
     }

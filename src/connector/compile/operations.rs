@@ -2,13 +2,15 @@
 
 use crate::config::yaml::At;
 use crate::connector::compile::Scope;
+use crate::connector::compile::paths::{Key, Paths};
 use crate::connector::manifest::route::RouteEntry;
-use crate::connector::model::operation::PartKind;
+use crate::connector::model::batch::Batch;
+use crate::connector::model::body_path::Access;
+use crate::connector::model::format::Kind;
+use crate::connector::model::operation::OperationKind;
 use crate::connector::model::pattern::Segment;
 use crate::connector::model::route::Route;
-use crate::connector::read::dialect::Kind;
-use crate::connector::read::members::Each;
-use crate::connector::read::rpc::Envelope;
+use crate::connector::model::rpc::RpcEnvelope;
 
 /// Where `git push` sends its commands, `gitprotocol-http(5)`.
 const RECEIVE_PACK: &str = "git-receive-pack";
@@ -19,9 +21,9 @@ const TYPES: [&str; 4] = ["query", "mutation", "subscription", "persisted"];
 /// Returns what a route's parts are and the patterns of those that it is for.
 pub(crate) fn compile(
     entry: &RouteEntry,
-    each: Option<&Each>,
+    batch: Option<&Batch>,
     scope: &mut Scope<'_>,
-) -> (PartKind, Vec<Box<str>>) {
+) -> (OperationKind, Vec<Box<str>>) {
     let written = |sources: &[At<String>]| -> Vec<Box<str>> {
         sources
             .iter()
@@ -33,8 +35,8 @@ pub(crate) fn compile(
         ("rpc", entry.rpc.is_some()),
         ("git", entry.git),
         (
-            "each",
-            matches!(each, Some(Each::Json(_) | Each::Multipart)),
+            "batch",
+            matches!(batch, Some(Batch::Json(_) | Batch::Multipart)),
         ),
     ];
     let said: Vec<&str> = all
@@ -51,7 +53,7 @@ pub(crate) fn compile(
         for pattern in &graphql.0 {
             check_graphql(pattern, scope);
         }
-        return (PartKind::Graphql, written(&graphql.0));
+        return (OperationKind::Graphql, written(&graphql.0));
     }
     if let Some(rpc) = &entry.rpc {
         for pattern in rpc.0.iter().filter(|pattern| pattern.value.is_empty()) {
@@ -59,26 +61,26 @@ pub(crate) fn compile(
             scope.error("rpc", "the method is empty", pattern, help);
         }
         if scope.rpc.is_none() {
-            scope.rpc = Some(Envelope::new(&mut scope.paths));
+            scope.rpc = Some(RpcEnvelope::new(&mut scope.paths));
         }
-        return (PartKind::Rpc, written(&rpc.0));
+        return (OperationKind::Rpc, written(&rpc.0));
     }
     if entry.git {
-        return (PartKind::Git, vec!["*".into()]);
+        return (OperationKind::Git, vec!["*".into()]);
     }
-    let kind = match each {
-        Some(Each::Json(_) | Each::Multipart) => PartKind::Batch,
-        Some(Each::Undecoded) | None => PartKind::Whole,
+    let kind = match batch {
+        Some(Batch::Json(_) | Batch::Multipart) => OperationKind::Batch,
+        Some(Batch::Undecoded) | None => OperationKind::Whole,
     };
     (kind, vec![Box::default()])
 }
 
-/// Reads `each`.
-pub(crate) fn each(entry: &RouteEntry, scope: &mut Scope<'_>) -> Option<Each> {
-    let written = entry.each.as_ref()?;
-    let each = Each::compile(&written.value, &mut scope.paths);
+/// Reads `batch`.
+pub(crate) fn batch(entry: &RouteEntry, scope: &mut Scope<'_>) -> Option<Batch> {
+    let written = entry.batch.as_ref()?;
+    let batch = Batch::compile(&written.value, &mut scope.paths);
     let help = "as in `$.requests[*]`, `multipart`, `undecoded`, or a map with `members`";
-    scope.good(each, "each", written, help)
+    scope.good(batch, "batch", written, help)
 }
 
 fn check_graphql(pattern: &At<String>, scope: &mut Scope<'_>) {
@@ -102,12 +104,12 @@ fn check_graphql(pattern: &At<String>, scope: &mut Scope<'_>) {
 
 /// What a route that is for parts cannot say besides.
 pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
-    if route.kind == PartKind::Whole {
+    if route.kind == OperationKind::Whole {
         return;
     }
     let last = route.matches.path.segments().last();
     let takes_pushes = matches!(last, Some(Segment::Literal(last)) if **last == *RECEIVE_PACK);
-    if route.kind == PartKind::Git && !takes_pushes {
+    if route.kind == OperationKind::Git && !takes_pushes {
         let message = "`git: true` reads what `git push` sends, and the route is not for that";
         let help = "end the path in `/git-receive-pack`, or leave `git` out";
         scope.error("git", message, &entry.matches, help);
@@ -122,16 +124,29 @@ pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
         );
     }
     let fits = |kind: Kind| match route.kind {
-        PartKind::Graphql => true,
-        PartKind::Git => kind == Kind::Git,
-        PartKind::Batch if matches!(route.each.as_deref(), Some(Each::Multipart)) => {
+        OperationKind::Graphql => true,
+        OperationKind::Git => kind == Kind::Git,
+        OperationKind::Batch if matches!(route.batch.as_deref(), Some(Batch::Multipart)) => {
             kind == Kind::Batch
         }
-        PartKind::Batch | PartKind::Rpc | PartKind::Whole => kind == Kind::Json,
+        OperationKind::Batch | OperationKind::Rpc | OperationKind::Whole => kind == Kind::Json,
     };
     if route.formats.is_empty() || route.has_kind(|kind| !fits(kind)) {
         let message = "the parts of the request cannot be read in such a body";
-        let help = "JSON-RPC is JSON; GraphQL is JSON, a form or multipart; leave `body` out beside `git` and `each: multipart`";
+        let help = "JSON-RPC is JSON; GraphQL is JSON, a form or multipart; leave `body` out beside `git` and `batch: multipart`";
         scope.error("body", message, &entry.matches, help);
+    }
+}
+
+impl RpcEnvelope {
+    /// Enters what is read of every message among a connector's paths.
+    pub(crate) fn new(paths: &mut Paths) -> Self {
+        let mut key = |name: &str, access| paths.intern_keys(&[Key::Name(name.to_owned())], access);
+        Self {
+            id: key("id", Access::Value),
+            method: key("method", Access::Value),
+            result: key("result", Access::Presence),
+            error: key("error", Access::Presence),
+        }
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use crate::config::yaml::At;
-use crate::connector::compile::paths::{PathId, Paths};
-use crate::connector::manifest::entry::{OneOrMany, ParamEntry};
+use crate::connector::compile::paths::Paths;
+use crate::connector::manifest::entry::{self, OneOrMany, ParamEntry};
+use crate::connector::model::body_path::PathId;
 use crate::connector::model::name_path::NamePath;
 use crate::connector::model::naming::parameter_of;
-use crate::connector::model::operation::{Fact, PartKind};
+use crate::connector::model::native::NativeSource;
+use crate::connector::model::operation::{Fact, OperationKind};
+use crate::connector::model::parameter::{Fold, Origin, Param};
 use crate::connector::model::pattern::parameter_name;
-use crate::connector::read::native::Source;
-use crate::connector::read::parameter::{Origin, Param};
 use crate::model::value::ValueType;
 
 /// Bytes that one compiled pattern may take.
@@ -63,7 +64,7 @@ pub(crate) struct Readable<'a> {
     /// Labels of the route.
     pub(crate) captured: &'a [&'a str],
     /// What the route's parts are: where `arg:` leads.
-    pub(crate) kind: PartKind,
+    pub(crate) kind: OperationKind,
     /// Where a parameter that is read in the body may stand too, unless it says.
     pub(crate) merge: &'a [At<String>],
     pub(crate) paths: &'a mut Paths,
@@ -106,7 +107,7 @@ impl Param {
             .as_deref()
             .map(|text| readable.patterns.compile(text))
             .transpose()?;
-        let (required, fold, secret) = (entry.required, entry.fold, entry.secret);
+        let (required, fold, secret) = (entry.required, entry.fold.map(folded), entry.secret);
         Ok(Self {
             name,
             origins: origins.into(),
@@ -121,7 +122,7 @@ impl Param {
     }
 
     /// Makes the parameter that an override reads, and that a form holds under a name besides.
-    pub(crate) fn native(source: Source, also: Option<&str>) -> Self {
+    pub(crate) fn native(source: NativeSource, also: Option<&str>) -> Self {
         let mut origins = vec![Origin::Native(source)];
         if let Some(name) = also {
             let name = NamePath::plain(name);
@@ -136,7 +137,7 @@ impl Param {
     /// Makes the parameter that what a part says of itself is by itself.
     pub(crate) fn of_fact(name: &str, fact: Fact) -> Self {
         Self {
-            origins: [Origin::Part(fact)].into(),
+            origins: [Origin::Fact(fact)].into(),
             value_type: Some(fact.value_type()),
             ..Self::captured(&name.into())
         }
@@ -184,7 +185,7 @@ impl Readable<'_> {
 
     fn origin(&mut self, source: &str) -> Result<Origin, Problem> {
         if source.starts_with('$') {
-            if self.kind == PartKind::Graphql {
+            if self.kind == OperationKind::Graphql {
                 return Err((
                     format!("`{source}` reads the body, and the route is for GraphQL fields"),
                     "read their arguments, as in `arg:input.title`",
@@ -229,9 +230,9 @@ impl Readable<'_> {
     /// Arguments of a GraphQL field are a document of their own; those of a JSON-RPC call lie in its message.
     fn argument(&mut self, path: &str) -> Result<PathId, Problem> {
         let root = match self.kind {
-            PartKind::Graphql => "$",
-            PartKind::Rpc => "$.params",
-            PartKind::Whole | PartKind::Git | PartKind::Batch => {
+            OperationKind::Graphql => "$",
+            OperationKind::Rpc => "$.params",
+            OperationKind::Whole | OperationKind::Git | OperationKind::Batch => {
                 return Err((
                     format!("`arg:{path}` is for routes with `graphql` or `rpc`"),
                     "read the body with `$.key` or `form:key`",
@@ -245,7 +246,7 @@ impl Readable<'_> {
             .intern(&format!("{root}{dot}{path}"))
             .map_err(|message| (message, help))?;
         let plain = self.paths.get(id).is_some_and(|path| path.is_plain());
-        if self.kind == PartKind::Graphql && !plain {
+        if self.kind == OperationKind::Graphql && !plain {
             return Err((format!("`arg:{path}` searches arguments"), help));
         }
         Ok(id)
@@ -259,18 +260,20 @@ impl Readable<'_> {
                     && !field.is_list()
                     && field.value_type() == ValueType::String =>
             {
-                Origin::Part(field)
+                Origin::Fact(field)
             }
             (Some(_), _) => return Ok(None),
-            (None, PartKind::Rpc) => match hole.strip_prefix("rpc.params.") {
+            (None, OperationKind::Rpc) => match hole.strip_prefix("rpc.params.") {
                 Some(path) => Origin::Body(self.argument(path)?),
                 None => return Ok(None),
             },
-            (None, PartKind::Graphql) => match hole.strip_prefix("graphql.args.") {
+            (None, OperationKind::Graphql) => match hole.strip_prefix("graphql.args.") {
                 Some(path) => Origin::Body(self.argument(path)?),
                 None => return Ok(None),
             },
-            (None, PartKind::Whole | PartKind::Git | PartKind::Batch) => return Ok(None),
+            (None, OperationKind::Whole | OperationKind::Git | OperationKind::Batch) => {
+                return Ok(None);
+            }
         };
         let name = parameter_name(parameter_of(hole));
         Ok(Some(Param {
@@ -294,7 +297,7 @@ impl Readable<'_> {
             Origin::Captured(_)
             | Origin::Query(_)
             | Origin::Header(_)
-            | Origin::Part(_)
+            | Origin::Fact(_)
             | Origin::Native(_) => None,
         });
         let places: Vec<&str> = match own {
@@ -349,8 +352,15 @@ impl Origin {
         match self {
             Self::Body(path) => paths.get(*path).is_some_and(|path| path.list),
             Self::Query(name) | Self::Form(name) => name.is_list(),
-            Self::Part(field) => field.is_list(),
+            Self::Fact(field) => field.is_list(),
             Self::Captured(_) | Self::Header(_) | Self::Native(_) => false,
         }
+    }
+}
+
+fn folded(written: entry::Fold) -> Fold {
+    match written {
+        entry::Fold::Lower => Fold::Lower,
+        entry::Fold::Upper => Fold::Upper,
     }
 }

@@ -2,29 +2,28 @@
 
 use std::sync::Arc;
 
-use crate::config::yaml::At;
-use crate::connector::compile::defaults::Defaults;
+use crate::connector::compile::defaults::{Defaults, check_merge};
 use crate::connector::compile::parameter::Readable;
 use crate::connector::compile::{Scope, computed};
-use crate::connector::lookup::catalog::Site;
 use crate::connector::manifest::route::RouteEntry;
+use crate::connector::model::endpoint::Endpoint;
+use crate::connector::model::format::Format;
 use crate::connector::model::matches::Matches;
 use crate::connector::model::naming::{Making, parameter_of};
-use crate::connector::model::operation::{Fact, PartKind};
-use crate::connector::read::dialect::Format;
-use crate::connector::read::native::{Reach, Source};
-use crate::connector::read::parameter::{Origin, Param};
+use crate::connector::model::native::{NativeSource, Reach};
+use crate::connector::model::operation::{Fact, OperationKind};
+use crate::connector::model::parameter::{Origin, Param};
 use crate::model::value::ValueType;
 
 /// Returns every name that domain, base path, host and path of a route capture, each once.
-pub(crate) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
+pub(crate) fn captured(matches: &Matches, endpoints: &[Endpoint]) -> Vec<Arc<str>> {
     let mut names: Vec<Arc<str>> = Vec::new();
     let own = matches
         .host
         .iter()
         .flat_map(|host| host.names())
         .chain(matches.path.names());
-    for name in sites.iter().flat_map(Site::names).chain(own) {
+    for name in endpoints.iter().flat_map(Endpoint::names).chain(own) {
         if !names.contains(name) {
             names.push(Arc::clone(name));
         }
@@ -34,7 +33,7 @@ pub(crate) fn captured(matches: &Matches, sites: &[Site]) -> Vec<Arc<str>> {
 
 pub(crate) fn check_captures(
     matches: &Matches,
-    sites: &[Site],
+    endpoints: &[Endpoint],
     entry: &RouteEntry,
     scope: &mut Scope<'_>,
 ) {
@@ -46,9 +45,9 @@ pub(crate) fn check_captures(
         .collect();
     let twice = own.iter().enumerate().find(|(at, name)| {
         own.iter().take(*at).any(|other| other == *name)
-            || sites
+            || endpoints
                 .iter()
-                .flat_map(Site::names)
+                .flat_map(Endpoint::names)
                 .any(|other| other == **name)
     });
     if let Some((_, name)) = twice {
@@ -58,20 +57,10 @@ pub(crate) fn check_captures(
     }
 }
 
-/// Tells what cannot be merged, where it stands; [`Param::compile`] leaves it out.
-pub(crate) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
-    for place in places {
-        if !["query", "form"].contains(&place.value.as_str()) {
-            let message = format!("`{}` cannot be merged", place.value.escape_debug());
-            scope.error("merge", message, place, "`merge` takes `query` and `form`");
-        }
-    }
-}
-
 pub(crate) fn params(
     entry: &RouteEntry,
     defaults: &Defaults<'_>,
-    (captured, kind): (&[Arc<str>], PartKind),
+    (captured, kind): (&[Arc<str>], OperationKind),
     scope: &mut Scope<'_>,
 ) -> Vec<Param> {
     check_merge(&entry.merge, scope);
@@ -123,7 +112,7 @@ pub(crate) fn native(
     let Some(native) = scope.native else { return };
     let has_form = formats.iter().any(|format| format.kind.has_names());
     for label in native.labels() {
-        let source = Source {
+        let source = NativeSource {
             native,
             label: label.name,
         };
@@ -201,7 +190,7 @@ pub(crate) fn refs(entry: &RouteEntry, params: &mut Vec<Param>, scope: &mut Scop
 pub(crate) fn holes(
     making: &Making,
     entry: &RouteEntry,
-    (params, kind): (&mut Vec<Param>, PartKind),
+    (params, kind): (&mut Vec<Param>, OperationKind),
     scope: &mut Scope<'_>,
 ) {
     let help = "a hole is a captured label, a parameter of the route, `graphql.field`, `rpc.method` or `rpc.params.name`";

@@ -2,60 +2,15 @@
 
 use std::collections::HashMap;
 
-use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::model::{
+    Comparable, Filter, FilterAtom, JpQuery, Segment, Selector, SingularQuery, Test,
+};
 use jsonpath_rust::parser::parse_json_path;
 
-use crate::connector::read::json::follow::unfollowed;
+use crate::connector::model::body_path::{Access, BodyPath, PathId, PathStep, Traversal};
 
 /// Bytes of one path, as written.
 const MAX_PATH: usize = 1024;
-
-/// A path of one connector, by its number there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PathId(u32);
-
-/// What is asked of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Access {
-    /// Its value.
-    Value,
-    /// Whether something other than `null` is there.
-    Presence,
-}
-
-/// One compiled path.
-#[derive(Debug, Clone)]
-pub(crate) struct BodyPath {
-    pub(crate) route: Route,
-    pub(crate) access: Access,
-    /// More than one value can lie under it.
-    pub(crate) list: bool,
-    /// The last object key, as far as there is one: the name that another place could carry too.
-    pub(crate) last_key: Option<Box<str>>,
-}
-
-/// How a path is followed.
-#[derive(Debug, Clone)]
-pub(crate) enum Route {
-    /// While reading.
-    Steps(Vec<Step>),
-    /// On a tree: filters, `..`, slices, indices from the end.
-    Tree {
-        query: Box<JpQuery>,
-        /// Every key that it names.
-        names: Vec<Box<str>>,
-        /// The plain steps that it starts with: their containers are checked while reading.
-        front: Vec<Step>,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    Name(Box<str>),
-    Index(usize),
-    /// `[*]`, over a list.
-    Items,
-}
 
 /// The paths of one connector, each once.
 #[derive(Debug, Default)]
@@ -86,8 +41,8 @@ impl Paths {
             return *id;
         }
         let steps = keys.iter().map(|key| match key {
-            Key::Name(name) => Step::Name(name.as_str().into()),
-            Key::Index(index) => Step::Index(*index),
+            Key::Name(name) => PathStep::Name(name.as_str().into()),
+            Key::Index(index) => PathStep::Index(*index),
         });
         let path = BodyPath::of_steps(steps.collect(), access);
         self.add(key, path)
@@ -116,11 +71,6 @@ pub(crate) enum Key {
 }
 
 impl BodyPath {
-    /// Returns whether it can be followed a step at a time.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.route, Route::Steps(_))
-    }
-
     fn parse(text: &str) -> Result<Self, String> {
         // Plans are walked by recursion, a step at a time.
         if text.len() > MAX_PATH {
@@ -140,7 +90,7 @@ impl BodyPath {
         if let Some(what) = unfollowed(&query) {
             return Err(format!("`{text}` has {what}, which is not followed"));
         }
-        let steps: Option<Vec<Step>> = query.segments.iter().map(Step::of).collect();
+        let steps: Option<Vec<PathStep>> = query.segments.iter().map(PathStep::of).collect();
         if let Some(steps) = steps {
             return Ok(Self::of_steps(steps, Access::Value));
         }
@@ -151,14 +101,14 @@ impl BodyPath {
             .find_map(last_name)
             .map(Box::from);
         let names = quoted_names(text);
-        let mut front: Vec<Step> = query.segments.iter().map_while(Step::of).collect();
+        let mut front: Vec<PathStep> = query.segments.iter().map_while(PathStep::of).collect();
         if !matches!(
             query.segments.get(front.len()),
             Some(Segment::Descendant(_) | Segment::Selectors(_)) | None
         ) {
-            front.push(Step::Items);
+            front.push(PathStep::Items);
         }
-        let route = Route::Tree {
+        let route = Traversal::Tree {
             query: Box::new(query),
             names,
             front,
@@ -171,21 +121,21 @@ impl BodyPath {
         })
     }
 
-    fn of_steps(steps: Vec<Step>, access: Access) -> Self {
+    fn of_steps(steps: Vec<PathStep>, access: Access) -> Self {
         let last_key = steps.iter().rev().find_map(|step| match step {
-            Step::Name(name) => Some(name.clone()),
-            Step::Index(_) | Step::Items => None,
+            PathStep::Name(name) => Some(name.clone()),
+            PathStep::Index(_) | PathStep::Items => None,
         });
         Self {
-            list: steps.contains(&Step::Items),
+            list: steps.contains(&PathStep::Items),
             last_key,
-            route: Route::Steps(steps),
+            route: Traversal::Steps(steps),
             access,
         }
     }
 }
 
-impl Step {
+impl PathStep {
     fn of(segment: &Segment) -> Option<Self> {
         match segment {
             Segment::Selector(Selector::Name(name)) => Some(Self::Name(unquoted(name).into())),
@@ -223,4 +173,53 @@ fn quoted_names(text: &str) -> Vec<Box<str>> {
         .filter(|name| name.chars().any(char::is_alphabetic))
         .map(Box::from)
         .collect()
+}
+
+/// Returns what of a query is not followed: what could make it look at one value again and again.
+pub(crate) fn unfollowed(query: &JpQuery) -> Option<&'static str> {
+    query.segments.iter().find_map(in_segment)
+}
+
+fn in_segment(segment: &Segment) -> Option<&'static str> {
+    match segment {
+        Segment::Descendant(inner) => in_segment(inner),
+        Segment::Selector(Selector::Filter(filter)) => in_filter(filter),
+        Segment::Selector(_) => None,
+        Segment::Selectors(all) => all.iter().find_map(|selector| match selector {
+            Selector::Filter(filter) => in_filter(filter),
+            _ => None,
+        }),
+    }
+}
+
+fn in_filter(filter: &Filter) -> Option<&'static str> {
+    match filter {
+        Filter::Or(all) | Filter::And(all) => all.iter().find_map(in_filter),
+        Filter::Atom(FilterAtom::Filter { expr, .. }) => in_filter(expr),
+        Filter::Atom(FilterAtom::Test { expr, .. }) => match &**expr {
+            Test::RelQuery(segments) => {
+                let plain = |segment: &Segment| {
+                    matches!(
+                        segment,
+                        Segment::Selector(
+                            Selector::Name(_) | Selector::Index(_) | Selector::Wildcard
+                        )
+                    )
+                };
+                (!segments.iter().all(plain)).then_some("a path in a filter that is not plain")
+            }
+            Test::AbsQuery(_) => Some("`$` in a filter"),
+            Test::Function(_) => Some("a function in a filter"),
+        },
+        Filter::Atom(FilterAtom::Comparison(comparison)) => match comparison.vals() {
+            (
+                Comparable::Literal(_),
+                Comparable::SingularQuery(SingularQuery::Current(_)) | Comparable::Literal(_),
+            )
+            | (Comparable::SingularQuery(SingularQuery::Current(_)), Comparable::Literal(_)) => {
+                None
+            }
+            _ => Some("a comparison of something else than `@…` and a constant"),
+        },
+    }
 }

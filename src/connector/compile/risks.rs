@@ -3,27 +3,12 @@
 use crate::config::yaml::ShortOr;
 use crate::connector::compile::Scope;
 use crate::connector::compile::defaults::Defaults;
-use crate::connector::manifest::Manifest;
 use crate::connector::manifest::entry::RiskRule;
 use crate::connector::manifest::route::RouteEntry;
-use crate::connector::model::matches::{ANY_METHOD, Matches};
+use crate::connector::model::matches::Matches;
 use crate::connector::model::naming::RouteRisk;
 use crate::model::action::Risk;
 use crate::model::glob::Glob;
-
-/// Checks the keys of `defaults.risk`.
-pub(crate) fn check_defaults(manifest: &Manifest, scope: &mut Scope<'_>) {
-    for (method, risk) in &manifest.defaults.risk {
-        if Matches::parse(&format!("{method} /")).is_err() || method == ANY_METHOD {
-            scope.error(
-                "defaults",
-                format!("`{}` is not a method", method.escape_debug()),
-                risk,
-                "methods are upper-case",
-            );
-        }
-    }
-}
 
 /// Returns a route's risk.
 pub(crate) fn risk(
@@ -33,7 +18,7 @@ pub(crate) fn risk(
     scope: &mut Scope<'_>,
 ) -> Option<RouteRisk> {
     let undecoded = matches!(
-        entry.each.as_ref().map(|each| &each.value),
+        entry.batch.as_ref().map(|batch| &batch.value),
         Some(ShortOr::Short(word)) if word == "undecoded"
     );
     if let (true, Some(stated)) = (undecoded, &entry.risk) {
@@ -42,7 +27,7 @@ pub(crate) fn risk(
             "risk",
             message,
             stated,
-            "leave `risk` out beside `each: undecoded`",
+            "leave `risk` out beside `batch: undecoded`",
         );
     }
     if undecoded || entry.hands_out() {

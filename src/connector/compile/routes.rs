@@ -6,27 +6,27 @@ use crate::config::diagnostic::Source;
 use crate::config::yaml::At;
 use crate::connector::compile::defaults::Defaults;
 use crate::connector::compile::{Scope, bodies, names, operations, params, risks};
-use crate::connector::lookup::catalog::Site;
 use crate::connector::manifest::route::RouteEntry;
 use crate::connector::model::condition::Condition;
+use crate::connector::model::endpoint::Endpoint;
 use crate::connector::model::matches::Matches;
 use crate::connector::model::naming::Name;
-use crate::connector::model::operation::PartKind;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::parameter::{Origin, Param};
 use crate::connector::model::route::Route;
 use crate::connector::model::summary::Summary;
-use crate::connector::read::parameter::{Origin, Param};
 
 /// Compiles all routes that have no errors.
 pub(crate) fn compile<'a>(
     defaults: &Defaults<'a>,
     entries: &[(&'a Source, &'a RouteEntry)],
-    sites: &[Site],
+    endpoints: &[Endpoint],
     scope: &mut Scope<'a>,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
     for (source, entry) in entries {
         scope.source = source;
-        routes.extend(route(entry, defaults, sites, scope));
+        routes.extend(route(entry, defaults, endpoints, scope));
     }
     // Each is large, and a list that grew has room for as many again.
     routes.shrink_to_fit();
@@ -36,25 +36,25 @@ pub(crate) fn compile<'a>(
 fn route(
     entry: &RouteEntry,
     defaults: &Defaults<'_>,
-    sites: &[Site],
+    endpoints: &[Endpoint],
     scope: &mut Scope<'_>,
 ) -> Option<Route> {
     let name = names::name(&entry.action, scope);
-    let each = operations::each(entry, scope);
-    let (kind, patterns) = operations::compile(entry, each.as_ref(), scope);
+    let batch = operations::batch(entry, scope);
+    let (kind, patterns) = operations::compile(entry, batch.as_ref(), scope);
     let matches = scope.good(
         Matches::parse(&entry.matches.value),
         "match",
         &entry.matches,
         "as in `POST /api/{version}/issue`",
     )?;
-    let captured = params::captured(&matches, sites);
+    let captured = params::captured(&matches, endpoints);
     let names: Vec<&str> = captured.iter().map(|name| &**name).collect();
-    params::check_captures(&matches, sites, entry, scope);
-    let formats = bodies::formats(entry, (kind, each.as_ref()), defaults, scope);
+    params::check_captures(&matches, endpoints, entry, scope);
+    let formats = bodies::formats(entry, (kind, batch.as_ref()), defaults, scope);
     let mut params = params::params(entry, defaults, (&captured, kind), scope);
     params::native(entry, &formats, &mut params, scope);
-    if kind == PartKind::Git {
+    if kind == OperationKind::Git {
         params::refs(entry, &mut params, scope);
     }
     if let Some(Name::Made(making)) = &name {
@@ -89,9 +89,9 @@ fn route(
         summary_text: text(entry.summary.as_ref()),
         summary,
         formats,
-        terms: defaults.terms(entry, each.as_ref(), scope),
-        each: each.map(Arc::new),
-        was: names::was(entry, scope).into(),
+        terms: defaults.terms(entry, batch.as_ref(), scope),
+        batch: batch.map(Arc::new),
+        renamed_from: names::renamed_from(entry, scope).into(),
         source: scope.source.clone(),
         line: u32::try_from(entry.matches.line).unwrap_or(u32::MAX),
         column: u32::try_from(entry.matches.column).unwrap_or(u32::MAX),
@@ -131,7 +131,7 @@ pub(crate) fn read_headers(routes: &[Route]) -> Vec<String> {
                 | Origin::Query(_)
                 | Origin::Form(_)
                 | Origin::Body(_)
-                | Origin::Part(_)
+                | Origin::Fact(_)
                 | Origin::Native(_) => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::connector::read::parameter::Param;
+use crate::connector::model::parameter::Param;
 
 /// By name. `{owner}` is in hundreds of routes, and is the same in most of them.
 #[derive(Debug, Default)]

@@ -6,56 +6,18 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::config::diagnostic::{Place, Source};
+use crate::config::diagnostic::Source;
 use crate::config::yaml::{At, ShortOr};
 use crate::connector::compile::Scope;
 use crate::connector::compile::layers::File;
 use crate::connector::manifest::entry::OneOrMany;
 use crate::connector::manifest::route::RouteEntry;
 use crate::connector::manifest::test::{ExpectEntry, TestEntry};
-use crate::model::action::{ActionName, Risk};
+use crate::connector::model::test_case::{Case, Expectation, ExpectedAction};
+use crate::model::action::ActionName;
 
 /// Of the bodies that `multipart:` makes.
 const MULTIPART: &str = "multipart/form-data; boundary=tollgate";
-
-/// One inline test.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// The action of the route that it stands at, full.
-    pub route: String,
-    /// As written.
-    pub method: Method,
-    /// As written, with scheme and host.
-    pub url: String,
-    /// As written; `Content-Type` is that of the body, unless it says.
-    pub headers: HeaderMap,
-    /// As it is sent; empty where the request has none.
-    pub body: Vec<u8>,
-    /// What must come out.
-    pub expect: Expectation,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// What a request must be read as.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Expectation {
-    /// These, in order.
-    Actions(Vec<ExpectedAction>),
-    /// A refusal with this code.
-    Refused(String),
-}
-
-/// What one action of a request must be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExpectedAction {
-    /// Full.
-    pub name: String,
-    /// Parameters that must be there with these values; others may be there too.
-    pub params: BTreeMap<String, serde_json::Value>,
-    /// `None` is not checked.
-    pub risk: Option<Risk>,
-}
 
 /// Reads the tests of all routes.
 pub(crate) fn compile<'a>(

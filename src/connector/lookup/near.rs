@@ -3,12 +3,11 @@
 
 use http::Method;
 
-use crate::connector::lookup::catalog::{Catalog, Place, Site};
+use crate::connector::lookup::catalog::{Catalog, Place};
+use crate::connector::lookup::folded::{front_folded, strip_suffix_folded};
 use crate::connector::model::connector::Connector;
+use crate::connector::model::endpoint::Endpoint;
 use crate::connector::model::matches::method_keys;
-use crate::connector::model::pattern::{
-    Pattern, Segment, first_segment, strip_prefix_folded, strip_suffix_folded,
-};
 use crate::model::target::{Authority, Oddities, Oddity, Query, Target};
 
 /// What frameworks take for a choice of the answer's format.
@@ -19,8 +18,8 @@ impl Catalog {
     /// at the end, or `.json`. What the route's connector allows (`paths.allow`) does not count.
     #[must_use]
     pub fn near_route(&self, target: &Target) -> Option<Oddities> {
-        self.find_at(&target.authority, |connector, site| {
-            connector.near(site, &target.authority, target)
+        self.find_at(&target.authority, |connector, endpoint| {
+            connector.near(endpoint, &target.authority, target)
         })
     }
 }
@@ -29,19 +28,24 @@ impl Place {
     /// As [`Catalog::near_route`], in the connector whose place this is.
     pub(crate) fn near_route(&self, target: &Target) -> Option<Oddities> {
         let connector = &self.connector;
-        let mut sites = connector.sites.iter();
-        sites.find_map(|site| connector.near(site, &target.authority, target))
+        let mut endpoints = connector.endpoints.iter();
+        endpoints.find_map(|endpoint| connector.near(endpoint, &target.authority, target))
     }
 }
 
 impl Connector {
-    fn near(&self, site: &Site, authority: &Authority, target: &Target) -> Option<Oddities> {
-        if !site.accepts(authority) {
+    fn near(
+        &self,
+        endpoint: &Endpoint,
+        authority: &Authority,
+        target: &Target,
+    ) -> Option<Oddities> {
+        if !endpoint.accepts(authority) {
             return None;
         }
         let path = target.path.matching();
-        let exact = site.base.capture_front(path).map(|(_, below)| below);
-        let below = exact.or_else(|| front_folded(&site.base, path))?;
+        let exact = endpoint.base.capture_front(path).map(|(_, below)| below);
+        let below = exact.or_else(|| front_folded(&endpoint.base, path))?;
         let mut start = Oddities::default();
         if exact.is_none() {
             start.insert(Oddity::Case);
@@ -81,10 +85,10 @@ impl Connector {
             return false;
         }
         let mut found = Vec::new();
-        for trie in method_keys(method).filter_map(|key| self.tries.get(key)) {
+        for router in method_keys(method).filter_map(|key| self.routers.get(key)) {
             match spelling {
-                Spelling::AsIs => trie.collect(below, &mut found),
-                Spelling::Folded => trie.collect_folded(below, &mut found),
+                Spelling::AsIs => router.collect(below, &mut found),
+                Spelling::Folded => router.collect_folded(below, &mut found),
             }
         }
         let accepts = |number: &u32| {
@@ -99,27 +103,6 @@ impl Connector {
 enum Spelling {
     AsIs,
     Folded,
-}
-
-/// Returns what follows a base path that is written in another case; empty, or starting with `/`.
-fn front_folded<'p>(base: &Pattern, path: &'p str) -> Option<&'p str> {
-    let mut left = path;
-    for segment in base.segments() {
-        let (text, rest) = first_segment(left.strip_prefix('/')?);
-        let fits = match segment {
-            Segment::Literal(literal) => literal.eq_ignore_ascii_case(text),
-            Segment::Param(_) => !text.is_empty(),
-            Segment::Affixed(around) => strip_prefix_folded(text, &around.prefix)
-                .and_then(|text| strip_suffix_folded(text, &around.suffix))
-                .is_some_and(|inner| !inner.is_empty()),
-            Segment::Rest(_) => return Some(""),
-        };
-        if !fits {
-            return None;
-        }
-        left = rest;
-    }
-    Some(left)
 }
 
 /// Takes slashes and `.json` off the end.

@@ -17,8 +17,8 @@ pub(crate) type Sources = yaml::OneOrMany<At<String>>;
 /// `risk:`, one or by pattern.
 pub(crate) type RiskEntry = ShortOr<Risk, Vec<RiskRule>>;
 
-/// `each:`, short or in full.
-pub(crate) type EachEntry = ShortOr<String, EachMap>;
+/// `batch:`, short or in full.
+pub(crate) type BatchEntry = ShortOr<String, BatchMap>;
 
 /// `errors:`, a known shape or one of the API's own.
 pub(crate) type ErrorsEntry = ShortOr<String, yaml::OneOrMany<ErrorsMap>>;
@@ -149,10 +149,10 @@ pub struct RiskRule {
     pub risk: Risk,
 }
 
-/// `each:` in full. Paths start at a member.
+/// `batch:` in full. Paths start at a member.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EachMap {
+pub struct BatchMap {
     /// `JSONPath` to the members, as `$.requests[*]`.
     #[schemars(example = &"$.requests[*]")]
     pub members: At<String>,

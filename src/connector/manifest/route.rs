@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::config::units::{Period, Size};
 use crate::config::yaml::At;
-use crate::connector::manifest::entry::{EachEntry, OneOrMany, Params, RiskEntry, Sources};
+use crate::connector::manifest::entry::{BatchEntry, OneOrMany, Params, RiskEntry, Sources};
 use crate::connector::manifest::test::TestEntry;
 
 /// One entry of `routes:`.
@@ -59,7 +59,7 @@ pub struct RouteEntry {
     /// Requests inside this one: a `JSONPath` to members with method, path and body, `multipart` (Google's batch), or
     /// `undecoded`, which makes the action critical and requires its name in a permission.
     #[schemars(example = &"$.requests[*]")]
-    pub each: Option<At<EachEntry>>,
+    pub batch: Option<At<BatchEntry>>,
     /// The route is `git-receive-pack`: one action for each ref, with `ref`, `force` and `delete`.
     #[serde(default)]
     pub git: bool,
@@ -73,7 +73,7 @@ pub struct RouteEntry {
     /// Places of a credential in the answer: `$.access_token`, `header:X-Key`. The action is critical, and a permission must name
     /// it. `[]` states that the answer was checked and has none.
     #[schemars(example = ["$.access_token"])]
-    pub issues: Option<Vec<At<String>>>,
+    pub response_secrets: Option<Vec<At<String>>>,
     /// Values to record from the answer: name to `$.key` or `header:X-Id`.
     #[serde(default)]
     pub response_params: Params,
@@ -84,7 +84,7 @@ pub struct RouteEntry {
     /// Former names of the action; policies that name one still match, with a warning.
     #[schemars(example = ["issue.open"])]
     #[serde(default)]
-    pub was: Vec<At<String>>,
+    pub renamed_from: Vec<At<String>>,
     /// Requests, and the actions that they must be read as.
     #[serde(default)]
     pub tests: Vec<At<TestEntry>>,
@@ -93,7 +93,7 @@ pub struct RouteEntry {
 impl RouteEntry {
     /// Returns whether the answer holds a credential.
     pub(crate) fn hands_out(&self) -> bool {
-        self.issues
+        self.response_secrets
             .as_ref()
             .is_some_and(|places| !places.is_empty())
     }

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::auth::{Places, Scheme};
-use crate::connector::compile::test_case::Case;
-use crate::connector::lookup::catalog::{Place, Site};
-use crate::connector::lookup::trie::Trie;
-use crate::connector::model::error_shape::ErrorShape;
-use crate::connector::model::options::RouteTerms;
-use crate::connector::model::route::{Group, Route, RouteView};
-use crate::connector::read::client_credential::BodyPlaces;
-use crate::connector::read::headers::HeaderRules;
-use crate::connector::read::native::Native;
-use crate::connector::read::rpc::Envelope;
+use crate::connector::model::client_credential::BodyPlaces;
+use crate::connector::model::endpoint::Endpoint;
+use crate::connector::model::error_shape::{ErrorShape, ProtocolErrors};
+use crate::connector::model::group::Group;
+use crate::connector::model::header_rules::HeaderRules;
+use crate::connector::model::native::Native;
+use crate::connector::model::options::RouteOptions;
+use crate::connector::model::route::{Route, RouteView};
+use crate::connector::model::router::Router;
+use crate::connector::model::rpc::RpcEnvelope;
+use crate::connector::model::test_case::Case;
 use crate::model::action::{ActionName, Risk};
 use crate::model::table::Table;
-use crate::model::target::{Authority, METHOD_KEY, Oddities, Query, overrides_method};
+use crate::model::target::{Authority, METHOD_KEY, Oddities, overrides_method};
 
 /// One compiled connector.
 #[derive(Debug)]
@@ -39,21 +40,23 @@ pub struct Connector {
     pub(crate) headers: HeaderMap,
     /// The shapes in which the API tells errors.
     pub(crate) errors: Arc<[ErrorShape]>,
+    /// The shapes of refusals of GraphQL, JSON-RPC and git.
+    pub(crate) protocol_errors: ProtocolErrors,
     /// Switches of the method that the API does not obey.
     pub(crate) method_overrides: Vec<String>,
     /// Which headers go upstream.
     pub(crate) header_rules: HeaderRules,
     /// Reads what no data can say.
-    pub(crate) native: Option<&'static dyn Native>,
-    pub(crate) sites: Vec<Site>,
+    pub(crate) native: Option<Native>,
+    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) routes: Vec<Route>,
     pub(crate) groups: Vec<Group>,
     /// By method, `*` for all; numbers are those of `groups`.
-    pub(crate) tries: Table<Box<str>, Trie>,
+    pub(crate) routers: Table<Box<str>, Router>,
     /// Names that requests cannot make.
     pub(crate) fixed: HashSet<ActionName>,
     /// What is read of every JSON-RPC message.
-    pub(crate) rpc: Option<Envelope>,
+    pub(crate) rpc: Option<RpcEnvelope>,
     /// What a JSON-RPC reply of the agent is.
     pub(crate) reply: ActionName,
     /// What a push that changes nothing is.
@@ -63,7 +66,7 @@ pub struct Connector {
     pub(crate) fallback: ActionName,
     pub(crate) fallback_risk: Risk,
     /// Of what no route is for.
-    pub(crate) terms: Arc<RouteTerms>,
+    pub(crate) terms: Arc<RouteOptions>,
     pub(crate) health: Option<Health>,
     pub(crate) cases: Vec<Case>,
 }
@@ -162,15 +165,17 @@ impl Connector {
 
     /// Returns the domains as written, with their base paths: `{site}.atlassian.net/rest`.
     pub fn authorities(&self) -> impl Iterator<Item = String> {
-        self.sites
+        self.endpoints
             .iter()
-            .map(|site| format!("{}{}", site.text, site.base_text))
+            .map(|endpoint| format!("{}{}", endpoint.text, endpoint.base_text))
     }
 
     /// Returns whether an authority is one of the connector's domains, whatever the path.
     #[must_use]
     pub fn binds(&self, authority: &Authority) -> bool {
-        self.sites.iter().any(|site| site.accepts(authority))
+        self.endpoints
+            .iter()
+            .any(|endpoint| endpoint.accepts(authority))
     }
 
     /// Returns the routes in file order.
@@ -188,38 +193,6 @@ impl Connector {
     #[must_use]
     pub fn tests(&self) -> &[Case] {
         &self.cases
-    }
-
-    /// Returns the groups under these keys whose match accepts a target, only the most literal ones, in file order.
-    pub(crate) fn accepting<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a str>,
-        place: &Place,
-        (method, query): (&http::Method, &Query),
-    ) -> Vec<u32> {
-        let mut found = Vec::new();
-        for trie in keys.filter_map(|key| self.tries.get(key)) {
-            trie.collect(place.below(), &mut found);
-        }
-        found.retain(|number| {
-            self.group(*number)
-                .is_some_and(|group| group.accepts(&place.host, query))
-        });
-        if found.len() < 2 {
-            return found;
-        }
-        let groups: Vec<&Group> = found
-            .iter()
-            .filter_map(|number| self.group(*number))
-            .collect();
-        let beaten = |group: &Group| {
-            groups
-                .iter()
-                .any(|other| other.is_more_literal(group, method))
-        };
-        found.retain(|number| self.group(*number).is_some_and(|group| !beaten(group)));
-        found.sort_unstable();
-        found
     }
 
     pub(crate) fn group(&self, number: u32) -> Option<&Group> {

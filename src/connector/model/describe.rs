@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::connector::lookup::catalog::{Passage, Site};
 use crate::connector::model::connector::Connector;
+use crate::connector::model::endpoint::{Endpoint, TlsMode};
 use crate::connector::model::naming::Name;
-use crate::connector::model::operation::{Fact, PartKind};
+use crate::connector::model::native::HeaderUse;
+use crate::connector::model::operation::{Fact, OperationKind};
+use crate::connector::model::parameter::{Origin, Param};
 use crate::connector::model::route::Route;
-use crate::connector::read::native::HeaderUse;
-use crate::connector::read::parameter::{Origin, Param};
 use crate::model::action::Risk;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
@@ -33,7 +33,7 @@ impl Connector {
         );
         let mut params: BTreeMap<_, _> = [method, path].into_iter().collect();
         let has = |kind| self.routes.iter().any(|route| route.kind == kind);
-        if has(PartKind::Graphql) || has(PartKind::Rpc) || has(PartKind::Git) {
+        if has(OperationKind::Graphql) || has(OperationKind::Rpc) || has(OperationKind::Git) {
             let part = ParamShape {
                 optional: true,
                 ..text()
@@ -43,7 +43,7 @@ impl Connector {
         let unknown = ActionShape {
             risks: [self.fallback_risk].into(),
             special: true,
-            issues: false,
+            response_secret: false,
             params,
         };
         vocabulary.actions.insert(self.fallback.clone(), unknown);
@@ -60,13 +60,13 @@ impl Connector {
             let first = shape.risks.is_empty();
             shape.risks.extend(route.risk.all());
             shape.special |= route.terms.is_special();
-            shape.issues |= !route.terms.issues.is_empty();
+            shape.response_secret |= !route.terms.response_secrets.is_empty();
             self.join(shape, route, first);
             self.describe_native(shape);
             let Some(name) = route.name.fixed() else {
                 continue;
             };
-            let old = route.was.iter();
+            let old = route.renamed_from.iter();
             vocabulary
                 .renamed
                 .extend(old.map(|old| (old.clone(), name.clone())));
@@ -80,21 +80,21 @@ impl Connector {
             ..ActionShape::default()
         };
         let has = |kind| self.routes.iter().any(|route| route.kind == kind);
-        let rpc = has(PartKind::Rpc).then_some(&self.reply);
-        let git = has(PartKind::Git).then_some(&self.probe);
+        let rpc = has(OperationKind::Rpc).then_some(&self.reply);
+        let git = has(OperationKind::Git).then_some(&self.probe);
         for name in rpc.into_iter().chain(git) {
             vocabulary.actions.insert(name.clone(), low());
         }
     }
 
     fn describe_tunnel(&self, vocabulary: &mut Vocabulary) {
-        let through = |site: &&Site| site.passage == Passage::Through;
-        for site in self.sites.iter().filter(through) {
+        let through = |endpoint: &&Endpoint| endpoint.tls == TlsMode::Passthrough;
+        for endpoint in self.endpoints.iter().filter(through) {
             let tunnel = vocabulary.actions.entry(self.tunnel.clone()).or_default();
             tunnel.special = true;
             tunnel.risks.insert(self.fallback_risk);
             // Hosts are lower-cased before they are looked at.
-            let names = site.domain.names().map(|name| (&**name, true));
+            let names = endpoint.domain.names().map(|name| (&**name, true));
             for (name, optional) in names.chain([("host", false)]) {
                 let shape = ParamShape {
                     value_type: Some(ValueType::String),
@@ -130,7 +130,7 @@ impl Connector {
             known.optional |= !route.params.iter().any(|param| *param.name == **name);
         }
         for param in &route.params {
-            let mut new = param.shape(&self.sites, route);
+            let mut new = param.shape(&self.endpoints, route);
             new.optional |= !first && !shape.params.contains_key(&*param.name);
             let known = shape
                 .params
@@ -147,21 +147,21 @@ impl Connector {
 }
 
 impl Param {
-    fn shape(&self, sites: &[Site], route: &Route) -> ParamShape {
+    fn shape(&self, endpoints: &[Endpoint], route: &Route) -> ParamShape {
         let own = |name: &str| {
             let host = route.matches.host.iter().flat_map(|host| host.names());
             host.chain(route.matches.path.names())
                 .any(|known| **known == *name)
         };
         let by_host = |name: &str| {
-            !sites.is_empty()
-                && sites
+            !endpoints.is_empty()
+                && endpoints
                     .iter()
-                    .all(|site| site.names().any(|known| **known == *name))
+                    .all(|endpoint| endpoint.names().any(|known| **known == *name))
         };
         let always = self.origins.iter().any(|origin| match origin {
             Origin::Captured(name) => own(name) || by_host(name),
-            Origin::Part(field) => *field != Fact::GraphqlOperation,
+            Origin::Fact(field) => *field != Fact::GraphqlOperation,
             Origin::Query(_)
             | Origin::Form(_)
             | Origin::Header(_)
@@ -173,12 +173,12 @@ impl Param {
         // Host labels are lower-cased before they are captured.
         let host = !computed
             && self.origins.iter().all(|origin| match origin {
-                Origin::Captured(name) => sites
+                Origin::Captured(name) => endpoints
                     .iter()
-                    .flat_map(|site| site.domain.names())
+                    .flat_map(|endpoint| endpoint.domain.names())
                     .any(|known| known == name),
                 // Names of fields and methods are what servers look up, letter by letter.
-                Origin::Part(_) => true,
+                Origin::Fact(_) => true,
                 // Operations are looked up letter by letter too.
                 Origin::Native(_) => true,
                 Origin::Query(_) | Origin::Form(_) | Origin::Header(_) | Origin::Body(_) => false,

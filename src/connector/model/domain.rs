@@ -5,7 +5,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::connector::model::pattern::{Captures, both, parameter_name};
+use crate::connector::model::literalness::both;
+use crate::connector::model::pattern::{Captures, parameter_name};
 use crate::model::target::{Authority, Host};
 
 /// A compiled domain.

@@ -4,22 +4,15 @@
 
 pub(crate) mod framing;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use crate::config::diagnostic::{Report, Source};
-use crate::config::yaml;
-use crate::connector::manifest::entry::{ErrorsMap, Framing};
-use crate::connector::model::error_shape::framing::Push;
+use crate::connector::model::error_shape::framing::{Framing, Push};
 use crate::model::media_type::MediaType;
-
-/// The shapes that are known by name.
-static KNOWN: LazyLock<BTreeMap<String, Arc<[ErrorShape]>>> = LazyLock::new(known);
 
 /// What a header cannot hold, and the sign of the encoding itself (gRPC over HTTP/2, `Percent-Encoded`).
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%');
@@ -28,15 +21,15 @@ const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%');
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorShape {
     /// The beginning of the request's `Content-Type` that it is for; `None` for all.
-    media: Option<Arc<str>>,
+    pub(crate) media: Option<Arc<str>>,
     /// What a decision is answered with.
-    status: Option<StatusCode>,
-    content_type: HeaderValue,
-    headers: Arc<[(HeaderName, String)]>,
-    body: Arc<Json>,
-    framing: Option<Framing>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) content_type: HeaderValue,
+    pub(crate) headers: Arc<[(HeaderName, String)]>,
+    pub(crate) body: Arc<Json>,
+    pub(crate) framing: Option<Framing>,
     /// The client takes an error without an id for none of its own, and waits for ever.
-    needs_rpc_id: bool,
+    pub(crate) needs_rpc_id: bool,
 }
 
 /// What an error tells.
@@ -58,85 +51,7 @@ pub struct ErrorFacts<'a> {
     pub push: Option<&'a Push>,
 }
 
-fn known() -> BTreeMap<String, Arc<[ErrorShape]>> {
-    let source = Source {
-        name: "errors.yaml".into(),
-        text: include_str!("errors.yaml").into(),
-        built_in: true,
-    };
-    // A test reads the list, so a mistake in it does not ship.
-    let read: Option<BTreeMap<String, Vec<ErrorsMap>>> =
-        yaml::read(&source, &mut Report::default());
-    let shapes = read.unwrap_or_default().into_iter();
-    let compiled = shapes.map(|(name, entries)| {
-        let entries = entries
-            .iter()
-            .filter_map(|entry| ErrorShape::new(entry).ok());
-        (name, entries.collect())
-    });
-    compiled.collect()
-}
-
 impl ErrorShape {
-    /// Compiles one entry.
-    pub(crate) fn new(entry: &ErrorsMap) -> Result<Self, String> {
-        let status = entry.status.map(StatusCode::from_u16).transpose();
-        let status = status.map_err(|_| "`status` is not an HTTP status".to_owned())?;
-        if entry.framing.is_some() && !entry.body.is_string() {
-            return Err("`framing` needs a `body` that is a text".to_owned());
-        }
-        // SDKs repeat what was answered so, and a decision stays what it is.
-        if status
-            .is_some_and(|status| status.is_server_error() || [408, 425].contains(&status.as_u16()))
-        {
-            return Err("a decision is never answered with 408, 425 or 5xx".to_owned());
-        }
-        let content_type = entry
-            .content_type
-            .as_ref()
-            .map_or("application/json", |kind| &kind.value);
-        let content_type = HeaderValue::from_str(content_type)
-            .map_err(|_| "`content_type` cannot stand in a header".to_owned())?;
-        let mut headers = Vec::new();
-        for (name, value) in &entry.headers {
-            let name: HeaderName = name
-                .parse()
-                .map_err(|_| format!("`{}` is not a header", name.escape_debug()))?;
-            headers.push((name, value.value.clone()));
-        }
-        Ok(Self {
-            media: entry.media.as_deref().map(Into::into),
-            status,
-            content_type,
-            headers: headers.into(),
-            body: Arc::new(entry.body.clone()),
-            framing: entry.framing,
-            needs_rpc_id: holds(&entry.body, "{rpc_id}"),
-        })
-    }
-
-    /// Returns the shapes of a name.
-    pub(crate) fn named(name: &str) -> Option<Arc<[Self]>> {
-        KNOWN.get(name).cloned()
-    }
-
-    /// Iterates over the known names.
-    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        KNOWN.keys().map(String::as_str)
-    }
-
-    /// Returns the shape that git prints, for a request that only git makes.
-    #[must_use]
-    pub fn of_git(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
-        let asks = query.is_some_and(|query| query.starts_with("service=git-"));
-        let advertises = asks && path.ends_with("/info/refs");
-        if is_of_git(headers) || advertises {
-            Self::of(KNOWN.get("git")?, headers)
-        } else {
-            None
-        }
-    }
-
     /// Returns whether answers must name the JSON-RPC call that they are for.
     pub(crate) fn needs_rpc_id(&self) -> bool {
         self.needs_rpc_id
@@ -206,21 +121,6 @@ impl ErrorShape {
         };
         serde_json::to_vec(&whole).unwrap_or_default()
     }
-}
-
-/// Returns whether some text in it holds `wanted`.
-fn holds(json: &Json, wanted: &str) -> bool {
-    match json {
-        Json::String(text) => text.contains(wanted),
-        Json::Array(items) => items.iter().any(|item| holds(item, wanted)),
-        Json::Object(entries) => entries.values().any(|value| holds(value, wanted)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
-}
-
-/// Returns whether the request is a `POST` of git's smart protocol, `gitprotocol-http(5)`.
-fn is_of_git(headers: &HeaderMap) -> bool {
-    MediaType::of(headers).is_some_and(|media| media.starts_with("application/x-git-"))
 }
 
 /// What XML text cannot hold.
@@ -294,4 +194,12 @@ fn push_escaped(out: &mut String, text: &str, escapes: &[(char, &str)]) {
             None => out.push(character),
         }
     }
+}
+
+/// The shapes in which requests of a protocol are refused, whatever the rest of the API does.
+#[derive(Debug, Clone)]
+pub(crate) struct ProtocolErrors {
+    pub(crate) graphql: Arc<[ErrorShape]>,
+    pub(crate) json_rpc: Arc<[ErrorShape]>,
+    pub(crate) git: Arc<[ErrorShape]>,
 }

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use http::Method;
 
 use crate::connector::model::domain::Domain;
-use crate::connector::model::pattern::{Pattern, both};
+use crate::connector::model::literalness::both;
+use crate::connector::model::pattern::Pattern;
 use crate::model::target::Query;
 
 /// Stands for every method.
@@ -78,6 +79,11 @@ impl Matches {
                 *pair.key == *key && pair.value.as_deref().is_none_or(|wanted| wanted == value)
             })
         })
+    }
+
+    /// Returns whether host and query say nothing: it is for every target whose path fits.
+    pub(crate) fn is_for_every_target(&self) -> bool {
+        self.host.is_none() && self.query.is_empty()
     }
 
     /// Iterates over the query keys that it reads.

@@ -1,16 +1,8 @@
-//! Names of forms and queries: `labels[*]`, `card[number]` in, the values of the pairs that are so named out.
-//!
-//! INVARIANT: a pair that some server may take for a read name, but that is spelled unlike it, refuses the request.
+//! Names of forms and queries, compiled: `labels[*]`, `card[number]`.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use crate::connector::read::json::keys::Seen;
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::ambiguous;
-use crate::model::show::brief;
-use crate::model::target::{may_be, same_key, split_name};
-use crate::model::value::MAX_LIST;
+use crate::model::target::split_name;
 
 /// Bytes of one name, as written.
 const MAX_NAME: usize = 512;
@@ -19,49 +11,17 @@ const MAX_NAME: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePath {
     pub(crate) root: Box<str>,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<NameStep>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum NameStep {
     /// `[name]`
     Name(Box<str>),
     /// `[0]`
     Index(usize),
     /// `[*]`: `[]`, any number, and, where it is the last step, the bare name, repeated.
     Items,
-}
-
-/// What the pairs hold under a name.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Named<'a> {
-    /// In the order of the pairs, at most one over [`MAX_LIST`].
-    pub(crate) values: Vec<&'a str>,
-    /// How many there were.
-    pub(crate) count: usize,
-    /// A value of a kind that the name cannot pass or end at: another container, or a file.
-    pub(crate) misfit: bool,
-}
-
-/// The value of one pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held<'a> {
-    Text(&'a str),
-    /// The content of a file is not a value.
-    File,
-}
-
-/// How a given name relates to a read one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Relation {
-    Same,
-    /// The bare name where a list is read.
-    Bare,
-    /// A container where a value is read, or the other way round.
-    Misfit,
-    /// Servers differ on whether it is the same.
-    Alike,
-    Other,
 }
 
 impl NamePath {
@@ -78,9 +38,9 @@ impl NamePath {
         }
         let (root, keys) = split_name(text).ok_or_else(wrong)?;
         let steps = keys.map(|key| match key {
-            "*" => Ok(Step::Items),
+            "*" => Ok(NameStep::Items),
             "" => Err(wrong()),
-            _ => Ok(index(key).map_or_else(|| Step::Name(key.into()), Step::Index)),
+            _ => Ok(index(key).map_or_else(|| NameStep::Name(key.into()), NameStep::Index)),
         });
         Ok(Self {
             root: root.into(),
@@ -98,8 +58,9 @@ impl NamePath {
 
     /// Makes a name of keys, as `when` has them.
     pub(crate) fn of_keys(root: &str, keys: impl Iterator<Item = String>) -> Self {
-        let step =
-            |key: String| index(&key).map_or_else(|| Step::Name(key.as_str().into()), Step::Index);
+        let step = |key: String| {
+            index(&key).map_or_else(|| NameStep::Name(key.as_str().into()), NameStep::Index)
+        };
         Self {
             root: root.into(),
             steps: keys.map(step).collect(),
@@ -113,83 +74,7 @@ impl NamePath {
 
     /// Returns whether several values can lie under it.
     pub(crate) fn is_list(&self) -> bool {
-        self.steps.contains(&Step::Items)
-    }
-
-    /// Takes what pairs hold under it; `twins` are names that differ from others only in spelling, and are read themselves.
-    pub(crate) fn read<'a>(
-        &self,
-        (place, twins): (&str, &[Box<str>]),
-        pairs: impl Iterator<Item = (&'a str, Held<'a>)>,
-    ) -> Result<Named<'a>, Unreadable> {
-        let mut named = Named::default();
-        let mut seen = Seen::default();
-        let mut first = None;
-        for (name, held) in pairs {
-            let shown = || brief(name);
-            let relation = self.relation(name);
-            match relation {
-                Relation::Other => continue,
-                Relation::Alike if is_root_of(name, twins) => continue,
-                Relation::Alike => {
-                    let message = format!(
-                        "the {place} has `{}`, spelled unlike the name that is read",
-                        shown()
-                    );
-                    return Err(ambiguous(message));
-                }
-                Relation::Misfit => {
-                    named.misfit = true;
-                    continue;
-                }
-                Relation::Same | Relation::Bare => {}
-            }
-            // A list that is written in two ways is one list for some servers and two for others.
-            if *first.get_or_insert(relation) != relation {
-                let message = format!("the {place} has `{}` with and without brackets", shown());
-                return Err(ambiguous(message));
-            }
-            let repeats = relation == Relation::Bare || name.contains("[]");
-            if !repeats && !seen.insert(Cow::Borrowed(name)) {
-                return Err(ambiguous(format!("the {place} has `{}` twice", shown())));
-            }
-            named.take(held);
-        }
-        Ok(named)
-    }
-
-    fn relation(&self, name: &str) -> Relation {
-        if self.steps.is_empty() && *self.root == *name {
-            return Relation::Same;
-        }
-        if !may_be(&self.root, name) {
-            return Relation::Other;
-        }
-        let Some((_, keys)) = split_name(name).filter(|(root, _)| **root == *self.root) else {
-            return Relation::Alike;
-        };
-        let mut steps = self.steps.iter();
-        let mut keys = keys.peekable();
-        if keys.peek().is_none() {
-            return match self.steps.as_slice() {
-                [Step::Items] => Relation::Bare,
-                [] => Relation::Same,
-                _ => Relation::Misfit,
-            };
-        }
-        for key in keys {
-            let Some(step) = steps.next() else {
-                return Relation::Misfit;
-            };
-            match step.relation(key) {
-                Relation::Same => {}
-                other => return other,
-            }
-        }
-        if steps.next().is_some() {
-            return Relation::Misfit;
-        }
-        Relation::Same
+        self.steps.contains(&NameStep::Items)
     }
 }
 
@@ -197,50 +82,15 @@ impl fmt::Display for NamePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.root)?;
         self.steps.iter().try_for_each(|step| match step {
-            Step::Name(name) => write!(f, "[{name}]"),
-            Step::Index(index) => write!(f, "[{index}]"),
-            Step::Items => f.write_str("[*]"),
+            NameStep::Name(name) => write!(f, "[{name}]"),
+            NameStep::Index(index) => write!(f, "[{index}]"),
+            NameStep::Items => f.write_str("[*]"),
         })
     }
 }
 
-impl<'a> Named<'a> {
-    fn take(&mut self, held: Held<'a>) {
-        match held {
-            Held::File => self.misfit = true,
-            Held::Text(text) => {
-                self.count += 1;
-                if self.values.len() <= MAX_LIST {
-                    self.values.push(text);
-                }
-            }
-        }
-    }
-}
-
-impl Step {
-    fn relation(&self, key: &str) -> Relation {
-        match self {
-            Self::Name(own) if **own == *key => Relation::Same,
-            Self::Name(own) if same_key(own, key) => Relation::Alike,
-            // `[]` makes a list of what is read as a map.
-            Self::Name(_) | Self::Index(_) if key.is_empty() => Relation::Misfit,
-            Self::Index(own) if index(key) == Some(*own) => Relation::Same,
-            Self::Items if key.is_empty() || index(key).is_some() => Relation::Same,
-            Self::Items => Relation::Misfit,
-            Self::Name(_) | Self::Index(_) => Relation::Other,
-        }
-    }
-}
-
-/// Returns whether a name begins with one of these, spelled as they are.
-pub(crate) fn is_root_of(name: &str, roots: &[Box<str>]) -> bool {
-    let root = name.split('[').next().unwrap_or(name);
-    roots.iter().any(|known| **known == *root)
-}
-
 /// Reads a number as servers that index by it do: `0`, `12`, but not `007`.
-fn index(key: &str) -> Option<usize> {
+pub(crate) fn index(key: &str) -> Option<usize> {
     key.parse::<usize>()
         .ok()
         .filter(|number| number.to_string() == key)

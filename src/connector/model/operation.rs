@@ -1,15 +1,13 @@
-//! Parts: a request that is several things at once, as its routes see one of them; and which routes are for which part.
+//! What the operations of a request can be, and which routes are for which of them.
 
 use std::collections::BTreeMap;
 
-use crate::connector::read::json::tree::too_many;
-use crate::connector::read::reading::Unreadable;
 use crate::model::glob::Glob;
-use crate::model::value::{Value, ValueType};
+use crate::model::value::ValueType;
 
 /// What the parts of a request are. THE list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum PartKind {
+pub(crate) enum OperationKind {
     /// The request is one part.
     Whole,
     /// Root fields of GraphQL operations: `mutation.createPullRequest`.
@@ -43,22 +41,10 @@ pub(crate) enum Fact {
     GitDelete,
 }
 
-/// One part of a request.
-#[derive(Debug)]
-pub(crate) struct Part {
-    /// What routes are found by.
-    pub(crate) name: String,
-    pub(crate) values: Vec<(Fact, Value)>,
-}
-
-/// The parts that one request may still have, over all of its groups and members.
-#[derive(Debug)]
-pub(crate) struct Quota(usize);
-
 /// The routes of a group by the parts that they are for.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) kind: PartKind,
+    pub(crate) kind: OperationKind,
     /// For whole requests, which have no parts.
     pub(crate) whole: Vec<u32>,
     pub(crate) exact: BTreeMap<Box<str>, Vec<u32>>,
@@ -87,14 +73,14 @@ impl Fact {
     }
 
     /// Returns the kind of parts that have it.
-    pub(crate) fn kind(self) -> PartKind {
+    pub(crate) fn kind(self) -> OperationKind {
         match self {
             Self::GraphqlType
             | Self::GraphqlField
             | Self::GraphqlOperation
-            | Self::GraphqlSelections => PartKind::Graphql,
-            Self::RpcMethod => PartKind::Rpc,
-            Self::GitRef | Self::GitForce | Self::GitDelete => PartKind::Git,
+            | Self::GraphqlSelections => OperationKind::Graphql,
+            Self::RpcMethod => OperationKind::Rpc,
+            Self::GitRef | Self::GitForce | Self::GitDelete => OperationKind::Git,
         }
     }
 
@@ -117,34 +103,8 @@ impl Fact {
     }
 }
 
-impl Part {
-    /// Returns what it says of itself.
-    pub(crate) fn get(&self, field: Fact) -> Option<&Value> {
-        self.values
-            .iter()
-            .find(|(known, _)| *known == field)
-            .map(|(_, value)| value)
-    }
-}
-
-impl Quota {
-    pub(crate) fn new(parts: usize) -> Self {
-        Self(parts)
-    }
-
-    /// Takes one part.
-    pub(crate) fn take(&mut self) -> Result<(), Unreadable> {
-        self.0 = self.0.checked_sub(1).ok_or_else(too_many)?;
-        Ok(())
-    }
-
-    pub(crate) fn left(&self) -> usize {
-        self.0
-    }
-}
-
 impl Table {
-    pub(crate) fn new(kind: PartKind) -> Self {
+    pub(crate) fn new(kind: OperationKind) -> Self {
         Self {
             kind,
             whole: Vec::new(),

@@ -2,7 +2,6 @@
 //!
 //! INVARIANT: a pattern accepts a whole path; a parameter never matches an empty segment.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::model::target::Path;
@@ -50,7 +49,7 @@ impl Pattern {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        // Tries are walked by recursion, a segment at a time.
+        // Plans and routers grow with it.
         if text.len() > MAX_PATTERN {
             return Err(format!("a path is over {MAX_PATTERN} bytes"));
         }
@@ -140,25 +139,27 @@ impl Pattern {
         Some((captures, left))
     }
 
-    /// Returns a number that is larger for a pattern that is literal further left, among patterns of one length.
-    pub(crate) fn literal_weight(&self) -> u64 {
-        self.segments.iter().fold(0, |weight, segment| {
-            weight << 1 | u64::from(matches!(segment, Segment::Literal(_)))
-        })
+    /// Returns whether it accepts a path as a whole.
+    pub(crate) fn accepts(&self, path: &str) -> bool {
+        self.fits(path, |segment, text| segment.accept(text).is_some())
     }
 
-    /// Compares how literal two patterns are that accept one path; `None` where each is more literal somewhere.
-    pub(crate) fn literalness(&self, other: &Self) -> Option<Ordering> {
-        let length = self.segments.len().max(other.segments.len());
-        (0..length).try_fold(Ordering::Equal, |so_far, at| {
-            let one = self.segments.get(at).or(self.segments.last());
-            let two = other.segments.get(at).or(other.segments.last());
-            both(
-                so_far,
-                one.zip(two)
-                    .map_or(Some(Ordering::Equal), |(one, two)| one.literalness(two))?,
-            )
-        })
+    pub(crate) fn fits(&self, path: &str, accepts: impl Fn(&Segment, &str) -> bool) -> bool {
+        let mut left = path;
+        for segment in &self.segments {
+            let Some(tail) = left.strip_prefix('/') else {
+                return false;
+            };
+            if matches!(segment, Segment::Rest(_)) {
+                return !tail.is_empty();
+            }
+            let (text, rest) = first_segment(tail);
+            if !accepts(segment, text) {
+                return false;
+            }
+            left = rest;
+        }
+        left.is_empty()
     }
 }
 
@@ -194,7 +195,7 @@ impl Segment {
     }
 
     /// Returns `None` where the text does not fit, and else what is captured, if anything.
-    fn accept<'p>(&'p self, text: &'p str) -> Option<Option<(&'p Arc<str>, &'p str)>> {
+    pub(crate) fn accept<'p>(&'p self, text: &'p str) -> Option<Option<(&'p Arc<str>, &'p str)>> {
         match self {
             Self::Literal(literal) => (**literal == *text).then_some(None),
             Self::Param(name) => (!text.is_empty()).then_some(Some((name, text))),
@@ -205,25 +206,6 @@ impl Segment {
             Self::Rest(_) => None,
         }
     }
-
-    fn literalness(&self, other: &Self) -> Option<Ordering> {
-        let ((kind, before, after), (other_kind, other_before, other_after)) =
-            (self.weight(), other.weight());
-        match kind.cmp(&other_kind) {
-            Ordering::Equal => both(before.cmp(&other_before), after.cmp(&other_after)),
-            differ @ (Ordering::Less | Ordering::Greater) => Some(differ),
-        }
-    }
-
-    /// Returns how literal it is: by its kind, then by the bytes around its parameter.
-    fn weight(&self) -> (u8, usize, usize) {
-        match self {
-            Self::Literal(_) => (2, 0, 0),
-            Self::Param(_) => (1, 0, 0),
-            Self::Affixed(around) => (1, around.prefix.len(), around.suffix.len()),
-            Self::Rest(_) => (0, 0, 0),
-        }
-    }
 }
 
 /// Returns what stands in a segment between two texts, where they are there and it is not empty.
@@ -232,32 +214,12 @@ pub(crate) fn inner<'s>(segment: &'s str, prefix: &str, suffix: &str) -> Option<
     (!inner.is_empty()).then_some(inner)
 }
 
-/// Takes a text off the front, whatever its ASCII case.
-pub(crate) fn strip_prefix_folded<'s>(text: &'s str, prefix: &str) -> Option<&'s str> {
-    let (front, rest) = text.split_at_checked(prefix.len())?;
-    front.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-/// Takes a text off the end, whatever its ASCII case.
-pub(crate) fn strip_suffix_folded<'s>(text: &'s str, suffix: &str) -> Option<&'s str> {
-    let (rest, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
-    end.eq_ignore_ascii_case(suffix).then_some(rest)
-}
-
 /// Splits a path without its first slash into its first segment and what follows, which is empty or starts with `/`.
 pub(crate) fn first_segment(tail: &str) -> (&str, &str) {
     // A segment is a few bytes long: `find` would take longer to begin than to end.
     let end = tail.bytes().position(|byte| byte == b'/');
     end.and_then(|end| tail.split_at_checked(end))
         .unwrap_or((tail, ""))
-}
-
-/// Joins two comparisons: `None` where they point in opposite directions.
-pub(crate) fn both(one: Ordering, two: Ordering) -> Option<Ordering> {
-    match (one, two) {
-        (Ordering::Equal, other) | (other, Ordering::Equal) => Some(other),
-        (one, two) => (one == two).then_some(one),
-    }
 }
 
 /// Returns the name where it is `[a-z][a-z0-9_]*`.

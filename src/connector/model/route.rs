@@ -1,26 +1,20 @@
-//! One compiled route, and groups of routes that accept the same requests and are told apart by `when`.
+//! One compiled route.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use http::Method;
-
 use crate::config::diagnostic::{Place, Source};
-use crate::connector::compile::paths::{PathId, Paths};
+use crate::connector::model::batch::Batch;
+use crate::connector::model::body_path::PathId;
 use crate::connector::model::condition::Condition;
-use crate::connector::model::matches::{ANY_METHOD, Matches, WEBSOCKET};
+use crate::connector::model::format::{Format, Kind};
+use crate::connector::model::matches::{Matches, WEBSOCKET};
 use crate::connector::model::name_path::NamePath;
 use crate::connector::model::naming::{Name, RouteRisk};
-use crate::connector::model::operation::{PartKind, Table};
-use crate::connector::model::options::RouteTerms;
-use crate::connector::model::pattern::both;
-use crate::connector::model::plan::Plan;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::options::RouteOptions;
+use crate::connector::model::parameter::{Origin, Param};
 use crate::connector::model::summary::Summary;
-use crate::connector::read::dialect::{Dialect, Format, Kind};
-use crate::connector::read::members::Each;
-use crate::connector::read::parameter::{Origin, Param};
 use crate::model::action::Risk;
-use crate::model::target::{Host, Query};
 
 /// A compiled route.
 ///
@@ -29,7 +23,7 @@ use crate::model::target::{Host, Query};
 pub(crate) struct Route {
     pub(crate) name: Name,
     /// What its parts are, and which of them it is for: one empty pattern for whole requests.
-    pub(crate) kind: PartKind,
+    pub(crate) kind: OperationKind,
     pub(crate) patterns: Box<[Box<str>]>,
     /// `match`, as written.
     pub(crate) text: Box<str>,
@@ -49,11 +43,11 @@ pub(crate) struct Route {
     pub(crate) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.
     pub(crate) formats: Arc<[Format]>,
-    pub(crate) terms: Arc<RouteTerms>,
+    pub(crate) terms: Arc<RouteOptions>,
     /// Where the requests are that it carries.
-    pub(crate) each: Option<Arc<Each>>,
+    pub(crate) batch: Option<Arc<Batch>>,
     /// Former names, full.
-    pub(crate) was: Box<[String]>,
+    pub(crate) renamed_from: Box<[String]>,
     /// Where `match` is.
     pub(crate) source: Source,
     pub(crate) line: u32,
@@ -88,8 +82,8 @@ impl Route {
             action: self.name.as_str(),
             matches: &self.text,
             parts: match self.kind {
-                PartKind::Whole | PartKind::Git | PartKind::Batch => Vec::new(),
-                PartKind::Graphql | PartKind::Rpc => {
+                OperationKind::Whole | OperationKind::Git | OperationKind::Batch => Vec::new(),
+                OperationKind::Graphql | OperationKind::Rpc => {
                     self.patterns.iter().map(|pattern| &**pattern).collect()
                 }
             },
@@ -156,11 +150,6 @@ impl Route {
                 || self.query_keys().next().is_some())
     }
 
-    /// Returns whether it is for bodies that are read so; every route is for a body that nobody reads.
-    pub(crate) fn speaks(&self, dialect: Option<&Dialect>) -> bool {
-        dialect.is_none_or(|dialect| dialect.is_one_of(&self.formats))
-    }
-
     /// Returns whether some body can be read as both are.
     pub(crate) fn shares_format(&self, other: &Self) -> bool {
         let silent = self.formats.is_empty() || other.formats.is_empty();
@@ -175,150 +164,4 @@ impl Route {
     pub(crate) fn has_kind(&self, wanted: impl Fn(Kind) -> bool) -> bool {
         self.formats.iter().any(|format| wanted(format.kind))
     }
-}
-
-impl Origin {
-    pub(crate) fn body_path(&self) -> Option<PathId> {
-        match self {
-            Self::Body(path) => Some(*path),
-            Self::Captured(_)
-            | Self::Query(_)
-            | Self::Form(_)
-            | Self::Header(_)
-            | Self::Part(_)
-            | Self::Native(_) => None,
-        }
-    }
-
-    pub(crate) fn query_name(&self) -> Option<&NamePath> {
-        match self {
-            Self::Query(name) => Some(name),
-            Self::Body(_)
-            | Self::Captured(_)
-            | Self::Form(_)
-            | Self::Header(_)
-            | Self::Part(_)
-            | Self::Native(_) => None,
-        }
-    }
-
-    pub(crate) fn form_name(&self) -> Option<&NamePath> {
-        match self {
-            Self::Form(name) => Some(name),
-            Self::Body(_)
-            | Self::Captured(_)
-            | Self::Query(_)
-            | Self::Header(_)
-            | Self::Part(_)
-            | Self::Native(_) => None,
-        }
-    }
-}
-
-/// Routes with the same method, host, path shape and query: siblings.
-#[derive(Debug)]
-pub(crate) struct Group {
-    /// Upper-case, `*`, or the key for WebSockets.
-    pub(crate) method: Box<str>,
-    /// Of the first route; the others differ in names at most.
-    pub(crate) matches: Arc<Matches>,
-    /// By the parts that they are for.
-    pub(crate) table: Table,
-    /// What is read of a JSON body; `None` where no body is read.
-    pub(crate) plan: Option<Box<Plan>>,
-    /// How bodies are read, the default first.
-    pub(crate) formats: Arc<[Format]>,
-    /// Where the requests are that such a request carries.
-    pub(crate) each: Option<Arc<Each>>,
-    /// Bytes; `None` for the gateway's default.
-    pub(crate) limit: Option<usize>,
-    /// Keys that tell routes of this path apart by the query.
-    pub(crate) match_keys: Box<[NamePath]>,
-    /// Keys that are read in the body and must not be in the query.
-    pub(crate) body_keys: Box<[Box<str>]>,
-    /// Keys that are read in the query and must not be in the body.
-    pub(crate) query_keys: Box<[Box<str>]>,
-    /// Names that its routes read beside another spelling of them.
-    pub(crate) twins: Box<[Box<str>]>,
-}
-
-impl Group {
-    pub(crate) fn new(method: Box<str>, route: &Route) -> Self {
-        Self {
-            method,
-            matches: Arc::clone(&route.matches),
-            table: Table::new(route.kind),
-            plan: None,
-            formats: Arc::clone(&route.formats),
-            each: route.each.clone(),
-            limit: None,
-            match_keys: Box::default(),
-            body_keys: Box::default(),
-            query_keys: Box::default(),
-            twins: Box::default(),
-        }
-    }
-
-    /// Returns whether host and query are those of the match; the path has been compared.
-    pub(crate) fn accepts(&self, host: &Host, query: &Query) -> bool {
-        self.matches
-            .host
-            .as_ref()
-            .is_none_or(|domain| domain.capture(host).is_some())
-            && self.matches.accepts_query(query)
-    }
-
-    /// Returns whether it is at least as literal as another group everywhere, and more so somewhere.
-    pub(crate) fn is_more_literal(&self, other: &Self, method: &Method) -> bool {
-        let methods = self.method_rank(method).cmp(&other.method_rank(method));
-        let order = self
-            .matches
-            .literalness(&other.matches)
-            .and_then(|order| both(methods, order));
-        order == Some(Ordering::Greater)
-    }
-
-    fn method_rank(&self, method: &Method) -> u8 {
-        match &*self.method {
-            ANY_METHOD => 0,
-            own if own == method.as_str() => 2,
-            // A GET route that answers HEAD.
-            _ => 1,
-        }
-    }
-}
-
-/// The keys that one place of a request must not have, since routes read them in the other: of the body and of the query.
-pub(crate) fn exclusive_keys(routes: &[&Route], paths: &Paths) -> (Vec<Box<str>>, Vec<Box<str>>) {
-    let key_of = |path: PathId| paths.get(path).and_then(|path| path.last_key.clone());
-    let root_of = |name: &NamePath| Box::from(name.root());
-    let mut body = Vec::new();
-    let mut query = Vec::new();
-    for route in routes {
-        for param in &route.params {
-            let origins = || param.origins.iter();
-            let in_json = origins().filter_map(Origin::body_path).filter_map(key_of);
-            let in_form = origins().filter_map(Origin::form_name).map(root_of);
-            let in_body: Vec<Box<str>> = in_json.chain(in_form).collect();
-            let in_query: Vec<Box<str>> = origins()
-                .filter_map(Origin::query_name)
-                .map(root_of)
-                .collect();
-            // A parameter that lists both places compares them itself.
-            let mut alone = in_body.clone();
-            alone.retain(|key| !in_query.contains(key));
-            body.extend(alone);
-            query.extend(in_query.into_iter().filter(|key| !in_body.contains(key)));
-        }
-        query.extend(route.matches.query_keys().map(Box::from));
-        let Some(when) = &route.when else { continue };
-        body.extend(when.body_paths.iter().copied().filter_map(key_of));
-        body.extend(when.form.iter().map(root_of));
-        query.extend(when.query.iter().map(root_of));
-    }
-    for keys in [&mut body, &mut query] {
-        keys.sort();
-        keys.dedup();
-    }
-    (body, query)
 }

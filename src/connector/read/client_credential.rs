@@ -2,26 +2,14 @@
 //!
 //! What stands in a header or query is stripped; a body goes out as it was judged, so a credential in it refuses the request.
 
-use crate::connector::compile::paths::PathId;
+use crate::connector::model::body_path::PathId;
+use crate::connector::model::client_credential::BodyPlaces;
 use crate::connector::model::connector::Connector;
-use crate::connector::model::name_path::NamePath;
-use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::Request;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::target::{Query, may_be};
 
-/// The places in bodies where the API takes a credential.
-#[derive(Debug, Default)]
-pub(crate) struct BodyPlaces {
-    pub(crate) form: Vec<NamePath>,
-    /// With the text as written.
-    pub(crate) json: Vec<(PathId, Box<str>)>,
-}
-
 impl BodyPlaces {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.form.is_empty() && self.json.is_empty()
-    }
-
     /// Returns the place in which the body holds a credential.
     pub(crate) fn find(&self, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
         for name in &self.form {

@@ -3,37 +3,14 @@
 //! INVARIANT: a body is read as one dialect, and `Content-Type` is set to that dialect, whatever the agent wrote there.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use crate::connector::read::json::UNREADABLE_BODY;
-use crate::connector::read::reading::Unreadable;
-use crate::model::media_type::{self, MediaType};
-
-/// How a body is parsed. THE list of body kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// RFC 8259.
-    Json,
-    /// `application/x-www-form-urlencoded`.
-    Form,
-    /// `multipart/form-data`, RFC 7578.
-    Multipart,
-    /// Requests behind each other: `multipart/mixed` of `application/http`.
-    Batch,
-    /// What `git push` sends.
-    Git,
-}
-
-/// One entry of `body:`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Format {
-    pub(crate) kind: Kind,
-    /// The media type that is sent, in lower case and without parameters.
-    pub(crate) media: Arc<str>,
-}
+use crate::connector::model::format::{Format, Kind};
+use crate::connector::model::route::Route;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
+use crate::model::media_type::MediaType;
 
 /// How the body of one request is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,69 +20,6 @@ pub struct Dialect {
     pub(crate) content_type: HeaderValue,
     /// Of multipart kinds.
     pub(crate) boundary: Option<Box<str>>,
-}
-
-impl Kind {
-    /// Returns the kinds in which a parameter's `form:` source is found.
-    pub(crate) fn has_names(self) -> bool {
-        match self {
-            Self::Form | Self::Multipart => true,
-            Self::Json | Self::Batch | Self::Git => false,
-        }
-    }
-
-    fn media(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Form => "application/x-www-form-urlencoded",
-            Self::Multipart => "multipart/form-data",
-            Self::Batch => "multipart/mixed",
-            Self::Git => "application/x-git-receive-pack-request",
-        }
-    }
-
-    fn has_parts(self) -> bool {
-        match self {
-            Self::Multipart | Self::Batch => true,
-            Self::Json | Self::Form | Self::Git => false,
-        }
-    }
-}
-
-impl Format {
-    /// Returns the format of JSON, what is meant where a file says nothing.
-    pub(crate) fn json() -> Self {
-        Self::of(Kind::Json)
-    }
-
-    pub(crate) fn of(kind: Kind) -> Self {
-        Self {
-            kind,
-            media: kind.media().into(),
-        }
-    }
-
-    /// Reads `json`, `form`, `multipart`, or a media type that is read as JSON.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let kind = match text {
-            "json" => Kind::Json,
-            "form" => Kind::Form,
-            "multipart" => Kind::Multipart,
-            media if media_type::is_json(media) => {
-                return Ok(Self {
-                    kind: Kind::Json,
-                    media: media.into(),
-                });
-            }
-            other => {
-                return Err(format!(
-                    "`{}` is not a way to read bodies",
-                    other.escape_debug()
-                ));
-            }
-        };
-        Ok(Self::of(kind))
-    }
 }
 
 /// Chooses among the formats of the routes that can be meant, the default first: the one whose media type the request has,
@@ -205,4 +119,11 @@ fn boundary<'t>(given: &'t MediaType<'_>) -> Result<Option<Cow<'t, str>>, Unread
 fn is_boundary(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
     (1..=70).contains(&text.len()) && text.bytes().all(good)
+}
+
+impl Route {
+    /// Returns whether it is for bodies that are read so; every route is for a body that nobody reads.
+    pub(crate) fn speaks(&self, dialect: Option<&Dialect>) -> bool {
+        dialect.is_none_or(|dialect| dialect.is_one_of(&self.formats))
+    }
 }

@@ -5,10 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::connector::model::name_path::{Held, NamePath};
-use crate::connector::read::json::UNREADABLE_BODY;
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::ambiguous;
+use crate::connector::model::name_path::NamePath;
+use crate::connector::read::names::Held;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable, ambiguous};
 use crate::model::target::{MAX_NAMES, may_be, overrides_method, split_name, split_pair};
 
 /// The pairs of a form, urlencoded or multipart.

@@ -8,9 +8,9 @@ pub(crate) mod pack;
 use std::collections::HashSet;
 
 use crate::connector::model::error_shape::framing::Push;
-use crate::connector::model::operation::{Fact, Part, Quota};
-use crate::connector::read::json::UNREADABLE_BODY;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::model::operation::Fact;
+use crate::connector::read::operation::{Operation, Quota};
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 use crate::model::value::Value;
 
 /// Longest line of the protocol, `gitprotocol-common(5)`.
@@ -18,6 +18,7 @@ const MAX_LINE: usize = 65_520;
 
 /// Bytes of data in one packet of a band, `side-band-64k` and `side-band`.
 const MAX_BAND: usize = 65_515;
+
 const MAX_SMALL_BAND: usize = 995;
 
 /// One command of a push. Object ids are lower-case hex of one length.
@@ -35,7 +36,10 @@ enum Line<'b> {
 }
 
 /// Reads a body; no part for the flush alone by which git asks whether it may push at all.
-pub(crate) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<(Vec<Part>, Push), Unreadable> {
+pub(crate) fn operations(
+    bytes: &[u8],
+    quota: &mut Quota,
+) -> Result<(Vec<Operation>, Push), Unreadable> {
     let mut updates = Vec::new();
     let mut rest = bytes;
     let mut options = false;
@@ -87,8 +91,8 @@ pub(crate) fn parts(bytes: &[u8], quota: &mut Quota) -> Result<(Vec<Part>, Push)
         ));
     }
     let parents = pack::parents(rest, updates.first().map_or(0, |update| update.old.len()));
-    let parts = updates.iter().map(|update| update.part(&parents));
-    Ok((parts.collect(), push))
+    let operations = updates.iter().map(|update| update.operation(&parents));
+    Ok((operations.collect(), push))
 }
 
 impl Push {
@@ -151,11 +155,11 @@ impl<'b> Update<'b> {
         })
     }
 
-    fn part(&self, parents: &pack::Parents) -> Part {
+    fn operation(&self, parents: &pack::Parents) -> Operation {
         let nothing = |id: &str| id.bytes().all(|byte| byte == b'0');
         let (creates, deletes) = (nothing(&self.old), nothing(&self.new));
         let force = !creates && !deletes && !self.descends(parents);
-        Part {
+        Operation {
             name: self.name.to_owned(),
             values: vec![
                 (Fact::GitRef, Value::text(self.name)),

@@ -8,20 +8,21 @@ pub(crate) mod document;
 pub(crate) mod envelope;
 pub(crate) mod upload;
 
-use crate::connector::model::operation::{Fact, Part, Quota};
+use crate::connector::model::operation::Fact;
 use crate::connector::read::form::Form;
 use crate::connector::read::graphql::envelope::{Entries, Envelope};
 use crate::connector::read::graphql::upload::Operations;
 use crate::connector::read::json::tree::{Tree, items};
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::operation::{Operation, Quota};
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::target::Query;
 use crate::model::value::Value;
 
 /// A root field and its arguments.
 #[derive(Debug)]
 pub(crate) struct Root<'b> {
-    pub(crate) part: Part,
+    pub(crate) operation: Operation,
     pub(crate) arguments: Tree<'b>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) enum Carrier<'a> {
 /// What one request may still hold.
 #[derive(Debug)]
 pub(crate) struct Budget<'q, 'm> {
-    pub(crate) parts: &'q mut Quota,
+    pub(crate) operations: &'q mut Quota,
     pub(crate) room: &'q mut Room<'m>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn roots<'b>(
                 roots.extend(document::roots(text, envelope.variables, budget)?);
             }
             envelope::Document::Persisted(id) => {
-                budget.parts.take()?;
+                budget.operations.take()?;
                 budget.room.copy(id.len())?;
                 roots.push(persisted(id, envelope.variables));
             }
@@ -84,7 +85,7 @@ pub(crate) fn roots<'b>(
 }
 
 fn in_json<'b>(bytes: &'b [u8], budget: &mut Budget<'_, '_>) -> Result<Operations<'b>, Unreadable> {
-    let many = items(bytes, budget.parts.left())?;
+    let many = items(bytes, budget.operations.left())?;
     let listed = many.is_some();
     let all = many.unwrap_or_else(|| vec![bytes]);
     if all.is_empty() {
@@ -102,7 +103,7 @@ fn in_json<'b>(bytes: &'b [u8], budget: &mut Budget<'_, '_>) -> Result<Operation
 /// A document that the server has: its variables are what it is given.
 fn persisted<'b>(id: &str, variables: Entries<'b>) -> Root<'b> {
     Root {
-        part: Part {
+        operation: Operation {
             name: format!("persisted.{id}"),
             values: vec![
                 (Fact::GraphqlType, Value::text("persisted")),

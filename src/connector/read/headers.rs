@@ -6,37 +6,18 @@
 use http::{HeaderMap, HeaderName};
 
 use crate::connector::model::connector::Connector;
-use crate::connector::model::route::{Group, Route};
-use crate::connector::model::standard_headers::{self, is_always_dropped};
-use crate::connector::read::native::{HeaderUse, Native};
-use crate::connector::read::override_headers::{is_identity, is_override, refuse_identity};
-use crate::connector::read::parameter::Origin;
-use crate::connector::read::reading::{Unreadable, UnreadableCode};
+use crate::connector::model::group::Group;
+use crate::connector::model::header_rules::Unknown;
+use crate::connector::model::native::HeaderUse;
+use crate::connector::model::override_headers::is_identity;
+use crate::connector::model::parameter::Origin;
+use crate::connector::model::route::Route;
+use crate::connector::model::standard_headers;
+use crate::connector::read::override_headers::refuse_identity;
+use crate::connector::read::unreadable::{Unreadable, UnreadableCode};
 
 /// Code of a header that is on no list.
 pub(crate) const UNDECLARED_HEADER: UnreadableCode = UnreadableCode::UndeclaredHeader;
-
-/// What a connector says of headers, by lower-case names.
-#[derive(Debug, Default)]
-pub(crate) struct HeaderRules {
-    /// `allow_headers`, default headers, places of credentials (which are emptied); sorted.
-    pub(crate) declared: Box<[Box<str>]>,
-    /// Beginnings, of `x-vendor-*`.
-    pub(crate) prefixes: Box<[Box<str>]>,
-    /// What some route reads; sorted. It passes where one that the request is reads it.
-    pub(crate) read: Box<[Box<str>]>,
-    pub(crate) unknown: Unknown,
-}
-
-/// What becomes of a header on no list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Unknown {
-    /// Dropped where every action is low, else the request is refused.
-    #[default]
-    Checked,
-    /// `unknown_headers: pass`
-    Passes,
-}
 
 /// What a request turned out to be, as far as headers are concerned.
 pub(crate) struct Readers<'a, A, G> {
@@ -47,24 +28,6 @@ pub(crate) struct Readers<'a, A, G> {
     /// Some of it is no route.
     pub(crate) has_unknown: bool,
     pub(crate) connector: &'a Connector,
-}
-
-impl HeaderRules {
-    fn declares(&self, name: &str) -> bool {
-        let exact = self.declared.binary_search_by(|known| (**known).cmp(name));
-        exact.is_ok()
-            || self
-                .prefixes
-                .iter()
-                .any(|prefix| name.starts_with(&**prefix))
-    }
-
-    /// Returns whether some route reads it.
-    pub(crate) fn reads(&self, name: &str) -> bool {
-        self.read
-            .binary_search_by(|known| (**known).cmp(name))
-            .is_ok()
-    }
 }
 
 impl<'a, A, G> Readers<'a, A, G>
@@ -106,7 +69,7 @@ where
     }
 
     fn native(&self, name: &str) -> HeaderUse {
-        let native: Option<&dyn Native> = self.connector.native;
+        let native = self.connector.native;
         native.map_or(HeaderUse::Unknown, |native| native.header(name))
     }
 
@@ -129,15 +92,6 @@ impl Route {
         let mut origins = self.params.iter().flat_map(|param| &*param.origins);
         origins.any(|origin| matches!(origin, Origin::Header(known) if known.as_str() == name))
     }
-}
-
-/// Returns whether a header goes upstream only where a connector lists it under `allow_headers`, and may be listed there.
-#[must_use]
-pub fn needs_declaring(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let known = standard_headers::is_harmless(&name) || is_always_dropped(&name);
-    let switches = is_identity(&name) || is_override(&name);
-    !known && !switches && !name.contains('_') && name.parse::<HeaderName>().is_ok()
 }
 
 /// Refuses a header that no one may drop: without it the request would be another one.

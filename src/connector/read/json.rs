@@ -4,25 +4,17 @@
 //! integers outside `i64`, wrong containers under a read path, trailing bytes.
 
 pub(crate) mod follow;
-
 pub(crate) mod keys;
-
+pub(crate) mod plan;
 pub(crate) mod reader;
-
 pub(crate) mod tree;
 
-use crate::connector::compile::paths::PathId;
+use crate::connector::model::body_path::PathId;
 use crate::connector::model::plan::Plan;
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::value::{MAX_LIST, MAX_TEXT, Value};
-
-/// Code of a body that is not what the route needs it to be.
-pub(crate) const UNREADABLE_BODY: UnreadableCode = UnreadableCode::UnreadableBody;
-
-/// Nodes of a body, unless the configuration says otherwise.
-pub const DEFAULT_NODE_LIMIT: usize = 50_000;
 
 /// What a body says under the paths of a plan.
 #[derive(Debug, Default)]

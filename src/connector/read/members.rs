@@ -9,45 +9,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::config::yaml::ShortOr;
-use crate::connector::compile::paths::{PathId, Paths};
-use crate::connector::manifest::entry::EachEntry;
-use crate::connector::read::json::UNREADABLE_BODY;
-use crate::connector::read::json::tree::{items, too_many};
+use crate::connector::model::batch::{MemberKeys, Members};
+use crate::connector::read::json::tree::items;
 use crate::connector::read::multipart::parts;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable, too_many};
 use crate::model::header_value;
-
-/// How a route's members are found.
-#[derive(Debug, Clone)]
-pub(crate) enum Each {
-    /// In a JSON body.
-    Json(Members),
-    /// In a multipart body of `application/http`.
-    Multipart,
-    /// They are not.
-    Undecoded,
-}
-
-/// Where the members of a JSON body are, and what of them is where.
-#[derive(Debug, Clone)]
-pub(crate) struct Members {
-    pub(crate) list: Keys,
-    pub(crate) method: Keys,
-    /// The first that a member has.
-    pub(crate) path: Vec<Keys>,
-    pub(crate) body: Keys,
-    pub(crate) headers: Keys,
-    pub(crate) base: String,
-    /// Of all of these: so that other spellings of their keys are refused.
-    pub(crate) ids: Vec<PathId>,
-}
 
 /// Headers of one member.
 const MAX_HEADERS: usize = 100;
-
-/// Keys from the outside in.
-type Keys = Vec<Box<str>>;
 
 /// One request in another one.
 #[derive(Debug)]
@@ -85,63 +54,7 @@ impl Member<'_> {
     }
 }
 
-impl Each {
-    /// Compiles what is written.
-    pub(crate) fn compile(entry: &EachEntry, paths: &mut Paths) -> Result<Self, String> {
-        match entry {
-            ShortOr::Short(word) if word == "multipart" => Ok(Self::Multipart),
-            ShortOr::Short(word) if word == "undecoded" => Ok(Self::Undecoded),
-            ShortOr::Short(list) => Members::compile(list, [None; 5], paths).map(Self::Json),
-            ShortOr::Long(map) => {
-                let text = |entry: &'_ Option<crate::config::yaml::At<String>>| {
-                    entry.as_ref().map(|entry| entry.value.clone())
-                };
-                let [method, path, body] = [&map.method, &map.path, &map.body].map(text);
-                let [headers, base] = [&map.headers, &map.base].map(text);
-                let said = [&method, &path, &body, &headers, &base].map(Option::as_deref);
-                Members::compile(&map.members.value, said, paths).map(Self::Json)
-            }
-        }
-    }
-}
-
 impl Members {
-    fn compile(
-        list: &str,
-        [method, path, body, headers, base]: [Option<&str>; 5],
-        paths: &mut Paths,
-    ) -> Result<Self, String> {
-        let front = list.strip_suffix("[*]");
-        let front =
-            front.ok_or_else(|| format!("`{}` is no list of members", list.escape_debug()))?;
-        let list = keys(front)?;
-        let own = |said: Option<&str>, usual: &str| keys(said.unwrap_or(usual));
-        let path = match path {
-            Some(path) => vec![keys(path)?],
-            None => vec![keys("$.path")?, keys("$.url")?],
-        };
-        let base = base.unwrap_or_default();
-        if !base.is_empty() && (!base.starts_with('/') || base.ends_with('/')) {
-            return Err("`base` begins with a slash and ends without one".to_owned());
-        }
-        let mut members = Self {
-            list,
-            method: own(method, "$.method")?,
-            path,
-            body: own(body, "$.body")?,
-            headers: own(headers, "$.headers")?,
-            base: base.to_owned(),
-            ids: Vec::new(),
-        };
-        let named = members.path.iter();
-        let named = named.chain([&members.method, &members.body, &members.headers]);
-        for keys in named {
-            let text = format!("{front}[*].{}", keys.join("."));
-            members.ids.push(paths.intern(&text)?);
-        }
-        Ok(members)
-    }
-
     /// Splits a body whose duplicate keys have been refused.
     pub(crate) fn split<'b>(
         &self,
@@ -154,7 +67,7 @@ impl Members {
     }
 
     fn member<'b>(&self, bytes: &'b [u8]) -> Result<Member<'b>, Unreadable> {
-        let text = |keys: &Keys| lead(bytes, keys)?.map(text).transpose();
+        let text = |keys: &MemberKeys| lead(bytes, keys)?.map(text).transpose();
         let method = text(&self.method)?;
         let mut target = None;
         for keys in &self.path {
@@ -224,25 +137,8 @@ pub(crate) fn split_multipart<'b>(
     members.collect()
 }
 
-fn keys(text: &str) -> Result<Keys, String> {
-    let wrong = || format!("`{}` is not a plain path", text.escape_debug());
-    let rest = text.strip_prefix('$').ok_or_else(wrong)?;
-    let good = |key: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte);
-        !key.is_empty() && key.bytes().all(plain)
-    };
-    let mut keys = Vec::new();
-    for key in rest.split('.').skip(1) {
-        keys.push(Some(key).filter(|key| good(key)).ok_or_else(wrong)?.into());
-    }
-    if keys.is_empty() && !rest.is_empty() {
-        return Err(wrong());
-    }
-    Ok(keys)
-}
-
 /// Follows keys into a text; `None` where it ends, or at `null`.
-fn lead<'b>(bytes: &'b [u8], keys: &Keys) -> Result<Option<&'b [u8]>, Unreadable> {
+fn lead<'b>(bytes: &'b [u8], keys: &MemberKeys) -> Result<Option<&'b [u8]>, Unreadable> {
     let mut bytes = bytes;
     for key in keys {
         let map: BTreeMap<String, &RawValue> = parse(bytes)?;

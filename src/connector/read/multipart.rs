@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use crate::connector::read::form::{Content, Form, refuse};
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::media_type::MediaType;
 use crate::model::target::MAX_NAMES;
 

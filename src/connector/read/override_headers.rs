@@ -3,46 +3,12 @@
 use http::{HeaderMap, HeaderName};
 
 use crate::connector::model::connector::Connector;
-use crate::connector::read::reading::{Unreadable, UnreadableCode};
+use crate::connector::model::override_headers::{URLS, is_identity, is_override};
+use crate::connector::read::unreadable::{METHOD_OVERRIDE, Unreadable, UnreadableCode};
 use crate::model::target::{METHOD_KEY, Query, may_be};
 
-/// Code of another method or URL than the one that is judged.
-pub(crate) const METHOD_OVERRIDE: UnreadableCode = UnreadableCode::MethodOverride;
 /// Code of another identity than that of the credential.
 pub(crate) const IDENTITY_HEADER: UnreadableCode = UnreadableCode::IdentityHeader;
-
-/// Headers by which frameworks take another method than the one sent.
-const METHODS: [&str; 3] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-];
-
-/// Headers by which servers take another URL than the one sent.
-const URLS: [&str; 5] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-];
-
-/// Headers that switch identity or tenant: parameters of a connector, or refused.
-const IDENTITIES: [&str; 10] = [
-    "sudo",
-    "stripe-account",
-    "stripe-context",
-    "x-on-behalf-of",
-    "x-act-as",
-    "x-acting-as",
-    "x-tenant-id",
-    "xero-tenant-id",
-    "mscrmcallerid",
-    "callerobjectid",
-];
-
-/// How others of them begin.
-const IDENTITY_PREFIXES: [&str; 2] = ["impersonate-", "x-impersonate-"];
 
 /// Keys of queries by which servers take another method than the one sent, or another operation, beside `_method`: read by a
 /// route, or refused.
@@ -58,17 +24,6 @@ const METHOD_KEYS: [&str; 7] = [
 
 /// Keys of queries that switch identity.
 const IDENTITY_KEYS: [&str; 1] = ["sudo"];
-
-/// Returns whether a header switches identity or tenant.
-pub(crate) fn is_identity(name: &str) -> bool {
-    let mut prefixes = IDENTITY_PREFIXES.iter();
-    IDENTITIES.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
-}
-
-/// Returns whether a header makes servers take another method or URL than the one sent.
-pub(crate) fn is_override(name: &str) -> bool {
-    METHODS.contains(&name) || URLS.contains(&name)
-}
 
 /// Makes the refusal of a header that switches identity and that no route of the request reads.
 pub(crate) fn refuse_identity(name: &str) -> Unreadable {

@@ -1,53 +1,12 @@
-//! Parameters: where a connector reads them and what they must be, compiled; a request in, values out.
+//! Reads a parameter in a request.
 //!
 //! INVARIANT: nothing is truncated or guessed: a value that does not fit refuses the request, an over-long one is `Oversize`.
 
-use std::sync::Arc;
-
-use http::HeaderName;
-use regex::Regex;
-
-use crate::connector::compile::paths::PathId;
-use crate::connector::manifest::entry::Fold;
-use crate::connector::model::name_path::{NamePath, Named};
-use crate::connector::model::operation::Fact;
-use crate::connector::read::native::Source;
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::{Request, ambiguous, form};
-use crate::expression::Program;
+use crate::connector::model::parameter::{Fold, Origin, Param};
+use crate::connector::read::names::Named;
+use crate::connector::read::request::Request;
+use crate::connector::read::unreadable::{Unreadable, ambiguous, form};
 use crate::model::value::{MAX_LIST, Value, ValueType};
-
-/// One compiled parameter of a route.
-#[derive(Debug)]
-pub(crate) struct Param {
-    pub(crate) name: Arc<str>,
-    pub(crate) origins: Box<[Origin]>,
-    pub(crate) value_type: Option<ValueType>,
-    /// Some origin can hold several values, so it always reads as a list.
-    pub(crate) list: bool,
-    pub(crate) required: bool,
-    pub(crate) pattern: Option<Arc<Regex>>,
-    pub(crate) fold: Option<Fold>,
-    pub(crate) secret: bool,
-    /// Of the other parameters, instead of origins.
-    pub(crate) computed: Option<Box<Program>>,
-}
-
-/// Where a value is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Captured(Arc<str>),
-    Query(NamePath),
-    Header(HeaderName),
-    /// Of a body that is read as JSON.
-    Body(PathId),
-    /// Of a body that is read as a form.
-    Form(NamePath),
-    /// What a part of a request says of itself.
-    Part(Fact),
-    /// What an override reads in the head.
-    Native(Source),
-}
 
 /// What one origin says.
 #[derive(Debug, PartialEq)]
@@ -101,14 +60,16 @@ impl Param {
         let text = match origin {
             Origin::Captured(name) => request.captured(name),
             Origin::Native(source) => {
-                read = source.native.read(source.label, request)?;
+                read = source.read(request)?;
                 read.as_deref()
             }
             Origin::Header(name) => request.header(name)?,
             Origin::Query(name) => return self.named(&request.query(name)?, misfit),
             Origin::Form(name) => return self.named(&request.form(name)?, misfit),
-            Origin::Part(field) => {
-                let value = request.part.and_then(|part| part.get(*field));
+            Origin::Fact(field) => {
+                let value = request
+                    .operation
+                    .and_then(|operation| operation.get(*field));
                 return value.map(|value| self.said(value)).transpose();
             }
             Origin::Body(path) => {
@@ -227,13 +188,6 @@ impl Param {
             Some(Fold::Lower) => Value::text(&text.to_ascii_lowercase()),
             Some(Fold::Upper) => Value::text(&text.to_ascii_uppercase()),
         })
-    }
-
-    /// Returns whether it is read from a captured label.
-    pub(crate) fn reads_label(&self, name: &str) -> bool {
-        self.origins
-            .iter()
-            .any(|origin| matches!(origin, Origin::Captured(label) if **label == *name))
     }
 
     /// Returns whether a text is one of its values.

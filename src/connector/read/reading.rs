@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderName};
 
-use crate::connector::model::options::Terms;
 use crate::connector::read::dialect::Dialect;
+use crate::connector::read::options::Terms;
 use crate::model::action::Action;
 use crate::model::target::Target;
 
@@ -43,55 +43,4 @@ pub struct RequestActions {
     pub unlisted: Vec<HeaderName>,
     /// Bytes that were copied to understand it, beside the body.
     pub copied: usize,
-}
-
-/// What keeps a request from being understood. A closed list: each is a refusal of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UnreadableCode {
-    /// A parameter is there twice, or in two spellings.
-    AmbiguousParameter,
-    /// A header that switches identity or tenant and that the connector does not list.
-    IdentityHeader,
-    /// A header or parameter that overrides method or URL.
-    MethodOverride,
-    /// The path is a route's but for its spelling.
-    NearRoute,
-    /// A path that servers read in different ways.
-    NotCanonical,
-    /// A parameter is not of the type that the connector states.
-    ParameterForm,
-    /// More actions than one request may hold.
-    TooManyActions,
-    /// A header that nothing declares or reads.
-    UndeclaredHeader,
-    /// The body is malformed, or can be read in two ways.
-    UnreadableBody,
-}
-
-impl UnreadableCode {
-    /// Returns the stable name, `snake_case`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AmbiguousParameter => "ambiguous_parameter",
-            Self::IdentityHeader => "identity_header",
-            Self::MethodOverride => "method_override",
-            Self::NearRoute => "near_route",
-            Self::NotCanonical => "not_canonical",
-            Self::ParameterForm => "parameter_form",
-            Self::TooManyActions => "too_many_actions",
-            Self::UndeclaredHeader => "undeclared_header",
-            Self::UnreadableBody => "unreadable_body",
-        }
-    }
-}
-
-/// Why a request cannot be understood; becomes a 400 or 415 with this code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct Unreadable {
-    /// The reason.
-    pub code: UnreadableCode,
-    /// One sentence for the agent; values escaped, never a policy's text.
-    pub detail: String,
 }

@@ -6,20 +6,14 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::connector::model::name_path::{Held, NamePath, Named};
-use crate::connector::model::operation::Part;
+use crate::connector::model::name_path::NamePath;
 use crate::connector::read::form::Form;
 use crate::connector::read::json::Fields;
-use crate::connector::read::reading::{Unreadable, UnreadableCode};
+use crate::connector::read::names::{Held, Named};
+use crate::connector::read::operation::Operation;
+use crate::connector::read::unreadable::{Unreadable, ambiguous, form};
 use crate::model::header_value;
 use crate::model::target::{Host, Query};
-
-/// Code of a name that can be read in two ways.
-pub(crate) const AMBIGUOUS: UnreadableCode = UnreadableCode::AmbiguousParameter;
-/// Code of a key that makes servers take another method than the one judged.
-pub(crate) const METHOD_OVERRIDE: UnreadableCode = UnreadableCode::MethodOverride;
-/// Code of a value that is not written as the connector says.
-pub(crate) const FORM: UnreadableCode = UnreadableCode::ParameterForm;
 
 /// What one route reads from.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +28,7 @@ pub(crate) struct Request<'a> {
     /// Names that differ from others only in spelling, and are read themselves.
     pub(crate) twins: &'a [Box<str>],
     /// Which part of the request this is; `None` where it is one part.
-    pub(crate) part: Option<&'a Part>,
+    pub(crate) operation: Option<&'a Operation>,
 }
 
 /// What is known of a body.
@@ -98,17 +92,4 @@ impl<'a> Body<'a> {
             Self::Form(_) | Self::Unread => None,
         }
     }
-}
-
-/// Makes the refusal of a name that can be read in two ways.
-pub(crate) fn ambiguous(detail: String) -> Unreadable {
-    Unreadable {
-        code: AMBIGUOUS,
-        detail,
-    }
-}
-
-/// Makes the refusal of a value that is not written as the connector says.
-pub(crate) fn form(detail: String) -> Unreadable {
-    Unreadable { code: FORM, detail }
 }

@@ -4,8 +4,7 @@
 
 use std::fmt;
 
-use crate::connector::read::json::UNREADABLE_BODY;
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 
 /// Bytes that a request of any length may have copied.
 const LEAST_COPIES: usize = 2 << 20;

@@ -7,34 +7,35 @@ pub(crate) mod batch;
 pub(crate) mod places;
 pub(crate) mod unlisted;
 
-use std::borrow::Cow;
-
 use http::Method;
 
 use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::error_shape::framing::Push;
-use crate::connector::model::operation::{PartKind, Quota};
-use crate::connector::model::options::Terms;
-use crate::connector::model::route::{Group, Route};
-use crate::connector::read::dialect::{Dialect, Kind};
+use crate::connector::model::format::Kind;
+use crate::connector::model::group::Group;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::route::Route;
+use crate::connector::read::dialect::Dialect;
 use crate::connector::read::form::Form;
 use crate::connector::read::git;
 use crate::connector::read::graphql::{self, Carrier};
-use crate::connector::read::json::{Fields, UNREADABLE_BODY};
-use crate::connector::read::reading::{Reading, RequestActions, Unreadable};
+use crate::connector::read::json::Fields;
+use crate::connector::read::operation::Quota;
+use crate::connector::read::options::Terms;
+use crate::connector::read::reading::{Reading, RequestActions};
 use crate::connector::read::request::{Body, Request};
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 use crate::model::action::Action;
-use crate::model::target::decode;
 
 /// What has been found in a request, and what it may still hold.
 #[derive(Debug)]
-pub(crate) struct Sheet<'m> {
-    parts: Quota,
+pub(crate) struct ActionCollector<'m> {
+    operations: Quota,
     room: Room<'m>,
     /// The part that is being read, counted over all groups.
-    part: usize,
+    operation: usize,
     /// Some of it is looked up part by part.
     in_parts: bool,
     /// Where the body holds a credential.
@@ -67,19 +68,19 @@ enum Parsed<'b> {
 }
 
 /// One group's request before its parts are looked at.
-pub(crate) struct Parting<'a> {
+pub(crate) struct GroupInput<'a> {
     group: &'a Group,
     dialect: Option<&'a Dialect>,
     reading: &'a Reading<'a>,
     request: Request<'a>,
 }
 
-impl<'m> Sheet<'m> {
-    pub(crate) fn new(parts: usize, room: Room<'m>) -> Self {
+impl<'m> ActionCollector<'m> {
+    pub(crate) fn new(operations: usize, room: Room<'m>) -> Self {
         Self {
-            parts: Quota::new(parts),
+            operations: Quota::new(operations),
             room,
-            part: 0,
+            operation: 0,
             in_parts: false,
             foreign: None,
             rpc_ids: Vec::new(),
@@ -121,7 +122,7 @@ impl<'m> Sheet<'m> {
         self.room
             .copy(size_of::<Action>() + action.params.bytes())?;
         self.found.push(Found {
-            place: (self.part, route),
+            place: (self.operation, route),
             is_member: self.in_member,
             action,
         });
@@ -134,16 +135,16 @@ impl Candidates {
     pub(crate) fn understand_into(
         &self,
         reading: &Reading<'_>,
-        sheet: &mut Sheet<'_>,
+        collector: &mut ActionCollector<'_>,
     ) -> Result<(), Unreadable> {
         let dialect = self.dialect(reading.headers)?;
         let mut groups = self.groups().peekable();
         if groups.peek().is_none() {
-            sheet.push(u32::MAX, self.unknown(None))?;
+            collector.push(u32::MAX, self.unknown(None))?;
         }
         for group in groups {
             let captures = self.captures(group);
-            let parting = Parting {
+            let input = GroupInput {
                 group,
                 dialect: dialect.as_ref().filter(|_| group.plan.is_some()),
                 reading,
@@ -155,114 +156,130 @@ impl Candidates {
                     captures: &captures,
                     body: Body::Unread,
                     twins: &group.twins,
-                    part: None,
+                    operation: None,
                 },
             };
             for key in &group.match_keys {
-                parting.request.query(key)?;
+                input.request.query(key)?;
             }
-            sheet.in_parts |= group.table.kind != PartKind::Whole;
+            collector.in_parts |= group.table.kind != OperationKind::Whole;
             match group.table.kind {
-                PartKind::Whole => self.whole(&parting, sheet)?,
-                PartKind::Graphql => self.graphql(&parting, sheet)?,
-                PartKind::Rpc => self.rpc(&parting, sheet)?,
-                PartKind::Git => self.git(&parting, sheet)?,
-                PartKind::Batch => self.batch(&parting, sheet)?,
+                OperationKind::Whole => self.whole(&input, collector)?,
+                OperationKind::Graphql => self.graphql(&input, collector)?,
+                OperationKind::Rpc => self.rpc(&input, collector)?,
+                OperationKind::Git => self.git(&input, collector)?,
+                OperationKind::Batch => self.batch(&input, collector)?,
             }
         }
         Ok(())
     }
 
-    fn whole(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
-        let parsed = parting.parse(&mut sheet.room)?;
+    fn whole(
+        &self,
+        input: &GroupInput<'_>,
+        collector: &mut ActionCollector<'_>,
+    ) -> Result<(), Unreadable> {
+        let parsed = input.parse(&mut collector.room)?;
         let body = parsed.body();
         self.place.connector.check_method_key(body)?;
-        parting.group.check_places(parting.request.query, body)?;
+        input.group.check_places(input.request.query, body)?;
         let request = Request {
             body,
-            ..parting.request
+            ..input.request
         };
         if let Some(place) = self.place.connector.foreign.find(&request)? {
-            sheet.foreign = Some(place);
+            collector.foreign = Some(place);
         }
-        self.settle(parting, &request, sheet)
+        self.settle(input, &request, collector)
     }
 
-    fn graphql(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
-        let (Some(dialect), Some(plan)) = (parting.dialect, &parting.group.plan) else {
+    fn graphql(
+        &self,
+        input: &GroupInput<'_>,
+        collector: &mut ActionCollector<'_>,
+    ) -> Result<(), Unreadable> {
+        let (Some(dialect), Some(plan)) = (input.dialect, &input.group.plan) else {
             return Err(unread());
         };
-        let bytes = parting.bytes()?;
+        let bytes = input.bytes()?;
         let form;
         let by_url = bytes.is_empty() && matches!(self.method, Method::GET | Method::HEAD);
         let carrier = match dialect.kind() {
             _ if by_url => Carrier::Query,
             Kind::Json => Carrier::Json(bytes),
             Kind::Form | Kind::Multipart | Kind::Batch | Kind::Git => {
-                form = form_of(bytes, dialect, sheet.room.nodes)?;
+                form = form_of(bytes, dialect, collector.room.nodes)?;
                 Carrier::Form(&form)
             }
         };
         let mut budget = graphql::Budget {
-            parts: &mut sheet.parts,
-            room: &mut sheet.room,
+            operations: &mut collector.operations,
+            room: &mut collector.room,
         };
-        for root in graphql::roots(carrier, parting.request.query, &mut budget)? {
-            let fields = Fields::of_tree(&root.arguments, plan, &mut sheet.room)?;
+        for root in graphql::roots(carrier, input.request.query, &mut budget)? {
+            let fields = Fields::of_tree(&root.arguments, plan, &mut collector.room)?;
             let request = Request {
                 body: Body::Json(&fields),
-                part: Some(&root.part),
-                ..parting.request
+                operation: Some(&root.operation),
+                ..input.request
             };
-            self.settle(parting, &request, sheet)?;
-            sheet.part += 1;
+            self.settle(input, &request, collector)?;
+            collector.operation += 1;
         }
         Ok(())
     }
 
-    fn rpc(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
+    fn rpc(
+        &self,
+        input: &GroupInput<'_>,
+        collector: &mut ActionCollector<'_>,
+    ) -> Result<(), Unreadable> {
         let connector = &self.place.connector;
-        let (Some(envelope), Some(plan)) = (connector.rpc, &parting.group.plan) else {
+        let (Some(envelope), Some(plan)) = (connector.rpc, &input.group.plan) else {
             return Err(unread());
         };
-        let bytes = parting.bytes()?;
-        let left = (&mut sheet.parts, &mut sheet.room);
+        let bytes = input.bytes()?;
+        let left = (&mut collector.operations, &mut collector.room);
         for message in envelope.messages(bytes, plan, left)? {
-            if let (Some(id), Some(_)) = (&message.id, &message.part) {
-                sheet.rpc_ids.push(serde_json::json!(id));
+            if let (Some(id), Some(_)) = (&message.id, &message.operation) {
+                collector.rpc_ids.push(serde_json::json!(id));
             }
             let body = Body::Json(&message.fields);
             connector.check_method_key(body)?;
-            parting.group.check_places(parting.request.query, body)?;
-            match &message.part {
-                None => sheet.push(u32::MAX, connector.reply())?,
-                Some(part) => {
+            input.group.check_places(input.request.query, body)?;
+            match &message.operation {
+                None => collector.push(u32::MAX, connector.reply())?,
+                Some(operation) => {
                     let request = Request {
                         body,
-                        part: Some(part),
-                        ..parting.request
+                        operation: Some(operation),
+                        ..input.request
                     };
-                    self.settle(parting, &request, sheet)?;
+                    self.settle(input, &request, collector)?;
                 }
             }
-            sheet.part += 1;
+            collector.operation += 1;
         }
         Ok(())
     }
 
-    fn git(&self, parting: &Parting<'_>, sheet: &mut Sheet<'_>) -> Result<(), Unreadable> {
-        let (parts, push) = git::parts(parting.bytes()?, &mut sheet.parts)?;
-        sheet.push = Some(push);
-        if parts.is_empty() {
-            sheet.push(u32::MAX, self.place.connector.probe())?;
+    fn git(
+        &self,
+        input: &GroupInput<'_>,
+        collector: &mut ActionCollector<'_>,
+    ) -> Result<(), Unreadable> {
+        let (operations, push) = git::operations(input.bytes()?, &mut collector.operations)?;
+        collector.push = Some(push);
+        if operations.is_empty() {
+            collector.push(u32::MAX, self.place.connector.probe())?;
         }
-        for part in parts {
+        for operation in operations {
             let request = Request {
-                part: Some(&part),
-                ..parting.request
+                operation: Some(&operation),
+                ..input.request
             };
-            self.settle(parting, &request, sheet)?;
-            sheet.part += 1;
+            self.settle(input, &request, collector)?;
+            collector.operation += 1;
         }
         Ok(())
     }
@@ -270,20 +287,20 @@ impl Candidates {
     /// Adds the actions of one part: those of the routes that are for it and apply, else the unknown one.
     fn settle(
         &self,
-        parting: &Parting<'_>,
+        input: &GroupInput<'_>,
         request: &Request<'_>,
-        sheet: &mut Sheet<'_>,
+        collector: &mut ActionCollector<'_>,
     ) -> Result<(), Unreadable> {
-        let part = request.part.map(|part| part.name.as_str());
+        let operation = request.operation.map(|operation| operation.name.as_str());
         let mut found = false;
-        for siblings in parting.group.table.find(part.unwrap_or_default()) {
-            for (number, route) in self.applying(siblings, parting.dialect, request)? {
-                sheet.push(number, self.place.connector.action(route, request)?)?;
+        for siblings in input.group.table.find(operation.unwrap_or_default()) {
+            for (number, route) in self.applying(siblings, input.dialect, request)? {
+                collector.push(number, self.place.connector.action(route, request)?)?;
                 found = true;
             }
         }
         if !found {
-            sheet.push(u32::MAX, self.unknown(part))?;
+            collector.push(u32::MAX, self.unknown(operation))?;
         }
         Ok(())
     }
@@ -320,23 +337,9 @@ impl Candidates {
         }
         Ok(applying)
     }
-
-    /// Returns every captured label, decoded: host, base path, path.
-    pub(crate) fn captures<'a>(&'a self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
-        let place = self.place.captures.iter();
-        let place = place.map(|(name, value)| (&**name, Cow::Borrowed(value.as_str())));
-        let host = group.matches.host.as_ref();
-        let host = host.and_then(|domain| domain.capture(&self.place.host));
-        let host = host.unwrap_or_default().into_iter();
-        let host = host.map(|(name, value)| (&**name, Cow::Borrowed(value)));
-        let path = group.matches.path.capture(self.place.below());
-        let path = path.unwrap_or_default().into_iter();
-        let path = path.map(|(name, value)| (&**name, decode(value)));
-        place.chain(host).chain(path).collect()
-    }
 }
 
-impl<'a> Parting<'a> {
+impl<'a> GroupInput<'a> {
     fn bytes(&self) -> Result<&'a [u8], Unreadable> {
         self.reading.body.ok_or_else(unread)
     }

@@ -46,7 +46,7 @@ pub(super) fn of(api: &Api, routes: &[Route]) -> Option<Health> {
         routes.iter().any(|route| {
             route.matches == request
                 && route.risk.is_none_or(|risk| risk == Risk::Low)
-                && route.issues.is_none()
+                && route.response_secrets.is_none()
         })
     };
     let candidates = api.operations.iter().filter(|operation| {

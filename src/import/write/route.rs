@@ -41,9 +41,9 @@ pub(super) fn write(route: &Route, out: &mut String) {
             put("    reads: true".to_owned());
         }
     }
-    if let Some(issues) = &route.issues {
-        let issues: Vec<String> = issues.iter().map(|path| scalar(path)).collect();
-        put(format!("    issues: [{}]", issues.join(", ")));
+    if let Some(response_secrets) = &route.response_secrets {
+        let places: Vec<String> = response_secrets.iter().map(|path| scalar(path)).collect();
+        put(format!("    response_secrets: [{}]", places.join(", ")));
     }
     put(format!("    summary: {}", line(&route.summary)));
     if !route.tests.is_empty() {

@@ -29,7 +29,7 @@ impl Answered {
     /// Begins with the head; nothing where the connector wants nothing of it.
     pub(super) fn of(validity: &Arc<PermitValidity>, headers: &HeaderMap) -> Option<Self> {
         let terms = validity.terms();
-        let wanted = terms.records_answer() && terms.issues.is_empty();
+        let wanted = terms.records_answer() && terms.response_secrets.is_empty();
         wanted.then(|| Self {
             validity: Arc::clone(validity),
             headers: headers.clone(),

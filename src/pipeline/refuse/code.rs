@@ -233,7 +233,7 @@ impl Code {
             }
             Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
             Self::ResponseSecret => {
-                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`issue: pass`)."
+                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`response_secrets: pass`)."
             }
             Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",
             Self::CredentialUnhealthy => "The credential for this address cannot be used.",

@@ -62,7 +62,7 @@ impl Reading<'_> {
             condition,
             credential,
             hosts,
-            passes_issued: written.issue.is_some(),
+            passes_response_secrets: written.response_secrets.is_some(),
         }
     }
 

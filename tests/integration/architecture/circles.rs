@@ -10,7 +10,6 @@ use super::sources::sources;
 const STILL: &[(&str, usize)] = &[
     ("admin", 2),
     ("approval", 3),
-    ("connector", 28),
     ("expression", 2),
     ("import", 7),
     ("pipeline", 3),

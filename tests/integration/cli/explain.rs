@@ -41,8 +41,8 @@ async fn a_request_is_explained_as_it_would_be_decided() {
 #[tokio::test]
 async fn what_becomes_of_an_answer_with_a_credential_is_told() {
     let gateway = Builder::new()
-        .connector("keys", "connector: keys\nauth: none\ndomains: [keys.test]\nroutes:\n  - { action: key.create, match: POST /keys, issues: [$.key, 'header:X-Secret'] }\n  - { action: key.rotate, match: POST /rotate, issues: [$.key] }\n  - { action: key.ask, match: POST /ask, issues: [$.key] }\n  - { action: key.never, match: POST /never, issues: [$.key] }\n")
-        .policy("keys", "permissions:\n  - { agents: [ci], allow: [keys.key.create], ask: [keys.key.ask] }\n  - { agents: [ci], allow: [keys.key.rotate], issue: pass }\n")
+        .connector("keys", "connector: keys\nauth: none\ndomains: [keys.test]\nroutes:\n  - { action: key.create, match: POST /keys, response_secrets: [$.key, 'header:X-Secret'] }\n  - { action: key.rotate, match: POST /rotate, response_secrets: [$.key] }\n  - { action: key.ask, match: POST /ask, response_secrets: [$.key] }\n  - { action: key.never, match: POST /never, response_secrets: [$.key] }\n")
+        .policy("keys", "permissions:\n  - { agents: [ci], allow: [keys.key.create], ask: [keys.key.ask] }\n  - { agents: [ci], allow: [keys.key.rotate], response_secrets: pass }\n")
         .start()
         .await;
     let shown = Shell::at(&gateway.path(""))

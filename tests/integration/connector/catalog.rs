@@ -104,7 +104,7 @@ routes:
       amount: { from: $.amount, type: int, required: true }
       labels: "$.labels[*]"
       free: $.free
-    was: [thing.create]
+    renamed_from: [thing.create]
   - { action: thing.make, match: PUT /things, risk: high }
 "#;
     let mut vocabulary = Vocabulary::default();
@@ -218,18 +218,18 @@ fn terms(catalog: &Catalog, line: &str) -> tollgate::connector::Terms {
 
 #[test]
 fn tells_what_holds_for_an_exchange() {
-    let text = include_str!("../../connectors/terms.yaml");
+    let text = include_str!("../../connectors/options.yaml");
     let catalog = catalog(&[text]);
     let chat = terms(&catalog, "POST https://terms.test/chat");
     assert_eq!(chat.first_byte, Some(std::time::Duration::from_secs(600)));
-    assert!(!chat.passes.range && !chat.passes.cookies && chat.issues.is_empty());
+    assert!(!chat.passes.range && !chat.passes.cookies && chat.response_secrets.is_empty());
     let file = terms(&catalog, "GET https://terms.test/files/a");
     assert!(file.passes.range && file.passes.cookies && file.reads_answer());
     assert_eq!(file.first_byte, Some(std::time::Duration::from_secs(120)));
     let upload = terms(&catalog, "PUT https://terms.test/signed/a");
     assert!(upload.without_credential && !file.without_credential);
     let token = terms(&catalog, "POST https://terms.test/tokens");
-    assert_eq!(token.issues.len(), 2);
+    assert_eq!(token.response_secrets.len(), 2);
     let mut headers = http::HeaderMap::new();
     headers.insert("content-type", "text/csv".parse().unwrap());
     let answer = file.answer_params(&headers, br#"{"name":"a.csv","size":7}"#);

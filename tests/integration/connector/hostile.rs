@@ -8,7 +8,7 @@ const ROUTES: &str = r#"
   - { action: upload, match: POST /upload, body: multipart, params: { a: form:a } }
   - { action: "call.{rpc.method}", match: POST /rpc, rpc: "*", risk: low, params: { x: arg:x } }
   - { action: "{graphql.field}", match: POST /graphql, graphql: "*", risk: low, params: { x: arg:x } }
-  - { action: batch, match: POST /batch, each: "$[*]", risk: low }
+  - { action: batch, match: POST /batch, batch: "$[*]", risk: low }
   - { action: push, match: POST /git-receive-pack, git: true }
 "#;
 

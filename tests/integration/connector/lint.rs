@@ -57,17 +57,20 @@ fn each_doubt_is_told_by_its_name() {
         ),
         (
             "action: token.create, match: POST /tokens",
-            &["missing-issues"],
+            &["missing-response-secrets"],
         ),
         (
             "action: user.password.reset, match: POST /reset",
-            &["missing-issues"],
+            &["missing-response-secrets"],
         ),
         (
-            "action: token.create, match: POST /tokens, issues: [$.token]",
+            "action: token.create, match: POST /tokens, response_secrets: [$.token]",
             &[],
         ),
-        ("action: token.create, match: POST /tokens, issues: []", &[]),
+        (
+            "action: token.create, match: POST /tokens, response_secrets: []",
+            &[],
+        ),
         ("action: token.revoke, match: POST /revoke", &[]),
         ("action: secret.set, match: PUT /secret", &[]),
         ("action: any, match: 'GET /{*path}'", &["catch-all"]),
@@ -209,7 +212,7 @@ fn a_file_that_takes_a_built_in_s_place_is_compared_with_it() {
         built_in,
     };
     let old = "  - { action: a, match: DELETE /a }\n  - { action: b, match: GET /b }\n  - { action: c, match: GET /c }\n";
-    let new = "  - { action: a, match: DELETE /a, risk: medium }\n  - { action: d, match: GET /b, was: [b] }\n";
+    let new = "  - { action: a, match: DELETE /a, risk: medium }\n  - { action: d, match: GET /b, renamed_from: [b] }\n";
     let sources = [
         source("built-in.yaml", true, old),
         source("own.yaml", false, new),

@@ -351,17 +351,23 @@ fn refuses_limits_that_nothing_keeps() {
 #[test]
 fn refuses_terms_that_cannot_hold() {
     check(
-        "match: POST /x, issues: [access_token]",
+        "match: POST /x, response_secrets: [access_token]",
         "is not a place in an answer",
     );
-    check("match: POST /x, issues: ['$.[']", "is not a JSONPath");
-    check("match: POST /x, issues: [$.a], risk: low", "is critical");
+    check(
+        "match: POST /x, response_secrets: ['$.[']",
+        "is not a JSONPath",
+    );
+    check(
+        "match: POST /x, response_secrets: [$.a], risk: low",
+        "is critical",
+    );
     check(
         "match: POST /x, response_params: { a: 'query:x' }",
         "is not a place in an answer",
     );
     check(
-        "match: POST /x, issues: [$.a], response_params: { b: $.b }",
+        "match: POST /x, response_secrets: [$.a], response_params: { b: $.b }",
         "nothing of it is recorded",
     );
     check(

@@ -16,7 +16,7 @@ const ROUTES: &str = r#"
   - { action: upload, match: POST /upload, body: multipart, params: { a: form:a } }
   - { action: "call.{rpc.method}", match: POST /rpc, rpc: "*", risk: low, params: { x: arg:x, y: "arg:y[*]" } }
   - { action: "{graphql.field}", match: POST /graphql, graphql: "*", risk: low, params: { x: arg:x, y: "arg:y[*]" } }
-  - { action: batch, match: POST /batch, each: "$[*]", risk: low }
+  - { action: batch, match: POST /batch, batch: "$[*]", risk: low }
 "#;
 
 /// Hands out so much, and no more.

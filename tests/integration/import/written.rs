@@ -36,7 +36,7 @@ fn a_graphql_schema_becomes_a_file_that_loads_and_whose_tests_hold() {
 }
 
 #[test]
-fn an_answer_with_a_credential_is_listed_under_issues() {
+fn an_answer_with_a_credential_is_listed_under_response_secrets() {
     let text = openapi(
         r"
 openapi: 3.0.3
@@ -55,7 +55,7 @@ paths:
       responses: { '200': { description: ok, content: { application/json: { schema: { properties: { pem: { type: string } } } } } } }
 ",
     );
-    assert!(text.contains("    issues: [$.token]\n"), "{text}");
+    assert!(text.contains("    response_secrets: [$.token]\n"), "{text}");
     assert!(text.contains("risk: critical"), "{text}");
     assert!(!text.contains("$.pem"), "{text}");
 }

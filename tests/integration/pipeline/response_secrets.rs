@@ -28,15 +28,15 @@ version: 1
 domains: [api.test]
 auth: [{ id: token, fields: [token], bearer: "{token}" }]
 routes:
-  - { action: token.create, match: GET|POST /tokens, issues: [$.access_token, '$.keys[*].secret', "header:X-Key"] }
-  - { action: token.pass, match: POST /pass, issues: [$.access_token] }
-  - { action: token.mint, match: POST /graphql, graphql: mutation.mint, issues: [$.data.mint.token] }
+  - { action: token.create, match: GET|POST /tokens, response_secrets: [$.access_token, '$.keys[*].secret', "header:X-Key"] }
+  - { action: token.pass, match: POST /pass, response_secrets: [$.access_token] }
+  - { action: token.mint, match: POST /graphql, graphql: mutation.mint, response_secrets: [$.data.mint.token] }
 "#;
 
 const POLICY: &str = "
 permissions:
   - { agents: [ci], allow: [api.token.create, api.token.mint] }
-  - { agents: [ci], allow: [api.token.pass], issue: pass }
+  - { agents: [ci], allow: [api.token.pass], response_secrets: pass }
 ";
 
 async fn start(upstream: &Upstream) -> Gateway {
@@ -446,7 +446,7 @@ async fn what_may_pass_passes_as_it_comes_and_what_cannot_be_found_is_not_sent()
         (text.into(), true)
     );
 
-    // An alias names the place, and `issues` does not.
+    // An alias names the place, and `response_secrets` does not.
     let request = client
         .post(format!("https://{HOST}/graphql"))
         .json(&json!({ "query": "mutation { x: mint { token } }" }));

@@ -28,7 +28,7 @@ struct Case {
     decision: Decision,
     by: Option<Vec<String>>,
     no_permission: Option<bool>,
-    passes_issued: Option<bool>,
+    passes_response_secrets: Option<bool>,
     credential: Option<String>,
     hosts: Option<Vec<String>>,
     reason: Option<String>,
@@ -78,8 +78,8 @@ fn check(path: &Path) {
             "{shown}"
         );
         assert!(
-            case.passes_issued
-                .is_none_or(|passes| passes == ruling.passes_issued),
+            case.passes_response_secrets
+                .is_none_or(|passes| passes == ruling.passes_response_secrets),
             "{shown}"
         );
         let credential = case

@@ -29,7 +29,7 @@ struct Shape {
     #[serde(default)]
     special: bool,
     #[serde(default)]
-    issues: bool,
+    response_secret: bool,
     params: BTreeMap<String, String>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn vocabulary() -> Vocabulary {
     let shape = |shape: Shape| ActionShape {
         risks: [shape.risk].into(),
         special: shape.special,
-        issues: shape.issues,
+        response_secret: shape.response_secret,
         params: shape
             .params
             .iter()
@@ -137,7 +137,7 @@ pub(super) fn decide(
     let shape = vocabulary.shape(&name);
     let action = Action {
         template: vocabulary.template(&name).cloned(),
-        issues: shape.is_some_and(|shape| shape.issues),
+        response_secret: shape.is_some_and(|shape| shape.response_secret),
         risk: shape
             .and_then(|shape| shape.risks.first())
             .copied()

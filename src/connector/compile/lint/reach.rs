@@ -3,11 +3,11 @@
 use crate::connector::model::connector::Connector;
 use crate::connector::model::domain::Domain;
 use crate::connector::model::matches::ANY_METHOD;
-use crate::connector::model::operation::PartKind;
+use crate::connector::model::operation::OperationKind;
+use crate::connector::model::parameter::Origin;
 use crate::connector::model::pattern::Segment;
 use crate::connector::model::route::Route;
 use crate::connector::model::standard_headers::is_always_dropped;
-use crate::connector::read::parameter::Origin;
 use crate::model::target::Path;
 
 /// Returns why no path reaches a route: it is spelled as the gateway refuses paths, or as no canonical path is.
@@ -35,7 +35,7 @@ pub(crate) fn unreachable_path(connector: &Connector, route: &Route) -> Option<S
 
 /// Returns a route that is taken in the place of this one on every host: the same path with the host in front.
 pub(crate) fn shadow<'c>(connector: &'c Connector, route: &Route) -> Option<&'c Route> {
-    if route.matches.host.is_some() || route.kind != PartKind::Whole {
+    if route.matches.host.is_some() || route.kind != OperationKind::Whole {
         return None;
     }
     let takes = |other: &Route, method: &str| {
@@ -57,10 +57,10 @@ pub(crate) fn shadow<'c>(connector: &'c Connector, route: &Route) -> Option<&'c 
                 && other.matches.is_same_but_host(&route.matches)
         })
     };
-    let mut sites = connector.sites.iter();
-    let first = over(&sites.next()?.domain)?;
-    sites
-        .all(|site| over(&site.domain).is_some())
+    let mut endpoints = connector.endpoints.iter();
+    let first = over(&endpoints.next()?.domain)?;
+    endpoints
+        .all(|endpoint| over(&endpoint.domain).is_some())
         .then_some(first)
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn never_found(
             let mut methods = route.matches.methods.iter();
             let none = methods.all(|method| bodiless(method));
             // GraphQL arguments come in the URL of a GET too.
-            let whole = route.kind == PartKind::Whole;
+            let whole = route.kind == OperationKind::Whole;
             let native = route.params.iter().any(|param| {
                 param.origins.contains(origin)
                     && param
@@ -113,6 +113,6 @@ pub(crate) fn never_found(
             });
             (none && whole && !native).then_some("requests with this method have no body")
         }
-        Origin::Captured(_) | Origin::Part(_) | Origin::Native(_) => None,
+        Origin::Captured(_) | Origin::Fact(_) | Origin::Native(_) => None,
     }
 }

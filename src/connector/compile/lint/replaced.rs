@@ -37,7 +37,7 @@ pub(crate) fn check(new: &Connector, old: &Connector, place: &Place, report: &mu
         "routes-removed",
         "has actions that this file has not",
         &gone,
-        "keep their names, or say `was: [name]` at the routes that take their place",
+        "keep their names, or say `renamed_from: [name]` at the routes that take their place",
     );
     warn(
         "risk-lowered",
@@ -56,7 +56,7 @@ impl Connector {
         let mut risks = BTreeMap::new();
         for route in &self.routes {
             let own = std::iter::once(route.name.as_str());
-            for name in own.chain(route.was.iter().map(String::as_str)) {
+            for name in own.chain(route.renamed_from.iter().map(String::as_str)) {
                 let short = name.split_once('.').map_or(name, |(_, rest)| rest);
                 let known = risks.entry(short).or_insert(Risk::Low);
                 *known = route.risk.highest().max(*known);

@@ -55,11 +55,11 @@ pub(crate) fn writes_by_get(route: &Route) -> Option<&str> {
     last_word(route).filter(|word| WRITES.contains(word))
 }
 
-/// Returns the word by which a route says that its answer holds a credential, although nothing is said under `issues`.
+/// Returns the word by which a route says that its answer holds a credential, although nothing is said under `response_secrets`.
 pub(crate) fn hands_out(route: &Route) -> Option<&str> {
     let writes = route.matches.methods.iter();
     let writes = writes.filter(|method| ["POST", "PUT", "PATCH"].contains(&&***method));
-    if writes.count() == 0 || route.terms.issues_stated {
+    if writes.count() == 0 || route.terms.response_secrets_stated {
         return None;
     }
     // The connector's id is a name of its own.

@@ -1,6 +1,5 @@
 //! Framing of git's own answers: the text of a refusal in, packet lines that git prints out.
 
-use crate::connector::manifest::entry::Framing;
 use crate::connector::model::error_shape::ErrorFacts;
 
 /// Bytes that one packet line can hold, `gitprotocol-common(5)`.
@@ -89,4 +88,13 @@ fn one_line(text: &str) -> String {
     let end = line.floor_char_boundary(MAX_REASON);
     line.truncate(end);
     line
+}
+
+/// How a text is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// One packet line of git's protocol.
+    PacketLine,
+    /// A report that refuses each ref of a push for the reason that the text gives.
+    ReportStatus,
 }

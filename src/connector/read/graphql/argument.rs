@@ -11,8 +11,8 @@ use apollo_parser::cst;
 
 use crate::connector::read::graphql::envelope::{Entries, refuse};
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::reading::Unreadable;
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::Unreadable;
 
 /// What the request gives under the names of variables.
 #[derive(Debug)]

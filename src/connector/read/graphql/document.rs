@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use apollo_parser::{Parser, cst};
 
-use crate::connector::model::operation::{Fact, Part};
+use crate::connector::model::operation::Fact;
 use crate::connector::read::graphql::argument::{Given, Variables};
 use crate::connector::read::graphql::envelope::{Entries, refuse};
-use crate::connector::read::graphql::{Budget, Root, upload};
-use crate::connector::read::reading::Unreadable;
+use crate::connector::read::graphql::{Budget, Root};
+use crate::connector::read::operation::Operation;
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::value::{MAX_LIST, Value};
 
 /// Levels that selections and values may be nested.
@@ -50,8 +51,8 @@ struct Found<'r, 'm> {
 
 /// The definitions of one document.
 #[derive(Debug)]
-struct Document {
-    operations: Vec<cst::OperationDefinition>,
+pub(crate) struct ParsedDocument {
+    pub(crate) operations: Vec<cst::OperationDefinition>,
     fragments: HashMap<String, cst::SelectionSet>,
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn roots<'b>(
 ) -> Result<Vec<Root<'b>>, Unreadable> {
     // The parser keeps the text of each token.
     budget.room.copy(text.len())?;
-    let document = Document::parse(text)?;
+    let document = ParsedDocument::parse(text)?;
     let given = Given::new(variables);
     let mut steps = 0;
     let mut roots = Vec::new();
@@ -76,7 +77,7 @@ pub(crate) fn roots<'b>(
         let selections = selections.ok_or_else(|| refuse("an operation selects nothing"))?;
         let mut way = Way::default();
         document.expand(&selections, &mut way, &mut |field| {
-            budget.parts.take()?;
+            budget.operations.take()?;
             fields.push(field);
             Ok(())
         })?;
@@ -93,7 +94,7 @@ pub(crate) fn roots<'b>(
             document.names(field.selection_set().as_ref(), &mut found)?;
             let names = found.names;
             roots.push(Root {
-                part: part(&field, (kind, name.as_deref()), &names, budget.room)?,
+                operation: part(&field, (kind, name.as_deref()), &names, budget.room)?,
                 arguments: variables.arguments(field.arguments().as_ref(), budget.room)?,
             });
         }
@@ -101,31 +102,8 @@ pub(crate) fn roots<'b>(
     Ok(roots)
 }
 
-/// The variables of a document, with the number of lists in which each is declared to hold uploads; `None` for one that some
-/// operation declares as anything else.
-pub(crate) type Uploads = HashMap<String, Option<usize>>;
-
-/// Finds the uploads that a document declares.
-pub(crate) fn uploads(text: &str) -> Result<Uploads, Unreadable> {
-    let document = Document::parse(text)?;
-    let mut uploads = Uploads::new();
-    let all = document.operations.iter();
-    for definition in all
-        .filter_map(cst::OperationDefinition::variable_definitions)
-        .flat_map(|definitions| definitions.variable_definitions())
-    {
-        let name = definition.variable().and_then(|variable| variable.name());
-        let depth = definition.ty().and_then(|kind| upload::depth(&kind));
-        let name = name.map(|name| name.text().to_string()).unwrap_or_default();
-        let known = uploads.entry(name).or_insert(depth);
-        // `None` is the least.
-        *known = (*known).min(depth);
-    }
-    Ok(uploads)
-}
-
-impl Document {
-    fn parse(text: &str) -> Result<Self, Unreadable> {
+impl ParsedDocument {
+    pub(crate) fn parse(text: &str) -> Result<Self, Unreadable> {
         let tree = Parser::new(text)
             .recursion_limit(MAX_DEPTH)
             .token_limit(MAX_TOKENS)
@@ -269,7 +247,7 @@ fn part(
     (kind, operation): (&'static str, Option<&str>),
     selections: &BTreeSet<String>,
     room: &mut Room<'_>,
-) -> Result<Part, Unreadable> {
+) -> Result<Operation, Unreadable> {
     let name = name_of(field);
     room.copy(3 * name.len() + operation.map_or(0, str::len))?;
     let selections = selections.iter().map(|name| Value::text(name)).collect();
@@ -279,7 +257,7 @@ fn part(
         (Fact::GraphqlSelections, Value::list(selections)),
     ];
     values.extend(operation.map(|name| (Fact::GraphqlOperation, Value::text(name))));
-    Ok(Part {
+    Ok(Operation {
         name: format!("{kind}.{name}"),
         values,
     })

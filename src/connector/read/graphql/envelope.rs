@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use crate::connector::read::form::Form;
-use crate::connector::read::json::UNREADABLE_BODY;
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::ambiguous;
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable, ambiguous};
 use crate::model::hex::hex;
 use crate::model::show::brief;
 use crate::model::target::{Query, may_be};

@@ -3,13 +3,15 @@
 //! INVARIANT: a part of the form becomes the value of a variable that is declared as an upload, and of nothing else: neither
 //! of the document nor of a variable that is judged. The form is that of `graphql-multipart-request-spec`.
 
+use std::collections::HashMap;
+
 use apollo_parser::cst;
 
-use crate::connector::read::graphql::document::{Uploads, uploads};
+use crate::connector::read::graphql::document::ParsedDocument;
 use crate::connector::read::graphql::envelope::{Document, Envelope, refuse};
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::reading::Unreadable;
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::Unreadable;
 
 /// The scalar that servers read a part of the form as.
 const UPLOAD: &str = "Upload";
@@ -93,4 +95,27 @@ pub(crate) fn depth(kind: &cst::Type) -> Option<usize> {
 fn index(text: &str) -> Option<usize> {
     let number = text.parse::<usize>().ok()?;
     (number.to_string() == text).then_some(number)
+}
+
+/// The variables of a document, with the number of lists in which each is declared to hold uploads; `None` for one that some
+/// operation declares as anything else.
+pub(crate) type Uploads = HashMap<String, Option<usize>>;
+
+/// Finds the uploads that a document declares.
+pub(crate) fn uploads(text: &str) -> Result<Uploads, Unreadable> {
+    let document = ParsedDocument::parse(text)?;
+    let mut uploads = Uploads::new();
+    let all = document.operations.iter();
+    for definition in all
+        .filter_map(cst::OperationDefinition::variable_definitions)
+        .flat_map(|definitions| definitions.variable_definitions())
+    {
+        let name = definition.variable().and_then(|variable| variable.name());
+        let depth = definition.ty().and_then(|kind| depth(&kind));
+        let name = name.map(|name| name.text().to_string()).unwrap_or_default();
+        let known = uploads.entry(name).or_insert(depth);
+        // `None` is the least.
+        *known = (*known).min(depth);
+    }
+    Ok(uploads)
 }

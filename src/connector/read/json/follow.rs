@@ -30,55 +30,6 @@ pub(crate) enum Scalar<'t> {
     Text(&'t str),
 }
 
-/// Returns what of a query is not followed: what could make it look at one value again and again.
-pub(crate) fn unfollowed(query: &JpQuery) -> Option<&'static str> {
-    query.segments.iter().find_map(in_segment)
-}
-
-fn in_segment(segment: &Segment) -> Option<&'static str> {
-    match segment {
-        Segment::Descendant(inner) => in_segment(inner),
-        Segment::Selector(Selector::Filter(filter)) => in_filter(filter),
-        Segment::Selector(_) => None,
-        Segment::Selectors(all) => all.iter().find_map(|selector| match selector {
-            Selector::Filter(filter) => in_filter(filter),
-            _ => None,
-        }),
-    }
-}
-
-fn in_filter(filter: &Filter) -> Option<&'static str> {
-    match filter {
-        Filter::Or(all) | Filter::And(all) => all.iter().find_map(in_filter),
-        Filter::Atom(FilterAtom::Filter { expr, .. }) => in_filter(expr),
-        Filter::Atom(FilterAtom::Test { expr, .. }) => match &**expr {
-            Test::RelQuery(segments) => {
-                let plain = |segment: &Segment| {
-                    matches!(
-                        segment,
-                        Segment::Selector(
-                            Selector::Name(_) | Selector::Index(_) | Selector::Wildcard
-                        )
-                    )
-                };
-                (!segments.iter().all(plain)).then_some("a path in a filter that is not plain")
-            }
-            Test::AbsQuery(_) => Some("`$` in a filter"),
-            Test::Function(_) => Some("a function in a filter"),
-        },
-        Filter::Atom(FilterAtom::Comparison(comparison)) => match comparison.vals() {
-            (
-                Comparable::Literal(_),
-                Comparable::SingularQuery(SingularQuery::Current(_)) | Comparable::Literal(_),
-            )
-            | (Comparable::SingularQuery(SingularQuery::Current(_)), Comparable::Literal(_)) => {
-                None
-            }
-            _ => Some("a comparison of something else than `@…` and a constant"),
-        },
-    }
-}
-
 /// Hands on what lies under a query.
 pub(crate) fn follow<'t, T: Walk>(query: &JpQuery, tree: &'t T, take: &mut dyn FnMut(&'t T)) {
     walk(&query.segments, tree, take);

@@ -8,8 +8,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use crate::connector::model::plan::{Node, Plan};
 use crate::connector::read::json::keys::{KeySeed, Seen};
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::json::{Fields, Slot, UNREADABLE_BODY, Unreadable};
+use crate::connector::read::json::{Fields, Slot};
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 use crate::model::show::brief;
 use crate::model::target::{is_shared_key, overrides_method, same_key};
 use crate::model::value::Value;

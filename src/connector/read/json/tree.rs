@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use crate::connector::read::form::refuse;
 use crate::connector::read::json::follow::{Scalar, Walk};
 use crate::connector::read::json::keys::{KeySeed, Seen};
-use crate::connector::read::reading::{Unreadable, UnreadableCode};
 use crate::connector::read::room::Room;
+use crate::connector::read::unreadable::{Unreadable, too_many};
 use crate::model::show::brief;
 
 /// One value of a body, and what lies in it.
@@ -134,14 +134,6 @@ pub(crate) fn items(bytes: &[u8], limit: usize) -> Result<Option<Vec<&[u8]>>, Un
         return Err(too_many());
     }
     Ok(Some(split.iter().map(|raw| raw.get().as_bytes()).collect()))
-}
-
-/// Makes the refusal of a request that is too many actions.
-pub(crate) fn too_many() -> Unreadable {
-    Unreadable {
-        code: UnreadableCode::TooManyActions,
-        detail: "the request holds too many actions at once".to_owned(),
-    }
 }
 
 /// Takes one item over the limit, and reads on no further.

@@ -1,17 +1,10 @@
 //! AWS: a host and headers in; `service`, `region`, `operation` and what headers say out. The query protocol names the operation as `Action`.
 
-pub(crate) mod headers;
-
 use http::HeaderName;
 
-use crate::connector::read::native::{HeaderUse, Label, Native, Reach};
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::{Request, form};
+use crate::connector::read::request::Request;
+use crate::connector::read::unreadable::{Unreadable, form};
 use crate::model::target::Host;
-
-/// `native: aws`
-#[derive(Debug)]
-pub(crate) struct Aws;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
@@ -24,51 +17,6 @@ const SUFFIXES: [&[&str]; 3] = [
 
 /// What global endpoints are signed for.
 const GLOBAL: &str = "us-east-1";
-
-impl Native for Aws {
-    fn name(&self) -> &'static str {
-        "aws"
-    }
-
-    fn labels(&self) -> &'static [Label] {
-        &[
-            Label {
-                name: "service",
-                reach: Reach::Head,
-            },
-            Label {
-                name: "region",
-                reach: Reach::Head,
-            },
-            Label {
-                name: "operation",
-                reach: Reach::Form("Action"),
-            },
-        ]
-    }
-
-    fn header(&self, name: &str) -> HeaderUse {
-        headers::of(name)
-    }
-
-    fn header_parameters(&self) -> Box<dyn Iterator<Item = HeaderUse>> {
-        let single = headers::PARAMETERS.iter();
-        let single = single.map(|(_, parameter)| HeaderUse::Parameter(parameter));
-        Box::new(single.chain([HeaderUse::Member(headers::METADATA_PARAMETER)]))
-    }
-
-    fn read(&self, label: &str, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
-        let endpoint = || endpoint(request.host);
-        Ok(match label {
-            "service" => endpoint().map(|(service, _)| service),
-            "region" => endpoint().map(|(_, region)| region),
-            _ => match request.header(&TARGET)? {
-                Some(target) => Some(operation(target)?.to_owned()),
-                None => None,
-            },
-        })
-    }
-}
 
 /// `DynamoDB_20120810.ListTables` names `ListTables`.
 fn operation(target: &str) -> Result<&str, Unreadable> {
@@ -118,4 +66,17 @@ fn is_region(label: &str) -> bool {
         && middle.iter().all(letters)
         && !last.is_empty()
         && last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Reads a label; `None` where the request does not say.
+pub(crate) fn read(label: &str, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
+    let endpoint = || endpoint(request.host);
+    Ok(match label {
+        "service" => endpoint().map(|(service, _)| service),
+        "region" => endpoint().map(|(_, region)| region),
+        _ => match request.header(&TARGET)? {
+            Some(target) => Some(operation(target)?.to_owned()),
+            None => None,
+        },
+    })
 }

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::naming::Name;
+use crate::connector::model::native::HeaderUse;
 use crate::connector::model::route::Route;
-use crate::connector::read::native::HeaderUse;
-use crate::connector::read::reading::Unreadable;
 use crate::connector::read::request::Request;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::action::{Action, Parameter, Parameters, Risk};
 use crate::model::target::Authority;
 use crate::model::value::Value;
 
 impl Candidates {
     /// What no route is for; `part` is which one of the request's.
-    pub(crate) fn unknown(&self, part: Option<&str>) -> Action {
+    pub(crate) fn unknown(&self, operation: Option<&str>) -> Action {
         let connector = &self.place.connector;
         let mut params = Parameters::new();
         let path = self.place.path.decoded();
         let told = [
             ("method", Some(self.method.as_str())),
             ("path", Some(&*path)),
-            ("part", part),
+            ("part", operation),
         ];
         for (name, value) in told {
             let Some(value) = value else { continue };
@@ -36,7 +36,7 @@ impl Candidates {
             name: connector.fallback.clone(),
             risk: connector.fallback_risk,
             special: true,
-            issues: false,
+            response_secret: false,
             params,
             summary: None,
             template: None,
@@ -81,7 +81,7 @@ impl Connector {
             name,
             risk: route.risk.of(&raw),
             special: route.terms.is_special(),
-            issues: !route.terms.issues.is_empty(),
+            response_secret: !route.terms.response_secrets.is_empty(),
             params,
             summary,
             template,
@@ -148,7 +148,7 @@ impl Connector {
             name: self.tunnel.clone(),
             risk: self.fallback_risk,
             special: true,
-            issues: false,
+            response_secret: false,
             params,
             summary: None,
             template: None,
@@ -161,7 +161,7 @@ impl Connector {
             name: self.reply.clone(),
             risk: Risk::Low,
             special: false,
-            issues: false,
+            response_secret: false,
             params: Parameters::new(),
             summary: None,
             template: None,

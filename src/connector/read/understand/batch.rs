@@ -6,18 +6,21 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName};
 
 use crate::connector::lookup::candidates::Candidates;
-use crate::connector::model::operation::PartKind;
-use crate::connector::read::dialect::Kind;
+use crate::connector::model::batch::Batch;
+use crate::connector::model::format::Kind;
+use crate::connector::model::operation::OperationKind;
 use crate::connector::read::headers;
-use crate::connector::read::members::{self, Each, Member, MemberBody, refuse};
-use crate::connector::read::reading::{Reading, Unreadable, UnreadableCode};
-use crate::connector::read::request::{Request, ambiguous};
-use crate::connector::read::understand::{Parting, Sheet, unread};
+use crate::connector::read::members::{self, Member, MemberBody, refuse};
+use crate::connector::read::reading::Reading;
+use crate::connector::read::request::Request;
+use crate::connector::read::understand::{ActionCollector, GroupInput, unread};
+use crate::connector::read::unreadable::{Unreadable, UnreadableCode, ambiguous};
 use crate::model::media_type::{self, MediaType};
 use crate::model::target::{Authority, Path, Query, Target, may_be};
 
 /// Code of a path that servers read in different ways.
 const NOT_CANONICAL: UnreadableCode = UnreadableCode::NotCanonical;
+
 /// Code of a path that is a route's but for its spelling.
 const NEAR_ROUTE: UnreadableCode = UnreadableCode::NearRoute;
 
@@ -25,25 +28,25 @@ impl Candidates {
     /// Adds the batch's own action, and those of its members.
     pub(crate) fn batch(
         &self,
-        parting: &Parting<'_>,
-        sheet: &mut Sheet<'_>,
+        input: &GroupInput<'_>,
+        collector: &mut ActionCollector<'_>,
     ) -> Result<(), Unreadable> {
-        let bytes = parting.bytes()?;
+        let bytes = input.bytes()?;
         // Reading it whole refuses duplicate keys, before members are cut out of it.
-        let parsed = parting.parse(&mut sheet.room)?;
+        let parsed = input.parse(&mut collector.room)?;
         let body = parsed.body();
         self.place.connector.check_method_key(body)?;
-        parting.group.check_places(parting.request.query, body)?;
+        input.group.check_places(input.request.query, body)?;
         let request = Request {
             body,
-            ..parting.request
+            ..input.request
         };
-        self.settle(parting, &request, sheet)?;
-        sheet.part += 1;
-        let limit = sheet.parts.left();
-        let members = match (parting.group.each.as_deref(), parting.dialect) {
-            (Some(Each::Json(members)), Some(_)) => members.split(bytes, limit)?,
-            (Some(Each::Multipart), Some(dialect)) => {
+        self.settle(input, &request, collector)?;
+        collector.operation += 1;
+        let limit = collector.operations.left();
+        let members = match (input.group.batch.as_deref(), input.dialect) {
+            (Some(Batch::Json(members)), Some(_)) => members.split(bytes, limit)?,
+            (Some(Batch::Multipart), Some(dialect)) => {
                 members::split_multipart(bytes, dialect.boundary()?, limit)?
             }
             _ => return Err(unread()),
@@ -52,9 +55,9 @@ impl Candidates {
             return Err(refuse("the batch has no members"));
         }
         for member in &members {
-            sheet.parts.take()?;
-            sheet.room.copy(member.copied())?;
-            self.member(member, parting.reading.target, sheet)?;
+            collector.operations.take()?;
+            collector.room.copy(member.copied())?;
+            self.member(member, input.reading.target, collector)?;
         }
         Ok(())
     }
@@ -63,7 +66,7 @@ impl Candidates {
         &self,
         member: &Member<'_>,
         batch: &Target,
-        sheet: &mut Sheet<'_>,
+        collector: &mut ActionCollector<'_>,
     ) -> Result<(), Unreadable> {
         let target = Target {
             method: member.method.clone(),
@@ -80,14 +83,14 @@ impl Candidates {
         let place = place.ok_or_else(|| {
             refuse("a member of the batch is for a path that the connector does not cover")
         })?;
-        sheet.foreign = sheet
+        collector.foreign = collector
             .foreign
             .take()
             .or_else(|| self.foreign(member, &target.query));
         let candidates = Self::new(&place, &target.method, &target.query);
         if candidates
             .groups()
-            .any(|group| group.table.kind == PartKind::Batch)
+            .any(|group| group.table.kind == OperationKind::Batch)
         {
             return Err(refuse("a member of the batch is a batch"));
         }
@@ -100,17 +103,17 @@ impl Candidates {
             headers: &member.headers,
             body: Some(&body),
         };
-        let (from, outer) = (sheet.found.len(), sheet.in_member);
-        sheet.in_member = true;
-        candidates.understand_into(&reading, sheet)?;
+        let (from, outer) = (collector.found.len(), collector.in_member);
+        collector.in_member = true;
+        candidates.understand_into(&reading, collector)?;
         // A member goes out as it stands in the body, so none of its headers can be dropped.
-        let unlisted = candidates.unlisted(&reading, (sheet, from))?;
+        let unlisted = candidates.unlisted(&reading, (collector, from))?;
         let own = |name: &&HeaderName| !goes_with(name, &member.headers, &target.authority);
         if let Some(name) = unlisted.iter().find(own) {
             return Err(headers::refuse(name.as_str(), connector));
         }
-        sheet.in_member = outer;
-        sheet.part += 1;
+        collector.in_member = outer;
+        collector.operation += 1;
         Ok(())
     }
 

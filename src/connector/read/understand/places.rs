@@ -1,10 +1,10 @@
 //! Names that stand in two places of a request: what is read in one must not be in the other.
 
 use crate::connector::model::connector::Connector;
-use crate::connector::model::route::Group;
-use crate::connector::read::reading::Unreadable;
-use crate::connector::read::request::{Body, METHOD_OVERRIDE, ambiguous};
+use crate::connector::model::group::Group;
+use crate::connector::read::request::Body;
 use crate::connector::read::understand::Parsed;
+use crate::connector::read::unreadable::{METHOD_OVERRIDE, Unreadable, ambiguous};
 use crate::model::show::brief;
 use crate::model::target::{METHOD_KEY, Query, may_be};
 

@@ -5,8 +5,9 @@ use http::HeaderName;
 use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::route::Route;
 use crate::connector::read::headers::Readers;
-use crate::connector::read::reading::{Reading, Unreadable};
-use crate::connector::read::understand::Sheet;
+use crate::connector::read::reading::Reading;
+use crate::connector::read::understand::ActionCollector;
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::target::may_be;
 
 impl Candidates {
@@ -17,11 +18,11 @@ impl Candidates {
     pub(crate) fn unlisted(
         &self,
         reading: &Reading<'_>,
-        (sheet, from): (&Sheet, usize),
+        (collector, from): (&ActionCollector, usize),
     ) -> Result<Vec<HeaderName>, Unreadable> {
         let connector = &*self.place.connector;
-        let own = sheet.found.iter().skip(from);
-        let own = own.filter(|found| found.is_member == sheet.in_member);
+        let own = collector.found.iter().skip(from);
+        let own = own.filter(|found| found.is_member == collector.in_member);
         let numbers = own.map(|found| found.place.1);
         let applying = numbers.clone().filter_map(|number| connector.route(number));
         connector.check_query_switches(&reading.target.query, |given| {

@@ -2,10 +2,10 @@
 //!
 //! A header that is in neither list is refused: one that this version does not know may do anything.
 
-use crate::connector::read::native::HeaderUse;
+use crate::connector::model::native::{HeaderUse, Label, Reach};
 
 /// Sign, check or trace a request, or name its operation, which is read as such.
-const TRANSPORT: &[&str] = &[
+pub(crate) const TRANSPORT: &[&str] = &[
     "x-amz-api-version",
     "x-amz-archive-description",
     "x-amz-content-sha256",
@@ -25,7 +25,7 @@ const TRANSPORT: &[&str] = &[
 ];
 
 /// Values and algorithms of checksums (`x-amz-checksum-sha256`, `-crc32c`, `-mode`, `-type`).
-const CHECKSUM: &str = "x-amz-checksum-";
+pub(crate) const CHECKSUM: &str = "x-amz-checksum-";
 
 /// Say what is done: each is a parameter under its name in `snake_case`. Sorted, in pairs.
 pub(crate) const PARAMETERS: &[(&str, &str)] = &[
@@ -157,7 +157,8 @@ pub(crate) const PARAMETERS: &[(&str, &str)] = &[
 ];
 
 /// Beginning of what a person writes beside an object, and the parameter that has all of it.
-const METADATA: &str = "x-amz-meta-";
+pub(crate) const METADATA: &str = "x-amz-meta-";
+
 pub(crate) const METADATA_PARAMETER: &str = "x_amz_meta";
 
 /// Returns what a header is to AWS.
@@ -177,6 +178,29 @@ pub(crate) fn of(name: &str) -> HeaderUse {
         None => HeaderUse::Refused,
     }
 }
+
+/// Iterates over the parameters that headers are.
+pub(crate) fn header_parameters() -> impl Iterator<Item = HeaderUse> {
+    let single = PARAMETERS.iter();
+    let single = single.map(|(_, parameter)| HeaderUse::Parameter(parameter));
+    single.chain([HeaderUse::Member(METADATA_PARAMETER)])
+}
+
+/// What the override reads.
+pub(crate) const LABELS: [Label; 3] = [
+    Label {
+        name: "service",
+        reach: Reach::Head,
+    },
+    Label {
+        name: "region",
+        reach: Reach::Head,
+    },
+    Label {
+        name: "operation",
+        reach: Reach::Form("Action"),
+    },
+];
 
 #[cfg(test)]
 mod tests {
