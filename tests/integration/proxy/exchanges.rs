@@ -7,7 +7,6 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::rig::{self, HOST};
 use crate::support::agent::{Agent, outbox, read_answer};
-use crate::support::gateway::Gateway;
 use crate::support::wire::{Connection, Wire};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
