@@ -22,7 +22,7 @@ pub use waiter::{Waiter, WaiterSignal};
 
 /// Bounds and durations of approvals.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct ApprovalSettings {
     /// Requests that may wait at once.
     pub pending_approvals: usize,
     /// Requests of one agent that may wait at once.
@@ -94,7 +94,7 @@ pub enum ApprovalVerdict {
 /// How far a question has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum ApprovalStatus {
     /// No operator has answered yet.
     Pending,
     /// Yes, and the request has not gone yet.
@@ -128,7 +128,7 @@ pub struct Approval {
     #[serde(flatten)]
     pub request: Arc<ApprovalRequest>,
     /// How far it has come.
-    pub status: Status,
+    pub status: ApprovalStatus,
     /// When it was asked first.
     #[serde(serialize_with = "moment")]
     pub opened_at: SystemTime,

@@ -16,7 +16,7 @@ mod scope;
 mod tree;
 mod types;
 
-pub use program::{Draft, Outcome, Program};
+pub use program::{Outcome, Program, ProgramDraft};
 pub use scope::{Datum, Scope};
 pub use types::{Environment, Record, Type};
 

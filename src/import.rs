@@ -23,7 +23,7 @@ mod sentence;
 mod table;
 mod write;
 
-pub use api::Part;
+pub use api::RequestPart;
 pub use api::{Api, Operation};
 pub(crate) use api::{Server, Sign, TABLE};
 pub use draft::LeftOut;

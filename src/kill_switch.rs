@@ -16,13 +16,13 @@ pub struct KillSwitch(ArcSwap<Halts>);
 
 #[derive(Debug, Clone, Default)]
 struct Halts {
-    entries: BTreeMap<Scope, Entry>,
+    entries: BTreeMap<Scope, HaltEntry>,
     /// Grows with every change that is made here.
     generation: u64,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct HaltEntry {
     halt: Arc<Halt>,
     kept: Kept,
 }
@@ -37,7 +37,7 @@ enum Kept {
 impl KillSwitch {
     /// Starts a halt at once. Until [`KillSwitch::note_kept`] says that the store has it, `replace` leaves it.
     pub fn halt(&self, halt: &Halt) {
-        let entry = Entry {
+        let entry = HaltEntry {
             halt: Arc::new(halt.clone()),
             kept: Kept::Here,
         };
@@ -77,7 +77,7 @@ impl KillSwitch {
             }
             halts.entries.retain(|_, entry| entry.kept == Kept::Here);
             for halt in stored {
-                let entry = Entry {
+                let entry = HaltEntry {
                     halt: Arc::new(halt.clone()),
                     kept: Kept::InStore,
                 };

@@ -17,7 +17,7 @@ pub use token::{Token, TokenHash, TokenKind};
 
 /// One token and whose it is.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct RosterEntry {
     /// SHA-256 of the token; the token itself is not kept.
     pub hash: TokenHash,
     /// The agent that the token belongs to.
@@ -29,12 +29,12 @@ pub struct Entry {
 /// All living agents and their tokens, replaced whole when they change.
 #[derive(Debug, Default)]
 pub struct Roster {
-    entries: ArcSwap<HashMap<TokenHash, Entry>>,
+    entries: ArcSwap<HashMap<TokenHash, RosterEntry>>,
 }
 
 impl Roster {
     /// Takes over a new list. Of two entries with one token the earlier counts, so declared agents come first.
-    pub fn replace(&self, entries: Vec<Entry>) {
+    pub fn replace(&self, entries: Vec<RosterEntry>) {
         let mut by_hash = HashMap::with_capacity(entries.len());
         for entry in entries {
             by_hash.entry(entry.hash).or_insert(entry);

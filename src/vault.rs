@@ -19,7 +19,7 @@ use crate::model::credential::SealedCredential;
 use crate::model::secret::Secret;
 use cipher::Cipher;
 
-pub use draft::{Draft, MIN_SECRET, SealError};
+pub use draft::{CredentialDraft, MIN_SECRET, SealError};
 pub use key::{KeyError, MasterKey};
 pub use keyring::{Keyring, binds};
 pub use rebinder::{Pin, RebindError, Rebinder};
@@ -64,7 +64,7 @@ impl Sealer {
     /// Says which field or part of the binding cannot be kept.
     pub fn seal(
         &self,
-        draft: Draft,
+        draft: CredentialDraft,
         random: &mut dyn CryptoRng,
     ) -> Result<SealedCredential, SealError> {
         let (mut credential, secrets) = draft.checked()?;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Facts;
 use super::answer::{json, problem};
 use super::operator::authorize;
-use crate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
+use crate::approval::{Approval, ApprovalStatus, ApprovalVerdict, ResolveError};
 use crate::audit::Change;
 use crate::config::Role;
 
@@ -56,11 +56,11 @@ async fn list(
     let mut approvals = facts.controls.approvals.list();
     if let Some(status) = wanted.status {
         let known = [
-            Status::Pending,
-            Status::Approved,
-            Status::Used,
-            Status::Denied,
-            Status::Expired,
+            ApprovalStatus::Pending,
+            ApprovalStatus::Approved,
+            ApprovalStatus::Used,
+            ApprovalStatus::Denied,
+            ApprovalStatus::Expired,
         ];
         let Some(status) = known.into_iter().find(|known| json!(known) == status) else {
             let detail = "a status is pending, approved, used, denied or expired";

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::{
-    Approval, ApprovalRequest, ApprovalVerdict, Fingerprint, Resolution, Settings, Status,
-    WaiterSignal,
+    Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Fingerprint,
+    Resolution, WaiterSignal,
 };
 
 /// Questions that are kept for each request that may wait, because questions outlive the requests that asked them.
@@ -45,14 +45,14 @@ pub(super) struct Record {
 // === impl Record ===
 
 impl Record {
-    pub(super) fn status(&self, now: SystemTime) -> Status {
+    pub(super) fn status(&self, now: SystemTime) -> ApprovalStatus {
         let over = now >= self.expires_at;
         match self.answer.as_ref().map(|answer| answer.verdict) {
-            Some(ApprovalVerdict::Approve) if self.used => Status::Used,
-            Some(ApprovalVerdict::Approve) if !over => Status::Approved,
-            Some(ApprovalVerdict::Deny) => Status::Denied,
-            None if !over => Status::Pending,
-            Some(ApprovalVerdict::Approve) | None => Status::Expired,
+            Some(ApprovalVerdict::Approve) if self.used => ApprovalStatus::Used,
+            Some(ApprovalVerdict::Approve) if !over => ApprovalStatus::Approved,
+            Some(ApprovalVerdict::Deny) => ApprovalStatus::Denied,
+            None if !over => ApprovalStatus::Pending,
+            Some(ApprovalVerdict::Approve) | None => ApprovalStatus::Expired,
         }
     }
 
@@ -111,7 +111,7 @@ impl PendingApprovals {
     /// Returns the question about the same that was answered with a no a moment ago.
     pub(super) fn refused(&self, subject: &Fingerprint, now: SystemTime) -> Option<&Record> {
         let record = self.records.get(self.refused.get(subject)?)?;
-        (record.status(now) == Status::Denied && now < record.expires_at).then_some(record)
+        (record.status(now) == ApprovalStatus::Denied && now < record.expires_at).then_some(record)
     }
 
     /// Keeps a no for everything about the same; a later yes ends that.
@@ -134,7 +134,7 @@ impl PendingApprovals {
     }
 
     /// Returns whether one more request of an agent may wait.
-    pub(super) fn has_room(&self, agent: &str, settings: &Settings) -> bool {
+    pub(super) fn has_room(&self, agent: &str, settings: &ApprovalSettings) -> bool {
         let own = self.waiting.get(agent).copied().unwrap_or(0);
         own < settings.pending_approvals_per_agent
             && self.waiting.values().sum::<usize>() < settings.pending_approvals
@@ -168,7 +168,7 @@ impl PendingApprovals {
         &mut self,
         request: Arc<ApprovalRequest>,
         id: String,
-        settings: &Settings,
+        settings: &ApprovalSettings,
         now: SystemTime,
     ) -> Option<&Record> {
         self.records
@@ -198,7 +198,7 @@ impl PendingApprovals {
         Some(self.records.entry(id).or_insert(record))
     }
 
-    fn is_full(&self, agent: &str, settings: &Settings) -> bool {
+    fn is_full(&self, agent: &str, settings: &ApprovalSettings) -> bool {
         let own = self
             .records
             .values()
@@ -221,9 +221,9 @@ impl PendingApprovals {
             .values()
             .filter(|record| record.request.agent == agent && record.waiting == 0);
         let worth = |record: &&Record| match record.status(now) {
-            Status::Used | Status::Expired => Some((0, record.number)),
-            Status::Pending => Some((1, record.number)),
-            Status::Approved | Status::Denied => None,
+            ApprovalStatus::Used | ApprovalStatus::Expired => Some((0, record.number)),
+            ApprovalStatus::Pending => Some((1, record.number)),
+            ApprovalStatus::Approved | ApprovalStatus::Denied => None,
         };
         own.filter_map(|record| Some((worth(&record)?, record)))
             .min_by_key(|(worth, _)| *worth)

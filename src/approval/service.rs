@@ -5,13 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::pending::PendingApprovals;
-use super::{Approval, ApprovalRequest, ApprovalVerdict, Resolution, Settings, Status, Waiter};
+use super::{
+    Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Resolution,
+    Waiter,
+};
 use crate::model::clock::Clock;
 
 /// Holds the questions, the answers and the waiting requests.
 #[derive(Debug)]
 pub struct ApprovalService {
-    settings: Settings,
+    settings: ApprovalSettings,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -57,7 +60,7 @@ pub enum ResolveError {
 impl ApprovalService {
     /// Opens an empty desk.
     #[must_use]
-    pub fn new(settings: Settings, clock: Clock) -> Arc<Self> {
+    pub fn new(settings: ApprovalSettings, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             settings,
             clock,
@@ -79,12 +82,12 @@ impl ApprovalService {
         let joined = match pending.current(&request.fingerprint) {
             None => None,
             Some(record) => match record.status(now) {
-                Status::Approved => {
+                ApprovalStatus::Approved => {
                     record.take();
                     return Submission::Granted(Box::new(record.show(now)));
                 }
-                Status::Pending => Some(record.show(now).id),
-                Status::Used | Status::Denied | Status::Expired => None,
+                ApprovalStatus::Pending => Some(record.show(now).id),
+                ApprovalStatus::Used | ApprovalStatus::Denied | ApprovalStatus::Expired => None,
             },
         };
         if !pending.has_room(&request.agent, &self.settings) {
@@ -132,7 +135,7 @@ impl ApprovalService {
             .pending
             .get_mut(id)
             .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
-        if record.status(now) != Status::Pending {
+        if record.status(now) != ApprovalStatus::Pending {
             return Err(ResolveError::Over(Box::new(record.show(now))));
         }
         match opened {
@@ -182,7 +185,7 @@ impl ApprovalService {
         let state = self.state.lock();
         let records = state.pending.records();
         records
-            .filter(|record| record.status(now) == Status::Pending)
+            .filter(|record| record.status(now) == ApprovalStatus::Pending)
             .count()
     }
 

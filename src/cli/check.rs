@@ -14,7 +14,7 @@ use crate::config::{Config, Secrets, discovery};
 use crate::connector::Catalog;
 use crate::simulate::case::{self, Tried};
 use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
-use crate::vault::Draft;
+use crate::vault::CredentialDraft;
 
 /// Whether a warning fails the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +76,12 @@ pub(super) async fn examine_gathered(
         }
         // Against connectors that do not compile, each credential would be a second, misleading error.
         if !report.has_errors()
-            && let Err(report) =
-                workspace.declared_credentials(&catalog, &Pins::new(), "", Draft::unsealed)
+            && let Err(report) = workspace.declared_credentials(
+                &catalog,
+                &Pins::new(),
+                "",
+                CredentialDraft::unsealed,
+            )
         {
             found.report.diagnostics.extend(report.diagnostics);
         }

@@ -21,7 +21,7 @@ use crate::connector::{Catalog, Connector};
 use crate::model::credential::{CredentialId, SealedCredential};
 use crate::model::show::escape;
 use crate::store::{Store, StoreError};
-use crate::vault::Draft;
+use crate::vault::CredentialDraft;
 
 pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcome {
     match command {
@@ -91,7 +91,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         let from = args.from_file.as_deref();
         fields::read(context, scheme, from, connector.id())?
     };
-    let draft = Draft {
+    let draft = CredentialDraft {
         id,
         connector: connector.id().to_owned(),
         scheme: scheme.id.clone(),

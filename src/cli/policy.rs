@@ -1,7 +1,7 @@
 //! Runs `policy check` and `policy test`: policy files against the connectors, and the tests that they contain.
 
 use super::Context;
-use super::args::{CheckFormat, PolicyCommand, Target};
+use super::args::{CheckFormat, PolicyCommand, PolicyDirectory};
 use super::check::{self, Strictness, Tests};
 use super::failure::Outcome;
 
@@ -15,7 +15,7 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Outcome {
         PolicyCommand::Check(target) => (target, Tests::None),
         PolicyCommand::Test(target) => (target, Tests::Policies),
     };
-    let Target { dir } = target;
+    let PolicyDirectory { dir } = target;
     let found = check::examine_gathered(context, dir.as_deref(), &tests).await?;
     check::finish(context, &found, format, Strictness::Errors)
 }

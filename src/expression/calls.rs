@@ -11,17 +11,17 @@ use super::types::{Extent, Type};
 
 /// How a function was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum CallForm {
     /// `f(a, b)`, operators too.
     Function,
     /// `a.f(b)`; `a` is the first operand.
     Method,
 }
 
-type Answer = Result<(Known, u64), String>;
+type CallResult = Result<(Known, u64), String>;
 
 /// Answers for everything an expression may call; anything else is an error.
-pub(super) fn call(name: &str, form: Form, operands: &[Known]) -> Answer {
+pub(super) fn call(name: &str, form: CallForm, operands: &[Known]) -> CallResult {
     let found = match (name, operands) {
         (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [truth])
             if truth.value_type.fits(&Type::Bool) =>
@@ -60,8 +60,8 @@ pub(super) fn call(name: &str, form: Form, operands: &[Known]) -> Answer {
             Type::Text | Type::List(_) | Type::Query | Type::Any
         )
         .then(|| (Known::scalar(Type::Int), whole.extent.bytes)),
-        (name, [value]) if form == Form::Function => conversion(name, value),
-        (name, [text, rest @ ..]) if form == Form::Method => {
+        (name, [value]) if form == CallForm::Function => conversion(name, value),
+        (name, [text, rest @ ..]) if form == CallForm::Method => {
             methods::of_text(name, text, rest).or_else(|| methods::of_time(name, text, rest))
         }
         _ => None,
@@ -94,7 +94,7 @@ fn mixed(name: &str, left: &Known, right: &Known) -> String {
     )
 }
 
-fn equality(name: &str, left: &Known, right: &Known) -> Answer {
+fn equality(name: &str, left: &Known, right: &Known) -> CallResult {
     if !left.value_type.comparable(&right.value_type) {
         return Err(mixed(name, left, right));
     }
@@ -104,7 +104,7 @@ fn equality(name: &str, left: &Known, right: &Known) -> Answer {
     ))
 }
 
-fn order(name: &str, left: &Known, right: &Known) -> Answer {
+fn order(name: &str, left: &Known, right: &Known) -> CallResult {
     if !left.value_type.comparable(&right.value_type) {
         return Err(mixed(name, left, right));
     }
@@ -117,7 +117,7 @@ fn order(name: &str, left: &Known, right: &Known) -> Answer {
     ))
 }
 
-fn membership(item: &Known, owner: &Known) -> Answer {
+fn membership(item: &Known, owner: &Known) -> CallResult {
     let bool = Known::scalar(Type::Bool);
     match &owner.value_type {
         Type::List(kind) if kind.comparable(&item.value_type) => {

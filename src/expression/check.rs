@@ -267,9 +267,9 @@ impl<'a> Checker<'a> {
             return self.test(node, &operands);
         }
         let form = if call.target.is_some() {
-            calls::Form::Method
+            calls::CallForm::Method
         } else {
-            calls::Form::Function
+            calls::CallForm::Function
         };
         let (known, cost) = calls::call(&call.func_name, form, &operands).map_err(|message| {
             let error = self.error(node, &message);

@@ -41,7 +41,7 @@ const COMPARING: [&str; 7] = [
 
 /// A condition that parses, but may name what does not exist.
 #[derive(Debug)]
-pub struct Draft {
+pub struct ProgramDraft {
     parsed: Parsed,
     linked: Linked,
 }
@@ -68,7 +68,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-impl Draft {
+impl ProgramDraft {
     /// Parses a condition within the limits, and compiles its patterns, networks, zones and risks.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Draft {
         self.check_reads(environment).map(drop)
     }
 
-    /// Checks as [`Draft::check`] does, and returns the paths that are read although they may be absent.
+    /// Checks as [`ProgramDraft::check`] does, and returns the paths that are read although they may be absent.
     ///
     /// # Errors
     ///

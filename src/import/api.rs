@@ -89,9 +89,9 @@ pub struct Operation {
     /// In which other readable ways it may be sent.
     pub(crate) also: Vec<Body>,
     /// The answer of the operation.
-    pub(crate) answer: Answer,
+    pub(crate) answer: OperationAnswer,
     /// Where several are asked for at one path, which one it is.
-    pub(crate) part: Option<Part>,
+    pub(crate) part: Option<RequestPart>,
     /// What a person must look at.
     pub(crate) judge: Vec<String>,
     /// What tells it from others on its path.
@@ -100,14 +100,14 @@ pub struct Operation {
 
 /// What a request that may hold several asks for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum RequestPart {
     /// A root field of GraphQL: `mutation.createPullRequest`.
     Graphql(String),
     /// A method of JSON-RPC: `tools/call`.
     Rpc(String),
 }
 
-impl Part {
+impl RequestPart {
     /// Returns the text by which routes are looked up.
     pub(crate) fn text(&self) -> &str {
         match self {
@@ -156,7 +156,7 @@ pub(crate) enum Body {
 
 /// The answer of the operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct OperationAnswer {
     /// A list of things, bare or in an envelope.
     pub(crate) list: bool,
     /// `JSONPath`s of texts that are named like a secret.
@@ -170,14 +170,14 @@ pub(crate) struct Answer {
 pub(crate) struct Field {
     /// As it is sent.
     pub(crate) name: String,
-    pub(crate) place: Place,
+    pub(crate) place: FieldPlace,
     pub(crate) shape: Shape,
     pub(crate) required: bool,
 }
 
 /// Where a field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum FieldPlace {
     Path,
     Query,
     Header,

@@ -9,7 +9,7 @@ mod payload;
 mod word;
 mod written;
 
-use super::api::{Api, Mark, Operation, Part, Server, Way};
+use super::api::{Api, Mark, Operation, RequestPart, Server, Way};
 use super::names::parameter;
 use super::observed::{self, Patterns, Seen};
 use written::Written;
@@ -22,7 +22,7 @@ pub struct Command {
     /// What it asks for.
     pub seen: Seen,
     /// Which parts of it, where it may hold several.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<RequestPart>,
     /// Server that the command calls.
     pub(super) server: Server,
     /// How it authenticates; nothing where it shows no credential.
@@ -178,7 +178,7 @@ impl Command {
         if self.parts.is_empty() {
             return vec![self.seen.clone()];
         }
-        let alone = |part: &Part| Seen {
+        let alone = |part: &RequestPart| Seen {
             part: Some(part.clone()),
             ..self.seen.clone()
         };

@@ -1,7 +1,8 @@
 //! Reads an API from a Google discovery document. Names come from method ids, which are chosen with care.
 
 use super::api::{
-    Answer, Api, Body, Field, Kind, Mark, Operation, Place, Server, Shape, UPLOAD, Way,
+    Api, Body, Field, FieldPlace, Kind, Mark, Operation, OperationAnswer, Server, Shape, UPLOAD,
+    Way,
 };
 use super::document::{Document, Spot};
 use super::secrets;
@@ -158,15 +159,15 @@ fn parameters(method: &Spot<'_>) -> Vec<Field> {
     let entries = list.iter().flat_map(Spot::entries);
     let field = |(name, parameter): (&str, Spot<'_>)| {
         let place = match parameter.text("location")? {
-            "path" => Place::Path,
-            "query" => Place::Query,
+            "path" => FieldPlace::Path,
+            "query" => FieldPlace::Query,
             _ => return None,
         };
         Some(Field {
             name: name.to_owned(),
             place,
             shape: shape(&parameter),
-            required: parameter.flag("required") && place == Place::Query,
+            required: parameter.flag("required") && place == FieldPlace::Query,
         })
     };
     entries.filter_map(field).collect()
@@ -185,7 +186,7 @@ fn properties(schema: &Spot<'_>) -> Vec<Field> {
         .filter(|(_, property)| !property.flag("readOnly") && property.text("$ref").is_none());
     own.map(|(name, property)| Field {
         name: name.to_owned(),
-        place: Place::Body,
+        place: FieldPlace::Body,
         shape: shape(&property),
         required: false,
     })
@@ -216,7 +217,7 @@ fn upload(method: &Spot<'_>, operation: &Operation, api: &mut Api) -> Option<Ope
         fields: operation
             .fields
             .iter()
-            .filter(|field| matches!(field.place, Place::Path | Place::Query))
+            .filter(|field| matches!(field.place, FieldPlace::Path | FieldPlace::Query))
             .cloned()
             .collect(),
         body: Body::Other,
@@ -224,9 +225,9 @@ fn upload(method: &Spot<'_>, operation: &Operation, api: &mut Api) -> Option<Ope
     })
 }
 
-fn answer(response: Option<&Spot<'_>>, verb: &str) -> Answer {
+fn answer(response: Option<&Spot<'_>>, verb: &str) -> OperationAnswer {
     let Some(response) = response else {
-        return Answer::default();
+        return OperationAnswer::default();
     };
     let properties = response.get("properties");
     let properties: Vec<(&str, Spot<'_>)> =
@@ -236,7 +237,7 @@ fn answer(response: Option<&Spot<'_>>, verb: &str) -> Answer {
         .filter(|(_, property)| property.text("type") == Some("string"))
         .map(|(name, _)| (*name).to_owned());
     let texts: Vec<String> = texts.collect();
-    Answer {
+    OperationAnswer {
         list: verb == "list",
         secrets: texts
             .iter()

@@ -9,7 +9,7 @@ mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::{Api, Body, Operation, Part, Place, Server};
+use super::api::{Api, Body, FieldPlace, Operation, RequestPart, Server};
 use super::names::{self, Name};
 use super::risk::{self, Judge};
 use super::sentence;
@@ -19,12 +19,12 @@ use crate::model::value::ValueType;
 
 pub(super) use health::Health;
 pub use left_out::LeftOut;
-pub(super) use target::{Target, captured_by};
+pub(super) use target::{MatchTarget, captured_by};
 pub(super) use test::Test;
 
 /// What a connector file is written from.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
+pub(super) struct ConnectorDraft {
     pub(super) id: String,
     pub(super) health: Option<Health>,
     /// Whether a parameter may hold slashes, which some clients then encode.
@@ -36,19 +36,19 @@ pub(super) struct Draft {
     /// Forms that several routes share, in order of name.
     pub(super) shared: Vec<Shared>,
     /// In order of resource.
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<DraftRoute>,
 }
 
 /// A form under an anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shared {
     pub(super) anchor: String,
-    pub(super) form: Form,
+    pub(super) form: ParameterForm,
 }
 
 /// One route of a draft.
 #[derive(Debug, Clone)]
-pub(super) struct Route {
+pub(super) struct DraftRoute {
     /// Without the connector's id.
     pub(super) action: String,
     /// The `match`, as in `POST /repos/{owner}/{repo}/issues`.
@@ -62,7 +62,7 @@ pub(super) struct Route {
     pub(super) response_secrets: Option<Vec<String>>,
     /// Where it is not JSON alone; the first is the default.
     pub(super) body: Vec<String>,
-    pub(super) part: Option<Part>,
+    pub(super) part: Option<RequestPart>,
     pub(super) summary: String,
     pub(super) tests: Vec<Test>,
     pub(super) judge: Vec<String>,
@@ -77,14 +77,14 @@ pub(super) struct Param {
     /// Empty for a captured label.
     pub(super) from: Vec<String>,
     pub(super) value_type: Option<ValueType>,
-    pub(super) form: Form,
+    pub(super) form: ParameterForm,
     /// The anchor that holds the form.
     pub(super) anchor: Option<String>,
 }
 
 /// How values must be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Form {
+pub(super) struct ParameterForm {
     pub(super) pattern: Option<String>,
     pub(super) fold_lower: bool,
     /// The pattern is a guess that lets nearly everything through.
@@ -109,7 +109,7 @@ impl Existing {
 }
 
 /// Drafts the operations of an API that are not there yet.
-pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
+pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> ConnectorDraft {
     let names = names::of(api, id, existing);
     let more = elsewhere(api);
     let servers = api.servers.iter().chain(&more);
@@ -121,20 +121,20 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
         literals: &literals,
         judge: &judge,
     };
-    let mut routes: Vec<Route> = Vec::new();
+    let mut routes: Vec<DraftRoute> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut encoded_slash = false;
     for (at, (operation, name)) in api.operations.iter().zip(&names).enumerate() {
         if existing.has(at) {
             continue;
         }
-        let target = Target::of(operation, &captured);
+        let target = MatchTarget::of(operation, &captured);
         encoded_slash |= target.rest;
         // One method and shape twice is one action: nothing in the request tells the two apart.
         let key = format!(
             "{}\u{0}{}",
             target.shape(),
-            operation.part.as_ref().map_or("", Part::text)
+            operation.part.as_ref().map_or("", RequestPart::text)
         );
         if let Some(first) = places.get(&key).and_then(|at| routes.get_mut(*at)) {
             let other = operation.id.as_deref().unwrap_or("another operation");
@@ -156,7 +156,7 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Draft {
         Vec::new()
     };
     routes.sort_by(|one, other| (&one.group, order(one)).cmp(&(&other.group, order(other))));
-    Draft {
+    ConnectorDraft {
         id: id.to_owned(),
         health,
         encoded_slash,
@@ -189,7 +189,7 @@ struct Known<'a> {
 }
 
 /// Outer things before inner ones, and within one reading before writing.
-fn order(route: &Route) -> (Vec<&str>, usize, &str) {
+fn order(route: &DraftRoute) -> (Vec<&str>, usize, &str) {
     const FIRST: [&str; 7] = [
         "list", "search", "get", "check", "create", "update", "replace",
     ];
@@ -222,7 +222,12 @@ fn response_secrets(
     Some(Vec::new())
 }
 
-fn route(operation: &Operation, name: &Name, target: &Target, known: &Known<'_>) -> Route {
+fn route(
+    operation: &Operation,
+    name: &Name,
+    target: &MatchTarget,
+    known: &Known<'_>,
+) -> DraftRoute {
     let judged = known.judge.judge(operation, name);
     let (params, mut judge) = params::of(operation, target, &known.api.ways);
     judge.extend(judged.judge);
@@ -278,7 +283,7 @@ fn body(operation: &Operation) -> Vec<String> {
     let read = operation
         .fields
         .iter()
-        .any(|field| matches!(field.place, Place::Query | Place::Body));
+        .any(|field| matches!(field.place, FieldPlace::Query | FieldPlace::Body));
     let name = |body: &Body| match body {
         Body::Absent => None,
         Body::Json => Some("json".to_owned()),

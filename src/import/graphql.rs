@@ -9,9 +9,9 @@ use apollo_parser::cst::{self, CstNode, Definition};
 
 use named::{Named, kind, text};
 
-use super::api::{Answer, Api, Body, Field, Operation, Part, Place, Shape};
+use super::api::{Api, Body, Field, FieldPlace, Operation, OperationAnswer, RequestPart, Shape};
 use super::secrets;
-use crate::config::diagnostic::{Diagnostic, Place as Where, Report, Source};
+use crate::config::diagnostic::{Diagnostic, FieldPlace as Where, Report, Source};
 
 /// Bytes of one schema; GitHub's has 1.2 MiB.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -189,7 +189,7 @@ impl Types {
                 .and_then(|description| described(&description)),
             fields,
             body: Body::Json,
-            answer: Answer {
+            answer: OperationAnswer {
                 list: answered.list || names().any(|name| page.contains(&name.as_str())),
                 secrets: names()
                     .filter(|name| secrets::is_secret(name))
@@ -197,7 +197,7 @@ impl Types {
                     .collect(),
                 texts: Vec::new(),
             },
-            part: Some(Part::Graphql(format!("{kind}.{name}"))),
+            part: Some(RequestPart::Graphql(format!("{kind}.{name}"))),
             ..Operation::default()
         })
     }
@@ -229,7 +229,7 @@ impl Types {
         let values = self.values.get(&named.name);
         fields.push(Field {
             name: path,
-            place: Place::Argument,
+            place: FieldPlace::Argument,
             shape: Shape {
                 kind: kind(&named.name, values.is_some()),
                 list: named.list,

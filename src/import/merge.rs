@@ -6,8 +6,8 @@ mod insert;
 
 use serde_json::Value;
 
-use super::api::{Api, Operation, Part};
-use super::draft::{self, Existing, Target};
+use super::api::{Api, Operation, RequestPart};
+use super::draft::{self, Existing, MatchTarget};
 use super::names;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 use crate::config::yaml;
@@ -33,7 +33,7 @@ struct Known {
     methods: Vec<String>,
     /// Host and path of the route.
     target: String,
-    parts: Vec<Part>,
+    parts: Vec<RequestPart>,
     /// Whether some operation is this one.
     met: bool,
 }
@@ -98,9 +98,9 @@ fn known(manifest: &Manifest) -> Vec<Known> {
             .split_once(' ')
             .unwrap_or(("", ""));
         let fields = route.graphql.iter().flat_map(|said| &said.0);
-        let fields = fields.map(|field| Part::Graphql(field.value.clone()));
+        let fields = fields.map(|field| RequestPart::Graphql(field.value.clone()));
         let calls = route.rpc.iter().flat_map(|said| &said.0);
-        let calls = calls.map(|method| Part::Rpc(method.value.clone()));
+        let calls = calls.map(|method| RequestPart::Rpc(method.value.clone()));
         Known {
             action: route.action.value.clone(),
             methods: methods.split('|').map(str::to_owned).collect(),
@@ -144,7 +144,7 @@ fn rebased(api: &Api, bases: &[String]) -> Result<Api, String> {
 
 /// Finds the action that an operation is in the file.
 fn meet(operation: &Operation, known: &mut [Known]) -> Option<String> {
-    let target = Target::of(operation, &std::collections::BTreeSet::new());
+    let target = MatchTarget::of(operation, &std::collections::BTreeSet::new());
     let text = target.text();
     let (_, wanted) = text.split_once(' ').unwrap_or_default();
     let wanted = shape(wanted);

@@ -1,6 +1,6 @@
 //! Moves an API to another URL than its description says.
 
-use super::api::{Api, Operation, Part, Server, TABLE};
+use super::api::{Api, Operation, RequestPart, Server, TABLE};
 
 impl Api {
     /// Puts the API at another URL than the description says, or at one where it says none. A URL without a path keeps the base
@@ -35,7 +35,8 @@ impl Api {
                 .iter_mut()
                 .for_each(|operation| operation.elsewhere = None);
         }
-        let is_graphql = |operation: &Operation| matches!(operation.part, Some(Part::Graphql(_)));
+        let is_graphql =
+            |operation: &Operation| matches!(operation.part, Some(RequestPart::Graphql(_)));
         let Some(path) = path.map(|path| path.trim_end_matches('/')) else {
             // A URL without a path says only which host it is.
             self.rehost(&host);

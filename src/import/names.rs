@@ -10,7 +10,7 @@ mod unique;
 pub(super) mod verbs;
 pub(super) mod words;
 
-use super::api::{Api, Operation, Part};
+use super::api::{Api, Operation, RequestPart};
 use super::draft::Existing;
 use phrase::Phrase;
 use resource::Paths;
@@ -71,7 +71,7 @@ fn with_resource(mut name: Name, operation: &Operation) -> Name {
         .retain(|segment| !is_noise(segment, false) && !resource::says_api(segment));
     if name.resource.is_empty() {
         let thing = match (name.means.name, &operation.part) {
-            ("login" | "logout", _) | (_, Some(Part::Rpc(_))) => "session",
+            ("login" | "logout", _) | (_, Some(RequestPart::Rpc(_))) => "session",
             _ if name.means.effect.looks() => "content",
             _ => "service",
         };
@@ -99,8 +99,8 @@ fn without_id(mut name: Name, id: &str) -> Name {
 /// Names one operation, without regard to others of the same name.
 fn one(operation: &Operation, paths: &Paths) -> Name {
     match &operation.part {
-        Some(Part::Graphql(field)) => return graphql(field, operation.answer.list),
-        Some(Part::Rpc(method)) => return rpc(method),
+        Some(RequestPart::Graphql(field)) => return graphql(field, operation.answer.list),
+        Some(RequestPart::Rpc(method)) => return rpc(method),
         None => {}
     }
     let mut resource = paths.resource(operation);

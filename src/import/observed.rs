@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::api::{Body, Field, Kind, Operation, Part, Place, Shape};
+use super::api::{Body, Field, FieldPlace, Kind, Operation, RequestPart, Shape};
 use super::names::words::{is_plural, words};
 use segment::Segment;
 
@@ -37,7 +37,7 @@ pub struct Seen {
     /// Body of the request, without values.
     pub payload: Payload,
     /// Which part of it, where it may hold several.
-    pub part: Option<Part>,
+    pub part: Option<RequestPart>,
     /// How often the request was seen.
     pub times: u64,
 }
@@ -91,7 +91,8 @@ pub(super) fn operations(seen: &[Seen], known: &Patterns) -> Observed {
         }
     }
     vary(&mut read);
-    let mut merged: BTreeMap<(String, String, Option<Part>), (Operation, u64)> = BTreeMap::new();
+    let mut merged: BTreeMap<(String, String, Option<RequestPart>), (Operation, u64)> =
+        BTreeMap::new();
     for (request, path) in read {
         let key = (shape(&path), request.method.clone(), request.part.clone());
         let (operation, times) = merged
@@ -179,7 +180,7 @@ fn operation(request: &Seen, path: &Read) -> Operation {
     let captured = path.iter().filter_map(|(segment, shape)| match segment {
         Segment::Captured { name, .. } => Some(Field {
             name: name.clone(),
-            place: Place::Path,
+            place: FieldPlace::Path,
             shape: shape.clone(),
             required: true,
         }),
@@ -231,13 +232,13 @@ fn fields(request: &Seen) -> Vec<Field> {
             required: false,
         }
     };
-    let query = request.query.iter().map(plain(Place::Query));
-    let headers = request.headers.iter().map(plain(Place::Header));
+    let query = request.query.iter().map(plain(FieldPlace::Query));
+    let headers = request.headers.iter().map(plain(FieldPlace::Header));
     let body: Vec<Field> = match &request.payload {
         Payload::Nothing | Payload::Opaque => Vec::new(),
         Payload::Json(document) => properties(document),
         Payload::Form(names) | Payload::Multipart(names) => {
-            names.iter().map(plain(Place::Body)).collect()
+            names.iter().map(plain(FieldPlace::Body)).collect()
         }
     };
     query.chain(headers).chain(body).take(MAX_FIELDS).collect()
@@ -276,7 +277,7 @@ fn properties(document: &Value) -> Vec<Field> {
         };
         Field {
             name: name.clone(),
-            place: Place::Body,
+            place: FieldPlace::Body,
             shape,
             required: false,
         }

@@ -6,7 +6,7 @@ mod schema;
 mod security;
 mod servers;
 
-use super::api::{Api, Field, Kind, Operation, Place, Shape};
+use super::api::{Api, Field, FieldPlace, Kind, Operation, Shape};
 use super::document::{Document, Spot};
 
 /// Operations of one description; GitHub's has 1,200.
@@ -213,9 +213,9 @@ fn operation(written: &Written<'_, '_>) -> Option<Operation> {
 /// Returns a path, query or header parameter; those of the body are read elsewhere.
 fn field(parameter: &Spot<'_>) -> Option<Field> {
     let place = match parameter.text("in")? {
-        "path" => Place::Path,
-        "query" => Place::Query,
-        "header" => Place::Header,
+        "path" => FieldPlace::Path,
+        "query" => FieldPlace::Query,
+        "header" => FieldPlace::Header,
         _ => return None,
     };
     let name = parameter.text("name")?;
@@ -234,7 +234,7 @@ fn field(parameter: &Spot<'_>) -> Option<Field> {
         shape
     };
     // `style: deepObject`: the keys are `name[x]`, which is not this name.
-    let structured = place == Place::Query && shape.kind == Kind::Structure;
+    let structured = place == FieldPlace::Query && shape.kind == Kind::Structure;
     (!structured).then(|| Field {
         name: name.to_owned(),
         place,
@@ -244,8 +244,8 @@ fn field(parameter: &Spot<'_>) -> Option<Field> {
 }
 
 /// Returns whether a list is sent as one value, `1,2`, which nothing takes apart: a text for everybody but the server.
-fn is_one_text(parameter: &Spot<'_>, place: Place) -> bool {
-    if place != Place::Query {
+fn is_one_text(parameter: &Spot<'_>, place: FieldPlace) -> bool {
+    if place != FieldPlace::Query {
         return true;
     }
     let style = parameter.text("style").unwrap_or("form");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::api::{Api, Operation, Server};
-use super::draft::{self, Existing, Target};
+use super::draft::{self, Existing, MatchTarget};
 use super::write;
 
 /// A route that might be added.
@@ -47,7 +47,7 @@ pub(super) fn of(
     };
     for (mut operation, count) in operations {
         *times
-            .entry(Target::of(&operation, &captured).text())
+            .entry(MatchTarget::of(&operation, &captured).text())
             .or_default() += count;
         let often = if count == 1 {
             "once".to_owned()

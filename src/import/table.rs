@@ -1,6 +1,6 @@
 //! Reads an API from a table, one operation a line with tabs between. Only `method` and `path` are required.
 
-use super::api::{Api, Body, Operation, Part, Server, Sign, TABLE};
+use super::api::{Api, Body, Operation, RequestPart, Server, Sign, TABLE};
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 
 /// Lines of one table.
@@ -95,9 +95,9 @@ fn operation<'a>(method: &str, path: &str, cell: impl Fn(&str) -> Option<&'a str
         path: path.to_owned(),
         part: match (kind, &id) {
             (Some(kind), Some(id)) if media.contains("GraphQL") => {
-                Some(Part::Graphql(format!("{kind}.{id}")))
+                Some(RequestPart::Graphql(format!("{kind}.{id}")))
             }
-            (_, Some(id)) if media.contains("JSON-RPC") => Some(Part::Rpc(id.clone())),
+            (_, Some(id)) if media.contains("JSON-RPC") => Some(RequestPart::Rpc(id.clone())),
             (_, _) => None,
         },
         sign,

@@ -5,7 +5,7 @@ mod route;
 mod yaml;
 
 use super::api::Api;
-use super::draft::{Draft, Route};
+use super::draft::{ConnectorDraft, DraftRoute};
 
 /// Starts every comment about something that a person must decide.
 pub(super) const JUDGE: &str = "judge:";
@@ -13,7 +13,7 @@ pub(super) const JUDGE: &str = "judge:";
 const WIDTH: usize = 124;
 
 /// Writes the whole file. `origin` is what it was made from, for the heading.
-pub(super) fn file(draft: &Draft, api: &Api, origin: &str) -> String {
+pub(super) fn file(draft: &ConnectorDraft, api: &Api, origin: &str) -> String {
     let mut body = String::new();
     head::write(draft, api, &mut body);
     body.push_str("\nroutes:\n");
@@ -32,7 +32,7 @@ pub(super) fn marks(text: &str) -> usize {
 }
 
 /// Writes some routes alone, two spaces in, under a heading or none.
-pub(super) fn some(routes: &[&Route], heading: Option<&str>) -> String {
+pub(super) fn some(routes: &[&DraftRoute], heading: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(heading) = heading {
         let heading = if heading.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn some(routes: &[&Route], heading: Option<&str>) -> String {
 }
 
 /// Writes all routes, a heading over each group.
-fn routes(draft: &Draft) -> String {
+fn routes(draft: &ConnectorDraft) -> String {
     let groups = draft.routes.chunk_by(|one, other| one.group == other.group);
     let text: String = groups
         .map(|group| {

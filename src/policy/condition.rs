@@ -6,7 +6,7 @@ use super::compile::Reading;
 use super::facts;
 use super::selector::Pattern;
 use crate::config::yaml::At;
-use crate::expression::{Draft, ExpressionError, Program};
+use crate::expression::{ExpressionError, Program, ProgramDraft};
 use crate::model::action::ActionName;
 use crate::model::template::NameTemplate;
 use crate::model::value::ValueType;
@@ -69,7 +69,7 @@ impl Reading<'_> {
                 help,
             );
         }
-        let draft = match Draft::parse(source) {
+        let draft = match ProgramDraft::parse(source) {
             Ok(draft) => draft,
             Err(error) => {
                 self.expression_error(written, source, error);
@@ -123,7 +123,7 @@ impl Reading<'_> {
 
     /// Checks against each set of parameters once, however many actions share it.
     /// Returns the parameters that it reads though they may be absent, each with an action of which that is so.
-    fn check(&self, draft: &Draft, owner: Owner<'_>) -> Result<Absent, ExpressionError> {
+    fn check(&self, draft: &ProgramDraft, owner: Owner<'_>) -> Result<Absent, ExpressionError> {
         let mut absent = Absent::new();
         if self.vocabulary.partial {
             return Ok(absent);

@@ -9,7 +9,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::connector::Connector;
-use crate::import::{self, Part, Patterns, Seen};
+use crate::import::{self, Patterns, RequestPart, Seen};
 use crate::model::target::{Authority, Path, Query};
 use crate::snapshot::Snapshot;
 
@@ -82,14 +82,14 @@ fn place(snapshot: &Snapshot, request: &Unknown) -> Option<(String, String)> {
 }
 
 /// Returns which part it was; an error where a route cannot say it as a name that means nothing else.
-fn part(text: String) -> Result<Part, ()> {
+fn part(text: String) -> Result<RequestPart, ()> {
     if GRAPHQL.iter().any(|kind| text.starts_with(kind)) {
-        return Ok(Part::Graphql(text));
+        return Ok(RequestPart::Graphql(text));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/$:-".contains(&byte);
     let good = text.bytes().all(plain) && (1..=128).contains(&text.len());
     if good && !text.starts_with(PERSISTED) {
-        Ok(Part::Rpc(text))
+        Ok(RequestPart::Rpc(text))
     } else {
         Err(())
     }

@@ -14,7 +14,7 @@ pub const MIN_SECRET: usize = 8;
 
 /// A credential as an operator gave it.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct CredentialDraft {
     /// Id, unique in the vault.
     pub id: CredentialId,
     /// The connector it is for.
@@ -90,7 +90,7 @@ pub enum SealError {
 
 type Secrets = BTreeMap<String, Zeroizing<String>>;
 
-impl Draft {
+impl CredentialDraft {
     /// Returns the columns as they would be kept, with nothing in them to open: to list them, or to ask where they would go.
     ///
     /// # Errors

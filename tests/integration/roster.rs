@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tollgate::model::agent::{Agent, AgentName};
-use tollgate::roster::{Entry, Roster, Token, TokenHash, TokenKind};
+use tollgate::roster::{Roster, RosterEntry, Token, TokenHash, TokenKind};
 
 const NOW: SystemTime = UNIX_EPOCH;
 
-fn entry(name: &str, token: &str, expires_at: Option<SystemTime>) -> Entry {
+fn entry(name: &str, token: &str, expires_at: Option<SystemTime>) -> RosterEntry {
     let agent = Agent {
         name: AgentName::parse(name).unwrap(),
         labels: BTreeMap::new(),
     };
-    Entry {
+    RosterEntry {
         hash: TokenHash::of(token),
         agent: Arc::new(agent),
         expires_at,

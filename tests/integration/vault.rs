@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tollgate::model::credential::{Binding, CredentialId};
 use tollgate::model::secret::Secret;
-use tollgate::vault::{Draft, MasterKey, Opener, SealError, Sealer};
+use tollgate::vault::{CredentialDraft, MasterKey, Opener, SealError, Sealer};
 
 pub(crate) const SECRET: &str = "ghp_0123456789abcdef";
 
@@ -16,8 +16,8 @@ pub(crate) fn master(byte: u8) -> MasterKey {
     MasterKey::from_secret("a test", &Secret::new(vec![byte; 32])).unwrap()
 }
 
-pub(crate) fn draft(id: &str) -> Draft {
-    Draft {
+pub(crate) fn draft(id: &str) -> CredentialDraft {
+    CredentialDraft {
         id: CredentialId::parse(id).unwrap(),
         connector: "github".to_owned(),
         scheme: "basic".to_owned(),
@@ -140,7 +140,7 @@ fn keeps_keys_of_several_lines() {
 
 #[test]
 fn refuses_bindings_that_are_not_exact() {
-    let check = |edit: fn(&mut Draft), expected: &str| {
+    let check = |edit: fn(&mut CredentialDraft), expected: &str| {
         let mut draft = draft("gh");
         edit(&mut draft);
         let error = Sealer::new(&master(1))
@@ -172,7 +172,7 @@ fn refuses_bindings_that_are_not_exact() {
 
 #[test]
 fn an_agent_owned_credential_keeps_no_secret() {
-    let owned = || Draft {
+    let owned = || CredentialDraft {
         agent_owned: true,
         ..draft("gh")
     };
@@ -185,7 +185,7 @@ fn an_agent_owned_credential_keeps_no_secret() {
             field: "token".to_owned()
         }
     );
-    let empty = Draft {
+    let empty = CredentialDraft {
         secret_fields: BTreeMap::new(),
         public_fields: BTreeMap::new(),
         ..owned()

@@ -6,14 +6,14 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PolicyCommand {
     /// Check policy files against the connectors
-    Check(Target),
+    Check(PolicyDirectory),
     /// Run the tests in policy files
-    Test(Target),
+    Test(PolicyDirectory),
 }
 
 /// The directory that a `policy` subcommand reads.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Target {
+pub(in crate::cli) struct PolicyDirectory {
     /// Directory as for `check`; default: the configuration
     pub(in crate::cli) dir: Option<std::path::PathBuf>,
 }

@@ -192,8 +192,8 @@ fn roots(workspace: &Workspace) -> Result<PathBuf, Failure> {
     Ok(roots)
 }
 
-fn approvals(config: &config::Config) -> approval::Settings {
-    approval::Settings {
+fn approvals(config: &config::Config) -> approval::ApprovalSettings {
+    approval::ApprovalSettings {
         pending_approvals: config.limits.pending_approvals,
         pending_approvals_per_agent: config.limits.pending_approvals_per_agent,
         expires: config.approval.expires,

@@ -6,16 +6,16 @@ use crate::admin::Operator;
 use crate::cli::workspace::Workspace;
 use crate::config::{DeclaredAgent, DeclaredOperator};
 use crate::model::secret::Secret;
-use crate::roster::{Entry, TokenHash};
+use crate::roster::{RosterEntry, TokenHash};
 
 /// An operator and the hash of the token.
 pub(super) type OperatorToken = (Operator, TokenHash);
 
 /// Returns the entries of declared agents that have a token.
-pub(super) fn entries(workspace: &Workspace) -> Vec<Entry> {
+pub(super) fn entries(workspace: &Workspace) -> Vec<RosterEntry> {
     let entry = |declared: &DeclaredAgent| {
         let hash = hash(declared.token.as_ref()?)?;
-        Some(Entry {
+        Some(RosterEntry {
             hash,
             agent: Arc::new(declared.agent.clone()),
             expires_at: None,

@@ -25,7 +25,7 @@ use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::clock::Clock;
 use crate::model::credential::SealedCredential;
-use crate::roster::{Entry, Roster, TokenHash};
+use crate::roster::{Roster, RosterEntry, TokenHash};
 use crate::snapshot::Current;
 use crate::snapshot::reload::Reloader;
 use crate::store::{Store, StoredOperator};
@@ -35,7 +35,7 @@ use crate::vault::{Keyring, Opener, Rebinder, Sealer};
 /// What the configuration declares, as it was last read.
 #[derive(Debug)]
 pub(super) struct Declared {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<RosterEntry>,
     pub(super) credentials: Vec<SealedCredential>,
     pub(super) operators: Vec<OperatorToken>,
 }
@@ -204,7 +204,7 @@ impl Live {
     }
 
     /// Returns the tokens of the store; an agent that is declared has the labels of the declaration.
-    fn stored_entries(&self, view: &StoreView) -> Vec<Entry> {
+    fn stored_entries(&self, view: &StoreView) -> Vec<RosterEntry> {
         let agents = self.workspace.load().agents(Some(view));
         let by_name: HashMap<&str, &Arc<Agent>> = agents
             .iter()
@@ -215,7 +215,7 @@ impl Live {
             let Some(agent) = by_name.get(stored.name.as_str()) else {
                 continue;
             };
-            entries.extend(stored.tokens.iter().map(|token| Entry {
+            entries.extend(stored.tokens.iter().map(|token| RosterEntry {
                 hash: TokenHash(token.hash),
                 agent: Arc::clone(agent),
                 expires_at: token.expires_at.map(moment),

@@ -14,7 +14,7 @@ use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, HostError};
 use crate::snapshot::BoundHosts;
-use crate::vault::{Draft, Pin, SealError};
+use crate::vault::{CredentialDraft, Pin, SealError};
 
 impl Workspace {
     /// Returns whether the configuration declares a credential of this id.
@@ -41,7 +41,7 @@ impl Workspace {
         pins: &Pins,
     ) -> Result<Vec<SealedCredential>, Failure> {
         let mut all = self
-            .declared_credentials(catalog, pins, "", Draft::unsealed)
+            .declared_credentials(catalog, pins, "", CredentialDraft::unsealed)
             .map_err(unusable)?;
         all.extend(
             stored
@@ -73,7 +73,7 @@ impl Workspace {
         catalog: &Catalog,
         pins: &Pins,
         created_at: &str,
-        mut seal: impl FnMut(Draft) -> Result<SealedCredential, SealError>,
+        mut seal: impl FnMut(CredentialDraft) -> Result<SealedCredential, SealError>,
     ) -> Result<Vec<SealedCredential>, Report> {
         let mut report = Report::default();
         let mut sealed = Vec::new();
@@ -112,13 +112,17 @@ pub(in crate::cli) fn is_pinned(declared: &DeclaredCredential, pin: &Pin) -> boo
 }
 
 /// What is declared names a scheme; where that one put it when it was first seen is what it is bound to.
-fn pinned(draft: Draft, declared: &DeclaredCredential, pin: Option<&Option<Pin>>) -> Draft {
+fn pinned(
+    draft: CredentialDraft,
+    declared: &DeclaredCredential,
+    pin: Option<&Option<Pin>>,
+) -> CredentialDraft {
     match pin {
-        Some(None) => Draft {
+        Some(None) => CredentialDraft {
             placement: NOWHERE.to_owned(),
             ..draft
         },
-        Some(Some(pin)) if is_pinned(declared, pin) => Draft {
+        Some(Some(pin)) if is_pinned(declared, pin) => CredentialDraft {
             scheme: pin.scheme.clone(),
             placement: pin.placement.clone(),
             ..draft
@@ -154,7 +158,7 @@ fn draft(
     declared: &DeclaredCredential,
     catalog: &Catalog,
     created_at: &str,
-) -> Result<Draft, Misfit> {
+) -> Result<CredentialDraft, Misfit> {
     let DeclaredCredential {
         id,
         connector: name,
@@ -182,7 +186,7 @@ fn draft(
     } else {
         split(scheme, fields)?
     };
-    Ok(Draft {
+    Ok(CredentialDraft {
         id: id.clone(),
         connector: name.clone(),
         scheme: scheme.id.clone(),

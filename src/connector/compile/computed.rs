@@ -15,7 +15,7 @@ pub(crate) fn compile(
     text: &str,
     params: &[Param],
 ) -> Result<(Program, Option<ValueType>), Problem> {
-    let draft = Draft::parse(text).map_err(|error| {
+    let draft = ProgramDraft::parse(text).map_err(|error| {
         let help = error.help.clone().unwrap_or_default();
         (format!("`cel` is not an expression: {error}"), help)
     })?;

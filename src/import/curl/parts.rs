@@ -4,7 +4,7 @@ use apollo_parser::Parser;
 use apollo_parser::cst::{Definition, OperationDefinition, Selection};
 use serde_json::Value;
 
-use super::super::api::Part;
+use super::super::api::RequestPart;
 
 /// Levels and tokens of a document that is looked at.
 const MAX_DEPTH: usize = 64;
@@ -13,17 +13,17 @@ const MAX_TOKENS: usize = 20_000;
 const MAX_METHOD: usize = 128;
 
 /// Returns the parts; none where the body is neither, or cannot be read as one.
-pub(super) fn of(document: &Value) -> Vec<Part> {
+pub(super) fn of(document: &Value) -> Vec<RequestPart> {
     let messages = match document {
         Value::Array(messages) => messages.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<RequestPart> = Vec::new();
     for message in messages {
         let text = |key: &str| message.get(key).and_then(Value::as_str);
         match (text("jsonrpc"), text("method"), text("query")) {
             (Some(_), Some(method), _) if is_plain(method) => {
-                parts.push(Part::Rpc(method.to_owned()));
+                parts.push(RequestPart::Rpc(method.to_owned()));
             }
             (None, None, Some(query)) => parts.extend(fields(query)),
             _ => return Vec::new(),
@@ -40,7 +40,7 @@ fn is_plain(method: &str) -> bool {
 }
 
 /// Returns the root fields of all operations; none where some stand in fragments.
-fn fields(query: &str) -> Vec<Part> {
+fn fields(query: &str) -> Vec<RequestPart> {
     let parser = Parser::new(query)
         .recursion_limit(MAX_DEPTH)
         .token_limit(MAX_TOKENS);
@@ -52,11 +52,12 @@ fn fields(query: &str) -> Vec<Part> {
         Definition::OperationDefinition(operation) => Some(operation),
         _ => None,
     });
-    let fields: Option<Vec<Vec<Part>>> = operations.map(|operation| roots(&operation)).collect();
+    let fields: Option<Vec<Vec<RequestPart>>> =
+        operations.map(|operation| roots(&operation)).collect();
     fields.unwrap_or_default().into_iter().flatten().collect()
 }
 
-fn roots(operation: &OperationDefinition) -> Option<Vec<Part>> {
+fn roots(operation: &OperationDefinition) -> Option<Vec<RequestPart>> {
     let kind = operation.operation_type();
     let kind = match kind {
         Some(kind) if kind.mutation_token().is_some() => "mutation",
@@ -67,7 +68,7 @@ fn roots(operation: &OperationDefinition) -> Option<Vec<Part>> {
     let field = |selection: Selection| match selection {
         Selection::Field(field) => {
             let name = field.name()?.text().to_string();
-            Some(Part::Graphql(format!("{kind}.{name}")))
+            Some(RequestPart::Graphql(format!("{kind}.{name}")))
         }
         _ => None,
     };

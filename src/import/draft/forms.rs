@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::api::{Field, Kind};
 use super::super::{sample, secrets};
-use super::{Form, Param, Route, Shared};
+use super::{DraftRoute, Param, ParameterForm, Shared};
 
 /// What an identifier can be written with, where a description does not say: no slash, no space, no percent sign.
 const IDENTIFIER: &str = "[A-Za-z0-9_.~:@+=,-]+";
@@ -13,18 +13,18 @@ const NUMBER: &str = "0|[1-9][0-9]*";
 const UUID: &str = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 
 /// Returns how a captured label must be written, and whether it is a secret.
-pub(super) fn of(field: &Field, name: &str) -> Form {
-    Form {
+pub(super) fn of(field: &Field, name: &str) -> ParameterForm {
+    ParameterForm {
         secret: field.shape.secret || secrets::is_secret_value(name, field.shape.kind),
         ..written(field, name)
     }
 }
 
-fn written(field: &Field, name: &str) -> Form {
+fn written(field: &Field, name: &str) -> ParameterForm {
     let shape = &field.shape;
-    let exactly = |pattern: String| Form {
+    let exactly = |pattern: String| ParameterForm {
         pattern: Some(pattern),
-        ..Form::default()
+        ..ParameterForm::default()
     };
     let simple = |value: &String| {
         !value.is_empty()
@@ -36,10 +36,10 @@ fn written(field: &Field, name: &str) -> Form {
         return exactly(NUMBER.to_owned());
     }
     if shape.format.as_deref() == Some("uuid") {
-        return Form {
+        return ParameterForm {
             pattern: Some(UUID.to_owned()),
             fold_lower: true,
-            ..Form::default()
+            ..ParameterForm::default()
         };
     }
     if !shape.values.is_empty() && shape.values.len() <= 20 && shape.values.iter().all(simple) {
@@ -57,19 +57,19 @@ fn written(field: &Field, name: &str) -> Form {
 }
 
 /// Returns the form of a label that nothing is said of: one that identifies gets a loose pattern, and a mark.
-pub(super) fn identifier(name: &str) -> Form {
-    Form {
+pub(super) fn identifier(name: &str) -> ParameterForm {
+    ParameterForm {
         secret: secrets::is_secret_value(name, Kind::Any),
         ..loose(name)
     }
 }
 
-fn loose(name: &str) -> Form {
+fn loose(name: &str) -> ParameterForm {
     let identifies = name.ends_with("_id") || name == "id" || name.ends_with("key");
-    Form {
+    ParameterForm {
         pattern: identifies.then(|| IDENTIFIER.to_owned()),
         guess: identifies,
-        ..Form::default()
+        ..ParameterForm::default()
     }
 }
 
@@ -129,14 +129,14 @@ fn ascii(pattern: &str) -> String {
 }
 
 /// Puts forms that several routes have, and all guesses, under anchors; and says which.
-pub(super) fn share(routes: &mut [Route]) -> Vec<Shared> {
+pub(super) fn share(routes: &mut [DraftRoute]) -> Vec<Shared> {
     /// How often a form is there, and a name for it where the parameter's says too little.
     #[derive(Default)]
     struct Use {
         count: usize,
         full_name: String,
     }
-    let mut uses: BTreeMap<(String, Form), Use> = BTreeMap::new();
+    let mut uses: BTreeMap<(String, ParameterForm), Use> = BTreeMap::new();
     for route in routes.iter() {
         for param in route.params.iter().filter(|param| is_form_alone(param)) {
             let known = uses
@@ -150,7 +150,7 @@ pub(super) fn share(routes: &mut [Route]) -> Vec<Shared> {
         }
     }
     let mut shared: Vec<Shared> = Vec::new();
-    let mut anchors: BTreeMap<(String, Form), String> = BTreeMap::new();
+    let mut anchors: BTreeMap<(String, ParameterForm), String> = BTreeMap::new();
     let several = |name: &String| uses.keys().filter(|(other, _)| other == name).count() > 1;
     for ((name, form), known) in &uses {
         // What is written the same whatever it identifies has one name.
@@ -205,7 +205,7 @@ fn free(wanted: &str, shared: &[Shared]) -> String {
 }
 
 /// Marks each route that has a guess of its own.
-pub(super) fn mark_guesses(routes: &mut [Route]) {
+pub(super) fn mark_guesses(routes: &mut [DraftRoute]) {
     for route in routes {
         let guesses: Vec<&str> = route
             .params
@@ -224,5 +224,5 @@ pub(super) fn mark_guesses(routes: &mut [Route]) {
 }
 
 fn is_form_alone(param: &Param) -> bool {
-    param.from.is_empty() && param.form != Form::default()
+    param.from.is_empty() && param.form != ParameterForm::default()
 }

@@ -1,7 +1,7 @@
 //! Chooses the request that shows whether a credential works: harmless, without parameters, about the caller.
 
-use super::super::api::{Api, Place};
-use super::Route;
+use super::super::api::{Api, FieldPlace};
+use super::DraftRoute;
 use crate::model::action::Risk;
 
 /// Last segments of paths that tell who asks, the best first.
@@ -40,7 +40,7 @@ pub(in crate::import) struct Health {
 }
 
 /// Looks for a harmless request about the caller.
-pub(super) fn of(api: &Api, routes: &[Route]) -> Option<Health> {
+pub(super) fn of(api: &Api, routes: &[DraftRoute]) -> Option<Health> {
     let harmless = |path: &str| {
         let request = format!("GET {path}");
         routes.iter().any(|route| {
@@ -51,10 +51,9 @@ pub(super) fn of(api: &Api, routes: &[Route]) -> Option<Health> {
     };
     let candidates = api.operations.iter().filter(|operation| {
         let bare = !operation.path.contains(['{', '?']) && operation.elsewhere.is_none();
-        let needs = operation
-            .fields
-            .iter()
-            .any(|field| field.required && matches!(field.place, Place::Query | Place::Header));
+        let needs = operation.fields.iter().any(|field| {
+            field.required && matches!(field.place, FieldPlace::Query | FieldPlace::Header)
+        });
         operation.method == "GET" && bare && !needs && harmless(&operation.path)
     });
     let rank = |path: &str| {

@@ -1,6 +1,6 @@
 //! Removes operations that a draft cannot have; a comment says why.
 
-use super::{Draft, Route};
+use super::{ConnectorDraft, DraftRoute};
 
 /// An operation that a draft goes without, since the gateway would refuse what was written for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,11 +11,11 @@ pub struct LeftOut {
     pub why: String,
 }
 
-impl Draft {
+impl ConnectorDraft {
     /// Drops routes, and says so where the file begins.
     pub(in crate::import) fn leave_out(&mut self, left_out: &[LeftOut]) {
         for LeftOut { action, why } in left_out {
-            let (gone, kept): (Vec<Route>, Vec<Route>) = std::mem::take(&mut self.routes)
+            let (gone, kept): (Vec<DraftRoute>, Vec<DraftRoute>) = std::mem::take(&mut self.routes)
                 .into_iter()
                 .partition(|route| route.action == *action);
             self.routes = kept;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::api::{Api, Body, Field, Kind, Mark, Operation, Place, Way};
+use super::super::api::{Api, Body, Field, FieldPlace, Kind, Mark, Operation, Way};
 use super::super::names::parameter;
 use super::super::secrets;
 use super::forms;
-use super::{Form, Param, Route, Target};
+use super::{DraftRoute, MatchTarget, Param, ParameterForm};
 use crate::connector::needs_declaring;
 use crate::model::value::ValueType;
 
@@ -65,7 +65,7 @@ const UNIMPORTANT_HEADERS: [&str; 12] = [
 /// Returns the entries of `params:` and what a person must look at.
 pub(super) fn of(
     operation: &Operation,
-    target: &Target,
+    target: &MatchTarget,
     ways: &[Way],
 ) -> (Vec<Param>, Vec<String>) {
     let mut params: Vec<Param> = Vec::new();
@@ -73,9 +73,9 @@ pub(super) fn of(
         let field = operation
             .fields
             .iter()
-            .find(|field| field.place == Place::Path && field.name == *written);
+            .find(|field| field.place == FieldPlace::Path && field.name == *written);
         let form = field.map_or_else(|| forms::identifier(name), |field| forms::of(field, name));
-        if form != Form::default() {
+        if form != ParameterForm::default() {
             params.push(Param {
                 name: name.clone(),
                 from: Vec::new(),
@@ -99,7 +99,7 @@ pub(super) fn of(
         }
     }
     let secret = operation.fields.iter().filter(|field| {
-        field.place == Place::Query
+        field.place == FieldPlace::Query
             && field.shape.kind == Kind::Text
             && !field.shape.list
             && secrets::is_secret(&field.name)
@@ -112,7 +112,7 @@ pub(super) fn of(
 }
 
 /// Returns the headers that operations take and no route reads: versions and the like, which would not go out undeclared.
-pub(super) fn unread_headers(api: &Api, routes: &[Route]) -> Vec<String> {
+pub(super) fn unread_headers(api: &Api, routes: &[DraftRoute]) -> Vec<String> {
     let read: BTreeSet<String> = routes
         .iter()
         .flat_map(|route| &route.params)
@@ -125,7 +125,7 @@ pub(super) fn unread_headers(api: &Api, routes: &[Route]) -> Vec<String> {
         .iter()
         .flat_map(|operation| &operation.fields);
     let headers = fields.filter(|field| {
-        field.place == Place::Header
+        field.place == FieldPlace::Header
             && needs_declaring(&field.name)
             && !authenticates(field, &api.ways)
     });
@@ -136,13 +136,13 @@ pub(super) fn unread_headers(api: &Api, routes: &[Route]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param>) {
+fn add(field: &Field, from: Vec<String>, target: &MatchTarget, params: &mut Vec<Param>) {
     // `input.title` is the title, unless something else is.
     let short = field
         .name
         .rsplit('.')
         .next()
-        .filter(|_| field.place == Place::Argument);
+        .filter(|_| field.place == FieldPlace::Argument);
     let short = short
         .map(parameter)
         .filter(|short| params.iter().all(|param| param.name != *short));
@@ -179,16 +179,16 @@ fn add(field: &Field, from: Vec<String>, target: &Target, params: &mut Vec<Param
         name,
         from,
         value_type,
-        form: Form {
+        form: ParameterForm {
             secret,
-            ..Form::default()
+            ..ParameterForm::default()
         },
         anchor: None,
     });
 }
 
 /// Returns a name that no other parameter has.
-fn free(wanted: &str, target: &Target, params: &[Param]) -> String {
+fn free(wanted: &str, target: &MatchTarget, params: &[Param]) -> String {
     let is_taken =
         |name: &String| target.captures(name) || params.iter().any(|param| param.name == *name);
     let numbered = (2..).map(|number| format!("{wanted}_{number}"));
@@ -216,12 +216,12 @@ fn listed(from: &str) -> bool {
     from.ends_with("[*]")
 }
 
-fn prefix(place: Place) -> &'static str {
+fn prefix(place: FieldPlace) -> &'static str {
     match place {
-        Place::Query => "query",
-        Place::Header => "header",
-        Place::Path | Place::Body => "body",
-        Place::Argument => "arg",
+        FieldPlace::Query => "query",
+        FieldPlace::Header => "header",
+        FieldPlace::Path | FieldPlace::Body => "body",
+        FieldPlace::Argument => "arg",
     }
 }
 
@@ -229,7 +229,7 @@ fn prefix(place: Place) -> &'static str {
 fn authenticates(field: &Field, ways: &[Way]) -> bool {
     let mut marks = ways.iter().flat_map(|way| &way.marks);
     marks.any(|mark| match (mark, field.place) {
-        (Mark::Header(name, _), Place::Header) | (Mark::Query(name), Place::Query) => {
+        (Mark::Header(name, _), FieldPlace::Header) | (Mark::Query(name), FieldPlace::Query) => {
             name.eq_ignore_ascii_case(&field.name)
         }
         _ => false,
@@ -242,13 +242,13 @@ fn matters(field: &Field, operation: &Operation) -> bool {
     let comparable = shape.kind != Kind::Structure && !(shape.list && shape.kind == Kind::Any);
     let name = field.name.to_ascii_lowercase();
     match field.place {
-        Place::Path => false,
-        Place::Query => {
+        FieldPlace::Path => false,
+        FieldPlace::Query => {
             comparable
                 && !UNIMPORTANT.contains(&parameter(&field.name).as_str())
                 && !UNIMPORTANT.contains(&name.as_str())
         }
-        Place::Header => {
+        FieldPlace::Header => {
             let boring = UNIMPORTANT_HEADERS
                 .iter()
                 .any(|known| name == *known || name.starts_with(&format!("{known}-")));
@@ -261,9 +261,11 @@ fn matters(field: &Field, operation: &Operation) -> bool {
                 && !name.contains("trace")
         }
         // What a server does with the body of a `GET` nobody knows, and no route reads one.
-        Place::Body if ["GET", "HEAD", "OPTIONS"].contains(&operation.method.as_str()) => false,
-        Place::Body => comparable && operation.body != Body::Other,
-        Place::Argument => comparable,
+        FieldPlace::Body if ["GET", "HEAD", "OPTIONS"].contains(&operation.method.as_str()) => {
+            false
+        }
+        FieldPlace::Body => comparable && operation.body != Body::Other,
+        FieldPlace::Argument => comparable,
     }
 }
 
@@ -275,17 +277,21 @@ fn source(field: &Field, body: &Body) -> Option<String> {
         return None;
     }
     Some(match field.place {
-        Place::Path => return None,
+        FieldPlace::Path => return None,
         // `filter[id]=a&filter[id]=b`: neither one name nor a list of names.
-        Place::Query if field.shape.list && name.trim_end_matches("[]").contains(['[', ']']) => {
+        FieldPlace::Query
+            if field.shape.list && name.trim_end_matches("[]").contains(['[', ']']) =>
+        {
             return None;
         }
-        Place::Query if field.shape.list => format!("query:{}[*]", name.trim_end_matches("[]")),
-        Place::Query if name.contains(['[', ']']) => return None,
-        Place::Query => format!("query:{name}"),
-        Place::Header => format!("header:{name}"),
-        Place::Argument => format!("arg:{name}{list}"),
-        Place::Body => match (body, &field.shape.within) {
+        FieldPlace::Query if field.shape.list => {
+            format!("query:{}[*]", name.trim_end_matches("[]"))
+        }
+        FieldPlace::Query if name.contains(['[', ']']) => return None,
+        FieldPlace::Query => format!("query:{name}"),
+        FieldPlace::Header => format!("header:{name}"),
+        FieldPlace::Argument => format!("arg:{name}{list}"),
+        FieldPlace::Body => match (body, &field.shape.within) {
             (Body::Form | Body::Multipart, _)
                 if name.contains(['[', ']']) && !name.ends_with("[]") =>
             {
@@ -306,7 +312,7 @@ fn source(field: &Field, body: &Body) -> Option<String> {
 fn value_type(field: &Field) -> Option<ValueType> {
     match field.shape.kind {
         // What is a text anyway need not say so.
-        Kind::Text if matches!(field.place, Place::Query | Place::Header) => None,
+        Kind::Text if matches!(field.place, FieldPlace::Query | FieldPlace::Header) => None,
         Kind::Text => Some(ValueType::String),
         Kind::Int => Some(ValueType::Int),
         Kind::Number => Some(ValueType::Number),

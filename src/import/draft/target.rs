@@ -7,7 +7,7 @@ use super::super::names::parameter;
 
 /// A path with its names, as a route has it.
 #[derive(Debug, Clone, Default)]
-pub(in crate::import) struct Target {
+pub(in crate::import) struct MatchTarget {
     method: String,
     host: String,
     /// With `{name}`; without the query.
@@ -22,7 +22,7 @@ pub(in crate::import) struct Target {
     pub(in crate::import) judge: Vec<String>,
 }
 
-impl Target {
+impl MatchTarget {
     /// `captured` are names that hosts and base paths take.
     pub(in crate::import) fn of(operation: &Operation, captured: &BTreeSet<String>) -> Self {
         let mut target = Self {

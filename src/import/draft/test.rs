@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::api::{Body, Field, Kind, Operation, Part, Place, Server, Shape};
+use super::super::api::{Body, Field, FieldPlace, Kind, Operation, RequestPart, Server, Shape};
 use super::super::sample;
-use super::{Known, Param, Target};
+use super::{Known, MatchTarget, Param};
 use crate::model::action::Risk;
 
 /// Body fields that a test sends although they are not required.
@@ -33,7 +33,7 @@ pub(super) struct Wanted<'a> {
 /// Makes the tests of a route; none where the API's host is not known or no value can be made up.
 pub(super) fn of(
     operation: &Operation,
-    target: &Target,
+    target: &MatchTarget,
     params: &[Param],
     wanted: &Wanted<'_>,
 ) -> Vec<Test> {
@@ -44,7 +44,7 @@ pub(super) fn of(
 
 fn make(
     operation: &Operation,
-    target: &Target,
+    target: &MatchTarget,
     params: &[Param],
     wanted: &Wanted<'_>,
 ) -> Option<Test> {
@@ -75,7 +75,7 @@ fn make(
         .filter(|pair| !pair.is_empty())
         .map(str::to_owned)
         .collect();
-    let needed = |field: &&Field| field.required && field.place == Place::Query;
+    let needed = |field: &&Field| field.required && field.place == FieldPlace::Query;
     for field in operation
         .fields
         .iter()
@@ -117,14 +117,14 @@ fn captured(
 ) -> Option<String> {
     let implied = Field {
         name: written.to_owned(),
-        place: Place::Path,
+        place: FieldPlace::Path,
         shape: Shape::text(),
         required: true,
     };
     let field = operation
         .fields
         .iter()
-        .find(|field| field.place == Place::Path && field.name == written);
+        .find(|field| field.place == FieldPlace::Path && field.name == written);
     let field = field.unwrap_or(&implied);
     let form = params
         .iter()
@@ -200,7 +200,7 @@ fn body(
     for field in operation
         .fields
         .iter()
-        .filter(|field| field.place == Place::Body)
+        .filter(|field| field.place == FieldPlace::Body)
     {
         let read_as = params
             .iter()
@@ -271,13 +271,13 @@ fn reads(from: &str, field: &Field) -> bool {
 }
 
 /// Returns a body that asks for a part. Arguments and selections are not what a route is found by.
-fn asking(part: &Part) -> Value {
+fn asking(part: &RequestPart) -> Value {
     match part {
-        Part::Graphql(field) => {
+        RequestPart::Graphql(field) => {
             let (kind, name) = field.split_once('.').unwrap_or(("query", field));
             json!({ "query": format!("{kind} {{ {name} }}") })
         }
-        Part::Rpc(method) => json!({ "jsonrpc": "2.0", "id": 1, "method": method }),
+        RequestPart::Rpc(method) => json!({ "jsonrpc": "2.0", "id": 1, "method": method }),
     }
 }
 

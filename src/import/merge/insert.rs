@@ -1,11 +1,11 @@
 //! Inserts new routes at their places in the text of a connector file; no other byte changes.
 
-use super::super::draft::{self, Draft};
+use super::super::draft::{self, ConnectorDraft};
 use super::super::write;
 use crate::config::yaml;
 
 /// Puts each new route behind the last one of its group, or behind all.
-pub(super) fn routes(text: &str, draft: &Draft, routes: usize) -> String {
+pub(super) fn routes(text: &str, draft: &ConnectorDraft, routes: usize) -> String {
     if draft.routes.is_empty() {
         return text.to_owned();
     }
@@ -44,8 +44,8 @@ pub(super) fn routes(text: &str, draft: &Draft, routes: usize) -> String {
     out
 }
 
-fn by_group(draft: &Draft) -> Vec<(&str, Vec<&draft::Route>)> {
-    let mut groups: Vec<(&str, Vec<&draft::Route>)> = Vec::new();
+fn by_group(draft: &ConnectorDraft) -> Vec<(&str, Vec<&draft::DraftRoute>)> {
+    let mut groups: Vec<(&str, Vec<&draft::DraftRoute>)> = Vec::new();
     for route in &draft.routes {
         match groups.last_mut().filter(|(group, _)| *group == route.group) {
             Some((_, routes)) => routes.push(route),

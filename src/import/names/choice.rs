@@ -1,6 +1,6 @@
 //! Chooses the verb that a name ends in: from the end of its path, its id, or its method.
 
-use super::super::api::{Body, Field, Operation, Place};
+use super::super::api::{Body, Field, FieldPlace, Operation};
 use super::phrase::Phrase;
 use super::resource::{self, Paths};
 use super::verbs::{self, Found};
@@ -137,6 +137,6 @@ fn is_list(
 
 /// A `DELETE` of a collection whose body or query names what goes does not clear it.
 fn says_which(operation: &Operation) -> bool {
-    let needed = |field: &Field| field.required && field.place == Place::Query;
+    let needed = |field: &Field| field.required && field.place == FieldPlace::Query;
     operation.body != Body::Absent || operation.fields.iter().any(needed)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::api::{Operation, Part, UPLOAD};
+use super::super::api::{Operation, RequestPart, UPLOAD};
 use super::resource::{is_noise, says_api, versionless};
 use super::words::{segment, words};
 use super::{Existing, Name, parameter};
@@ -79,11 +79,11 @@ pub(super) fn tell_apart(
 #[derive(Debug)]
 struct Thing {
     /// Method, path without versions and without what says that it is an upload, GraphQL field.
-    key: (String, String, Option<Part>),
+    key: (String, String, Option<RequestPart>),
     members: Vec<usize>,
 }
 
-fn thing(operation: &Operation) -> (String, String, Option<Part>) {
+fn thing(operation: &Operation) -> (String, String, Option<RequestPart>) {
     let host = operation
         .elsewhere
         .as_ref()
@@ -134,7 +134,7 @@ fn apart(operation: &Operation, name: &Name, same_path: bool, used: &BTreeSet<St
 fn rank(operation: Option<&Operation>, name: Option<&Name>) -> (usize, usize, String, String) {
     let path = operation.map_or("", |operation| operation.path.as_str());
     let part = operation.and_then(|operation| operation.part.as_ref());
-    let part = part.map_or("", Part::text);
+    let part = part.map_or("", RequestPart::text);
     let method = operation.map_or("", |operation| operation.method.as_str());
     let spare = name.map_or(0, |name| name.spare.len());
     (

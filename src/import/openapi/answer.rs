@@ -1,6 +1,6 @@
 //! Reads what an operation answers: whether it is a list, and where a credential could be in it.
 
-use super::super::api::{Answer, Kind};
+use super::super::api::{Kind, OperationAnswer};
 use super::super::document::Spot;
 use super::super::secrets;
 use super::Version;
@@ -10,13 +10,13 @@ use super::schema;
 const ENVELOPES: [&str; 6] = ["items", "data", "results", "values", "entries", "records"];
 
 /// Reads the first answer that is a success.
-pub(super) fn read(operation: &Spot<'_>, version: Version) -> Answer {
+pub(super) fn read(operation: &Spot<'_>, version: Version) -> OperationAnswer {
     let Some(schema) = success(operation, version) else {
-        return Answer::default();
+        return OperationAnswer::default();
     };
-    let mut answer = Answer {
+    let mut answer = OperationAnswer {
         list: is_list(&schema),
-        ..Answer::default()
+        ..OperationAnswer::default()
     };
     search(&schema, "$", 2, &mut answer.secrets);
     answer.texts = schema::properties(&schema)

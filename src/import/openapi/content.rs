@@ -1,6 +1,6 @@
 //! Reads the body of an operation: how it is sent, and its top-level properties as fields.
 
-use super::super::api::{Body, Field, Kind, Place};
+use super::super::api::{Body, Field, FieldPlace, Kind};
 use super::super::document::Spot;
 use super::schema::{self, Property};
 use super::{Version, Written};
@@ -73,7 +73,7 @@ fn swagger(written: &Written<'_, '_>, fields: &mut Vec<Field>) -> Vec<Body> {
     fields.extend(form.iter().filter_map(|parameter| {
         Some(Field {
             name: parameter.text("name")?.to_owned(),
-            place: Place::Body,
+            place: FieldPlace::Body,
             shape: schema::shape(parameter),
             required: parameter.flag("required"),
         })
@@ -147,7 +147,7 @@ fn add(schema: &Spot<'_>, fields: &mut Vec<Field>) {
         let mut shape = schema::shape(&schema);
         shape.within.clone_from(&within);
         let known = fields.iter_mut().find(|known| {
-            known.place == Place::Body && known.name == name && known.shape.within == within
+            known.place == FieldPlace::Body && known.name == name && known.shape.within == within
         });
         // Said again for another way of sending it.
         if let Some(known) = known {
@@ -159,7 +159,7 @@ fn add(schema: &Spot<'_>, fields: &mut Vec<Field>) {
         }
         fields.push(Field {
             name: name.to_owned(),
-            place: Place::Body,
+            place: FieldPlace::Body,
             shape,
             required: required && within.is_none(),
         });

@@ -1,6 +1,6 @@
 //! Collects the words that an operation's risk is estimated from: those of its id, path and title.
 
-use super::super::api::{Operation, Part};
+use super::super::api::{Operation, RequestPart};
 use super::super::names::words::words;
 use super::super::names::{ENDINGS, own_words};
 
@@ -29,8 +29,8 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn of(operation: &Operation) -> Self {
         let kind = match &operation.part {
-            Some(Part::Graphql(field)) => field.split('.').next(),
-            Some(Part::Rpc(_)) | None => None,
+            Some(RequestPart::Graphql(field)) => field.split('.').next(),
+            Some(RequestPart::Rpc(_)) | None => None,
         };
         let id = match (&operation.id, &operation.part) {
             (Some(id), _) => id.as_str(),

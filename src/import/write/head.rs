@@ -1,12 +1,12 @@
 //! Writes everything of a connector file above its routes: id, hosts, authentication, health, shared forms.
 
 use super::super::api::{Api, Mark, Server, Way};
-use super::super::draft::{self, Draft, Form};
+use super::super::draft::{self, ConnectorDraft, ParameterForm};
 use super::super::names::parameter;
 use super::JUDGE;
 use super::yaml::{comment, line, scalar};
 
-pub(super) fn write(draft: &Draft, api: &Api, out: &mut String) {
+pub(super) fn write(draft: &ConnectorDraft, api: &Api, out: &mut String) {
     let mut put = |text: String| {
         out.push_str(&text);
         out.push('\n');
@@ -203,7 +203,7 @@ fn field(name: &str, several: bool) -> String {
     name.strip_prefix("x_").map_or(name.clone(), str::to_owned)
 }
 
-fn shared(draft: &Draft, put: &mut impl FnMut(String)) {
+fn shared(draft: &ConnectorDraft, put: &mut impl FnMut(String)) {
     if draft.shared.is_empty() {
         return;
     }
@@ -230,7 +230,7 @@ fn shared(draft: &Draft, put: &mut impl FnMut(String)) {
 }
 
 /// Writes a form as a map.
-pub(super) fn form(form: &Form) -> String {
+pub(super) fn form(form: &ParameterForm) -> String {
     let pattern = form
         .pattern
         .as_ref()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tollgate::expression::{Datum, Draft, Environment, Outcome, Record, Scope, Type};
+use tollgate::expression::{Datum, Environment, Outcome, ProgramDraft, Record, Scope, Type};
 use tollgate::model::action::{Parameter, Parameters, Risk};
 use tollgate::model::target::Query;
 use tollgate::model::value::Value;
@@ -108,7 +108,7 @@ pub(super) fn request() -> Request {
 }
 
 fn refusal(source: &str) -> String {
-    match Draft::parse(source).and_then(|draft| draft.check(&environment())) {
+    match ProgramDraft::parse(source).and_then(|draft| draft.check(&environment())) {
         Ok(()) => format!("{source}: accepted"),
         Err(error) => {
             let at = error
@@ -123,7 +123,7 @@ fn refusal(source: &str) -> String {
 }
 
 pub(super) fn answer(source: &str) -> Outcome {
-    let draft = Draft::parse(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+    let draft = ProgramDraft::parse(source).unwrap_or_else(|error| panic!("{source}: {error}"));
     draft
         .check(&environment())
         .unwrap_or_else(|error| panic!("{source}: {error}"));
@@ -411,7 +411,7 @@ fn fails_where_a_name_of_the_query_is_spelled_unlike_the_one_that_is_read() {
 
 #[test]
 fn names_the_parameters_that_are_read() {
-    let draft = Draft::parse("has(params.a) && params['b'] == 1 && params.labels.exists(x, x == params.c) && 'd' in params").unwrap();
+    let draft = ProgramDraft::parse("has(params.a) && params['b'] == 1 && params.labels.exists(x, x == params.c) && 'd' in params").unwrap();
     assert_eq!(
         draft.fields_of("params").into_iter().collect::<Vec<_>>(),
         ["a", "b", "c", "d", "labels"]

@@ -1,6 +1,6 @@
 //! Conditions that would stall, fill memory, panic or overflow the stack: refused, or answered in time.
 
-use tollgate::expression::{Draft, Outcome};
+use tollgate::expression::{ProgramDraft, Outcome};
 use tollgate::model::action::Parameter;
 use tollgate::model::value::Value;
 
@@ -18,7 +18,7 @@ fn refuses_what_could_stall_or_fill_memory() {
         "params.labels.all(x, x.matches('a') || x.matches('b') || x.matches('c') || x.matches('d') || x.matches('e') || x.matches('f') || x.matches('g') || x.matches('h'))",
     ] {
         assert!(
-            Draft::parse(source)
+            ProgramDraft::parse(source)
                 .and_then(|draft| draft.check(&environment()))
                 .is_err(),
             "{source}"
@@ -41,7 +41,7 @@ fn the_costliest_accepted_condition_ends() {
         "params.labels.exists(l, l.lowerAscii().contains('b'))",
         "params.labels.map(l, l.upperAscii()).exists(l, l == 'b')",
     ] {
-        let draft = Draft::parse(source).unwrap();
+        let draft = ProgramDraft::parse(source).unwrap();
         draft.check(&environment()).unwrap();
         let program = draft.finish();
         // An engine that backtracks would not return.
@@ -114,7 +114,7 @@ fn odd_arguments_and_the_deepest_trees_get_an_answer() {
     ));
     sources.push(format!("{}true", "!".repeat(60)));
     for source in sources {
-        let Ok(draft) = Draft::parse(&source) else {
+        let Ok(draft) = ProgramDraft::parse(&source) else {
             continue;
         };
         if draft.check(&environment()).is_ok() {
@@ -152,7 +152,8 @@ fn the_deepest_tree_fits_a_quarter_of_a_workers_stack() {
         ),
     ];
     for source in deepest {
-        let draft = Draft::parse(&source).unwrap_or_else(|error| panic!("{source}: {error}"));
+        let draft =
+            ProgramDraft::parse(&source).unwrap_or_else(|error| panic!("{source}: {error}"));
         let small = std::thread::Builder::new().stack_size(512 * 1024);
         let evaluated = small.spawn(move || {
             draft

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq};
 use proptest::prop_oneof;
-use tollgate::expression::{Draft, Outcome, Program};
+use tollgate::expression::{Outcome, Program, ProgramDraft};
 use tollgate::model::action::{Parameter, Parameters};
 use tollgate::model::target::Query;
 use tollgate::model::value::Value;
@@ -122,7 +122,7 @@ fn request_of(pairs: Vec<(&str, Value)>) -> Request {
 }
 
 fn program(source: &str) -> Option<Program> {
-    Draft::parse(source).ok().map(Draft::finish)
+    ProgramDraft::parse(source).ok().map(ProgramDraft::finish)
 }
 
 #[test]

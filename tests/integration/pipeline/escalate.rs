@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, Status};
+use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, ApprovalStatus};
 use tollgate::model::halt::{Halt, Scope};
 use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::RefusedExchange;
@@ -138,7 +138,7 @@ async fn a_yes_lets_it_go_and_says_who_said_so() {
     assert_eq!(permit.validity().check(&rig.gateway), Ok(()));
     let approvals = &rig.gateway.dependencies().approvals;
     let now = approvals.get(&approval.id).unwrap();
-    assert_eq!((now.status, now.waiting), (Status::Used, 0));
+    assert_eq!((now.status, now.waiting), (ApprovalStatus::Used, 0));
     let error = approvals
         .resolve(&approval.id, ApprovalVerdict::Deny, ("bob", None))
         .unwrap_err();
@@ -278,7 +278,7 @@ async fn a_yes_after_the_wait_lets_the_identical_retry_pass_once() {
         .approvals
         .get(&question.id)
         .unwrap();
-    assert_eq!((approval.status, approval.waiting), (Status::Pending, 0));
+    assert_eq!((approval.status, approval.waiting), (ApprovalStatus::Pending, 0));
     answer(&rig, &approval, ApprovalVerdict::Approve);
     // Not another one.
     assert_eq!(code(get("/items/2").send(&rig)).await, "approval_timeout");
@@ -327,7 +327,7 @@ async fn a_change_that_needs_no_yes_any_more_lets_it_go_and_others_leave_it_wait
             .get(&approval.id)
             .unwrap()
             .status,
-        Status::Pending
+        ApprovalStatus::Pending
     );
     drop(passed);
     rig.end().await;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::sync::Notify;
-use tollgate::approval::{Approval, ApprovalService, Settings};
+use tollgate::approval::{Approval, ApprovalService, ApprovalSettings};
 use tollgate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
@@ -22,7 +22,7 @@ use tollgate::pipeline::collect::Bounds;
 use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::RefusedExchange;
 use tollgate::pipeline::{BodyFault, BodyReader, Dependencies, Gateway, Head, Permit, judge};
-use tollgate::roster::{Entry, Roster, TokenHash};
+use tollgate::roster::{Roster, RosterEntry, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
 use tollgate::store::{EventFilter, Store};
 use tollgate::telemetry::metrics::Metrics;
@@ -49,7 +49,7 @@ pub(crate) const ALLOWING: &str = "permissions: [{ agents: [ci], connector: api,
 const LONG: Duration = Duration::from_secs(20);
 
 /// Three of an agent, four of all may wait.
-const SETTINGS: Settings = Settings {
+const SETTINGS: ApprovalSettings = ApprovalSettings {
     pending_approvals: 4,
     pending_approvals_per_agent: 3,
     expires: LONG,
@@ -174,7 +174,7 @@ impl Rig {
 
     /// Says that one agent may ask, and until when.
     pub(crate) fn agents_until(&self, name: &str, end: SystemTime) {
-        let entry = Entry {
+        let entry = RosterEntry {
             hash: TokenHash::of(name),
             agent: agent(name),
             expires_at: Some(end),
@@ -186,7 +186,7 @@ impl Rig {
 
     /// Says who may ask; the token of an agent is its name.
     pub(crate) fn agents(&self, names: &[&str]) {
-        let entry = |name: &&str| Entry {
+        let entry = |name: &&str| RosterEntry {
             hash: TokenHash::of(name),
             agent: agent(name),
             expires_at: None,

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use tollgate::model::credential::{Binding, SealedCredential};
 use tollgate::model::secret::Secret;
 use tollgate::store::{Store, StoreError};
-use tollgate::vault::{Draft, OpenError, Opener, Sealer};
+use tollgate::vault::{CredentialDraft, OpenError, Opener, Sealer};
 
 use super::{SECRET, draft, master};
 use crate::store::Place;
@@ -181,7 +181,7 @@ proptest! {
         owned in any::<bool>(),
     ) {
         let base = draft("gh");
-        let draft = Draft {
+        let draft = CredentialDraft {
             public_fields: texts.clone(),
             secret_fields: if owned { BTreeMap::new() } else { BTreeMap::from([("S".to_owned(), Secret::from(SECRET.to_owned()))]) },
             binding: Binding { path, ..base.binding.clone() },
