@@ -50,7 +50,7 @@ pub use schema::schemas;
 pub use serve::{Serving, StartError};
 pub use socket_activation::SocketActivation;
 
-/// What every command gets.
+/// Context that every command gets.
 #[derive(Debug)]
 struct Context {
     process: ProcessEnv,

@@ -53,7 +53,7 @@ pub fn schema_of<T: JsonSchema>(title: &str) -> serde_json::Value {
     schema.to_value()
 }
 
-/// What `load` is told by the command line and the process.
+/// Inputs of `load` from the command line and the process.
 #[derive(Debug, Clone)]
 pub struct Args {
     /// Path given by `--config`, if any.
@@ -62,11 +62,11 @@ pub struct Args {
     pub cwd: PathBuf,
     /// Environment variables with UTF-8 names and values.
     pub env: BTreeMap<String, String>,
-    /// What is done about secrets that cannot be read.
+    /// Handling of secrets that cannot be read.
     pub secrets: Secrets,
 }
 
-/// What is done about secrets that cannot be read.
+/// Handling of secrets that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
     /// Each is a problem: the gateway needs them all.
@@ -82,13 +82,13 @@ pub enum Secrets {
 pub struct Config {
     /// The file; `None` where nothing was written.
     pub file: Option<PathBuf>,
-    /// Where agents connect; at least one.
+    /// Addresses where agents connect; at least one.
     pub proxy: Vec<Listen>,
     /// The certificate of the proxy's ports; `None` where they speak no TLS themselves.
     pub proxy_tls: Option<CertFiles>,
-    /// Where operators connect; may be none.
+    /// Addresses where operators connect; may be empty.
     pub admin: Vec<Listen>,
-    /// Where metrics are read; may be none.
+    /// Addresses that serve metrics; may be empty.
     pub metrics: Vec<Listen>,
     /// Further names in URLs of the admin and metrics listeners (`admin.hosts`, `metrics.hosts`).
     pub hosts: Vec<Host>,
@@ -100,7 +100,7 @@ pub struct Config {
     pub policies: Vec<PathBuf>,
     /// URL of the store, `sqlite:<path>`.
     pub store_url: String,
-    /// Where the master key comes from.
+    /// Source of the master key.
     pub vault_key: VaultKey,
     /// Declared agents, by name.
     pub agents: Vec<DeclaredAgent>,
@@ -110,9 +110,9 @@ pub struct Config {
     pub operators: Vec<DeclaredOperator>,
     /// The CA; `None` for the one in the state directory.
     pub ca: Option<CaFiles>,
-    /// What may be contacted.
+    /// Addresses that may be contacted.
     pub egress: EgressRules,
-    /// What connections to upstreams go through.
+    /// Proxy that connections to upstreams use.
     pub egress_proxy: Option<EgressProxy>,
     /// Limits of requests and connections.
     pub limits: Limits,
@@ -204,12 +204,12 @@ pub struct CaFiles {
     pub key: PathBuf,
 }
 
-/// What may be contacted beyond globally reachable addresses.
+/// Addresses that may be contacted beyond globally reachable ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EgressRules {
     /// Addresses that may be contacted although they are not globally reachable.
     pub allow: Vec<EgressAllow>,
-    /// What is contacted instead; wins over DNS, and that address is allowed.
+    /// Addresses to contact instead; they override DNS and are allowed.
     pub resolve: BTreeMap<Authority, Vec<SocketAddr>>,
     /// PEM files that exist, added to the system's roots.
     pub ca_files: Vec<PathBuf>,
@@ -222,7 +222,7 @@ pub struct EgressProxy {
     pub authority: Authority,
     /// User name and password for the proxy.
     pub login: Option<(String, Secret)>,
-    /// What is reached without it.
+    /// Targets that are reached without the proxy.
     pub except: Vec<EgressExcept>,
 }
 
@@ -231,7 +231,7 @@ pub struct EgressProxy {
 pub enum EgressExcept {
     /// Asked for by this name, or by this address.
     Host(Host),
-    /// Whatever its name, at these addresses.
+    /// These addresses, under any name.
     Net(IpNet),
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Prints events as they come, until the reader leaves or the process is told to end.
+/// Prints records as they come, until the reader closes the pipe or the process is ended.
 async fn go_on(
     context: &Context,
     store: &Store,

@@ -9,7 +9,7 @@ use super::gateway::Gateway;
 use crate::model::event::{Event, EventKind};
 use crate::store::Store;
 
-/// Writes the event. The change is made already and stands, so a failure is told and no more.
+/// Records a change. The change is already made, so a failure is only reported.
 pub(super) async fn note_change(context: &Context, store: &Store, what: &str, subject: &str) {
     let id = ulid::Ulid::from_datetime(context.process.clock.now()).to_string();
     let time = context.process.clock.stamp();
@@ -36,8 +36,7 @@ pub(super) async fn note_change(context: &Context, store: &Store, what: &str, su
     }
 }
 
-/// Waits until the running gateway judges by what was written, or says why it does not yet. Where none runs there is nothing to
-/// wait for.
+/// Waits until the running gateway has loaded the change, or reports why it has not. Returns at once if no gateway runs.
 pub(super) async fn settled(context: &Context, gateway: &Gateway, store: &Store) {
     match settle(gateway, store).await {
         Ok(None) => {}

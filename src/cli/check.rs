@@ -92,7 +92,7 @@ pub(super) async fn examine_gathered(
 /// Everything that `check` looks at.
 struct Gathered {
     inputs: Inputs,
-    /// Where it is a whole configuration.
+    /// The workspace, if a whole configuration is checked.
     workspace: Option<Workspace>,
 }
 
@@ -122,7 +122,7 @@ pub(super) fn examine(context: &Context, inputs: &Inputs, tests: &Tests) -> Trie
     found
 }
 
-/// Finds what is to be checked: a configuration, or a directory without one.
+/// Loads what is checked: a configuration, or a directory without one.
 async fn gather(
     context: &Context,
     dir: Option<&Path>,
@@ -183,10 +183,10 @@ async fn gather(
         .map(alone))
 }
 
-/// Whose configuration is checked.
+/// Which configuration is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// The one that the gateway takes.
+    /// The configuration that the gateway uses.
     Chosen,
     /// One in a directory that was named: no secret, key or store that it names is read.
     Anybodys,

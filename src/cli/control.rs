@@ -15,7 +15,7 @@ use crate::model::hex::hex;
 use crate::model::show::escape;
 use crate::store::Store;
 
-/// Where the gateway is, and the configuration where it can be read.
+/// The gateway's state directory, and its configuration if that can be read.
 #[derive(Debug)]
 pub(super) struct Control {
     state: StateDir,

@@ -108,7 +108,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     keep(context, &workspace, &store, &sealed).await
 }
 
-/// Stores a sealed credential and says what it is bound to.
+/// Stores a sealed credential and reports its binding.
 async fn keep(
     context: &Context,
     workspace: &Workspace,

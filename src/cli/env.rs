@@ -101,7 +101,7 @@ fn files(context: &Context, workspace: &Workspace, args: &Env) -> Result<Files, 
     }
 }
 
-/// Prints what is set; what `run` unsets is left to whoever reads this, except in a shell.
+/// Prints the variables to set. Variables that `run` unsets are printed only for a shell.
 fn render(changes: &Changes, format: EnvFormat) -> String {
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let set = changes

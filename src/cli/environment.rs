@@ -42,12 +42,12 @@ const PROXY_VARIABLES: [&str; 6] = [
     "all_proxy",
 ];
 
-/// What stands where a program expects a secret; the gateway puts the real one on.
+/// Placeholder for a secret in a variable; the gateway puts the real one on.
 pub(super) fn placeholder(connector: &str) -> String {
     format!("tollgate-placeholder-{connector}")
 }
 
-/// Where a program finds the gateway.
+/// Addresses and files by which a program finds the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wiring<'a> {
     /// Proxy URL with its token, `http://agent:token@host:port`.
@@ -56,14 +56,14 @@ pub(super) struct Wiring<'a> {
     pub(super) extra: &'a Path,
     /// System roots and the above.
     pub(super) bundle: &'a Path,
-    /// What Node loads first.
+    /// Module that Node loads first.
     pub(super) node_preload: &'a Path,
 }
 
 /// Variables to set, and with `None` those to unset.
 pub(super) type Changes = BTreeMap<OsString, Option<OsString>>;
 
-/// Returns what the gateway itself needs: proxy, CA, Node. `NO_PROXY` stays as it is.
+/// Returns the variables for the gateway itself: proxy, CA, Node. `NO_PROXY` stays as it is.
 pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Changes {
     let mut changes = Changes::new();
     let mut set = |name: &str, value: &OsStr| changes.insert(name.into(), Some(value.to_owned()));
@@ -178,7 +178,7 @@ fn fill(template: &str, connector: &str, credential: Option<&SealedCredential>) 
     Some(filled)
 }
 
-/// Adds our preload to what Node is told already; Node splits at spaces outside double quotes.
+/// Adds our preload to `NODE_OPTIONS`, which Node splits at spaces outside double quotes.
 fn with_preload(node_options: Option<&OsStr>, preload: &Path) -> OsString {
     let quoted = preload
         .to_string_lossy()

@@ -20,15 +20,15 @@ pub(super) enum Exit {
     Child(u8),
 }
 
-/// What every command returns.
+/// Result of every command.
 pub(super) type Outcome = Result<Exit, Failure>;
 
-/// Why a command ends early.
+/// Reasons why a command ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Whoever read our output has left; nobody is told.
+    /// The reader of standard output has closed the pipe.
     ClosedPipe,
-    /// To be told on standard error.
+    /// A problem to print on standard error.
     Told(Problem),
 }
 
@@ -104,7 +104,7 @@ impl Failure {
         self
     }
 
-    /// Returns what is told on standard error; empty for a closed pipe.
+    /// Returns the text for standard error; empty for a closed pipe.
     pub(super) fn to_text(&self) -> String {
         match self {
             Self::ClosedPipe => String::new(),

@@ -42,7 +42,7 @@ impl Gateway {
         self.send(Method::GET, path, None).await
     }
 
-    /// Asks for something to be done; returns what the gateway answers.
+    /// Sends a change and returns the gateway's answer.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -126,7 +126,7 @@ impl Gateway {
         Err(self.refused(status, &document))
     }
 
-    /// Says in the gateway's words why it did not do what was asked.
+    /// Reports the gateway's reason for refusing.
     fn refused(&self, status: StatusCode, document: &Json) -> Failure {
         let detail = document
             .get("detail")

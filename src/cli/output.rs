@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::failure::{Exit, Failure};
 
-/// Where a command writes to.
+/// Streams that a command writes to.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     json: bool,
@@ -50,7 +50,7 @@ impl Output {
         self.line(&as_json(value, Layout::Line)?)
     }
 
-    /// Writes one line to standard error; nothing depends on it, so a failure is nobody's.
+    /// Writes one line to standard error and ignores failures.
     pub(super) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
@@ -68,7 +68,7 @@ impl Output {
         Ok(io::stderr().lock().write_all(text.as_bytes())?)
     }
 
-    /// Tells of a failure on standard error and returns the exit.
+    /// Prints a failure on standard error and returns the exit code.
     pub(super) fn failure(&self, failure: &Failure) -> Exit {
         let Failure::Told(problem) = failure else {
             return Exit::Done;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::socket_activation::SocketActivation;
 use crate::model::clock::Clock;
 
-/// What the process was started with; a test can make its own.
+/// Surroundings of the process; a test can make its own.
 #[derive(Debug, Clone)]
 pub struct ProcessEnv {
     /// The environment that the process was started with.
@@ -19,9 +19,9 @@ pub struct ProcessEnv {
     pub has_terminal: bool,
     /// Tells the time; a test sets it.
     pub clock: Clock,
-    /// Where relative paths start.
+    /// Directory where relative paths start.
     pub directory: PathBuf,
-    /// Sockets that somebody else has bound for the gateway.
+    /// Sockets that another process has bound for the gateway.
     pub activated: SocketActivation,
     /// Gives memory that is free back to the system: the allocator's matter, which only the binary knows.
     pub give_back: fn(),
@@ -31,7 +31,7 @@ impl ProcessEnv {
     /// Reads the surroundings of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        // Before the environment is read: what is handed to this process is nothing for its children.
+        // Before the environment is read, because children must not inherit these variables.
         let activated = SocketActivation::to_process();
         let stdin_is_terminal = std::io::stdin().is_terminal();
         Self {

@@ -9,7 +9,7 @@ use super::workspace::Workspace;
 use crate::model::show::escape;
 use crate::store::{Cascade, StoredPermission};
 
-/// What a rule can name.
+/// Things that a rule can name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Named<'a> {
     Agent(&'a str),
@@ -77,7 +77,7 @@ impl References {
         stored.chain(self.files.iter().cloned()).collect()
     }
 
-    /// Returns what is removed or changed in the store with what the rules name, or why it must stay.
+    /// Returns the changes to stored rules that go with a removal, or the reason why it is refused.
     pub(super) fn cascade(
         &self,
         what: &str,

@@ -36,7 +36,7 @@ struct Wiring {
     declared: Option<std::collections::BTreeMap<String, String>>,
 }
 
-/// What the gateway answers.
+/// Reads the gateway's answer.
 pub(super) fn document(
     live: &Live,
     snapshot: &Snapshot,

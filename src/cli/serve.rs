@@ -94,7 +94,7 @@ impl Signals {
         })
     }
 
-    /// Returns what the process is told next.
+    /// Waits for the next signal.
     async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
@@ -103,13 +103,13 @@ impl Signals {
         }
     }
 
-    /// Returns once the process is told to end.
+    /// Returns once a signal asks the process to end.
     async fn end(&mut self) {
         while self.next().await != Told::End {}
     }
 }
 
-/// What a signal says.
+/// Meaning of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     /// SIGTERM or SIGINT: end.

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::config::Listen;
 use crate::model::show::escape;
 
-/// Sockets that somebody else bound. Clones share them.
+/// Sockets that another process has bound. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct SocketActivation(Arc<Mutex<Vec<Socket>>>);
 
@@ -33,8 +33,8 @@ enum Socket {
 }
 
 impl SocketActivation {
-    /// Takes over what systemd, or anybody who speaks its protocol, has handed to this process. What is taken is taken out of
-    /// the environment, so that no child believes it to be its own.
+    /// Takes over the sockets that systemd, or another supervisor with its protocol, passed to this process. Their variables are
+    /// removed, so that no child takes the sockets for its own.
     pub(super) fn to_process() -> Self {
         let mut inherited = listenfd::ListenFd::from_env();
         let sockets = (0..inherited.len()).map(|at| {
@@ -59,7 +59,7 @@ impl SocketActivation {
     /// Takes the socket that is bound to a configured place.
     pub(super) async fn take(&self, listen: &Listen) -> std::io::Result<Option<Ready>> {
         let wanted: Vec<SocketAddr> = match listen {
-            // Nobody can have bound what the system is to choose.
+            // No inherited socket can have a port that the system chooses.
             Listen::Tcp(_, 0) => return Ok(None),
             Listen::Tcp(..) if self.0.lock().is_empty() => return Ok(None),
             Listen::Tcp(host, port) => tokio::net::lookup_host(format!("{host}:{port}"))

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::discovery;
 
-/// Where the gateway keeps what it makes.
+/// The state directory.
 #[derive(Debug, Clone)]
 pub(super) struct StateDir(PathBuf);
 
-/// Who may read a file.
+/// Read access to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// The owner reads and writes: 0600.
@@ -41,12 +41,12 @@ impl StateDir {
         self.0.join("ca-bundle.pem")
     }
 
-    /// What Node loads first.
+    /// Returns the path of the module that Node loads first.
     pub(super) fn node_preload(&self) -> PathBuf {
         self.0.join("node-proxy.cjs")
     }
 
-    /// Where the admin side listens without a port.
+    /// Returns the path of the admin socket.
     pub(super) fn admin_socket(&self) -> PathBuf {
         self.0.join("admin.sock")
     }
@@ -69,7 +69,7 @@ impl StateDir {
 
     /// Claims the directory for one gateway for as long as the returned file is open; `None` where another has it.
     ///
-    /// Two would take each other's sockets, and a first start made twice at once would leave a token that nobody has.
+    /// Two gateways would take each other's sockets, and two first starts at once would leave a token without an owner.
     pub(super) fn claim(&self) -> io::Result<Option<File>> {
         let file = File::options()
             .create(true)

@@ -87,7 +87,7 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
     context.output.line(&lines.join("\n"))
 }
 
-/// What an operator has to know of credentials, a line each.
+/// Returns warnings about credentials, a line each.
 fn credentials(status: &Json) -> impl Iterator<Item = String> {
     let told = [
         ("/credentials_unhealthy", "CANNOT BE USED: ", ""),
@@ -111,7 +111,7 @@ fn credentials(status: &Json) -> impl Iterator<Item = String> {
     })
 }
 
-/// What the kill switch holds back, a line each.
+/// Returns the halts in effect, a line each.
 fn halts(status: &Json) -> impl Iterator<Item = String> {
     let halts = status.pointer("/halts").and_then(Json::as_array);
     halts.into_iter().flatten().map(|halt| {
@@ -125,7 +125,7 @@ fn halts(status: &Json) -> impl Iterator<Item = String> {
     })
 }
 
-/// What there is to say of the files: not in force yet, not in force for their errors, or in force with warnings.
+/// Returns the state of the files: not active yet, not active for their errors, or active with warnings.
 fn files(status: &Json) -> Vec<String> {
     let list = |pointer: &str| -> Vec<&str> {
         let items = status.pointer(pointer).and_then(Json::as_array);

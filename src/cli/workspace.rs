@@ -33,7 +33,7 @@ pub(super) struct Workspace {
     directory: PathBuf,
     state: StateDir,
     operator_token: Option<String>,
-    /// What lies outside is not repeated.
+    /// Files outside this directory are not repeated in messages.
     root: Option<PathBuf>,
 }
 
@@ -279,7 +279,7 @@ fn variable_key(secret: &Secret) -> KeySource {
     }
 }
 
-/// What the configuration is looked for by.
+/// Returns the arguments of the search for the configuration.
 pub(super) fn args(context: &Context, config: Option<PathBuf>, secrets: Secrets) -> config::Args {
     config::Args {
         config,

@@ -32,11 +32,11 @@ pub struct DeclaredCredential {
     pub connector: String,
     /// `None` for the connector's first.
     pub scheme: Option<String>,
-    /// Where it may go.
+    /// Targets and agents that it is bound to.
     pub binding: Binding,
     /// By name; none where it is the agent's own.
     pub fields: BTreeMap<String, Field>,
-    /// The agent has its own: what it sends stays.
+    /// The agent has its own credential, which stays on the request.
     pub agent_owned: bool,
     /// For problems found later.
     pub place: Place,
@@ -58,7 +58,7 @@ pub enum Field {
 pub struct DeclaredOperator {
     /// `[a-z0-9-]+`, unique in the file.
     pub name: String,
-    /// What they may do.
+    /// Role that decides what the operator may do.
     pub role: Role,
     /// Groups that approvals may ask for.
     pub groups: BTreeSet<String>,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Bytes of a message before and behind what is left out of it.
+/// Bytes that are kept at each end of a long message.
 const HALF_MESSAGE: usize = 1000;
 
 /// A file, or a piece of the store, that an operator wrote.
@@ -17,7 +17,7 @@ pub struct Source {
     pub built_in: bool,
 }
 
-/// The text of a source, and whether anything of it may be repeated to whoever reads a problem.
+/// Text of a source, and whether messages may repeat it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Text {
     text: Arc<str>,
@@ -116,7 +116,7 @@ pub struct Place {
     pub line: usize,
     /// Column, 0 where only the line is known.
     pub column: usize,
-    /// What is there, in a few words; may be empty.
+    /// A few words about the place; may be empty.
     pub note: String,
 }
 
@@ -142,7 +142,7 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Leaves the middle out of a message that repeats a value of megabytes; it stands in the file for whoever wants it.
+/// Cuts the middle out of a message that repeats a huge value.
 fn shortened(message: String) -> String {
     if message.len() <= 2 * HALF_MESSAGE {
         return message;

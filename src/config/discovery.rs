@@ -53,7 +53,7 @@ impl Args {
         Some(self.cwd.join(asked))
     }
 
-    /// Returns a configuration that lies in the working directory and is another than the one that is taken.
+    /// Returns a configuration in the working directory that is not the one in use.
     #[must_use]
     pub fn passed_over(&self) -> Option<PathBuf> {
         let beside = self.cwd.join(NAME);

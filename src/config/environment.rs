@@ -22,7 +22,7 @@ struct Leaf {
     list: bool,
 }
 
-/// Returns what the variables set. Files named by `…_FILE` are relative to `base`.
+/// Returns the values that variables set. Files named by `…_FILE` are relative to `base`.
 pub(super) fn overrides(
     env: &BTreeMap<String, String>,
     base: &Path,

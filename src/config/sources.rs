@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::{Diagnostic, Place, Report, Source};
 use super::discovery;
 
-/// What lies in some directories.
+/// Files of some directories.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     /// Every `*.yaml` and `*.yml`, directory by directory, sorted by name.
@@ -73,7 +73,7 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// An editor or a copy may be half way through writing it; what was in it must not be disarmed by that.
+/// Reports an empty file: an editor may be saving it, and its rules must not be dropped by that.
 fn empty(source: Source) -> Diagnostic {
     let message = format!("`{}` is empty", source.name);
     Diagnostic::error("empty-file", message)

@@ -26,7 +26,7 @@ pub(in crate::config) use fault::CONFIDENTIAL;
 pub use locate::locate;
 pub use shape::{Entries, OneOrMany, ShortOr};
 
-/// Problems told of one file; more would not be read.
+/// Most problems reported of one file.
 const MAX_PROBLEMS: usize = 100;
 
 /// A value and where it stands in its file.
@@ -51,7 +51,7 @@ pub(in crate::config) struct Override {
     pub(in crate::config) origin: String,
 }
 
-/// What an [`Override`] holds.
+/// Value of an [`Override`].
 #[derive(Debug, Clone)]
 pub(in crate::config) enum Given {
     /// Read as whatever type the place has.

@@ -22,7 +22,7 @@ const TOKENS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 struct Fault(Code, String);
 
 /// A request target: scheme and authority where it names them, then path and query.
-struct Target<'a> {
+struct RequestTarget<'a> {
     scheme: Option<&'a str>,
     authority: Option<&'a str>,
     rest: &'a str,
@@ -154,9 +154,9 @@ fn check_method(request: &Asked<'_>) -> Result<(), Fault> {
 }
 
 /// Splits an absolute-form target; origin-form is all `rest`.
-fn split(raw: &str) -> Result<Target<'_>, Fault> {
+fn split(raw: &str) -> Result<RequestTarget<'_>, Fault> {
     if raw.starts_with('/') || raw == "*" {
-        return Ok(Target {
+        return Ok(RequestTarget {
             scheme: None,
             authority: None,
             rest: raw,
@@ -167,7 +167,7 @@ fn split(raw: &str) -> Result<Target<'_>, Fault> {
     };
     let end = after.find(['/', '?']).unwrap_or(after.len());
     let (authority, rest) = after.split_at_checked(end).unwrap_or((after, ""));
-    Ok(Target {
+    Ok(RequestTarget {
         scheme: Some(scheme),
         authority: Some(authority),
         rest,

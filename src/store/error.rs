@@ -1,7 +1,7 @@
 //! Names why the store cannot answer, one fact a variant, so that a command can say what to do. A URL is never shown, because it
 //! may hold a password.
 
-/// Why the store cannot answer.
+/// Reasons why the store cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is none at this place, and only `serve` makes one.
@@ -84,19 +84,19 @@ pub enum StoreError {
     /// A value that would not read back.
     #[error("{what} cannot be stored: {reason}")]
     Unstorable {
-        /// What was to be written.
+        /// The value that was to be written.
         what: &'static str,
-        /// What is wrong with it.
+        /// The reason why it was rejected.
         reason: String,
     },
-    /// Somebody edited the database, or the disk did.
+    /// The database was edited or damaged.
     #[error("row `{key}` of table `{table}` cannot be read: {reason}")]
     BadRow {
         /// Name of the table.
         table: &'static str,
         /// Primary key of the row, escaped.
         key: String,
-        /// Which column, and what is wrong with it.
+        /// The column and its problem.
         reason: String,
     },
     /// The backend failed in another way.

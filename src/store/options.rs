@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What can be set about a store beyond its place.
+/// Options of a store besides its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreOptions {
     /// How long a write waits for another process before it is `Locked`.

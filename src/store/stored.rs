@@ -48,7 +48,7 @@ pub struct StoredPermission {
     pub manifest: String,
 }
 
-/// What is changed about permissions in the same transaction in which something that they name is removed.
+/// Changes to permissions in the transaction that removes something they name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cascade {
     /// Ids of permissions that go too.

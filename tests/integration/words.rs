@@ -68,6 +68,19 @@ const NAMES_LEFT: &[(&str, usize)] = &[
     ("proxy", 1),
 ];
 
+/// Names of types that stood for several things, and for how many they may still stand. Numbers only go down, to one.
+const ONE_TYPE: &[(&str, usize)] = &[
+    ("Answer", 1),
+    ("Draft", 1),
+    ("Entry", 3),
+    ("Form", 1),
+    ("Held", 2),
+    ("Part", 2),
+    ("Place", 3),
+    ("Route", 2),
+    ("Target", 1),
+];
+
 /// Keys, codes and records as operators write and read them, with their names of today.
 const PUBLIC: &[(&str, &str)] = &[
     ("credential_issued", "response_secret"),
@@ -125,6 +138,31 @@ fn names_are_words_of_the_field() {
         }
     }
     shrinks(&wrong, NAMES_LEFT);
+}
+
+#[test]
+fn a_name_stands_for_one_type() {
+    let mut declaring: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in files("src") {
+        for name in types(&code(without_tests(&text))) {
+            declaring
+                .entry(name)
+                .or_default()
+                .push(file.display().to_string());
+        }
+    }
+    let mut wrong = Vec::new();
+    for (name, most) in ONE_TYPE {
+        let found = declaring.get(*name).map_or(&[][..], Vec::as_slice);
+        if found.len() > *most {
+            wrong.push(format!(
+                "`{name}` stands for {}: {}",
+                found.len(),
+                found.join(", ")
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -207,6 +245,21 @@ fn declared(code: &str) -> BTreeSet<String> {
         before = word;
     }
     names.remove("");
+    names
+}
+
+/// Returns the names of types that code declares, associated types aside.
+fn types(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in code.lines() {
+        let line = line
+            .split_once("pub")
+            .map_or(line, |(_, rest)| rest.trim_start_matches(|c| c != ' '));
+        let mut words = line.split(|c| !is_word(c)).filter(|word| !word.is_empty());
+        if let (Some("struct" | "enum" | "trait"), Some(name)) = (words.next(), words.next()) {
+            names.insert(name.to_owned());
+        }
+    }
     names
 }
 

@@ -212,7 +212,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     file.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
-/// Says what was made, on standard error where the file itself goes to standard output.
+/// Reports the result, on standard error if the file itself goes to standard output.
 pub(super) fn told(context: &Context, facts: Json, text: Option<&str>, found: &Tried) -> Outcome {
     let count = |severity| {
         found

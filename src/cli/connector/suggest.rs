@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Reads the unknown parts of one event; what it holds is an agent's.
+/// Reads the unknown parts of one record, which hold an agent's text.
 fn requests(body: &str) -> Vec<Unknown> {
     let Ok(event) = serde_json::from_str::<Json>(body) else {
         return Vec::new();

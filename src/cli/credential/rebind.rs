@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, args: RebindCredential) -> Outcome {
     Ok(failed.map_or(Exit::Done, |_| Exit::Problems))
 }
 
-/// What `rebind` needs at hand.
+/// Dependencies of `rebind`.
 #[derive(Debug)]
 struct Rebinding<'a> {
     context: &'a Context,
@@ -66,7 +66,7 @@ struct Rebinding<'a> {
     rebinder: &'a Rebinder,
 }
 
-/// What one credential was bound to, and is now.
+/// The old and new placement of a credential.
 #[derive(Debug)]
 struct Change {
     id: CredentialId,

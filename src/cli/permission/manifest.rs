@@ -64,7 +64,7 @@ pub(super) fn of(args: &SetPermission) -> Result<(String, Json), Failure> {
     Ok((key, Json::Object(fields)))
 }
 
-/// Reads a stored manifest; one that somebody broke is shown as such.
+/// Parses a stored manifest; a malformed one is shown as such.
 pub(in crate::cli) fn parse(permission: &StoredPermission) -> Json {
     serde_json::from_str(&permission.manifest)
         .unwrap_or_else(|_| json!({ "unreadable": permission.manifest }))

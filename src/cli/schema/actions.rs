@@ -11,19 +11,19 @@ use crate::model::template::NameTemplate;
 use crate::model::value::ValueType;
 use crate::model::vocabulary::{ActionShape, ParamShape, Vocabulary};
 
-/// Where actions or globs stand.
+/// JSON pointers of lists of actions or globs.
 const PATTERNS: [&str; 4] = [
     "/$defs/PolicyEntry/properties/actions/items",
     "/$defs/PermissionEntry/properties/allow/items",
     "/$defs/PermissionEntry/properties/ask/items",
     "/$defs/PermissionEntry/properties/deny/items",
 ];
-/// Where one action stands.
+/// JSON pointers of single actions.
 const ACTIONS: [&str; 2] = [
     "/$defs/TestEntry/properties/action",
     "/$defs/Expectation/properties/action",
 ];
-/// Where a connector stands.
+/// JSON pointer of a connector's id.
 const CONNECTORS: [&str; 1] = ["/$defs/PermissionEntry/properties/connector"];
 /// JSON pointers of the lists of agents.
 const AGENTS: [&str; 3] = [
@@ -112,7 +112,7 @@ fn put(schema: &mut Json, place: &str, key: &str, value: Json) {
     }
 }
 
-/// One of a list, or what a pattern says.
+/// Returns a schema that accepts a listed name or a pattern.
 fn any_of(names: &[(&str, String)], patterns: &[Json]) -> Json {
     let (names, told): (Vec<&str>, Vec<&String>) =
         names.iter().map(|(name, told)| (*name, told)).unzip();
@@ -122,7 +122,7 @@ fn any_of(names: &[(&str, String)], patterns: &[Json]) -> Json {
     json!({ "type": "string", "anyOf": all })
 }
 
-/// Says what an editor shows beside an action's name: risks and parameters.
+/// Returns the text that an editor shows beside an action: risks and parameters.
 fn told(shape: &ActionShape) -> String {
     let risks: Vec<&str> = shape.risks.iter().map(|risk| risk.as_str()).collect();
     let params: Vec<&str> = shape.params.keys().map(String::as_str).collect();

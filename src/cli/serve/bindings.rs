@@ -1,5 +1,5 @@
-//! Settles at start where each credential is bound to be put: rows of an older build and what is declared for the first time are
-//! bound to what the connectors say now, everything else stays as it was bound.
+//! Settles the binding of each credential at start. Rows of an older build and newly declared credentials are bound to what the
+//! connectors say now; all others keep their binding.
 
 use super::first_start::Prepared;
 use super::store_broken;
@@ -13,14 +13,14 @@ use crate::vault::{Pin, Rebinder};
 /// Bindings that the start has settled.
 #[derive(Debug)]
 pub(super) struct Settled {
-    /// Of what is declared.
+    /// Pins of declared credentials.
     pub(super) pins: Pins,
     /// Ids of rows of an older build that were bound now.
     pub(super) resealed: Vec<String>,
 }
 
-/// Settles it, and brings the view up to what the store holds then. Each row is replaced in one step and only if nobody else has
-/// changed it, so a start that is cut off goes on with the next one.
+/// Settles the bindings and updates the view. Each row is replaced in one step, and only if it was not changed meanwhile, so the
+/// next start can continue an interrupted one.
 pub(super) async fn settle(
     workspace: &Workspace,
     prepared: &Prepared,

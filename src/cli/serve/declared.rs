@@ -1,4 +1,4 @@
-//! What the configuration declares for the whole run: agents and operators with tokens in, roster entries and hashes out.
+//! Builds roster entries and hashes from the agents and operators that the configuration declares.
 
 use std::sync::Arc;
 

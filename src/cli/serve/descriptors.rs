@@ -1,4 +1,4 @@
-//! Limits of connections, of agents and of operators, in; the process's limit of file descriptors raised to what they need, or a warning that it cannot be, out.
+//! Raises the process's limit of file descriptors to what the limits of connections need, or warns that it cannot.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

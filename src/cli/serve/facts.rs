@@ -1,4 +1,4 @@
-//! What the admin side is told: the running parts in, closures over them out.
+//! Builds the facts of the admin API, as closures over the running parts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ use crate::cli::running;
 const SYNC_TRIES: usize = 50;
 const SYNC_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where the facts come from.
+/// Sources of the facts.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) workspace: Workspace,
     pub(super) live: Arc<Live>,
     pub(super) proxy: Arc<Proxy>,
-    /// Where agents connect: as it is shown, and the ports.
+    /// Addresses where agents connect, as text and as sockets.
     pub(super) proxies: (Vec<String>, Vec<SocketAddr>),
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,

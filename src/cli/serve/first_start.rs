@@ -39,7 +39,7 @@ pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failu
         .map_err(store_broken)
 }
 
-/// What later steps build on.
+/// Results of the first start that later steps use.
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// While it is open, no other gateway starts on this state.
@@ -136,7 +136,7 @@ fn authority(context: &Context, workspace: &Workspace) -> Result<CertificateAuth
     }
 }
 
-/// A start that was cut off between key and certificate leaves a key that nobody trusts.
+/// A start that was cut off between key and certificate leaves an unused key.
 fn clear_half_authority(workspace: &Workspace) -> Result<(), Failure> {
     let state = workspace.state();
     if state.ca_certificate().exists() {
@@ -211,7 +211,7 @@ async fn make_agent(
     }
 }
 
-/// Where nobody has said who may what, the first agent may read, and asks for the rest.
+/// If nothing permits anything, the first agent may read and needs approval for the rest.
 ///
 /// Only the gateway asks: it has read its policies, while a command may run on another configuration, or on none.
 pub(super) async fn make_permission(workspace: &Workspace, store: &Store) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ fn watched(live: &Live) -> Option<Watch> {
         .ok()
 }
 
-/// Takes changes of configuration, files and store over until it is told to stop.
+/// Applies changes of configuration, files and store until the gateway ends.
 pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) {
     let mut watch = watched(&live);
     let mut poll = tokio::time::interval(STORE_POLL);

@@ -35,7 +35,7 @@ impl CredentialHealth {
         health
     }
 
-    /// Logs what was not so before.
+    /// Logs the differences from the earlier health.
     pub(super) fn log_news(&self, before: &Self) {
         let known: BTreeSet<_> = before.closed.keys().chain(before.unbound.keys()).collect();
         for (id, error) in self.closed.iter().filter(|(id, _)| !known.contains(id)) {

@@ -1,4 +1,4 @@
-//! All sockets of the gateway, bound before anything is served, so that a port in use is told at once and nothing is half up.
+//! Binds all sockets of the gateway before any is served, so that a port in use is reported before the gateway is half started.
 
 use std::net::SocketAddr;
 
@@ -35,9 +35,9 @@ pub struct Addresses {
 }
 
 impl Listeners {
-    /// Binds what is configured and was not handed over bound.
+    /// Binds the configured addresses that were not inherited.
     ///
-    /// Before anything is made: a port in use must not leave the state of a first start behind that nobody was told of.
+    /// Runs before anything is created: a port in use must not leave the state of a first start that no operator was told of.
     pub(super) async fn bind(
         workspace: &Workspace,
         activated: &SocketActivation,
@@ -101,7 +101,7 @@ impl Listeners {
         }
     }
 
-    /// Where agents connect, as bound.
+    /// Returns the addresses where agents connect, as bound.
     pub(super) fn shown_proxies(&self) -> Vec<String> {
         let shown = |listener: &proxy::Listener| {
             listener.address().map_or_else(

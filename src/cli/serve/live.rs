@@ -1,6 +1,8 @@
-//! What changes while the gateway runs: agents, credentials, operators, halts and permissions of the store, and the files.
+//! Holds the state that changes while the gateway runs: agents, credentials, operators, halts and permissions of the store, and
+//! the files.
 //!
-//! INVARIANT: the revision is raised only after all of it is in force, so a command that waits for it has waited enough.
+//! INVARIANT: the revision is raised only after all of it has taken effect, so a command that waits for it has waited long
+//! enough.
 
 mod configuration;
 mod credentials;
@@ -32,7 +34,7 @@ use crate::store::{Store, StoredOperator};
 use crate::telemetry::metrics::Metrics;
 use crate::vault::{Keyring, Opener, Rebinder, Sealer};
 
-/// What the configuration declares, as it was last read.
+/// Declarations of the configuration, as last read.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) entries: Vec<RosterEntry>,
@@ -61,7 +63,7 @@ pub(in crate::cli) struct Live {
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) kill_switch: Arc<KillSwitch>,
-    /// Connectors and policies in force.
+    /// The active connectors and policies.
     pub(super) current: Arc<Current>,
     pub(super) opener: Opener,
     pub(super) rebinder: Rebinder,
@@ -71,16 +73,16 @@ pub(in crate::cli) struct Live {
     /// Returns free memory, as [`ProcessEnv`](crate::cli::ProcessEnv) has it.
     pub(super) give_back: fn(),
     pub(super) operators: ArcSwap<Vec<OperatorToken>>,
-    /// The store as it is in force.
+    /// The active state of the store.
     pub(super) view: ArcSwap<StoreView>,
     pub(super) revision: AtomicI64,
     /// Held while the store is taken over.
     pub(super) following: tokio::sync::Mutex<()>,
-    /// Told after anything of it is in force.
+    /// Notified after any of it has taken effect.
     pub(super) changes: Changes,
-    /// Told when other directories hold the files.
+    /// Notified when the directories of the files change.
     pub(super) moved: tokio::sync::Notify,
-    /// What keeps credentials from being used, so that each is logged once.
+    /// Health of credentials, so that each problem is logged once.
     pub(super) health: Mutex<CredentialHealth>,
     /// Ids of rows of an older build that this start has bound to where their schemes put them.
     pub(super) resealed: Vec<String>,
@@ -116,9 +118,9 @@ impl Live {
         }
     }
 
-    /// Puts agents, credentials, operators and halts in force; permissions come with the next snapshot.
+    /// Applies agents, credentials, operators and halts; permissions come with the next snapshot.
     ///
-    /// Halts stay as they are where one was changed here since `generation`; returns whether they were taken over.
+    /// Halts stay if one was changed here since `generation`; returns whether they were applied.
     pub(super) fn apply(&self, view: StoreView, generation: u64) -> bool {
         self.apply_names(&view);
         let is_whole = self.kill_switch.replace(&view.halts, generation);
@@ -127,7 +129,7 @@ impl Live {
         is_whole
     }
 
-    /// Puts agents, credentials and operators in force, declared and stored.
+    /// Applies declared and stored agents, credentials and operators.
     fn apply_names(&self, view: &StoreView) {
         let declared = self.declared.load();
         let mut entries = declared.entries.clone();
@@ -160,7 +162,7 @@ impl Live {
         self.reload_files().await;
     }
 
-    /// Reads the files again and puts them with the store's permissions in force, or keeps what is.
+    /// Reads the files again and applies them with the store's permissions, or keeps the active snapshot.
     pub(super) async fn reload_files(self: &Arc<Self>) {
         let live = Arc::clone(self);
         // Compiling a catalogue takes longer than a runtime's thread should be kept.

@@ -1,4 +1,4 @@
-//! Logging: the configured level and form in, lines on standard error out.
+//! Starts logging in the configured level and format.
 
 use crate::cli::ProcessEnv;
 use crate::cli::args::Serve;

@@ -1,4 +1,4 @@
-//! What the configuration says of the network in; what egress and the edge take of it out.
+//! Derives the settings of egress and proxy from the configuration.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(super) fn outer_tls(config: &Config, clock: &Clock) -> Result<Option<OuterTl
         .map_err(|error| Failure::failed("proxy_tls", chain(&error)))
 }
 
-/// Returns what the edge waits for, and how long.
+/// Returns the timeouts of the proxy.
 pub(super) fn timeouts(limits: &Limits) -> Timeouts {
     Timeouts {
         request_head: limits.request_head,

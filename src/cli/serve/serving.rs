@@ -1,4 +1,4 @@
-//! A gateway that serves in this process, from its sockets to its end: what `serve` runs, and what a test starts.
+//! Runs a gateway in this process, from its sockets to its end, for `serve` and for tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use crate::config::{self, Config, Secrets, yaml};
 /// Keys that take effect without a restart; all others are named where they have changed.
 const RELOADED: [&str; 3] = ["agents", "credentials", "operators"];
 
-/// Directories: more of them take effect, fewer do not, since a file that is half saved would disarm what is in them.
+/// Added directories take effect, removed ones do not, because a half-saved file would drop their policies.
 const DIRECTORIES: [&str; 2] = ["connectors", "policies"];
 
 /// The configuration that runs, and what became of the file since.
@@ -24,17 +24,17 @@ pub(super) struct Settings {
     args: config::Args,
     /// The file as it was at start: what differs from it and needs a restart still does after the next change.
     started: Json,
-    /// What the file looked like when it was last read.
+    /// Stamp of the file when it was last read.
     read: Option<Stamp>,
     /// As at the last look; a file is read once it has been left alone for a moment.
     seen: Option<Stamp>,
-    /// Why the file as it is now has not taken effect.
+    /// The reason why the present file has not taken effect.
     pub(super) failure: Option<String>,
     /// Keys whose change needs a restart.
     pub(super) needs_restart: Vec<String>,
 }
 
-/// What changes when a file is written or replaced.
+/// Metadata that changes when a file is written or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,

@@ -52,7 +52,7 @@ impl Workspace {
         Ok(all)
     }
 
-    /// Tells of declared credentials whose connector is not there.
+    /// Reports declared credentials whose connector does not exist.
     pub(in crate::cli) fn bare_credentials(&self, catalog: &Catalog) -> Vec<Diagnostic> {
         let declared = self.config().credentials.iter();
         let bare = declared.filter(|declared| catalog.get(&declared.connector).is_none());
@@ -106,12 +106,12 @@ pub(in crate::cli) fn declared_scheme<'a>(
     }
 }
 
-/// Returns whether a pin is about what is declared now; another connector or scheme is the operator's own choice.
+/// Returns whether a pin belongs to the present declaration; another connector or scheme is the operator's own choice.
 pub(in crate::cli) fn is_pinned(declared: &DeclaredCredential, pin: &Pin) -> bool {
     pin.connector == declared.connector && pin.declared == declared.scheme
 }
 
-/// What is declared names a scheme; where that one put it when it was first seen is what it is bound to.
+/// Binds a declared credential to the placement that its scheme had when it was first seen.
 fn pinned(
     draft: CredentialDraft,
     declared: &DeclaredCredential,

@@ -20,7 +20,7 @@ use crate::vault::{Pin, Rebinder, Unlocked, unlock};
 /// Everything of the store that the gateway decides by.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cli) struct StoreView {
-    /// Read before all else, so that what is newer is read again.
+    /// Read first, so that later changes are read again.
     pub(in crate::cli) revision: i64,
     pub(in crate::cli) agents: Vec<StoredAgent>,
     pub(in crate::cli) operators: Vec<StoredOperator>,
@@ -119,7 +119,7 @@ impl Workspace {
             .map_err(|error| Failure::failed("vault", chain(&error)))
     }
 
-    /// Everybody who may ask, declared and stored.
+    /// Returns all agents, declared and stored.
     pub(in crate::cli) fn agents(&self, view: Option<&StoreView>) -> Vec<Arc<Agent>> {
         let is_declared = |agent: &Arc<Agent>| {
             self.declared_agents()
@@ -156,7 +156,7 @@ impl Workspace {
     }
 }
 
-/// What the configuration's credentials were first put into, by id; `None` where that was changed in the store.
+/// Placements that declared credentials were first seen with, by id; `None` if the pin was changed in the store.
 pub(in crate::cli) type Pins = BTreeMap<CredentialId, Option<Pin>>;
 
 /// Opens the stored pins; each must authenticate.
@@ -169,7 +169,7 @@ pub(in crate::cli) fn open_pins(rebinder: &Rebinder, sealed: &BTreeMap<String, V
     sealed.iter().filter_map(open).collect()
 }
 
-/// Why the store cannot answer: exit 3 where it is not reached, else 1.
+/// Maps the store's errors to exit codes: 3 if it is not reached, else 1.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match &error {

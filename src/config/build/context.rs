@@ -1,4 +1,4 @@
-//! What the checks share: the file, its directory, the variables, and the report that they fill.
+//! Holds what the checks share: the file, its directory, the variables, and the report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) struct Context<'a> {
     pub(super) env: &'a BTreeMap<String, String>,
     pub(super) secrets: Secrets,
     pub(super) report: &'a mut Report,
-    /// Hashes of the tokens seen: a token that two hold tells nobody apart.
+    /// Hashes of the tokens seen; two owners of one token could not be told apart.
     pub(super) tokens: BTreeSet<[u8; 32]>,
     /// Names of variables from which secrets are read.
     pub(super) variables: BTreeSet<String>,
@@ -46,7 +46,7 @@ impl Context<'_> {
         self.report.push(Diagnostic::error(code, message).at(place));
     }
 
-    /// Reports only where nothing was reported before: what is missing may be what was left out for that.
+    /// Reports only if the report is empty: a missing value may be one that an earlier error left out.
     pub(super) fn first_error<T>(&mut self, code: &'static str, message: &str, at: &At<T>) {
         if self.report.diagnostics.is_empty() {
             self.error(code, message, at);
@@ -72,7 +72,7 @@ impl Context<'_> {
         }
     }
 
-    /// Reports what the file may say, but this version cannot do.
+    /// Reports a valid key that this version does not support.
     pub(super) fn unsupported<T>(&mut self, key: &str, at: Option<&At<T>>) {
         if let Some(at) = at {
             self.error("unsupported", format!("`{key}` is not supported yet"), at);

@@ -153,12 +153,12 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Moves what can be moved without waiting for anybody. Another process may be at it; then it does nothing.
+/// Moves pages that can be moved without waiting. If another process is checkpointing, it does nothing.
 fn pass(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
-/// What stays in the `-wal` file is kept all the same; the file grows.
+/// Pages that stay in the `-wal` file are safe; the file grows.
 fn report(outcome: rusqlite::Result<()>) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "the store's `-wal` file cannot be moved into the database");

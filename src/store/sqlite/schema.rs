@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::{Database, fault, settings, shown};
 use crate::store::{StoreError, StoreOptions};
 
-/// What each version adds; a store of version n has the first n. Steps are only ever added at the end.
+/// The steps of the schema; a store of version n has the first n. Steps are only added at the end.
 const STEPS: [&str; 3] = [FIRST, HALTS, PLACEMENTS];
 
 /// Version of the tables below.

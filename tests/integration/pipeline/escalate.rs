@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tollgate::approval::{Approval, ApprovalVerdict, ResolveError, ApprovalStatus};
+use tollgate::approval::{Approval, ApprovalStatus, ApprovalVerdict, ResolveError};
 use tollgate::model::halt::{Halt, Scope};
 use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::RefusedExchange;
@@ -278,7 +278,10 @@ async fn a_yes_after_the_wait_lets_the_identical_retry_pass_once() {
         .approvals
         .get(&question.id)
         .unwrap();
-    assert_eq!((approval.status, approval.waiting), (ApprovalStatus::Pending, 0));
+    assert_eq!(
+        (approval.status, approval.waiting),
+        (ApprovalStatus::Pending, 0)
+    );
     answer(&rig, &approval, ApprovalVerdict::Approve);
     // Not another one.
     assert_eq!(code(get("/items/2").send(&rig)).await, "approval_timeout");

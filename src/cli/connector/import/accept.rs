@@ -14,7 +14,7 @@ use crate::snapshot::{Inputs, Snapshot};
 /// Operations that a draft can go without; where more are refused, something else is wrong.
 const MAX_LEFT_OUT: usize = 100;
 
-/// What is drafted, and where it goes.
+/// The wanted draft and its target file.
 pub(in crate::cli::connector) struct Wanted<'a> {
     pub(in crate::cli::connector) api: &'a Api,
     pub(in crate::cli::connector) id: &'a str,
@@ -119,7 +119,7 @@ pub(in crate::cli::connector) fn attempt(context: &Context, name: &str, text: &s
             .iter()
             .any(|place| place.source.name == source.name)
     };
-    // What was broken before does not become worse by this file, and is not its fault.
+    // Files that were broken before are not this file's fault.
     if found.report.has_errors() && Snapshot::compile(&before).1.has_errors() {
         found.report.diagnostics.retain(about_it);
     }

@@ -9,8 +9,8 @@ use crate::config::yaml;
 use crate::connector::Manifest;
 use crate::snapshot::{Inputs, built_in_connectors};
 
-/// Returns what is loaded without a file's new text, and with it. `None` for a file that stands alone: no directory of the
-/// configuration is its own, and it extends nothing.
+/// Returns the files without the new text and with it. `None` for a file that stands alone: it is in no directory of the
+/// configuration and extends nothing.
 pub(super) fn of(context: &Context, file: &Source) -> Option<(Inputs, Inputs)> {
     let path = context.process.directory.join(&*file.name);
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
