@@ -127,7 +127,7 @@ async fn lift(
     if was_halted {
         controls.kill_switch.lift(&scope);
         controls.changes.tell();
-        tracing::warn!(operator = %operator.name, "let go of {scope}");
+        tracing::warn!(operator = %operator.name, "lifted the halt of {scope}");
         controls
             .record(change("kill.off", &operator.name, &scope, Map::new()))
             .await;

@@ -92,7 +92,7 @@ impl Compiler<'_> {
                     "names are `[a-z][a-z0-9_]*`",
                 );
             } else if name == PLACEHOLDER {
-                let help = "it stands for the secret in `env`; take another name";
+                let help = "`env` uses this name for the secret; choose another one";
                 self.problem(
                     "auth-field",
                     "a field cannot be called `placeholder`",

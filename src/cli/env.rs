@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     } else {
         context
             .output
-            .note("TOKEN stands for the agent's token; `--new-token` makes one and prints it");
+            .note("replace TOKEN with the agent's token; `--new-token` makes one and prints it");
         "TOKEN".to_owned()
     };
     let proxy_url = format!("http://{agent}:{token}@{proxy}");

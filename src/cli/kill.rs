@@ -100,7 +100,7 @@ async fn off(context: &Context, scope: Scope) -> Outcome {
     };
     let was_halted = lifted.get("lifted").and_then(Json::as_bool) == Some(true);
     let text = if was_halted {
-        format!("{scope} is let go")
+        format!("the halt of {scope} is lifted")
     } else {
         format!("{scope} was not halted")
     };

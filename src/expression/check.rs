@@ -297,7 +297,7 @@ impl<'a> Checker<'a> {
         let known = self.under(node, facts)?;
         match known.value_type {
             Type::Bool | Type::Any => Ok(()),
-            other => Err(self.error(node, &format!("{other} stands where a bool is needed"))),
+            other => Err(self.error(node, &format!("{other} is used where a bool is needed"))),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Optional {
 }
 
 /// The help of errors about `.?`.
-pub(super) const HELP: &str = "`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
+pub(super) const HELP: &str = "`.?` goes before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
 
 /// Returns how a node is rewritten.
 pub(super) fn read(node: &IdedExpr) -> Optional {

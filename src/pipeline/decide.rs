@@ -148,7 +148,7 @@ fn choose(
                 );
                 (Code::InstanceUnknown, detail)
             } else {
-                let detail = format!("The gateway holds no credential for {authority}.");
+                let detail = format!("The gateway has no credential for {authority}.");
                 (Code::NoCredential, detail)
             };
             Err(Refusal {
@@ -190,7 +190,7 @@ fn bound(
         Refusal {
             suggest: Some(
                 format!(
-                    "An operator can look at the change and bind it anew: tollgate credential rebind {}",
+                    "An operator can review the change and bind it again: tollgate credential rebind {}",
                     credential.id
                 )
                 .into(),

@@ -160,7 +160,7 @@ impl Tracker {
 impl L4Connect for Connects {
     async fn connect(&self, address: &PeerAddr) -> Result<Stream> {
         let Some(address) = address.as_inet().copied() else {
-            return Error::e_explain(ErrorType::InternalError, "a peer is no address");
+            return Error::e_explain(ErrorType::InternalError, "a peer is not an address");
         };
         let socket = match timeout(self.connect_timeout, self.dial(address)).await {
             Ok(socket) => socket?,

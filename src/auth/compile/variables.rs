@@ -32,7 +32,7 @@ const OBEYED: [(&str, &str); 15] = [
         "R runs the files that R_PROFILE_USER and R_ENVIRON_USER name",
     ),
     ("SSH_", "it belongs to the session"),
-    ("SUDO_", "it says who a person is"),
+    ("SUDO_", "it identifies a person"),
     ("XDG_", "it belongs to the session"),
 ];
 
@@ -40,15 +40,15 @@ const OBEYED: [(&str, &str); 15] = [
 const OBEYED_WHOLE: [(&str, &str); 12] = [
     ("DEBEMAIL", "Debian's tools write it into packages"),
     ("DESKTOP_STARTUP_ID", "it belongs to the session"),
-    ("DOAS_USER", "it says who a person is"),
-    ("EUID", "it says who a person is"),
-    ("GID", "it says who a person is"),
+    ("DOAS_USER", "it identifies a person"),
+    ("EUID", "it identifies a person"),
+    ("GID", "it identifies a person"),
     ("GOAUTH", "go runs the command in it"),
     ("INVOCATION_ID", "systemd sets it"),
     ("MACHINE_ID", "it belongs to the system"),
     ("PGSSLKEY", "libpq reads a key there, or loads an engine"),
     ("PPID", "shells set it"),
-    ("UID", "it says who a person is"),
+    ("UID", "it identifies a person"),
     ("WINDOWID", "terminals set it"),
 ];
 

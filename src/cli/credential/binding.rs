@@ -104,7 +104,10 @@ fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Failu
         let authority =
             Authority::parse(text, 443).map_err(|error| Failure::usage(error.to_string()))?;
         if !connector.binds(&authority) {
-            let detail = format!("`{authority}` is no host of connector `{}`", connector.id());
+            let detail = format!(
+                "`{authority}` is not a host of connector `{}`",
+                connector.id()
+            );
             let help = match domains(connector).as_slice() {
                 [] => "it has no domains; a connector file of yours can list them".to_owned(),
                 domains => format!("its domains are {}", domains.join(", ")),

@@ -127,5 +127,7 @@ fn problem(credential: &SealedCredential, catalog: &Catalog) -> Option<String> {
     let foreign = credential.binding.hosts.iter().find(|host| {
         !Authority::parse(host, 443).is_ok_and(|authority| connector.binds(&authority))
     })?;
-    Some(format!("unbound: `{foreign}` is no host of the connector"))
+    Some(format!(
+        "unbound: `{foreign}` is not a host of the connector"
+    ))
 }

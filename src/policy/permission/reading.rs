@@ -73,7 +73,7 @@ impl Reading<'_> {
                 let help = "say `access: full`, `supervised`, `read_only`, `ask` or `none`";
                 self.error(
                     "permission",
-                    "`connector` stands without `access`",
+                    "`connector` is given without `access`",
                     (connector.line, connector.column),
                     help,
                 );
@@ -82,7 +82,7 @@ impl Reading<'_> {
             (None, Some(access)) => {
                 self.error(
                     "permission",
-                    "`access` stands without `connector`",
+                    "`access` is given without `connector`",
                     (access.line, access.column),
                     "",
                 );

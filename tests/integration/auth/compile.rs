@@ -78,7 +78,7 @@ env:
     2:5 auth-id: `Bad Id` is not the id of an auth scheme (ids are `[a-z][a-z0-9_-]*`)
     5:5 auth-field: field `token` is there twice (remove one)
     6:5 auth-field: `UPPER` is not the name of a field (names are `[a-z][a-z0-9_]*`)
-    7:5 auth-field: a field cannot be called `placeholder` (it stands for the secret in `env`; take another name)
+    7:5 auth-field: a field cannot be called `placeholder` (`env` uses this name for the secret; choose another one)
     9:9 auth-unknown-field: there is no field `tokn` (the fields are `token`, `token`, `UPPER`, `placeholder`, `idle`)
     10:43 auth-template: a `{` is not closed (a template is text and `{field}`)
     10:20 auth-template: the user name holds a `:` (RFC 7617 ends the user name at the first colon)

@@ -207,9 +207,9 @@ fn refuses_what_can_never_be_meant() {
     unknown(1): there is no `unknown` for an int @7
     request.query.contains('force=true'): there is no `contains` for a query and a string @22 (a query is a map of lists of decoded texts, as in `"force" in request.query && "true" in request.query["force"]`)
     request.query == 'force=true': `==` compares a query with a string @14 (a query is a map of lists of decoded texts, as in `"force" in request.query && "true" in request.query["force"]`)
-    params.?count == 7: `.?` is not read here @6 (`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
+    params.?count == 7: `.?` is not read here @6 (`.?` goes before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
     params.?count.orValue('a') == 7: `?:` gives an int or a string @21
-    params[?'count'].orValue(1) == 7: `.?` is not read here @6 (`.?` stands before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
+    params[?'count'].orValue(1) == 7: `.?` is not read here @6 (`.?` goes before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`)
     "#);
 }
 

@@ -135,7 +135,7 @@ fn tells_every_problem_of_a_file_at_once() {
     3:16 error[unknown-agent] no agent has the label `team=car` (did you mean `team=care`?)
     3:35 error[unknown-action] there is no action `jira.issue.remove` (did you mean `jira.issue.create`?)
     4:5 error[no-agents] `agents` is empty and would match no agent (use `"*"` for all)
-    4:30 error[permission] `connector` stands without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
+    4:30 error[permission] `connector` is given without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
     5:5 error[permission] the permission says nothing (say `connector` and `access`, or `allow`, `ask` or `deny`)
     6:65 error[unknown-credential] there is no credential `jira-car` (did you mean `jira-care`?)
     6:96 error[host] `*.atlassian.net` is not a host: labels are 1 to 63 letters, digits, `-` or `_` (a host is exact, never a glob)

@@ -140,7 +140,7 @@ impl<'de> VariantAccess<'de> for Reader<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
-        Err(self.wrong(&"no value: this one stands alone"))
+        Err(self.wrong(&"no value, because this one takes none"))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
