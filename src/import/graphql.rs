@@ -11,7 +11,7 @@ use named::{Named, kind, text};
 
 use super::api::{Api, Body, Field, FieldPlace, Operation, OperationAnswer, RequestPart, Shape};
 use super::secrets;
-use crate::config::diagnostic::{Diagnostic, FieldPlace as Where, Report, Source};
+use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 
 /// Bytes of one schema; GitHub's has 1.2 MiB.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -270,9 +270,9 @@ fn first_line(text: &str) -> String {
 }
 
 /// Finds line and column of a byte.
-fn place(source: &Source, index: usize) -> Where {
+fn place(source: &Source, index: usize) -> Place {
     let front = source.text.get(..index).unwrap_or_default();
-    Where {
+    Place {
         source: source.clone(),
         line: front.matches('\n').count() + 1,
         column: front
