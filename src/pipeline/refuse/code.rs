@@ -210,23 +210,23 @@ impl Code {
             Self::UnsupportedMedia => "The body's coding or charset is not supported.",
             Self::BodyTooLarge => "The body is too large to be judged.",
             Self::BodyTooSlow => "The body did not arrive in time.",
-            Self::TooManyActions => "The request holds too many actions at once.",
+            Self::TooManyActions => "The request has too many actions.",
             Self::NoConnector => "No connector covers this address.",
             Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
             Self::Plaintext => "This address is only reached over TLS.",
-            Self::Killed => "An operator has halted this.",
+            Self::Killed => "An operator has halted these requests.",
             Self::Denied => "The action is not allowed.",
             Self::NoPermission => "No permission lets this agent use the API.",
             Self::NearRoute => {
-                "The path is one that the API describes but for its spelling, which many servers ignore."
+                "The path differs from the API's only in spelling, which many servers ignore."
             }
             Self::ApprovalRequired => "The action needs a human's approval.",
             Self::ApprovalRefused => "An operator has refused this request.",
             Self::ApprovalTimeout => {
-                "Nobody has answered yet. Once it is approved, send the same request again."
+                "No operator has answered yet. Once it is approved, send the same request again."
             }
             Self::AgentLeft => "The agent left before an operator answered.",
-            Self::NoCredential => "The gateway holds no credential for this address.",
+            Self::NoCredential => "The gateway has no credential for this address.",
             Self::ClientCredential => "The request carries a credential of its own.",
             Self::InstanceUnknown => {
                 "None of the gateway's credentials is for this address and this agent."
@@ -247,14 +247,12 @@ impl Code {
                 "The upstream's answer cannot be read. The request was sent and may have taken effect."
             }
             Self::UpstreamProxyAuthentication => {
-                "The upstream asks for a proxy's login (407), which only a proxy of the agent's may."
+                "The upstream asks for a proxy login (407), which only the agent's own proxy may do."
             }
             Self::UpstreamTimeout => "The upstream did not answer in time.",
             Self::Busy => "A limit of the gateway is reached; try again in a moment.",
             Self::Draining => "The gateway is shutting down.",
-            Self::JournalUnavailable => {
-                "The gateway cannot write its record, so nothing may leave."
-            }
+            Self::JournalUnavailable => "The gateway cannot write its record, so nothing is sent.",
             Self::Internal => "The gateway could not handle the request.",
         }
     }
