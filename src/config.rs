@@ -152,7 +152,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Where the master key comes from.
+/// Source of the master key.
 #[derive(Debug, Clone)]
 pub enum VaultKey {
     /// A file, which may not exist before the first start.
@@ -244,7 +244,7 @@ pub enum EgressAllow {
     Net(IpNet, u16),
 }
 
-/// What is logged to standard error.
+/// Level and format of the log on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// A level or filter.

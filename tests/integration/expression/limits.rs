@@ -1,6 +1,6 @@
 //! Conditions that would stall, fill memory, panic or overflow the stack: refused, or answered in time.
 
-use tollgate::expression::{ProgramDraft, Outcome};
+use tollgate::expression::{Outcome, ProgramDraft};
 use tollgate::model::action::Parameter;
 use tollgate::model::value::Value;
 
