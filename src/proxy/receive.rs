@@ -198,7 +198,7 @@ fn tls(connection: &Connection, scheme: Option<&str>) -> Result<bool, Fault> {
 /// Compares every name of the host by its canonical form.
 fn authority(
     request: &Asked<'_>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     connection: &Connection,
     tls: bool,
 ) -> Result<Authority, Fault> {
