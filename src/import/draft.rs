@@ -262,7 +262,7 @@ fn route(
         judged.response_secrets,
         &mut judge,
     );
-    Route {
+    DraftRoute {
         action,
         matches: target.text(),
         title: operation.title.as_deref().map(one_line),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connector::model::parameter::{Origin, Param};
-use crate::expression::{Draft, Environment, Program, Record, Type};
+use crate::expression::{Environment, Program, ProgramDraft, Record, Type};
 use crate::model::value::ValueType;
 use crate::model::vocabulary::did_you_mean;
 

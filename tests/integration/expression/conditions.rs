@@ -310,7 +310,7 @@ fn fails_where_a_name_of_the_query_is_spelled_unlike_the_one_that_is_read() {
             query: Query::parse(Some(query)).unwrap(),
             ..request()
         };
-        let draft = Draft::parse(source).unwrap();
+        let draft = ProgramDraft::parse(source).unwrap();
         draft.check(&environment()).unwrap();
         draft.finish().evaluate(&request)
     };
