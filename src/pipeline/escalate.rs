@@ -6,6 +6,7 @@
 mod card;
 mod content;
 mod json;
+mod volatile;
 
 use std::sync::Arc;
 use std::time::Instant;

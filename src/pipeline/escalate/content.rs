@@ -7,17 +7,14 @@ use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
-use super::card::VOLATILE;
-use super::json;
+use super::json::{self, HIDDEN};
+use super::volatile::VOLATILE;
 use crate::connector::Connector;
 use crate::model::action::Action;
 use crate::model::event::MAX_PARAM;
 use crate::model::media_type::MediaType;
 use crate::model::value::Value;
 use crate::pipeline::outgoing::Outgoing;
-
-/// What stands where a secret is.
-pub(super) const HIDDEN: &str = "(secret)";
 
 /// The largest request, in bytes as shown, that can be approved without opening it: a page.
 const CARD: usize = 8 * 1024;

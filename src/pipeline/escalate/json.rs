@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// What stands where a secret is.
+pub(super) const HIDDEN: &str = "(secret)";
+
 /// Deeper than this lines are indented no further.
 const MAX_INDENT: usize = 32;
 
@@ -112,9 +115,9 @@ pub(super) fn pretty(
                 shown.push(mark);
                 depth += usize::from(matches!(mark, '{' | '['));
             }
-            Token::Text(text) if hides(&text) => shown.push_str(super::content::HIDDEN),
+            Token::Text(text) if hides(&text) => shown.push_str(HIDDEN),
             Token::Text(text) => shown.push_str(&serde_json::to_string(&text).ok()?),
-            Token::Word(word) if hides(word) => shown.push_str(super::content::HIDDEN),
+            Token::Word(word) if hides(word) => shown.push_str(HIDDEN),
             Token::Word(word) => shown.push_str(word),
         }
     }

@@ -12,7 +12,6 @@ const STILL: &[(&str, usize)] = &[
     ("approval", 3),
     ("expression", 2),
     ("import", 7),
-    ("pipeline", 3),
     ("policy", 6),
     ("proxy", 11),
 ];
