@@ -24,6 +24,7 @@ pub use model::route::RouteView;
 pub use model::standard_headers::is_always_dropped;
 pub use model::test_case::{Case, Expectation, ExpectedAction};
 pub use read::answer::read_answer;
+pub use read::client_credential::query_signature;
 pub use read::dialect::Dialect;
 pub use read::options::Terms;
 pub use read::reading::{BodyNeed, Reading, RequestActions};

@@ -157,8 +157,9 @@ fn narrow(
     if !target.tls && (target.authority.port == 443 || !connector.allows_plaintext()) {
         return Err(Refusal::from(Code::Plaintext));
     }
-    check_spelling(connector, &target.path)?;
-    check_switches(connector, headers, &target.query)?;
+    connector
+        .check_target(target, headers)
+        .map_err(|error| Refusal::because(error.code.into(), sentence(&error)))?;
     match protocol {
         Protocol::Http => {
             let candidates = place.candidates(&target.method, &target.query);
@@ -171,16 +172,6 @@ fn narrow(
             .opening(&target.query)
             .ok_or_else(|| no_websocket(connector)),
     }
-}
-
-/// Refuses a path that servers read differently, unless the connector's API needs it.
-fn check_spelling(connector: &Connector, path: &Path) -> Result<(), Refusal> {
-    let odd = path.oddities().without(connector.allowed_oddities());
-    if odd.is_empty() {
-        return Ok(());
-    }
-    let detail = format!("The path is spelled in a way that servers read differently ({odd}).");
-    Err(Refusal::because(Code::NotCanonical, detail))
 }
 
 /// Refuses a path that no route is for, where the server may well take it for one that has a route: a name, and what policies say of
@@ -196,17 +187,6 @@ fn check_near(catalog: &Catalog, target: &Target) -> Result<(), Refusal> {
         suggest: Some("Spell the path as the API's documentation does.".into()),
         ..Refusal::because(Code::NearRoute, detail)
     })
-}
-
-/// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
-fn check_switches(
-    connector: &Connector,
-    headers: &HeaderMap,
-    query: &Query,
-) -> Result<(), Refusal> {
-    connector
-        .check_switches(headers, query)
-        .map_err(|error| Refusal::because(error.code.into(), sentence(&error)))
 }
 
 fn no_websocket(connector: &Connector) -> Refusal {

@@ -5,17 +5,8 @@ use super::decide::Injection;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
+use crate::connector::query_signature;
 use crate::model::target::Query;
-
-/// Keys of a query that is signed as a whole: without them it is another request, and with them it is somebody else's.
-const SIGNED: [&[&str]; 5] = [
-    &["X-Amz-Signature"],
-    &["X-Goog-Signature"],
-    &["X-Oss-Signature"],
-    &["X-Tos-Signature"],
-    // A shared access signature of Azure: `sig` alone is too common a name.
-    &["sig", "sv"],
-];
 
 /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
 ///
@@ -59,13 +50,7 @@ pub fn check(request: &Collected, injection: &Injection) -> Result<(), Refusal> 
 }
 
 fn signature(query: &Query) -> Option<String> {
-    let has = |key: &&str| {
-        query
-            .pairs()
-            .any(|(name, _)| name.eq_ignore_ascii_case(key))
-    };
-    let signed = SIGNED.iter().find(|keys| keys.iter().all(&has))?;
-    let key = signed.first()?;
+    let key = query_signature(query)?;
     Some(format!(
         "The URL carries a signature of its own (`{key}`); ask for it without one."
     ))

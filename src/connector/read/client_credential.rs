@@ -9,6 +9,28 @@ use crate::connector::read::request::Request;
 use crate::connector::read::unreadable::Unreadable;
 use crate::model::target::{Query, may_be};
 
+/// Keys of a query that is signed as a whole: without them it is another request, and with them it is somebody else's.
+const SIGNED: [&[&str]; 5] = [
+    &["X-Amz-Signature"],
+    &["X-Goog-Signature"],
+    &["X-Oss-Signature"],
+    &["X-Tos-Signature"],
+    // A shared access signature of Azure: `sig` alone is too common a name.
+    &["sig", "sv"],
+];
+
+/// Returns the key by which a query is signed as a whole.
+#[must_use]
+pub fn query_signature(query: &Query) -> Option<&'static str> {
+    let has = |key: &&str| {
+        query
+            .pairs()
+            .any(|(name, _)| name.eq_ignore_ascii_case(key))
+    };
+    let signed = SIGNED.iter().find(|keys| keys.iter().all(&has))?;
+    signed.first().copied()
+}
+
 impl BodyPlaces {
     /// Returns the place in which the body holds a credential.
     pub(crate) fn find(&self, request: &Request<'_>) -> Result<Option<String>, Unreadable> {

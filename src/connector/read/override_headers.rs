@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::override_headers::{URLS, is_identity, is_override};
 use crate::connector::read::unreadable::{METHOD_OVERRIDE, Unreadable, UnreadableCode};
-use crate::model::target::{METHOD_KEY, Query, may_be};
+use crate::model::target::{METHOD_KEY, Query, Target, may_be};
 
 /// Code of another identity than that of the credential.
 pub(crate) const IDENTITY_HEADER: UnreadableCode = UnreadableCode::IdentityHeader;
@@ -34,6 +34,22 @@ pub(crate) fn refuse_identity(name: &str) -> Unreadable {
 }
 
 impl Connector {
+    /// Refuses a target that servers read in different ways, unless the API needs it, and what makes the upstream do another thing than
+    /// the one judged. For a request, and for each member of a batch.
+    ///
+    /// # Errors
+    /// `not_canonical`, and those of [`Self::check_switches`].
+    pub fn check_target(&self, target: &Target, headers: &HeaderMap) -> Result<(), Unreadable> {
+        let odd = target.path.oddities().without(self.allowed_oddities());
+        if odd.is_empty() {
+            return self.check_switches(headers, &target.query);
+        }
+        Err(Unreadable {
+            code: UnreadableCode::NotCanonical,
+            detail: format!("the path is spelled in a way that servers read differently ({odd})"),
+        })
+    }
+
     /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
     ///
     /// # Errors

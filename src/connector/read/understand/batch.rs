@@ -9,6 +9,7 @@ use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::batch::Batch;
 use crate::connector::model::format::Kind;
 use crate::connector::model::operation::OperationKind;
+use crate::connector::read::client_credential::query_signature;
 use crate::connector::read::headers;
 use crate::connector::read::members::{self, Member, MemberBody, refuse};
 use crate::connector::read::reading::Reading;
@@ -74,11 +75,7 @@ impl Candidates {
             ..locate(&member.target, &batch.authority)?
         };
         let connector = &self.place.connector;
-        let odd = target.path.oddities();
-        if !odd.without(connector.allowed_oddities()).is_empty() {
-            return Err(not_canonical());
-        }
-        connector.check_switches(&member.headers, &target.query)?;
+        connector.check_target(&target, &member.headers)?;
         let place = self.place.beside(&target.authority, &target.path);
         let place = place.ok_or_else(|| {
             refuse("a member of the batch is for a path that the connector does not cover")
@@ -131,6 +128,7 @@ impl Candidates {
         header
             .map(|name| format!("header:{name} of a member"))
             .or_else(|| key().map(|key| format!("query:{key} of a member")))
+            .or_else(|| query_signature(query).map(|key| format!("query:{key} of a member")))
     }
 }
 
