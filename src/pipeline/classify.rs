@@ -26,14 +26,14 @@ pub struct Classified {
     pub protocol: Protocol,
     /// Headers that nothing declares, taken out so far.
     pub dropped: Vec<HeaderName>,
-    /// `Content-Length` as received.
+    /// Length that `Content-Length` declares, in bytes; `None` without one.
     pub declared_length: Option<usize>,
 }
 
 /// Why no route can be told.
 #[derive(Debug, Clone)]
 pub struct Unclassified {
-    /// Why.
+    /// The reason and its sentence.
     pub refusal: Refusal,
     /// How clients of the connector that the target belongs to read errors, where that much is known.
     pub shape: Option<ErrorShape>,

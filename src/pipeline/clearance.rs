@@ -38,7 +38,7 @@ impl Injection {
 /// What comes of a request, with what it would go out with.
 #[derive(Debug)]
 pub enum Clearance {
-    /// It may go.
+    /// The request may go, with this injection.
     Allowed(Injection),
     /// It may go once a human has said yes.
     NeedsApproval(Injection),

@@ -36,7 +36,7 @@ pub struct RequestPayload {
     pub passes: Passes,
     /// Decoded; `None` where it is streamed or there is none.
     pub body: Option<Bytes>,
-    /// `Content-Length` as received.
+    /// Length that `Content-Length` declares, in bytes; `None` without one.
     pub declared_length: Option<usize>,
     /// Headers that nothing declares and that are not sent.
     pub dropped: Vec<HeaderName>,

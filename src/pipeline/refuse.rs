@@ -47,9 +47,9 @@ pub struct Refusal {
 /// A refusal joined with the exchange that it ends: what the agent reads, and what is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedExchange {
-    /// Why.
+    /// The reason and its sentence.
     pub refusal: Refusal,
-    /// ULID.
+    /// Id of the exchange, a ULID.
     pub request_id: Box<str>,
     /// The first action's full name, where it is known.
     pub action: Option<String>,
@@ -125,7 +125,7 @@ impl RefusedExchange {
         }
     }
 
-    /// Returns the reason.
+    /// Returns the reason of the refusal.
     #[must_use]
     pub fn code(&self) -> Code {
         self.refusal.code
