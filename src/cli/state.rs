@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::discovery;
 
-/// The state directory.
+/// The state directory, by its path.
 #[derive(Debug, Clone)]
 pub(super) struct StateDir(PathBuf);
 

@@ -29,7 +29,7 @@ const READ: usize = 4096;
 /// What the next byte belongs to.
 #[derive(Debug)]
 enum Framing {
-    /// A head.
+    /// The head of a request.
     Head,
     /// A body of which so much is to come.
     Sized(u64),

@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, args: RebindCredential) -> Outcome {
     Ok(failed.map_or(Exit::Done, |_| Exit::Problems))
 }
 
-/// Dependencies of `rebind`.
+/// What `rebind` works with.
 #[derive(Debug)]
 struct Rebinding<'a> {
     context: &'a Context,

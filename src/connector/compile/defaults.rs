@@ -18,7 +18,7 @@ use crate::model::action::Risk;
 /// For routes that do not say.
 #[derive(Debug)]
 pub(crate) struct Defaults<'a> {
-    /// By method.
+    /// Default risk of each HTTP method.
     pub(crate) risk: BTreeMap<&'a str, Risk>,
     pub(crate) formats: Arc<[Format]>,
     pub(crate) merge: &'a [At<String>],

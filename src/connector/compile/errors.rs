@@ -36,7 +36,7 @@ fn known() -> BTreeMap<String, Arc<[ErrorShape]>> {
 }
 
 impl ErrorShape {
-    /// Compiles one entry.
+    /// Compiles one entry of `errors:`.
     pub(crate) fn new(entry: &ErrorsMap) -> Result<Self, String> {
         let status = entry.status.map(StatusCode::from_u16).transpose();
         let status = status.map_err(|_| "`status` is not an HTTP status".to_owned())?;

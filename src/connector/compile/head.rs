@@ -217,7 +217,7 @@ pub(crate) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -
     listed.iter().map(|entry| entry.value.clone()).collect()
 }
 
-/// Reads `health:`.
+/// Compiles the request that `health:` names.
 pub(crate) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Health> {
     let entry = layers.pick(scope, |manifest| manifest.health.as_ref())?;
     let (method, target) = entry

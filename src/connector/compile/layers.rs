@@ -16,7 +16,7 @@ use crate::model::vocabulary::did_you_mean;
 /// Files that one may be laid over.
 const MAX_LAYERS: usize = 4;
 
-/// One file, read.
+/// A connector file after parsing.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) source: Source,

@@ -64,9 +64,9 @@ impl Paths {
 /// One step of a path in `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// `.name`, `["name"]`
+    /// A key of an object, `.name` or `["name"]`.
     Name(String),
-    /// `[0]`
+    /// An index of a list, as in `[0]`.
     Index(usize),
 }
 

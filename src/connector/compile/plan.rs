@@ -121,6 +121,6 @@ fn entry<K: PartialEq>(nodes: &mut Vec<(K, Node)>, key: K) -> Option<&mut Node> 
 pub(crate) enum Keys {
     /// Some route has `only`, or a name could come from two places.
     Kept,
-    /// Nobody asks.
+    /// No candidate needs the keys.
     Dropped,
 }

@@ -13,7 +13,7 @@ use crate::connector::model::plan::Plan;
 pub enum AnswerPlace {
     /// `$.access_token`: a `JSONPath` into a JSON body, as written.
     Body(Arc<str>),
-    /// `header:X-Key`
+    /// A header of the answer, `header:X-Key`.
     Header(HeaderName),
 }
 

@@ -9,7 +9,7 @@ pub(crate) enum Batch {
     Json(Members),
     /// In a multipart body of `application/http`.
     Multipart,
-    /// They are not.
+    /// The members are not decoded.
     Undecoded,
 }
 

@@ -9,13 +9,13 @@ pub(crate) struct PathId(pub(crate) u32);
 /// What is asked of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
-    /// Its value.
+    /// The value at the path is read.
     Value,
     /// Whether something other than `null` is there.
     Presence,
 }
 
-/// One compiled path.
+/// A JSONPath or form name, compiled.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyPath {
     pub(crate) route: Traversal,
@@ -29,7 +29,7 @@ pub(crate) struct BodyPath {
 /// How a path is followed.
 #[derive(Debug, Clone)]
 pub(crate) enum Traversal {
-    /// While reading.
+    /// The path is followed while the body is read.
     Steps(Vec<PathStep>),
     /// On a tree: filters, `..`, slices, indices from the end.
     Tree {

@@ -9,7 +9,7 @@ use crate::connector::model::name_path::NamePath;
 use crate::connector::model::operation::Fact;
 use crate::model::value::Value;
 
-/// A compiled `when`.
+/// A compiled condition of `when`.
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) test: Test,
@@ -21,7 +21,7 @@ pub(crate) struct Condition {
     pub(crate) query: Vec<NamePath>,
     /// Names in a form, those of `has` included.
     pub(crate) form: Vec<NamePath>,
-    /// Lower-case header names.
+    /// Headers that it reads, in lower case.
     pub(crate) headers: Vec<String>,
 }
 

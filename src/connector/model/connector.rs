@@ -21,7 +21,7 @@ use crate::model::action::{ActionName, Risk};
 use crate::model::table::Table;
 use crate::model::target::{Authority, METHOD_KEY, Oddities, overrides_method};
 
-/// One compiled connector.
+/// A connector, compiled from its files.
 #[derive(Debug)]
 pub struct Connector {
     pub(crate) id: Arc<str>,
@@ -29,9 +29,9 @@ pub struct Connector {
     pub(crate) version: Option<String>,
     pub(crate) docs: Option<String>,
     pub(crate) schemes: Vec<Scheme>,
-    /// `auth: none`
+    /// The file says `auth: none`: the API needs no credential.
     pub(crate) public: bool,
-    /// `http: true`
+    /// The file says `http: true`: port 80 is covered.
     pub(crate) plaintext: bool,
     pub(crate) places: Places,
     /// Where bodies hold credentials.
@@ -78,7 +78,7 @@ pub struct Health {
     pub method: http::Method,
     /// Below the base path.
     pub path: String,
-    /// Without `?`.
+    /// Query string, without the `?`.
     pub query: Option<String>,
     /// `JSONPath` in the answer to who the credential belongs to.
     pub identity: Option<String>,

@@ -9,7 +9,7 @@ use crate::connector::model::literalness::both;
 use crate::connector::model::pattern::{Captures, parameter_name};
 use crate::model::target::{Authority, Host};
 
-/// A compiled domain.
+/// A pattern of hosts, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Domain {
     pub(crate) host: HostPattern,
@@ -26,11 +26,11 @@ pub(crate) enum HostPattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Label {
     Literal(Box<str>),
-    /// `*`
+    /// Any single label, written `*`.
     One,
-    /// `{name}`
+    /// Any single label, captured as `{name}`.
     Capture(Arc<str>),
-    /// `**`, only leftmost.
+    /// One or more labels, `**`, only leftmost.
     Many,
 }
 
@@ -176,10 +176,10 @@ impl Domain {
 /// Whether port 80 is among a connector's ports (`http: true`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Plain {
-    /// Only TLS.
+    /// Only port 443 with TLS.
     #[default]
     Refused,
-    /// Port 80 too.
+    /// Port 80 without TLS too.
     Allowed,
 }
 

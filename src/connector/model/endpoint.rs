@@ -15,7 +15,7 @@ pub(crate) struct Endpoint {
     pub(crate) takes: Takes,
     pub(crate) tls: TlsMode,
     pub(crate) base: Pattern,
-    /// As written.
+    /// The host as the file writes it.
     pub(crate) text: String,
     /// As written, empty for `/`.
     pub(crate) base_text: String,
@@ -25,7 +25,7 @@ pub(crate) struct Endpoint {
 /// Which of the connector's auth schemes a domain takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Takes {
-    /// Each of them.
+    /// Every scheme of the connector.
     #[default]
     All,
     /// Those with these ids; none of them where it is public, or not looked into.

@@ -37,11 +37,11 @@ pub struct ErrorShape {
 pub struct ErrorFacts<'a> {
     /// What it would be answered with otherwise.
     pub status: StatusCode,
-    /// `snake_case`, stable.
+    /// Stable code in `snake_case`.
     pub code: &'a str,
-    /// One sentence.
+    /// One sentence for the agent.
     pub detail: &'a str,
-    /// Of the exchange.
+    /// Id of the exchange, a ULID.
     pub request_id: &'a str,
     /// Full name; empty where it is not known.
     pub action: &'a str,
@@ -77,7 +77,7 @@ impl ErrorShape {
         start.is_none_or(|start| media.is_some_and(|media| media.starts_with(start)))
     }
 
-    /// Returns the answer.
+    /// Returns status, headers and body of the answer.
     #[must_use]
     pub fn answer(&self, facts: &ErrorFacts<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
         // git prints nothing of an answer whose status is an error.

@@ -7,11 +7,11 @@ use crate::model::media_type::is_json;
 /// How a body is parsed. THE list of body kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// RFC 8259.
+    /// JSON, RFC 8259, with any media type.
     Json,
-    /// `application/x-www-form-urlencoded`.
+    /// An urlencoded form, `application/x-www-form-urlencoded`.
     Form,
-    /// `multipart/form-data`, RFC 7578.
+    /// A multipart form, `multipart/form-data`, RFC 7578.
     Multipart,
     /// Requests behind each other: `multipart/mixed` of `application/http`.
     Batch,

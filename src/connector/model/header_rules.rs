@@ -10,7 +10,7 @@ use crate::connector::model::standard_headers::{self, is_always_dropped};
 pub(crate) struct HeaderRules {
     /// `allow_headers`, default headers, places of credentials (which are emptied); sorted.
     pub(crate) declared: Box<[Box<str>]>,
-    /// Beginnings, of `x-vendor-*`.
+    /// Prefixes of header names, from `x-vendor-*`.
     pub(crate) prefixes: Box<[Box<str>]>,
     /// What some route reads; sorted. It passes where one that the request is reads it.
     pub(crate) read: Box<[Box<str>]>,
@@ -23,7 +23,7 @@ pub(crate) enum Unknown {
     /// Dropped where every action is low, else the request is refused.
     #[default]
     Checked,
-    /// `unknown_headers: pass`
+    /// The file says `unknown_headers: pass`.
     Passes,
 }
 

@@ -15,7 +15,7 @@ pub(crate) const ANY_METHOD: &str = "*";
 /// Stands for a GET that opens a WebSocket. Methods are upper-case in files and are sent as they are, so it is none of them.
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-/// A compiled `match`.
+/// The methods, host, path and query of a route's `match`.
 #[derive(Debug)]
 pub(crate) struct Matches {
     /// Upper-case, or only [`ANY_METHOD`].
@@ -34,7 +34,7 @@ pub(crate) struct QueryPair {
 }
 
 impl Matches {
-    /// Reads a `match`.
+    /// Parses the text of a `match`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let Some((methods, target)) = text.trim().split_once(' ') else {
             return Err(format!(

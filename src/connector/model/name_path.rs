@@ -7,7 +7,7 @@ use crate::model::target::split_name;
 /// Bytes of one name, as written.
 const MAX_NAME: usize = 512;
 
-/// A compiled name.
+/// A name of the grammar `root([key])*`, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePath {
     pub(crate) root: Box<str>,
@@ -16,9 +16,9 @@ pub(crate) struct NamePath {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NameStep {
-    /// `[name]`
+    /// A named key in brackets, `[name]`.
     Name(Box<str>),
-    /// `[0]`
+    /// An index of a list, as in `[0]`.
     Index(usize),
     /// `[*]`: `[]`, any number, and, where it is the last step, the bare name, repeated.
     Items,

@@ -7,9 +7,9 @@ use crate::model::template::NameTemplate;
 /// The name of a route's action.
 #[derive(Debug, Clone)]
 pub(crate) enum Name {
-    /// As written.
+    /// A fixed name, as the file writes it.
     Fixed(ActionName),
-    /// Made of parameters.
+    /// A name made from the request's parameters.
     Made(Making),
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum NamePiece {
     Hole(Box<str>),
 }
 
-/// A route's risk.
+/// The risk of a route, fixed or by its made name.
 #[derive(Debug, Clone)]
 pub(crate) enum RouteRisk {
     /// Stated, or by method.

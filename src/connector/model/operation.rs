@@ -12,7 +12,7 @@ pub(crate) enum OperationKind {
     Whole,
     /// Root fields of GraphQL operations: `mutation.createPullRequest`.
     Graphql,
-    /// JSON-RPC messages: `tools/call`.
+    /// JSON-RPC messages, by their method: `tools/call`.
     Rpc,
     /// Refs that a push changes, by their names.
     Git,
@@ -27,7 +27,7 @@ pub(crate) enum Fact {
     GraphqlType,
     /// The root field's name, or the id of a persisted document.
     GraphqlField,
-    /// The operation's name.
+    /// Name of the GraphQL operation.
     GraphqlOperation,
     /// Every field's name below the root field, each once.
     GraphqlSelections,
@@ -64,7 +64,7 @@ impl Fact {
         ("git.delete", Self::GitDelete),
     ];
 
-    /// Reads `graphql.field`.
+    /// Parses the name of a fact, as in `graphql.field`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .iter()

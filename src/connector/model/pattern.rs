@@ -21,7 +21,7 @@ pub(crate) struct Pattern {
 /// What one or, for `Rest`, all remaining segments must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// Exactly this.
+    /// A segment with exactly this text.
     Literal(Box<str>),
     /// `{name}`; unique in the pattern.
     Param(Arc<str>),
@@ -35,11 +35,11 @@ pub(crate) enum Segment {
 /// most of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Affixed {
-    /// May be empty.
+    /// Text before the capture; it may be empty.
     pub(crate) prefix: Box<str>,
     /// Unique in the pattern.
     pub(crate) name: Arc<str>,
-    /// May be empty.
+    /// Text after the capture; it may be empty.
     pub(crate) suffix: Box<str>,
 }
 

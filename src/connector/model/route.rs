@@ -25,13 +25,13 @@ pub(crate) struct Route {
     /// What its parts are, and which of them it is for: one empty pattern for whole requests.
     pub(crate) kind: OperationKind,
     pub(crate) patterns: Box<[Box<str>]>,
-    /// `match`, as written.
+    /// The `match` as the file writes it.
     pub(crate) text: Box<str>,
     pub(crate) label: Option<Box<str>>,
     pub(crate) docs: Option<Box<str>>,
     pub(crate) matches: Arc<Matches>,
     pub(crate) risk: RouteRisk,
-    /// `reads: true`
+    /// The file says `reads: true`.
     pub(crate) reads: bool,
     pub(crate) when: Option<Box<Condition>>,
     pub(crate) when_text: Option<Box<str>>,
@@ -46,9 +46,9 @@ pub(crate) struct Route {
     pub(crate) terms: Arc<RouteOptions>,
     /// Where the requests are that it carries.
     pub(crate) batch: Option<Arc<Batch>>,
-    /// Former names, full.
+    /// Former names of the action, with the connector's id.
     pub(crate) renamed_from: Box<[String]>,
-    /// Where `match` is.
+    /// Source file of the route.
     pub(crate) source: Source,
     pub(crate) line: u32,
     pub(crate) column: u32,
@@ -59,15 +59,15 @@ pub(crate) struct Route {
 pub struct RouteView<'a> {
     /// Full name; holes in braces where the request says it.
     pub action: &'a str,
-    /// As written.
+    /// The `match` as the file writes it.
     pub matches: &'a str,
     /// Which parts of such a request it is for, as written: `mutation.createIssue`, `tools/call`.
     pub parts: Vec<&'a str>,
-    /// As written.
+    /// The `when` as the file writes it.
     pub when: Option<&'a str>,
     /// Stated or by method; the highest that it can be.
     pub risk: Risk,
-    /// For people.
+    /// Display name of the action.
     pub name: Option<&'a str>,
     /// Where it is documented.
     pub docs: Option<&'a str>,

@@ -8,7 +8,7 @@ use crate::model::value::Value;
 /// Characters of one value that a sentence shows.
 const SHOWN: usize = 80;
 
-/// A compiled summary.
+/// A summary split into texts and parameters.
 #[derive(Debug)]
 pub(crate) struct Summary(Vec<Piece>);
 
@@ -39,7 +39,7 @@ impl Summary {
         Ok(Self(pieces))
     }
 
-    /// Returns the sentence.
+    /// Returns the sentence with the parameters filled in.
     pub(crate) fn fill(&self, params: &Parameters) -> String {
         self.0.iter().fold(String::new(), |mut text, piece| {
             match piece {

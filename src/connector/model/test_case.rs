@@ -7,12 +7,12 @@ use http::{HeaderMap, Method};
 use crate::config::diagnostic::Place;
 use crate::model::action::Risk;
 
-/// One inline test.
+/// An inline test of a connector file.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The action of the route that it stands at, full.
     pub route: String,
-    /// As written.
+    /// Method as the test writes it.
     pub method: Method,
     /// As written, with scheme and host.
     pub url: String,
@@ -22,14 +22,14 @@ pub struct Case {
     pub body: Vec<u8>,
     /// What must come out.
     pub expect: Expectation,
-    /// Where it stands.
+    /// File, line and column of the test.
     pub place: Place,
 }
 
 /// What a request must be read as.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expectation {
-    /// These, in order.
+    /// Exactly these actions, in this order.
     Actions(Vec<ExpectedAction>),
     /// A refusal with this code.
     Refused(String),
@@ -38,7 +38,7 @@ pub enum Expectation {
 /// What one action of a request must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpectedAction {
-    /// Full.
+    /// Full name, with the connector's id.
     pub name: String,
     /// Parameters that must be there with these values; others may be there too.
     pub params: BTreeMap<String, serde_json::Value>,

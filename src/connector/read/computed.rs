@@ -20,7 +20,7 @@ impl Scope for OtherParams<'_> {
 }
 
 impl Param {
-    /// Computes the value.
+    /// Computes the value from the route's other parameters.
     pub(crate) fn compute(
         &self,
         program: &Program,

@@ -18,7 +18,7 @@ pub struct Dialect {
     pub(crate) format: Format,
     /// As it is sent.
     pub(crate) content_type: HeaderValue,
-    /// Of multipart kinds.
+    /// The boundary of a multipart body.
     pub(crate) boundary: Option<Box<str>>,
 }
 

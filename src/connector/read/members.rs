@@ -22,7 +22,7 @@ const MAX_HEADERS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Member<'b> {
     pub(crate) method: Method,
-    /// Path and query.
+    /// Path and query of the member.
     pub(crate) target: Cow<'b, str>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: MemberBody<'b>,
@@ -33,7 +33,7 @@ pub(crate) struct Member<'b> {
 pub(crate) enum MemberBody<'b> {
     /// As it would be sent alone, or nothing.
     Bytes(&'b [u8]),
-    /// A JSON value.
+    /// A JSON value, as its bytes.
     Json(&'b [u8]),
     /// A text in JSON, decoded.
     Text(String),

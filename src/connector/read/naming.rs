@@ -9,7 +9,7 @@ use crate::model::action::{ActionName, Parameters};
 /// Longest text that fills a hole, in bytes; longer ones are nobody's name for an operation.
 const MAX_FILLED: usize = 128;
 
-/// A made name.
+/// A name made from one request.
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) name: ActionName,

@@ -31,7 +31,7 @@ impl Quota {
         Self(operations)
     }
 
-    /// Takes one part.
+    /// Counts one part against the limit.
     pub(crate) fn take(&mut self) -> Result<(), Unreadable> {
         self.0 = self.0.checked_sub(1).ok_or_else(too_many)?;
         Ok(())

@@ -36,7 +36,7 @@ pub(crate) struct Request<'a> {
 pub(crate) enum Body<'a> {
     /// No candidate reads it.
     Unread,
-    /// Read as JSON.
+    /// A body that was read as JSON.
     Json(&'a Fields),
     /// Read as a form, urlencoded or multipart.
     Form(&'a Form<'a>),

@@ -63,7 +63,7 @@ impl<'m> Room<'m> {
         }
     }
 
-    /// Takes one value.
+    /// Counts one value against the limit.
     pub(crate) fn node(&mut self) -> Result<(), Unreadable> {
         self.nodes(1)
     }

@@ -12,7 +12,7 @@ use crate::connector::read::room::Room;
 use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 use crate::model::value::Value;
 
-/// One message.
+/// One JSON-RPC message of a body.
 #[derive(Debug)]
 pub(crate) struct Message {
     /// `None` for a reply.

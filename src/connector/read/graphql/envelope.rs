@@ -31,7 +31,7 @@ const PARTS: [&str; 2] = ["operations", "map"];
 /// The keys of an object, each once.
 pub(crate) type Entries<'b> = Vec<(Cow<'b, str>, Tree<'b>)>;
 
-/// One request.
+/// One GraphQL request of a body.
 #[derive(Debug)]
 pub(crate) struct Envelope<'b> {
     pub(crate) document: Document<'b>,
@@ -41,7 +41,7 @@ pub(crate) struct Envelope<'b> {
 /// What is to be executed.
 #[derive(Debug)]
 pub(crate) enum Document<'b> {
-    /// Here it is.
+    /// The document is in the request.
     Text(Cow<'b, str>),
     /// The server has it.
     Persisted(Cow<'b, str>),

@@ -18,7 +18,7 @@ const SUFFIXES: [&[&str]; 3] = [
 /// What global endpoints are signed for.
 const GLOBAL: &str = "us-east-1";
 
-/// `DynamoDB_20120810.ListTables` names `ListTables`.
+/// Returns the operation, `ListTables`, of a target such as `DynamoDB_20120810.ListTables`.
 fn operation(target: &str) -> Result<&str, Unreadable> {
     let (service, operation) = target.rsplit_once('.').unwrap_or(("", target));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
