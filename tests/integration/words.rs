@@ -72,12 +72,12 @@ const NAMES_LEFT: &[(&str, usize)] = &[
 const ONE_TYPE: &[(&str, usize)] = &[
     ("Answer", 1),
     ("Draft", 1),
-    ("Entry", 3),
-    ("Form", 1),
-    ("Held", 2),
-    ("Part", 2),
-    ("Place", 3),
-    ("Route", 2),
+    ("Entry", 4),
+    ("Form", 2),
+    ("Held", 1),
+    ("Part", 1),
+    ("Place", 6),
+    ("Route", 1),
     ("Target", 1),
 ];
 
