@@ -1,94 +1,172 @@
-//! The journal under load: events in by many callers, events a second out. Budget: 20,000 a second, `strict`.
+//! The journal under load: records a second, processor time a record and the time of an append, for callers of 1, 4 and 64 and each
+//! durability, beside a plain write of the same bytes. Budget: `decided` and `finished`, chained, `strict`: 8 µs of processor time.
 #![expect(
     clippy::expect_used,
-    reason = "a benchmark that cannot go on must fail"
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on must fail, and prints what it finds"
 )]
 
+use std::borrow::Cow;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mimalloc::MiMalloc;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
-use tollgate::audit::{Durability, Journal};
-use tollgate::model::event::{Event, EventKind};
-use tollgate::store::Store;
+use serde_json::value::to_raw_value;
+use tollgate::journal::{Decided, Durability, Finished, Identity, Journal, Opening, Text};
+use tollgate::model::clock::Clock;
 
 /// What the binary allocates with.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Callers that wait at once, as exchanges of a busy gateway do.
-const CALLERS: u64 = 128;
+/// Requests of one measurement, at the most.
+const REQUESTS: usize = 40_000;
 
-fn event() -> Event {
-    let body = json!({
-        "v": 1, "id": "01J0000000000000000000000A", "kind": "decided", "time": "2026-01-01T00:00:00.000Z",
-        "request_id": "01J0000000000000000000000B", "agent": "devops", "method": "POST",
-        "host": "acme.atlassian.net:443", "path": "/rest/api/3/issue", "connector": "jira",
-        "actions": [{ "name": "jira.issue.create", "risk": "medium", "params": { "project": "CARE", "type": "Bug" } }],
-        "by": ["permission devops/jira"], "credential": "jira", "decision": "allow",
-    });
-    Event {
-        id: "01J0000000000000000000000A".to_owned(),
-        kind: EventKind::Decided,
-        time: "2026-01-01T00:00:00.000Z".to_owned(),
-        request_id: "01J0000000000000000000000B".to_owned(),
-        agent: "devops".to_owned(),
-        action: "jira.issue.create".to_owned(),
-        decision: "allow".to_owned(),
-        code: String::new(),
-        body,
+/// How long one measurement lasts, about.
+const LASTS: Duration = Duration::from_secs(2);
+
+fn decided() -> Decided<'static> {
+    let actions = json!([{ "name": "jira.issue.create", "risk": "medium", "params": { "project": "CARE", "type": "Bug" } }]);
+    Decided {
+        request_id: "01J0000000000000000000000B".into(),
+        agent: "devops".into(),
+        peer: "127.0.0.1:51234".into(),
+        connector: "jira".into(),
+        actions: Some(Cow::Owned(to_raw_value(&actions).expect("JSON is written"))),
+        decision: "allow".into(),
+        by: vec!["permission devops/jira".to_owned()].into(),
+        method: "POST".into(),
+        host: Text::bounded("acme.atlassian.net:443", 100),
+        path: Text::bounded("/rest/api/3/issue", 100),
+        credential: "jira".into(),
+        judged_us: Some(61),
+        ..Decided::default()
     }
 }
 
-/// Appends `count` events from all callers and returns how long it took until the last was acknowledged.
-async fn append(journal: &Journal, count: u64) -> Duration {
-    let start = Instant::now();
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|caller| {
+fn finished() -> Finished<'static> {
+    Finished {
+        request_id: "01J0000000000000000000000B".into(),
+        agent: "devops".into(),
+        connector: "jira".into(),
+        action: "jira.issue.create".into(),
+        outcome: "answered".into(),
+        status: Some(201),
+        duration_ms: 41,
+        request_bytes: 2_048,
+        response_bytes: 512,
+        ..Finished::default()
+    }
+}
+
+/// Processor time of this process.
+fn spent() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+/// Each caller appends `decided`, waits for it, and leaves `finished`.
+async fn callers(journal: &Journal, count: usize) -> Vec<Duration> {
+    let until = Instant::now() + LASTS;
+    let callers: Vec<_> = (0..count)
+        .map(|_| {
             let journal = journal.clone();
-            let share = count / CALLERS + u64::from(caller < count % CALLERS);
             tokio::spawn(async move {
-                for _ in 0..share {
+                let (decided, finished) = (decided(), finished());
+                let mut times = Vec::new();
+                while times.len() < REQUESTS / count && Instant::now() < until {
+                    let started = Instant::now();
                     journal
-                        .append(event())
+                        .append(&decided)
                         .await
                         .expect("the journal is written");
+                    times.push(started.elapsed());
+                    journal.append_later(&finished);
                 }
+                times
             })
         })
         .collect();
+    let mut times = Vec::new();
     for caller in callers {
-        caller.await.expect("a caller does not fail");
+        times.extend(caller.await.expect("a caller does not fail"));
     }
-    start.elapsed()
+    times.sort_unstable();
+    times
 }
 
-fn journal(criterion: &mut Criterion) {
+fn measure(durability: Durability, count: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime starts");
-    let mut group = criterion.benchmark_group("journal");
-    group.throughput(Throughput::Elements(1));
-    for durability in [Durability::Strict, Durability::Fsync, Durability::Batched] {
-        let directory = tempfile::tempdir().expect("a directory is made");
-        let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
-        let journal = runtime.block_on(async {
-            let store = Store::create(&url).await.expect("a store is made");
-            Journal::start(store, durability)
-        });
-        group.bench_function(
-            BenchmarkId::from_parameter(format!("{durability:?}")),
-            |bencher| {
-                bencher.iter_custom(|count| runtime.block_on(append(&journal, count)));
-            },
-        );
-        runtime.block_on(journal.close());
-    }
-    group.finish();
+    let directory = tempfile::tempdir().expect("a directory is made");
+    let identity = Identity {
+        gateway: "01J0000000000000000000000B".to_owned(),
+        public_key: String::new(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+    };
+    let mut opening = Opening::new(&directory.path().join("journal"), identity, Clock::system());
+    opening.settings.durability = durability;
+    let journal = opening.open().expect("a journal is made");
+    let (started, before) = (Instant::now(), spent());
+    let times = runtime.block_on(callers(&journal, count));
+    let (took, used) = (started.elapsed(), spent().saturating_sub(before));
+    runtime.block_on(journal.close());
+    report(
+        &format!("{durability:?}, {count} callers"),
+        &times,
+        (took, used),
+    );
 }
 
-criterion_group!(benches, journal);
-criterion_main!(benches);
+/// The floor: the same bytes by one `write` for each request, without chain, serialising or anybody to share with.
+fn plain() {
+    let line = serde_json::to_vec(&(decided(), finished())).expect("JSON is written");
+    let line = [line.as_slice(), &[b'x'; 200]].concat();
+    let mut file = tempfile::tempfile().expect("a file is made");
+    let (started, before) = (Instant::now(), spent());
+    let mut times = Vec::new();
+    for _ in 0..REQUESTS {
+        let started = Instant::now();
+        file.write_all(&line).expect("the file is written");
+        times.push(started.elapsed());
+    }
+    let (took, used) = (started.elapsed(), spent().saturating_sub(before));
+    times.sort_unstable();
+    report("plain write", &times, (took, used));
+}
+
+fn report(name: &str, times: &[Duration], (took, used): (Duration, Duration)) {
+    let at = |share: usize| {
+        let place = (times.len() * share / 100).min(times.len().saturating_sub(1));
+        times.get(place).copied().unwrap_or_default()
+    };
+    let requests = f64::from(u32::try_from(times.len().max(1)).unwrap_or(u32::MAX));
+    println!(
+        "{name:24} {:>9.0} records/s {:>6.2} µs processor a request   append p50 {:>9.2?} p99 {:>9.2?}",
+        2.0 * requests / took.as_secs_f64(),
+        used.as_secs_f64() * 1e6 / requests,
+        at(50),
+        at(99),
+    );
+}
+
+fn main() {
+    // `cargo test --benches` asks for nothing but that it runs.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    plain();
+    for durability in [Durability::Strict, Durability::Fsync, Durability::Batched] {
+        for count in [1, 4, 64] {
+            measure(durability, count);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: only `load` and `embedded` make a `Config`; every path in it is absolute or relative to the process, every secret read.
 
+mod audit;
 mod build;
 mod declared;
 pub mod diagnostic;
@@ -29,6 +30,7 @@ pub use crate::model::durability::Durability;
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Host};
 
+pub use audit::Audit;
 pub use build::{LogFilterError, check_log_filter, load};
 pub use declared::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field, Role};
 pub use limits::{Approval, Limits, Refusals};
@@ -118,10 +120,8 @@ pub struct Config {
     pub limits: Limits,
     /// Requests that wait for an operator.
     pub approval: Approval,
-    /// When an event counts as kept.
-    pub durability: Durability,
-    /// How many refusals of one agent are recorded one by one.
-    pub refusals: Refusals,
+    /// The journal.
+    pub audit: Audit,
     /// Level and format of log lines.
     pub log: Log,
     /// Variables that connector files may set for children, beside those of the usual forms.

@@ -21,10 +21,10 @@ pub mod import;
 
 // Nouns: none imports another.
 pub mod approval;
-pub mod audit;
 pub mod auth;
 pub mod connector;
 pub mod egress;
+pub mod journal;
 pub mod kill_switch;
 pub mod limit;
 pub mod policy;

@@ -6,7 +6,6 @@ pub mod changes;
 pub mod clock;
 pub mod credential;
 pub mod durability;
-pub mod event;
 pub mod glob;
 pub mod halt;
 pub mod header_value;

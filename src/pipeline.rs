@@ -37,8 +37,8 @@ pub use judge::judge;
 pub use outgoing::Outgoing;
 
 use crate::approval::ApprovalService;
-use crate::audit::{Journal, Refusals};
 use crate::egress::Egress;
+use crate::journal::{Journal, Refusals};
 use crate::kill_switch::KillSwitch;
 use crate::limit::Limits;
 use crate::model::agent::Agent;

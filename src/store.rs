@@ -1,27 +1,25 @@
-//! Stores agents, operators, permissions, credentials, halts and events in SQL. `open` and `create` are the only list of
-//! backends.
+//! Stores agents, operators, permissions, credentials and halts in SQL. `open` and `create` are the only list of backends.
 //!
 //! INVARIANT: every change of what the gateway decides by raises `revision` in the same transaction.
 
 mod credentials;
 mod error;
-mod event;
 mod options;
 mod place;
 mod sqlite;
 mod stored;
+mod unrecorded;
 
 use std::time::SystemTime;
 
-use crate::model::event::Event;
 use crate::model::halt::{Halt, Scope};
 use sqlite::Database;
 
 pub use error::StoreError;
-pub use event::{EventFilter, EventLine, EventOrder, StoredEvent};
-pub use options::{Commit, StoreOptions};
-pub use sqlite::EventWriter;
-pub use stored::{Cascade, StoredAgent, StoredOperator, StoredPermission, StoredToken};
+pub use options::StoreOptions;
+pub use stored::{
+    Cascade, OldEvent, StoredAgent, StoredOperator, StoredPermission, StoredToken, UnrecordedChange,
+};
 
 /// A connection pool to one database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -90,6 +88,14 @@ impl Store {
     /// When the store cannot be read.
     pub async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.database.meta(key).await
+    }
+
+    /// Writes a free-standing value, replacing the one that is there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn put_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.database.put_meta(key, value).await
     }
 
     /// Writes a free-standing value unless there is one, and returns the one that is there: the first writer wins.
@@ -203,7 +209,7 @@ impl Store {
     }
 }
 
-// === impl Store: permissions, halts, events ===
+// === impl Store: permissions and halts ===
 
 impl Store {
     /// Lists permissions by id.
@@ -252,46 +258,5 @@ impl Store {
     /// When the store cannot be written.
     pub async fn remove_halt(&self, scope: &Scope) -> Result<bool, StoreError> {
         self.database.remove_halt(scope).await
-    }
-
-    /// Writes events, bodies as they stand: all or none. The journal is the usual way in.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub async fn append(&self, events: &[Event]) -> Result<(), StoreError> {
-        let lines: Vec<EventLine> = events.iter().map(EventLine::as_it_stands).collect();
-        let mut writer = self.event_writer(Commit::Handed);
-        let written = tokio::task::spawn_blocking(move || {
-            let lines: Vec<&EventLine> = lines.iter().collect();
-            writer.write(&lines)
-        });
-        written.await.unwrap_or_else(|error| {
-            Err(StoreError::Unstorable {
-                what: "events",
-                reason: error.to_string(),
-            })
-        })
-    }
-
-    /// Returns a writer with a connection of its own, opened on the first write.
-    #[must_use]
-    pub fn event_writer(&self, commit: Commit) -> EventWriter {
-        self.database.event_writer(commit)
-    }
-
-    /// Lists events that fit a filter.
-    ///
-    /// # Errors
-    /// `BadRow` names a row that does not read.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
-        self.database.events(filter).await
-    }
-
-    /// Returns the highest sequence number; 0 when there is no event.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn last_seq(&self) -> Result<i64, StoreError> {
-        self.database.last_seq().await
     }
 }

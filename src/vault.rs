@@ -6,6 +6,7 @@ mod cipher;
 mod draft;
 mod key;
 mod keyring;
+mod own;
 mod rebinder;
 mod unlock;
 
@@ -22,6 +23,7 @@ use cipher::Cipher;
 pub use draft::{CredentialDraft, MIN_SECRET, SealError};
 pub use key::{KeyError, MasterKey};
 pub use keyring::{Keyring, binds};
+pub use own::OwnSecrets;
 pub use rebinder::{Pin, RebindError, Rebinder};
 pub use unlock::{KeySource, Unlocked, unlock};
 

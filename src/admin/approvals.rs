@@ -16,8 +16,8 @@ use super::Facts;
 use super::answer::{json, problem};
 use super::operator::authorize;
 use crate::approval::{Approval, ApprovalStatus, ApprovalVerdict, ResolveError};
-use crate::audit::Change;
 use crate::config::Role;
+use crate::journal::Changed;
 
 /// Query of the list, `?status=pending`.
 #[derive(Debug, Deserialize)]
@@ -137,22 +137,23 @@ async fn resolve(
     json(StatusCode::OK, &approval)
 }
 
-fn change<'a>(approval: &'a Approval, verdict: ApprovalVerdict, operator: &'a str) -> Change<'a> {
+fn change<'a>(approval: &'a Approval, verdict: ApprovalVerdict, operator: &'a str) -> Changed<'a> {
     let request = &approval.request;
     let mut detail = Map::new();
     detail.insert("fingerprint".to_owned(), json!(request.fingerprint));
     detail.insert("actions".to_owned(), request.actions.clone());
     detail.insert("asked_by".to_owned(), request.request_id.as_str().into());
-    Change {
-        operator,
+    Changed {
+        operator: operator.into(),
         what: match verdict {
-            ApprovalVerdict::Approve => "approval.approve",
-            ApprovalVerdict::Deny => "approval.deny",
+            ApprovalVerdict::Approve => "approval.approve".into(),
+            ApprovalVerdict::Deny => "approval.deny".into(),
         },
-        subject: approval.id.clone(),
-        agent: &request.agent,
-        action: &request.action,
+        subject: approval.id.as_str().into(),
+        agent: request.agent.as_str().into(),
+        action: request.action.as_str().into(),
         detail,
+        ..Changed::default()
     }
 }
 

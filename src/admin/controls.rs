@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::approval::ApprovalService;
-use crate::audit::{Change, Journal};
+use crate::journal::{Changed, Journal};
 use crate::kill_switch::KillSwitch;
 use crate::model::changes::Changes;
 use crate::model::clock::Clock;
@@ -34,10 +34,9 @@ pub struct Controls {
 
 impl Controls {
     /// Records a change. It is made already and stands, so a failure is logged and no more.
-    pub(super) async fn record(&self, change: Change<'_>) {
-        let what = change.what;
-        if let Err(error) = self.journal.append(change.event(&self.clock)).await {
-            tracing::error!(what, %error, "a change is not in the journal");
+    pub(super) async fn record(&self, change: Changed<'_>) {
+        if let Err(error) = self.journal.append(&change).await {
+            tracing::error!(what = %change.what, %error, "a change is not in the journal");
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Readiness {
     pub draining: bool,
     /// The last write to the journal succeeded; without it nothing is forwarded.
     pub journal_healthy: bool,
+    /// The journal's disk has less free than `audit.min_free`; requests are still taken.
+    pub journal_disk_low: bool,
     /// State of connectors and policies. A failed reload keeps the last snapshot, so the gateway stays ready.
     pub reload: ReloadState,
 }
@@ -109,6 +111,8 @@ pub struct Status {
     pub draining: bool,
     /// The last write to the journal succeeded.
     pub journal_healthy: bool,
+    /// The journal's disk has less free than `audit.min_free`.
+    pub journal_disk_low: bool,
     /// How the last reading of connectors and policies went.
     pub reload: ReloadState,
     /// Approvals that no operator has answered.
@@ -148,6 +152,7 @@ impl Readiness {
             "checks": {
                 "draining": self.draining,
                 "journal": word(!self.journal_healthy, "unwritable"),
+                "journal_disk": word(self.journal_disk_low, "low"),
                 "reload": word(self.reload.failure.is_some(), "failed"),
             },
             "snapshot_since": self.reload.snapshot_since,

@@ -16,8 +16,8 @@ use serde_json::{Map, json};
 use super::Facts;
 use super::answer::{json, problem};
 use super::operator::authorize;
-use crate::audit::Change;
 use crate::config::Role;
+use crate::journal::Changed;
 use crate::model::halt::{Halt, Scope};
 
 /// Longest reason, in bytes.
@@ -173,17 +173,17 @@ fn change<'a>(
     operator: &'a str,
     scope: &'a Scope,
     mut detail: Map<String, serde_json::Value>,
-) -> Change<'a> {
+) -> Changed<'a> {
     detail.insert("scope".to_owned(), scope.kind().into());
-    Change {
-        operator,
-        what,
-        subject: scope.to_string(),
+    Changed {
+        operator: operator.into(),
+        what: what.into(),
+        subject: scope.to_string().into(),
         agent: match scope {
-            Scope::Agent(name) => name,
-            Scope::All | Scope::Connector(_) => "",
+            Scope::Agent(name) => name.as_str().into(),
+            Scope::All | Scope::Connector(_) => "".into(),
         },
-        action: "",
         detail,
+        ..Changed::default()
     }
 }

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use answer::{ApprovalCommand, KillCommand, KillScope};
 pub(super) use draft::{CoverConnector, Description, ImportConnector, NewConnector, SuggestRoutes};
-pub(super) use query::{AuditCommand, Filter, PolicyCommand, PolicyDirectory};
+pub(super) use query::{AuditCommand, Filter, Format, PolicyCommand, PolicyDirectory, Verify};
 pub(super) use stored::{
     AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,
     PermissionCommand, RebindCredential, SetPermission,

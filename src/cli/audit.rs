@@ -1,7 +1,9 @@
-//! `audit`: events of the journal out, filtered, for people or as JSON; `tail -f` goes on with new ones.
+//! `audit`: prints records of the journal for people or as JSON, verifies it, and exports it. It reads files: no gateway is needed.
 
 pub(super) mod line;
+mod verify;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -9,14 +11,25 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Context;
-use super::args::{AuditCommand, Filter};
+use super::args::{AuditCommand, Filter, Format};
 use super::failure::{Exit, Failure, Outcome};
 use super::workspace::Workspace;
+use crate::journal::{self, Follower, Kind, Line, Query, Reader};
+use crate::model::action::Risk;
+use crate::model::glob::Glob;
 use crate::model::show::escape;
-use crate::store::{EventFilter, EventOrder, Store, StoredEvent};
 
-/// How often `tail -f` looks for new events.
+/// How often `tail -f` looks for new records.
 const POLL: Duration = Duration::from_millis(250);
+
+/// What is shown: checkpoints tell a person nothing.
+const SHOWN: [Kind; 5] = [
+    Kind::Started,
+    Kind::Decided,
+    Kind::Finished,
+    Kind::Changed,
+    Kind::Summary,
+];
 
 pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
     let (filter, limit, follow) = match command {
@@ -26,48 +39,83 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
             filter,
         } => (filter, lines, follow),
         AuditCommand::Query { limit, filter } => (filter, limit, false),
+        AuditCommand::Verify(args) => return verify::run(context, &args).await,
+        AuditCommand::Export { format, filter } => return export(context, format, &filter),
     };
-    let filter = event_filter(&filter, context.process.clock.utc())?;
-    let store = Workspace::load(context)?.open_store().await?;
-    let newest = EventFilter {
-        limit: Some(limit),
-        order: EventOrder::NewestFirst,
-        ..filter.clone()
-    };
-    let since = store.last_seq().await?;
-    let mut events = store.events(&newest).await?;
-    events.reverse();
+    let query = query(&filter, context.process.clock.utc())?;
+    let directory = directory(context)?;
+    // Before the last ones are read, so that none is between.
+    let mut follower = Follower::at_the_end(&directory).map_err(|error| unreadable(&error))?;
+    let lines = newest(&directory, query.clone(), limit)?;
     if !follow && context.output.is_json() {
-        let events: Vec<Json> = events.iter().map(document).collect();
-        context.output.document(&json!({ "events": events }))?;
+        let records: Vec<Json> = lines.iter().map(document).collect();
+        context.output.document(&json!({ "records": records }))?;
         return Ok(Exit::Done);
     }
-    print(context, &events)?;
+    print(context, &lines)?;
     if follow {
-        let last = events.last().map_or(since, |event| event.seq.max(since));
-        go_on(context, &store, filter, last).await?;
+        let shown = lines
+            .last()
+            .and_then(Line::front)
+            .map_or(0, |front| front.seq);
+        go_on(context, &mut follower, query, shown).await?;
     }
     Ok(Exit::Done)
 }
 
-/// Prints records as they come, until the reader closes the pipe or the process is ended.
+/// Returns where the journal of the configuration is. Without a store there was no gateway yet.
+pub(super) fn directory(context: &Context) -> Result<PathBuf, Failure> {
+    let workspace = Workspace::load(context)?;
+    let directory = workspace.state().journal();
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    let shown = directory.display().to_string();
+    let failure = Failure::unreached(
+        "no_journal",
+        format!("there is no journal at `{}`", escape(&shown)),
+    );
+    Err(failure.help("`tollgate serve` begins one"))
+}
+
+/// Returns the newest records that match, oldest first.
+pub(super) fn newest(directory: &Path, query: Query, limit: usize) -> Result<Vec<Line>, Failure> {
+    let reader = Reader::open(directory, query).map_err(|error| unreadable(&error))?;
+    let mut lines: Vec<Line> = reader
+        .take(limit)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(&error))?;
+    lines.reverse();
+    Ok(lines)
+}
+
+pub(super) fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::failed("journal", format!("the journal cannot be read: {error}"))
+}
+
+/// Prints records as they come, until the reader leaves or the process is told to end.
 async fn go_on(
     context: &Context,
-    store: &Store,
-    filter: EventFilter,
-    mut last: i64,
+    follower: &mut Follower,
+    query: Query,
+    mut shown: u64,
 ) -> Result<(), Failure> {
+    let wanted = query.prepare();
     let news = async {
         loop {
             tokio::time::sleep(POLL).await;
-            let newer = EventFilter {
-                after_seq: Some(last),
-                ..filter.clone()
-            };
-            let events = store.events(&newer).await?;
-            if let Some(event) = events.last() {
-                last = event.seq;
-                print(context, &events)?;
+            loop {
+                let lines = follower.next_lines().map_err(|error| unreadable(&error))?;
+                if lines.is_empty() {
+                    break;
+                }
+                let is_new = |line: &&Line| {
+                    line.front().is_some_and(|front| front.seq > shown)
+                        && wanted.matches(line.as_bytes())
+                };
+                let fresh: Vec<Line> = lines.iter().filter(is_new).cloned().collect();
+                shown = follower.cursor().seq.max(shown);
+                print(context, &fresh)?;
             }
         }
     };
@@ -77,52 +125,75 @@ async fn go_on(
     }
 }
 
-fn print(context: &Context, events: &[StoredEvent]) -> Result<(), Failure> {
-    for event in events {
+fn export(context: &Context, format: Format, filter: &Filter) -> Outcome {
+    let query = query(filter, context.process.clock.utc())?;
+    let wanted = query.prepare();
+    let form = match format {
+        Format::Jsonl => journal::Format::Jsonl,
+        Format::Csv => journal::Format::Csv,
+        Format::Ocsf => journal::Format::Ocsf,
+    };
+    let directory = directory(context)?;
+    if let Some(head) = form.head() {
+        context.output.line(&head)?;
+    }
+    let mut follower = Follower::at(&directory, journal::Cursor::default());
+    loop {
+        let lines = follower.next_lines().map_err(|error| unreadable(&error))?;
+        if lines.is_empty() {
+            return Ok(Exit::Done);
+        }
+        for line in lines.iter().filter(|line| wanted.matches(line.as_bytes())) {
+            if let Some(text) = journal::export(line, form) {
+                context.output.line(&text)?;
+            }
+        }
+    }
+}
+
+fn print(context: &Context, lines: &[Line]) -> Result<(), Failure> {
+    for line in lines {
         if context.output.is_json() {
-            context.output.document_line(&document(event))?;
+            context.output.document_line(&document(line))?;
         } else {
-            context.output.line(&line::of(event))?;
+            context.output.line(&line::of(line))?;
         }
     }
     Ok(())
 }
 
-/// The record itself, with its place in the journal.
-fn document(event: &StoredEvent) -> Json {
-    let mut document = serde_json::from_str(&event.body)
-        .unwrap_or_else(|_| json!({ "id": event.id, "unreadable": true }));
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("seq".to_owned(), event.seq.into());
-    }
-    document
+/// The record as it was written.
+pub(super) fn document(line: &Line) -> Json {
+    serde_json::from_slice(line.as_bytes()).unwrap_or_else(|_| json!({ "unreadable": true }))
 }
 
-fn event_filter(filter: &Filter, now: OffsetDateTime) -> Result<EventFilter, Failure> {
+fn query(filter: &Filter, now: OffsetDateTime) -> Result<Query, Failure> {
     let decisions = ["allow", "deny", "require_approval"];
-    if let Some(decision) = filter
-        .decision
-        .as_deref()
-        .filter(|decision| !decisions.contains(decision))
-    {
+    let unknown = |decision: &&String| !decisions.contains(&decision.as_str());
+    if let Some(decision) = filter.decision.as_ref().filter(unknown) {
         let shown = escape(decision);
         return Err(Failure::usage(format!(
             "`{shown}` is not a decision; one of {}",
             decisions.join(", ")
         )));
     }
-    Ok(EventFilter {
+    let time = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| moment(text, now)).transpose()
+    };
+    let risk = filter.risk.as_deref().map(str::parse::<Risk>).transpose();
+    Ok(Query {
         agent: filter.agent.clone(),
-        action: filter.action.clone(),
+        connector: filter.connector.clone(),
+        action: filter.action.as_deref().map(Glob::new),
         decision: filter.decision.clone(),
         code: filter.code.clone(),
+        risk: risk.map_err(|error| Failure::usage(escape(&error.to_string()).into_owned()))?,
+        kinds: SHOWN.to_vec(),
         request_id: filter.request.clone(),
-        since: filter
-            .since
-            .as_deref()
-            .map(|text| moment(text, now))
-            .transpose()?,
-        ..EventFilter::default()
+        since: time(&filter.since)?,
+        until: time(&filter.until)?,
+        text: filter.text.clone(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Records what an operator changed (who, what, when; never a secret) and tells the running gateway.
+//! Notes what an operator changed (who, what, when; never a secret) for the gateway to record, and tells the running gateway.
 
 use http::Method;
 use serde_json::{Value as Json, json};
@@ -6,32 +6,22 @@ use serde_json::{Value as Json, json};
 use super::Context;
 use super::failure::Failure;
 use super::gateway::Gateway;
-use crate::model::event::{Event, EventKind};
-use crate::store::Store;
+use crate::store::{Store, UnrecordedChange};
 
-/// Records a change. The change is already made, so a failure is only reported.
+/// Notes a change for the running gateway, or for the next one: only a gateway writes the journal. The change is already made, so a
+/// failure is only reported.
 pub(super) async fn note_change(context: &Context, store: &Store, what: &str, subject: &str) {
-    let id = ulid::Ulid::from_datetime(context.process.clock.now()).to_string();
-    let time = context.process.clock.stamp();
     let operator = context.process.variable("USER").unwrap_or("local");
-    // Keys in canonical order: this row does not pass through the journal's writer.
-    let body = json!({
-        "id": id, "kind": "changed", "operator": operator, "subject": subject, "time": time, "v": 1, "what": what,
-    });
-    let event = Event {
-        id,
-        kind: EventKind::Changed,
-        time,
-        request_id: String::new(),
-        agent: String::new(),
-        action: String::new(),
-        decision: String::new(),
-        code: String::new(),
-        body,
+    let change = UnrecordedChange {
+        id: 0,
+        time: context.process.clock.stamp(),
+        operator: operator.to_owned(),
+        what: what.to_owned(),
+        subject: subject.to_owned(),
     };
-    if let Err(error) = store.append(&[event]).await {
+    if let Err(error) = store.note_change(&change).await {
         context.output.note(&format!(
-            "warning: the change is not in the journal: {error}"
+            "warning: the change will not be in the journal: {error}"
         ));
     }
 }

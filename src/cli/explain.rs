@@ -20,7 +20,7 @@ const MAX_BODY: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
     let (Some(url), Some(name)) = (&args.url, &args.agent) else {
-        return recorded::run(context, &args.method).await;
+        return recorded::run(context, &args.method);
     };
     let headers = headers(&args.headers)?;
     let body = body(args.body.as_deref())?;

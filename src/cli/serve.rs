@@ -10,6 +10,7 @@ mod facts;
 pub(super) mod first_start;
 mod follow;
 mod health;
+mod journal;
 mod listeners;
 mod live;
 mod logging;
@@ -27,6 +28,7 @@ use super::failure::{Exit, Failure, Outcome, Problem};
 use super::workspace::Workspace;
 use crate::telemetry;
 
+pub(super) use journal::HEAD as JOURNAL_HEAD;
 pub(super) use live::Live;
 pub use serving::{Serving, StartError};
 

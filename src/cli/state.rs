@@ -31,6 +31,11 @@ impl StateDir {
         &self.0
     }
 
+    /// The journal's directory.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+
     /// The CA certificate that the gateway made.
     pub(super) fn ca_certificate(&self) -> PathBuf {
         self.0.join("ca.pem")

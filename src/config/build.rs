@@ -1,5 +1,6 @@
 //! Builds a [`Config`] from a manifest, or reports every problem of the file, its variables and its secrets.
 
+mod audit;
 mod context;
 mod declared;
 mod limits;
@@ -10,11 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Report, Source};
-use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest, RefusalsSection};
+use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest};
 use super::yaml::{self, At};
 use super::{
-    Approval, Args, CaFiles, CertFiles, Config, Log, Refusals, Secrets, VaultKey, discovery,
-    environment,
+    Approval, Args, CaFiles, CertFiles, Config, Log, Secrets, VaultKey, discovery, environment,
 };
 pub use log::{LogFilterError, check_log_filter};
 
@@ -157,8 +157,7 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         egress_proxy: network::egress_proxy(context, manifest.egress.proxy.as_ref()),
         limits: limits::limits(context, &manifest.limits),
         approval: approval(context, &manifest.approval),
-        durability: manifest.audit.durability,
-        refusals: refusals(&manifest.audit.refusals),
+        audit: audit::audit(context, &manifest.audit),
         log: Log {
             level: log::level(context, manifest.log.level.as_ref()),
             format: manifest.log.format,
@@ -254,20 +253,6 @@ fn vault_key(context: &mut Context<'_>, written: &KeySection, data_dir: Option<&
             env: None,
             passphrase_env: None,
         } => default,
-    }
-}
-
-fn refusals(written: &RefusalsSection) -> Refusals {
-    let defaults = Refusals::default();
-    Refusals {
-        per_minute: written
-            .rate
-            .as_ref()
-            .map_or(defaults.per_minute, |rate| rate.value.per_minute),
-        burst: written
-            .burst
-            .as_ref()
-            .map_or(defaults.burst, |burst| burst.value),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Describes `tollgate.yaml` as written; serde reads it and the schema is derived from it. Values are not checked here.
 
+mod audit;
 mod network;
 
 use std::collections::BTreeMap;
@@ -8,10 +9,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret_source::{FieldSource, SecretSource};
-use super::units::{Period, Rate, Size};
+use super::units::{Period, Size};
 use super::yaml::{At, Entries};
-use super::{Durability, LogFormat, Role};
+use super::{LogFormat, Role};
 
+pub(super) use audit::{AuditSection, RefusalsSection};
 pub(super) use network::{CaSection, CertSection, EgressProxySection, EgressSection};
 
 /// The configuration file of a gateway.
@@ -219,25 +221,6 @@ pub(super) struct ApprovalSection {
     pub(super) timeout: Option<At<Period>>,
     /// Time that a question can be answered; default: 24h.
     pub(super) expires: Option<At<Period>>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct AuditSection {
-    /// When a record counts as persisted.
-    pub(super) durability: Durability,
-    /// Refusals of one agent that are recorded one by one; further ones become one summary a second.
-    pub(super) refusals: RefusalsSection,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RefusalsSection {
-    /// Sustained rate; default: `50/s`.
-    #[schemars(example = &"50/s")]
-    pub(super) rate: Option<At<Rate>>,
-    /// Number recorded at once; default: 500.
-    pub(super) burst: Option<At<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

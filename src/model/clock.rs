@@ -12,6 +12,10 @@ use time::macros::format_description;
 const STAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+/// The same with six digits: a record of the journal says when it was made to the microsecond.
+const MICROS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
 /// Returns the wall-clock time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
@@ -57,6 +61,21 @@ impl Clock {
 pub fn stamp(at: SystemTime) -> String {
     // A year that four digits do not hold is the only thing that does not format.
     OffsetDateTime::from(at).format(STAMP).unwrap_or_default()
+}
+
+/// Writes a moment as text: RFC 3339, UTC, in microseconds.
+pub fn write_micros(at: SystemTime, out: &mut Vec<u8>) {
+    let before = out.len();
+    // A year that four digits do not hold is the only thing that does not format.
+    if OffsetDateTime::from(at).format_into(out, MICROS).is_err() {
+        out.truncate(before);
+    }
+}
+
+/// Returns a moment as text: RFC 3339, UTC, in microseconds.
+#[must_use]
+pub fn micros(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(MICROS).unwrap_or_default()
 }
 
 impl fmt::Debug for Clock {

@@ -1,12 +1,11 @@
-//! Record: two events per exchange, `decided` before anything leaves and `finished` when its state drops; one for a refusal.
+//! Record: two records for an exchange, `decided` before anything leaves and `finished` when its state drops; one for a refusal.
 //!
 //! INVARIANT: never a secret, never a body, never a query.
 
 mod answered;
-mod draft;
+mod open_exchange;
+mod redact;
 mod repeated;
-mod shown;
-mod ticket;
 mod unauthenticated;
 
 use std::net::SocketAddr;
@@ -15,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderName;
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
+use serde_json::value::to_raw_value;
 
 use super::admit::{self, Pass};
 use super::classify::{Classified, Unclassified};
@@ -23,27 +23,28 @@ use super::decide::Injection;
 use super::refuse::{Native, Refusal, RefusedExchange};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
-use crate::audit::JournalError;
 use crate::connector::{Candidates, Connector, ErrorShape, RequestActions};
+use crate::journal::{Decided, JournalError, MAX_PARAM, RecordedApproval, Text};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
-use crate::model::event::{Event, EventKind};
 use crate::policy::Ruling;
 use crate::telemetry::metrics::Stage;
-use draft::Draft;
-use shown::bounded;
+use redact::{Noted, Redacted};
 
 pub(super) use crate::model::hex::hex;
-pub(super) use shown::actions;
+pub(super) use redact::actions;
 pub(super) use unauthenticated::UnauthenticatedRefusals;
 
+pub use open_exchange::{OpenExchange, Outcome};
 pub use repeated::summarize_refusals;
-pub use ticket::{OpenExchange, Outcome};
 pub use unauthenticated::{refused_unauthenticated, summarize_unauthenticated};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
 const MAX_PATH: usize = 2048;
+
+/// Longest parameter of a refused request that is recorded as it is, in bytes: nothing was done with it.
+const MAX_REFUSED: usize = 256;
 
 /// Most actions that are recorded of a request that was refused before it was understood.
 const MAX_CANDIDATES: usize = 20;
@@ -56,15 +57,11 @@ const MAX_DROPPED_NAME: usize = 64;
 pub(super) struct DecisionRecorder {
     gateway: Arc<Gateway>,
     received: Instant,
-    request_id: String,
-    agent: String,
-    connector: String,
-    /// Name, and what it is counted as.
-    actions: Vec<(String, String)>,
+    actions: Vec<Noted>,
     waited: Duration,
     /// How the client of this API reads errors, once it is known.
     native: Option<Native>,
-    body: Map<String, Json>,
+    decided: Decided<'static>,
 }
 
 /// Keeps a refusal that the edge made before there was a head to judge: names that disagree, HTTP that is none, a drain.
@@ -86,49 +83,46 @@ pub async fn refused_early(
     if !repeated::is_recorded(gateway, name, code, &refused.request_id) {
         return;
     }
-    let mut body = Map::new();
-    body.insert("agent".into(), name.into());
-    body.insert("host".into(), bounded(host, MAX_PATH));
-    body.insert("code".into(), code.into());
-    body.insert("decision".into(), refused.code().decision().into());
-    let draft = Draft {
-        kind: EventKind::Decided,
-        request_id: &refused.request_id,
-        agent: name,
-        action: "",
-        decision: refused.code().decision(),
-        code,
+    let decided = Decided {
+        request_id: refused.request_id.to_string().into(),
+        agent: name.into(),
+        peer: shown(peer).into(),
+        decision: refused.code().decision().into(),
+        code: code.into(),
+        host: Text::bounded(host, MAX_PATH),
+        ..Decided::default()
     };
-    if let Err(error) = gateway
-        .dependencies
-        .journal
-        .append(draft.event(gateway, body))
-        .await
-    {
+    if let Err(error) = gateway.dependencies.journal.append(&decided).await {
         tracing::error!(request.id = %refused.request_id, %error, "a refusal was not recorded");
     }
+}
+
+/// An agent on a socket of this machine has no address.
+fn shown(peer: Option<SocketAddr>) -> String {
+    peer.map(|peer| peer.to_string()).unwrap_or_default()
 }
 
 // === impl DecisionRecorder ===
 
 impl DecisionRecorder {
     pub(super) fn new(gateway: &Arc<Gateway>, head: &Head, agent: &Agent) -> Self {
-        let mut body = Map::new();
-        body.insert("agent".into(), agent.name.as_str().into());
-        body.insert("method".into(), head.method.as_str().into());
-        body.insert("host".into(), head.authority.to_string().into());
-        body.insert("path".into(), bounded(&head.path, MAX_PATH));
         let shape = ErrorShape::of_git(&head.path, head.query.as_deref(), &head.headers);
+        let decided = Decided {
+            request_id: head.request_id.clone().into(),
+            agent: agent.name.as_str().to_owned().into(),
+            peer: shown(head.peer).into(),
+            method: head.method.as_str().to_owned().into(),
+            host: Text::Whole(head.authority.to_string().into()),
+            path: Text::bounded(head.path.clone(), MAX_PATH),
+            ..Decided::default()
+        };
         Self {
             gateway: Arc::clone(gateway),
             received: head.received,
-            request_id: head.request_id.clone(),
-            agent: agent.name.as_str().to_owned(),
-            connector: String::new(),
             actions: Vec::new(),
             waited: Duration::ZERO,
             native: shape.map(Native::new),
-            body,
+            decided,
         }
     }
 
@@ -139,16 +133,16 @@ impl DecisionRecorder {
 
     /// Returns the exchange's id.
     pub(super) fn request_id(&self) -> &str {
-        &self.request_id
+        &self.decided.request_id
     }
 
     /// Joins a refusal with what is known of its exchange.
     pub(super) fn join(&self, refusal: Refusal) -> RefusedExchange {
-        let action = self.first_action();
+        let action = self.actions.first();
         RefusedExchange {
             refusal,
-            request_id: self.request_id.as_str().into(),
-            action: (!action.is_empty()).then(|| action.to_owned()),
+            request_id: self.request_id().into(),
+            action: action.map(|action| action.name.as_str().to_owned()),
             native: self.native(),
         }
     }
@@ -162,30 +156,26 @@ impl DecisionRecorder {
     }
 
     pub(super) fn note_classified(&mut self, classified: &Classified) {
-        classified.connector().id().clone_into(&mut self.connector);
+        self.decided.connector = classified.connector().id().to_owned().into();
         if self.native.is_none() {
             let shape = classified.candidates.error_shape(&classified.headers);
             self.native = shape.map(Native::new);
         }
-        self.body
-            .insert("connector".into(), self.connector.as_str().into());
-        self.body.insert(
-            "path".into(),
-            bounded(classified.target.path.as_str(), MAX_PATH),
-        );
+        let path = classified.target.path.as_str();
+        if self.decided.path.as_str() != Some(path) {
+            self.decided.path = Text::bounded(path.to_owned(), MAX_PATH);
+        }
     }
 
     /// Notes which actions the request may have been, where it was refused before that could be told.
     pub(super) fn note_candidates(&mut self, candidates: &Candidates) {
         let names = candidates.names(MAX_CANDIDATES);
-        self.body.insert("candidates".into(), names.into());
+        self.decided.candidates = names.into_iter().map(Into::into).collect();
     }
 
     /// Notes whose tunnel is to be passed through, which is all that is known of it.
     pub(super) fn note_tls_passthrough(&mut self, connector: &Connector, action: &Action) {
-        connector.id().clone_into(&mut self.connector);
-        self.body
-            .insert("connector".into(), self.connector.as_str().into());
+        self.decided.connector = connector.id().to_owned().into();
         self.note_actions(std::slice::from_ref(action));
     }
 
@@ -196,151 +186,116 @@ impl DecisionRecorder {
             native.push.clone_from(&named.terms.push);
         }
         self.note_actions(&named.actions);
-        if let Some(body) = body {
-            self.body.insert("body_bytes".into(), body.len().into());
-        }
+        self.decided.body_bytes = body.map(|body| body.len() as u64);
     }
 
     /// Notes which headers were taken out because nothing declares them.
     pub(super) fn note_dropped(&mut self, names: &[HeaderName]) {
-        if !names.is_empty() {
-            let names = names.iter().take(MAX_DROPPED);
-            let shown: Vec<Json> = names
-                .map(|name| bounded(name.as_str(), MAX_DROPPED_NAME))
-                .collect();
-            self.body.insert("dropped_headers".into(), shown.into());
-        }
+        let names = names.iter().take(MAX_DROPPED);
+        let shown = names.map(|name| Text::bounded(name.as_str().to_owned(), MAX_DROPPED_NAME));
+        self.decided.dropped_headers = shown.collect();
     }
 
     fn note_actions(&mut self, noted: &[Action]) {
-        let key = &self.gateway.dependencies.parameter_key;
-        self.body.insert("actions".into(), actions(key, noted));
-        self.actions = noted
-            .iter()
-            .map(|action| (action.name.to_string(), action.label().to_owned()))
-            .collect();
+        self.actions = noted.iter().map(Noted::of).collect();
     }
 
     /// Notes what was decided; of a request that waited, what was decided last.
     pub(super) fn note_decided(&mut self, ruling: &Ruling, injection: Option<&Injection>) {
-        self.body.insert("by".into(), ruling.by.clone().into());
-        if !ruling.failures.is_empty() {
-            self.body
-                .insert("failures".into(), ruling.failures.clone().into());
-        }
+        self.decided.by = ruling.by.clone().into();
+        self.decided.failures = ruling.failures.clone().into();
         if let Some(credential) = injection.and_then(Injection::credential) {
-            self.body
-                .insert("credential".into(), credential.as_str().into());
+            self.decided.credential = credential.as_str().to_owned().into();
         }
     }
 
     /// Notes what an operator was asked, and said.
     pub(super) fn note_approval(&mut self, approval: &Approval) {
-        let mut noted = Map::new();
-        noted.insert("id".into(), approval.id.as_str().into());
-        if let Some(answer) = &approval.answer {
-            noted.insert("verdict".into(), json!(answer.verdict));
-            noted.insert("by".into(), answer.by.as_str().into());
-            noted.insert("at".into(), clock::stamp(answer.at).into());
-        }
-        self.body.insert("approval".into(), noted.into());
+        let answer = approval.answer.as_ref();
+        let verdict = answer.and_then(|answer| json!(answer.verdict).as_str().map(str::to_owned));
+        self.decided.approval = Some(RecordedApproval {
+            id: approval.id.clone().into(),
+            verdict,
+            by: answer
+                .map_or_else(String::new, |answer| answer.by.clone())
+                .into(),
+            at: answer
+                .map_or_else(String::new, |answer| clock::stamp(answer.at))
+                .into(),
+        });
     }
 
     /// Notes how long the request waited for a person, which is none of the gateway's own time.
     pub(super) fn note_waited(&mut self, waited: Duration) {
         self.waited = waited;
         let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        self.body.insert("waited_ms".into(), millis.into());
+        self.decided.waited_ms = Some(millis);
     }
 
-    /// Writes `decided` for a permitted request and returns once it is durable.
+    /// Writes `decided` for a permitted request and returns once it is as durable as configured.
     pub(super) async fn permitted(mut self) -> Result<OpenExchange, JournalError> {
-        let action = self.first_action().to_owned();
-        self.count("allow");
-        let event = self.event("allow", "");
-        let Self {
-            gateway,
-            received,
-            request_id,
-            agent,
-            connector,
-            waited,
-            ..
-        } = self;
+        self.conclude("allow", MAX_PARAM);
         let started = Instant::now();
-        gateway.dependencies.journal.append(event).await?;
-        staged(&gateway, Stage::Record, started);
-        let exchange = gateway.dependencies.metrics.exchange();
-        let overhead = received.elapsed().saturating_sub(waited);
-        Ok(OpenExchange {
-            overhead,
-            _exchange: exchange,
-            gateway,
-            received,
-            request_id,
-            agent,
-            connector,
-            action,
-            outcome: None,
-            sent: 0,
-            received_bytes: 0,
-            answered: None,
-        })
+        self.gateway
+            .dependencies
+            .journal
+            .append(&self.decided)
+            .await?;
+        staged(&self.gateway, Stage::Record, started);
+        let overhead = self.received.elapsed().saturating_sub(self.waited);
+        let action = self.actions.first().map(|action| action.name.clone());
+        self.decided.actions = None;
+        Ok(OpenExchange::new(
+            self.gateway,
+            (self.received, overhead),
+            (self.decided, action),
+        ))
     }
 
     /// Writes the one record of a refusal. The refusal stands whether or not it could be written.
     pub(super) async fn refused(mut self, refused: &RefusedExchange) {
         let code = refused.code().as_str();
-        self.count(refused.code().decision());
-        self.gateway
-            .dependencies
-            .metrics
-            .refused(&self.agent, &self.connector, code);
-        if !repeated::is_recorded(&self.gateway, &self.agent, code, &self.request_id) {
-            return;
+        let (agent, connector) = (&self.decided.agent, &self.decided.connector);
+        let metrics = &self.gateway.dependencies.metrics;
+        metrics.refused(agent, connector, code);
+        if !repeated::is_recorded(&self.gateway, agent, code, &self.decided.request_id) {
+            return self.count(refused.code().decision());
         }
-        repeated::shorten(&mut self.body);
-        self.body.insert("code".into(), code.into());
-        tracing::info!(
-            request.id = %self.request_id,
-            agent.id = %self.agent,
-            action.id = %self.first_action(),
-            code,
-            "refused"
-        );
-        let event = self.event(refused.code().decision(), code);
-        if let Err(error) = self.gateway.dependencies.journal.append(event).await {
-            tracing::error!(request.id = %self.request_id, %error, "a refusal was not recorded");
+        self.decided.code = code.into();
+        self.conclude(refused.code().decision(), MAX_REFUSED);
+        let Decided {
+            request_id, agent, ..
+        } = &self.decided;
+        let action = self
+            .actions
+            .first()
+            .map_or("", |action| action.name.as_str());
+        tracing::info!(request.id = %request_id, agent.id = %agent, action.id = %action, code, "refused");
+        let appended = self.gateway.dependencies.journal.append(&self.decided);
+        if let Err(error) = appended.await {
+            tracing::error!(request.id = %request_id, %error, "a refusal was not recorded");
         }
+    }
+
+    /// Completes the record: a recorder ends in one.
+    fn conclude(&mut self, decision: &'static str, longest: usize) {
+        self.count(decision);
+        self.decided.decision = decision.into();
+        if !self.actions.is_empty() {
+            let key = &self.gateway.dependencies.parameter_key;
+            let redacted = Redacted::new(key, &self.actions, longest);
+            // Texts, numbers and lists of them always serialise.
+            self.decided.actions = to_raw_value(&redacted).ok().map(std::borrow::Cow::Owned);
+        }
+        let own = self.received.elapsed().saturating_sub(self.waited);
+        self.decided.judged_us = u64::try_from(own.as_micros()).ok();
     }
 
     fn count(&self, decision: &'static str) {
-        for (_, action) in &self.actions {
-            self.gateway.dependencies.metrics.decided(
-                &self.agent,
-                &self.connector,
-                action,
-                decision,
-            );
+        let metrics = &self.gateway.dependencies.metrics;
+        for action in &self.actions {
+            let (agent, connector) = (&self.decided.agent, &self.decided.connector);
+            metrics.decided(agent, connector, action.label(), decision);
         }
-    }
-
-    fn first_action(&self) -> &str {
-        self.actions.first().map_or("", |(name, _)| name)
-    }
-
-    /// Takes the body: a recorder ends in one event.
-    fn event(&mut self, decision: &str, code: &str) -> Event {
-        let mut body = std::mem::take(&mut self.body);
-        body.insert("decision".into(), decision.into());
-        let draft = Draft {
-            kind: EventKind::Decided,
-            request_id: &self.request_id,
-            agent: &self.agent,
-            action: self.first_action(),
-            decision,
-            code,
-        };
-        draft.event(&self.gateway, body)
     }
 }

@@ -1,4 +1,4 @@
-//! Options of a store besides its place: how long to wait, and when a commit counts.
+//! Options of a store besides its place: how long to wait.
 
 use std::time::Duration;
 
@@ -15,13 +15,4 @@ impl Default for StoreOptions {
             busy_timeout: Duration::from_secs(5),
         }
     }
-}
-
-/// When a commit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commit {
-    /// Given to the operating system: survives `kill -9`.
-    Handed,
-    /// Synced to the disk: survives a power cut.
-    Synced,
 }

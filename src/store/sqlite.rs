@@ -3,19 +3,18 @@
 //! INVARIANT: what changes decisions runs in `Change`, which takes the write lock first and raises `revision` on commit.
 
 mod agents;
-mod checkpoint;
 mod credentials;
-mod event_writer;
-mod events;
 mod fault;
 mod halts;
 mod meta;
+mod old_events;
 mod operators;
 mod permissions;
 mod row;
 mod schema;
+mod unrecorded;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,8 +24,6 @@ use sqlx::{ConnectOptions as _, Sqlite, Transaction};
 
 use super::{StoreError, StoreOptions};
 
-pub use event_writer::EventWriter;
-
 /// Connections of one pool: a few readers and at most one writer at a time.
 const POOL: u32 = 4;
 
@@ -35,8 +32,6 @@ const POOL: u32 = 4;
 pub(super) struct Database {
     /// As it is shown.
     path: Arc<str>,
-    file: PathBuf,
-    busy_timeout: Duration,
     pool: SqlitePool,
 }
 
@@ -84,8 +79,6 @@ impl Database {
             .connect_lazy_with(settings);
         Ok(Self {
             path: shown.into(),
-            file: path.to_owned(),
-            busy_timeout: options.busy_timeout,
             pool,
         })
     }

@@ -56,3 +56,31 @@ pub struct Cascade {
     /// Permissions that stay under their ids, as they are from then on.
     pub changed: Vec<StoredPermission>,
 }
+
+/// A change that a command made and the gateway has not recorded yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnrecordedChange {
+    /// Chosen by the store; 0 before it is kept.
+    pub id: i64,
+    /// RFC 3339.
+    pub time: String,
+    /// Who made it.
+    pub operator: String,
+    /// `agent.add`, `permission.set`, …
+    pub what: String,
+    /// What was changed, in words.
+    pub subject: String,
+}
+
+/// An event that an older version kept in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldEvent {
+    /// Its number, from 1; there may be gaps.
+    pub seq: u64,
+    /// RFC 3339.
+    pub time: String,
+    /// `decided`, `finished` or `changed`.
+    pub kind: String,
+    /// A JSON object.
+    pub body: String,
+}

@@ -55,7 +55,8 @@ pub struct Metrics {
     policies: IntGauge,
     unhealthy: IntGaugeVec,
     journal_lag: Gauge,
-    journal_events: IntCounter,
+    journal_records: IntCounter,
+    journal_sequence: IntGauge,
     kill_switch: IntGaugeVec,
     approvals: IntGauge,
     approval_wait: Histogram,
@@ -83,7 +84,7 @@ impl Metrics {
             &["result"],
         )?;
         let [requests, refusals, upstream_errors, masked] = request_counters(&registry)?;
-        let (journal_lag, journal_events) = journal_metrics(&registry)?;
+        let (journal_lag, journal_records, journal_sequence) = journal_metrics(&registry)?;
         let (approvals, approval_wait) = approval_metrics(&registry)?;
         let (unauthenticated, bodies, limits_reached) = limit_metrics(&registry)?;
         build_info(&registry)?;
@@ -127,7 +128,8 @@ impl Metrics {
             )?,
             unhealthy: credential_health(&registry)?,
             journal_lag,
-            journal_events,
+            journal_records,
+            journal_sequence,
             kill_switch: kill_switch(&registry)?,
             approvals,
             approval_wait,
@@ -241,10 +243,12 @@ impl Metrics {
         }
     }
 
-    /// Updates the journal's figures: records persisted so far, and how long the oldest one has waited.
-    pub fn journal(&self, events_total: u64, lag: Duration) {
-        self.journal_events
-            .inc_by(events_total.saturating_sub(self.journal_events.get()));
+    /// Updates the journal's figures: records persisted so far, the newest one's number, and the oldest one's wait.
+    pub fn journal(&self, (records_total, sequence): (u64, u64), lag: Duration) {
+        self.journal_records
+            .inc_by(records_total.saturating_sub(self.journal_records.get()));
+        let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+        self.journal_sequence.set(sequence);
         self.journal_lag.set(lag.as_secs_f64());
     }
 

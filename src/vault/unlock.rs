@@ -10,7 +10,7 @@ use rand::CryptoRng;
 
 use super::cipher::Cipher;
 use super::key::{KeyError, MasterKey};
-use super::{Opener, Rebinder, Sealer};
+use super::{Opener, OwnSecrets, Rebinder, Sealer};
 use crate::model::secret::Secret;
 use crate::store::Store;
 
@@ -50,6 +50,8 @@ pub struct Unlocked {
     pub opener: Opener,
     /// Rebinds rows of an older build at start, and credentials whose change an operator has reviewed.
     pub rebinder: Rebinder,
+    /// For what the gateway keeps secret of its own.
+    pub own: OwnSecrets,
 }
 
 /// Reads the key and checks that it is the store's; the first key that a store sees becomes its key.
@@ -84,6 +86,7 @@ pub async fn unlock(
         sealer: Sealer::new(&key),
         opener: Opener::new(&key),
         rebinder: Rebinder::new(&key),
+        own: OwnSecrets::new(&key),
     })
 }
 

@@ -326,9 +326,9 @@ def forge(checks, config):
 
 def records(checks, config, folder, metrics):
     listed = call(TOLLGATE, "--config", str(config), "--json", "audit", "query", "--limit", "1000")
-    events = json.loads(listed.stdout)["events"] if listed.returncode == 0 else []
-    decided = [event for event in events if event["kind"] == "decided"]
-    finished = [event for event in events if event["kind"] == "finished"]
+    found = json.loads(listed.stdout)["records"] if listed.returncode == 0 else []
+    decided = [record for record in found if record["kind"] == "decided"]
+    finished = [record for record in found if record["kind"] == "finished"]
     allowed = {event["request_id"] for event in decided if event["decision"] == "allow"}
     checks.that("every allowed request has both records", allowed and allowed <= {e["request_id"] for e in finished}, listed)
     checks.that("refusals are recorded", any(event.get("code") == "no_connector" for event in decided), decided[:2])

@@ -27,6 +27,7 @@ mod schema;
 mod serve;
 mod status;
 mod suggest;
+mod taken_over;
 mod trouble;
 mod usage;
 

@@ -15,7 +15,6 @@
 mod admin;
 mod architecture;
 mod attacks;
-mod audit;
 mod auth;
 mod cli;
 mod config;
@@ -23,6 +22,7 @@ mod connector;
 mod egress;
 mod expression;
 mod import;
+mod journal;
 mod kill_switch;
 mod limit;
 mod model;

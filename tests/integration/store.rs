@@ -1,6 +1,5 @@
 //! The store from outside: files, faults, and what two processes see of each other.
 
-pub(crate) mod events;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -11,7 +10,9 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
-use tollgate::store::{Store, StoreError, StoreOptions, StoredAgent, StoredToken};
+use tollgate::store::{
+    Store, StoreError, StoreOptions, StoredAgent, StoredToken, UnrecordedChange,
+};
 
 /// A directory that goes away, and a store in it.
 pub(crate) struct Place {
@@ -78,7 +79,7 @@ async fn opening_never_creates() {
 async fn creates_a_private_file_in_a_private_directory() {
     let place = Place::new();
     let store = Store::create(&place.url).await.unwrap();
-    store.append(&[events::event(1)]).await.unwrap();
+    store.put_meta("key", "value").await.unwrap();
     assert_eq!(mode(place.file().parent().unwrap()), 0o700);
     for entry in std::fs::read_dir(place.file().parent().unwrap()).unwrap() {
         let entry = entry.unwrap();
@@ -175,7 +176,7 @@ async fn refuses_a_store_of_a_later_version() {
         StoreError::Newer {
             path: place.file().display().to_string(),
             found: 7,
-            known: 3
+            known: 4
         }
     );
 }
@@ -187,7 +188,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     store.add_agent(&agent("devops", 1)).await.unwrap();
     store.close().await;
     let mut raw = place.raw().await;
-    sqlx::raw_sql("DROP TABLE halt; DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    sqlx::raw_sql("DROP TABLE halt; DROP TABLE pin; DROP TABLE unrecorded; ALTER TABLE credential DROP COLUMN placement; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         .execute(&mut raw)
         .await
         .unwrap();
@@ -195,7 +196,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     let older = StoreError::Older {
         path: place.file().display().to_string(),
         found: 1,
-        known: 3,
+        known: 4,
     };
     assert_eq!(error, older);
     let store = Store::create(&place.url).await.unwrap();
@@ -223,7 +224,7 @@ async fn says_that_another_process_holds_the_lock() {
         store.add_agent(&agent("devops", 1)).await.unwrap_err(),
         locked
     );
-    assert_eq!(store.append(&[events::event(1)]).await.unwrap_err(), locked);
+    assert_eq!(store.put_meta("key", "value").await.unwrap_err(), locked);
     assert_eq!(
         Store::create_with(&place.url, IMPATIENT).await.unwrap_err(),
         locked
@@ -267,7 +268,14 @@ async fn what_one_process_writes_the_other_reads() {
     let before = gateway.revision().await.unwrap();
     let writer = async {
         for number in 0..50 {
-            gateway.append(&[events::event(number)]).await.unwrap();
+            let change = UnrecordedChange {
+                id: 0,
+                time: "2026-01-01T00:00:00Z".to_owned(),
+                operator: "ada".to_owned(),
+                what: "agent.add".to_owned(),
+                subject: number.to_string(),
+            };
+            gateway.note_change(&change).await.unwrap();
         }
     };
     let adder = async {
@@ -281,7 +289,15 @@ async fn what_one_process_writes_the_other_reads() {
     tokio::join!(writer, adder);
     assert_eq!(gateway.agents().await.unwrap().len(), 20);
     assert_eq!(gateway.revision().await.unwrap(), before + 20);
-    assert_eq!(command.last_seq().await.unwrap(), 50);
+    let unrecorded = command.unrecorded_changes().await.unwrap();
+    let subjects: Vec<&str> = unrecorded
+        .iter()
+        .map(|change| change.subject.as_str())
+        .collect();
+    let expected: Vec<String> = (0..50).map(|number: u8| number.to_string()).collect();
+    assert_eq!(subjects, expected);
+    command.forget_change(unrecorded[0].id).await.unwrap();
+    assert_eq!(gateway.unrecorded_changes().await.unwrap().len(), 49);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn counts_under_the_names_of_the_contract() {
     metrics.staged(Stage::Decide, Duration::from_micros(2));
     let credentials = [("gh", Health::Healthy), ("jira", Health::Unhealthy)];
     metrics.credentials(credentials.into_iter());
-    metrics.journal(3, Duration::from_millis(250));
+    metrics.journal((3, 7), Duration::from_millis(250));
     metrics.reloaded(Reload::Swapped {
         connectors: 3,
         routes: 60,
@@ -56,7 +56,8 @@ fn counts_under_the_names_of_the_contract() {
         r#"tollgate_kill_switch_active{scope="connector"} 0"#,
         r#"tollgate_credential_unhealthy{credential="gh"} 0"#,
         r#"tollgate_credential_unhealthy{credential="jira"} 1"#,
-        "tollgate_journal_events_total 3",
+        "tollgate_journal_records_total 3",
+        "tollgate_journal_sequence 7",
         "tollgate_journal_lag_seconds 0.25",
         &format!(
             "tollgate_build_info{{version=\"{}\"}} 1",

@@ -284,8 +284,8 @@ class Gateway:
                       env={**os.environ, "WIRE_TOKEN": TOKEN})  # fmt: skip
         if listed.returncode != 0:
             sys.exit(listed.stderr)
-        events = json.loads(listed.stdout)["events"]
-        return {event["request_id"]: event for event in events if event["kind"] == "decided"}
+        records = json.loads(listed.stdout)["records"]
+        return {record["request_id"]: record for record in records if record["kind"] == "decided"}
 
 
 Answer = collections.namedtuple("Answer", "status headers body")

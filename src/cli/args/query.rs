@@ -1,6 +1,8 @@
 //! Defines the arguments of commands that test policies and read the journal.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Subcommands of the `policy` command.
 #[derive(Debug, Subcommand)]
@@ -15,7 +17,7 @@ pub(in crate::cli) enum PolicyCommand {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PolicyDirectory {
     /// Directory as for `check`; default: the configuration
-    pub(in crate::cli) dir: Option<std::path::PathBuf>,
+    pub(in crate::cli) dir: Option<PathBuf>,
 }
 
 /// Subcommands of the `audit` command.
@@ -28,7 +30,7 @@ pub(in crate::cli) enum AuditCommand {
         follow: bool,
         /// Number of records to print
         #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
-        lines: u32,
+        lines: usize,
         #[command(flatten)]
         filter: Filter,
     },
@@ -36,10 +38,47 @@ pub(in crate::cli) enum AuditCommand {
     Query {
         /// Most records to print; the newest are kept
         #[arg(long, default_value_t = 1000, value_name = "N")]
-        limit: u32,
+        limit: usize,
         #[command(flatten)]
         filter: Filter,
     },
+    /// Check every hash, number, signature and summary of the journal
+    Verify(Verify),
+    /// Print the records that match in the form of another tool, oldest first
+    Export {
+        /// Form of the output
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: Format,
+        #[command(flatten)]
+        filter: Filter,
+    },
+}
+
+/// What is verified, and by what.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Verify {
+    /// Journal directory, or a copy of one; default: that of the configuration
+    pub(in crate::cli) dir: Option<PathBuf>,
+    /// Skip segments that end before: RFC 3339, or an age such as 15m, 2h, 7d
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) since: Option<String>,
+    /// Fingerprint that the signing key must have, `sha256:…`
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(in crate::cli) key: Option<String>,
+    /// File of checkpoints, as `audit.anchor.file` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) anchor: Option<PathBuf>,
+}
+
+/// A form of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Format {
+    /// The lines as they were written
+    Jsonl,
+    /// RFC 4180
+    Csv,
+    /// OCSF 1.3, API Activity
+    Ocsf,
 }
 
 /// Which records a command prints; all conditions must hold.
@@ -48,6 +87,9 @@ pub(in crate::cli) struct Filter {
     /// Only records of this agent
     #[arg(long)]
     pub(in crate::cli) agent: Option<String>,
+    /// Only records of this connector
+    #[arg(long)]
+    pub(in crate::cli) connector: Option<String>,
     /// Only records of actions that match; `*` stands for any characters
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) action: Option<String>,
@@ -57,10 +99,19 @@ pub(in crate::cli) struct Filter {
     /// Only refusals with this code
     #[arg(long)]
     pub(in crate::cli) code: Option<String>,
+    /// Only records with an action of this risk: `low`, `medium`, `high` or `critical`
+    #[arg(long)]
+    pub(in crate::cli) risk: Option<String>,
     /// Only records of this exchange
     #[arg(long, value_name = "REQUEST_ID")]
     pub(in crate::cli) request: Option<String>,
     /// Only records since this time: RFC 3339, or an age such as 15m, 2h, 7d
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
+    /// Only records before this time: RFC 3339, or an age
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) until: Option<String>,
+    /// Only records that contain this text
+    #[arg(long)]
+    pub(in crate::cli) text: Option<String>,
 }

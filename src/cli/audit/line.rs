@@ -2,63 +2,22 @@
 
 use serde_json::Value as Json;
 
+use crate::journal::{Decided, Finished, Kind, Line, RecordedAction, Started};
 use crate::model::show::escape;
-use crate::store::StoredEvent;
 
 /// Returns the line; everything in it is escaped.
-pub(super) fn of(event: &StoredEvent) -> String {
-    let body: Json = serde_json::from_str(&event.body).unwrap_or(Json::Null);
-    let text = |pointer: &str| {
-        body.pointer(pointer)
-            .and_then(Json::as_str)
-            .unwrap_or_default()
-            .to_owned()
+pub(super) fn of(line: &Line) -> String {
+    let Some(front) = line.front() else {
+        return "(unreadable)".to_owned();
     };
-    let number = |pointer: &str| {
-        body.pointer(pointer)
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    };
-    let mut words = vec![event.time.clone(), event.request_id.clone()];
-    if !event.agent.is_empty() {
-        words.push(event.agent.clone());
-    }
-    match event.kind.as_str() {
-        "decided" => {
-            words.push(event.decision.clone());
-            words.push(understood(&body));
-            words.push(format!(
-                "{} {}{}",
-                text("/method"),
-                text("/host"),
-                text("/path")
-            ));
-            if !event.code.is_empty() {
-                words.push(format!("code={}", event.code));
-            }
-            if let Some(by) = list(&body, "/by") {
-                words.push(format!("by={by}"));
-            }
-            if let Some(failures) = list(&body, "/failures") {
-                words.push(format!("failed={failures}"));
-            }
-            if let Some(operator) = body.pointer("/approval/by").and_then(Json::as_str) {
-                words.push(format!("answered_by={operator}"));
-            }
-            if let Some(credential) = body.pointer("/credential").and_then(Json::as_str) {
-                words.push(format!("credential={credential}"));
-            }
-        }
-        "finished" => {
-            words.push("finished".to_owned());
-            words.push(text("/outcome"));
-            words.push(number("/status"));
-            words.push(text("/code"));
-            words.push(format!("{} ms", number("/duration_ms")));
-        }
-        _ => {
-            words.push(event.kind.clone());
-            words.extend(changed(&body));
+    let mut words = vec![front.time.to_owned()];
+    match front.kind {
+        Kind::Decided => words.extend(line.decided().as_ref().map(decided).unwrap_or_default()),
+        Kind::Finished => words.extend(line.finished().as_ref().map(finished).unwrap_or_default()),
+        Kind::Started => words.extend(started(line)),
+        Kind::Changed | Kind::Summary | Kind::Checkpoint => {
+            words.push(front.kind.as_str().to_owned());
+            words.extend(changed(line));
         }
     }
     let words: Vec<_> = words
@@ -69,45 +28,103 @@ pub(super) fn of(event: &StoredEvent) -> String {
     words.join("  ")
 }
 
+fn decided(decided: &Decided<'_>) -> Vec<String> {
+    let mut words = vec![
+        decided.request_id.to_string(),
+        decided.agent.to_string(),
+        decided.decision.to_string(),
+        understood(decided),
+        format!("{} {}{}", decided.method, decided.host, decided.path)
+            .trim()
+            .to_owned(),
+    ];
+    let mut add = |name: &str, text: &str| {
+        if !text.is_empty() {
+            words.push(format!("{name}={text}"));
+        }
+    };
+    add("code", &decided.code);
+    add("by", &decided.by.join(","));
+    add("failed", &decided.failures.join(","));
+    if let Some(approval) = &decided.approval {
+        add("answered_by", &approval.by);
+    }
+    add("credential", &decided.credential);
+    words
+}
+
+fn finished(finished: &Finished<'_>) -> Vec<String> {
+    vec![
+        finished.request_id.to_string(),
+        finished.agent.to_string(),
+        "finished".to_owned(),
+        finished.outcome.to_string(),
+        finished
+            .status
+            .map(|status| status.to_string())
+            .unwrap_or_default(),
+        finished.code.to_string(),
+        format!("{} ms", finished.duration_ms),
+    ]
+}
+
+fn started(line: &Line) -> Vec<String> {
+    let started: Option<Started<'_>> = serde_json::from_slice(line.as_bytes()).ok();
+    let mut words = vec!["started".to_owned()];
+    if let Some(started) = started {
+        words.push(started.version.to_string());
+        words.extend(
+            started
+                .lost
+                .map(|lost| format!("numbers {} to {} are lost", lost.from, lost.to)),
+        );
+    }
+    words
+}
+
 /// What was done, to what, by whom; or how often something happened.
-fn changed(body: &Json) -> Vec<String> {
-    let text = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
-    let by = text("operator").map(|operator| format!("by {operator}"));
-    let times = body
-        .get("refusals")
-        .map(|refusals| format!("{refusals} times"));
-    [text("what"), text("subject"), by, times]
-        .into_iter()
-        .flatten()
-        .collect()
+fn changed(line: &Line) -> Vec<String> {
+    if let Some(summary) = line.summary() {
+        let whose = if summary.agent.is_empty() {
+            summary.source
+        } else {
+            summary.agent
+        };
+        return vec![
+            summary.what.to_string(),
+            whose.to_string(),
+            format!("{} times", summary.refusals),
+        ];
+    }
+    let Some(changed) = line.changed() else {
+        return Vec::new();
+    };
+    let by = (!changed.operator.is_empty()).then(|| format!("by {}", changed.operator));
+    let mut words = vec![changed.what.to_string(), changed.subject.to_string()];
+    words.extend(by);
+    words
 }
 
 /// What the request did, or may have done where it was refused before that could be told.
-fn understood(body: &Json) -> String {
-    let candidates = || list(body, "/candidates").map(|names| format!("(one of {names})"));
-    actions(body)
-        .or_else(candidates)
-        .unwrap_or_else(|| "(not understood)".to_owned())
+fn understood(decided: &Decided<'_>) -> String {
+    let actions: Vec<String> = decided.actions().iter().map(action).collect();
+    if !actions.is_empty() {
+        return actions.join(" + ");
+    }
+    if decided.candidates.is_empty() {
+        return "(not understood)".to_owned();
+    }
+    format!("(one of {})", decided.candidates.join(","))
 }
 
-/// Names and parameters: `jira.issue.delete(issue_key=OPS-7)`.
-fn actions(body: &Json) -> Option<String> {
-    let actions = body.pointer("/actions")?.as_array()?;
-    let shown = actions.iter().map(|action| {
-        let name = action.get("name").and_then(Json::as_str).unwrap_or("?");
-        let params = action
-            .get("params")
-            .and_then(Json::as_object)
-            .map(|params| {
-                params
-                    .iter()
-                    .map(|(name, set)| format!("{name}={}", shown(set)))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            });
-        format!("{name}({})", params.unwrap_or_default())
-    });
-    Some(shown.collect::<Vec<_>>().join(" + ")).filter(|text| !text.is_empty())
+/// Name and parameters: `jira.issue.delete(issue_key=OPS-7)`.
+fn action(action: &RecordedAction) -> String {
+    let params: Vec<String> = action
+        .params
+        .iter()
+        .map(|(name, value)| format!("{name}={}", shown(value)))
+        .collect();
+    format!("{}({})", action.name, params.join(", "))
 }
 
 /// Returns a recorded value for a person: what was not recorded as it is shows as its length or the start of its hash.
@@ -125,10 +142,4 @@ pub(in crate::cli) fn shown(value: &Json) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn list(body: &Json, pointer: &str) -> Option<String> {
-    let items = body.pointer(pointer)?.as_array()?;
-    let texts: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
-    Some(texts.join(",")).filter(|text| !text.is_empty())
 }

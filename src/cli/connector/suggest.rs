@@ -4,17 +4,17 @@ use serde_json::{Value as Json, json};
 
 use super::super::Context;
 use super::super::args::SuggestRoutes;
-use super::super::audit::moment;
+use super::super::audit::{directory, moment, newest};
 use super::super::credential::find_connector;
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::workspace::Workspace;
-use crate::model::event::EventKind;
+use crate::journal::{Kind, Line, Query};
+use crate::model::glob::Glob;
 use crate::model::show::counted;
 use crate::simulate::suggest::{Suggestion, Unknown, suggest};
-use crate::store::{EventFilter, EventOrder};
 
-/// Events that are looked at, the newest.
-const MAX_EVENTS: u32 = 20_000;
+/// Records that are looked at, the newest.
+const MAX_RECORDS: usize = 20_000;
 
 pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
     let workspace = Workspace::load(context)?;
@@ -28,19 +28,14 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
         .as_deref()
         .map(|text| moment(text, context.process.clock.utc()))
         .transpose()?;
-    let filter = EventFilter {
-        kind: Some(EventKind::Decided),
-        action: Some(format!("{id}.unknown")),
+    let query = Query {
+        kinds: vec![Kind::Decided],
+        action: Some(Glob::new(&format!("{id}.unknown"))),
         since,
-        limit: Some(MAX_EVENTS),
-        order: EventOrder::NewestFirst,
-        ..EventFilter::default()
+        ..Query::default()
     };
-    let events = workspace.open_store().await?.events(&filter).await?;
-    let unknown: Vec<Unknown> = events
-        .iter()
-        .flat_map(|event| requests(&event.body))
-        .collect();
+    let lines = newest(&directory(context)?, query, MAX_RECORDS)?;
+    let unknown: Vec<Unknown> = lines.iter().flat_map(requests).collect();
     let found = suggest(&snapshot, &unknown, args.limit);
     if context.output.is_json() {
         context.output.document(&json!({ "suggestions": found }))?;
@@ -54,35 +49,26 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Reads the unknown parts of one record, which hold an agent's text.
-fn requests(body: &str) -> Vec<Unknown> {
-    let Ok(event) = serde_json::from_str::<Json>(body) else {
+/// Reads the unknown parts of one record; what it holds is an agent's.
+fn requests(line: &Line) -> Vec<Unknown> {
+    let Some(decided) = line.decided() else {
         return Vec::new();
     };
-    let text = |key: &str| event.get(key).and_then(Json::as_str).map(str::to_owned);
-    let (Some(method), Some(host), Some(path)) = (text("method"), text("host"), text("path"))
-    else {
+    let (Some(host), Some(path)) = (decided.host.as_str(), decided.path.as_str()) else {
         return Vec::new();
     };
-    let actions = event.get("actions").and_then(Json::as_array);
-    let unknown = actions.into_iter().flatten().filter(|action| {
-        action
-            .get("name")
-            .and_then(Json::as_str)
-            .is_some_and(|name| name.ends_with(".unknown"))
-    });
-    let parts = unknown.map(|action| {
-        action
-            .pointer("/params/part")
-            .and_then(Json::as_str)
-            .map(str::to_owned)
-    });
-    parts
-        .map(|part| Unknown {
-            method: method.clone(),
-            host: host.clone(),
-            path: path.clone(),
-            part,
+    let actions = decided.actions().into_iter();
+    let unknown = actions.filter(|action| action.name.ends_with(".unknown"));
+    unknown
+        .map(|action| Unknown {
+            method: decided.method.to_string(),
+            host: host.to_owned(),
+            path: path.to_owned(),
+            part: action
+                .params
+                .get("part")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
         })
         .collect()
 }

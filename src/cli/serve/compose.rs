@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::bindings;
 use super::facts;
 use super::first_start::Prepared;
+use super::journal;
 use super::listeners::Listeners;
 use super::live::{Declared, Live};
 use super::network;
@@ -19,11 +20,11 @@ use super::settings::Settings;
 use super::store_broken;
 use crate::admin::Facts;
 use crate::approval::{self, ApprovalService};
-use crate::audit::{Journal, RefusalLimit, Refusals};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::{StoreView, Workspace, chain, files_failure, unusable};
 use crate::config::{self, Limits};
+use crate::journal::{Journal, RefusalLimit, Refusals};
 use crate::kill_switch::KillSwitch;
 use crate::limit::{self, Bound};
 use crate::model::changes::Changes;
@@ -60,12 +61,26 @@ pub(super) async fn compose(
     prepared: Prepared,
     listeners: &Listeners,
 ) -> Result<Running, Failure> {
+    let journal = journal::open(context, workspace, &prepared).await?;
+    let running = assemble(context, workspace, (prepared, journal.clone()), listeners).await;
+    if running.is_err() {
+        // The next start must not meet a writer.
+        journal.close().await;
+    }
+    running
+}
+
+async fn assemble(
+    context: &Context,
+    workspace: &Workspace,
+    (prepared, journal): (Prepared, Journal),
+    listeners: &Listeners,
+) -> Result<Running, Failure> {
     let config = workspace.config();
     let clock = context.process.clock.clone();
     let started_at = clock.stamp();
     let metrics = Arc::new(Metrics::new());
-    let (live, current) = live(context, workspace, &prepared, &metrics).await?;
-    let journal = Journal::start(prepared.store.clone(), config.durability);
+    let (live, current) = live(context, workspace, (&prepared, &journal), &metrics).await?;
     let approvals = ApprovalService::new(approvals(config), clock.clone());
     let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let gateway = Arc::new(Gateway::new(Dependencies {
@@ -75,7 +90,7 @@ pub(super) async fn compose(
         keyring: Arc::clone(&live.keyring),
         opener: prepared.unlocked.opener,
         journal: journal.clone(),
-        refusals: Refusals::new(refusals(config.refusals)),
+        refusals: Refusals::new(refusals(config.audit.refusals)),
         egress: network::egress(config, listeners)?,
         approvals: Arc::clone(&approvals),
         approval_timeout: config.approval.timeout,
@@ -124,7 +139,7 @@ pub(super) async fn compose(
 async fn live(
     context: &Context,
     workspace: &Workspace,
-    prepared: &Prepared,
+    (prepared, journal): (&Prepared, &Journal),
     metrics: &Arc<Metrics>,
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
     let mut view = StoreView::read(&prepared.store)
@@ -155,6 +170,7 @@ async fn live(
         clock: context.process.clock.clone(),
         moved: tokio::sync::Notify::new(),
         store: prepared.store.clone(),
+        journal: journal.clone(),
         roster: Arc::new(Roster::default()),
         keyring: Arc::new(Keyring::default()),
         kill_switch: Arc::new(KillSwitch::default()),

@@ -11,8 +11,8 @@ use crate::admin::{
     Answering, Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status, Synced,
 };
 use crate::approval::ApprovalService;
-use crate::audit::Journal;
 use crate::cli::workspace::Workspace;
+use crate::journal::{self, Journal};
 use crate::limit::{Limits, Resource};
 use crate::model::clock::Clock;
 use crate::model::halt::Scope;
@@ -119,8 +119,14 @@ impl Sources {
         Readiness {
             draining: self.proxy.drain_state().is_draining(),
             journal_healthy: self.journal.is_healthy(),
+            journal_disk_low: self.is_disk_low(),
             reload: self.reload(),
         }
+    }
+
+    fn is_disk_low(&self) -> bool {
+        let least = self.workspace.config().audit.min_free;
+        journal::free(self.journal.directory()).is_some_and(|free| free < least)
     }
 
     fn reload(&self) -> ReloadState {
@@ -162,6 +168,7 @@ impl Sources {
             ready: readiness.is_ready(),
             draining: readiness.draining,
             journal_healthy: readiness.journal_healthy,
+            journal_disk_low: readiness.journal_disk_low,
             reload: readiness.reload,
             approvals_pending: self.approvals.pending(),
             halts: self.live.kill_switch.list(),
@@ -197,8 +204,9 @@ impl Sources {
                 .iter()
                 .map(|halt| halt.scope.kind()),
         );
-        let lag = Duration::try_from_secs_f64(self.journal.lag_seconds()).unwrap_or_default();
-        self.metrics.journal(self.journal.events_total(), lag);
+        let journal = &self.journal;
+        self.metrics
+            .journal((journal.records_total(), journal.head().seq), journal.lag());
         self.metrics.log_lines_dropped(telemetry::lines_dropped());
         self.metrics.render()
     }

@@ -18,10 +18,12 @@ use subtle::ConstantTimeEq;
 
 use super::declared::{self, OperatorToken};
 use super::health::CredentialHealth;
+use super::journal::record_changes;
 use super::settings::Settings;
 use crate::admin::Operator;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
+use crate::journal::{Changed, Journal};
 use crate::kill_switch::KillSwitch;
 use crate::model::agent::Agent;
 use crate::model::changes::Changes;
@@ -60,6 +62,7 @@ pub(in crate::cli) struct Live {
     pub(super) sealer: Sealer,
     pub(super) clock: Clock,
     pub(super) store: Store,
+    pub(super) journal: Journal,
     pub(super) roster: Arc<Roster>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) kill_switch: Arc<KillSwitch>,
@@ -95,6 +98,9 @@ impl Live {
     pub(super) async fn follow_store(self: &Arc<Self>) {
         // One after the other: an older view must not replace a newer one.
         let _turn = self.following.lock().await;
+        if let Err(error) = record_changes(&self.journal, &self.store).await {
+            self.note_trouble(Some(error.to_string()));
+        }
         let known = self.revision.load(Ordering::SeqCst);
         let generation = self.kill_switch.generation();
         let view = match self.store.revision().await {
@@ -178,6 +184,10 @@ impl Live {
         });
         match reloaded.await {
             Ok(true) => {
+                self.journal.append_later(&Changed {
+                    what: "files.reloaded".into(),
+                    ..Changed::default()
+                });
                 self.note_health();
                 self.changes.tell();
             }

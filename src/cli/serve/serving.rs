@@ -1,6 +1,6 @@
 //! Runs a gateway in this process, from its sockets to its end, for `serve` and for tests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::compose::{Running, compose};
+use super::journal;
 use super::listeners::{Addresses, Listeners};
 use super::{first_start, follow};
 use crate::admin::{self, Surface};
@@ -15,6 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::workspace::Workspace;
 use crate::cli::{Context, ProcessEnv};
+use crate::journal::Journal;
 use crate::proxy::{Drain, Proxy};
 
 /// How often refusals of unauthenticated connections are summed up.
@@ -36,6 +38,7 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     follower: JoinHandle<()>,
     summaries: JoinHandle<()>,
+    checkpoints: JoinHandle<()>,
 }
 
 /// Why a gateway did not start, in the words that `serve` prints.
@@ -82,8 +85,18 @@ impl Serving {
         let (proxies, edges) = serve(&running, listeners, &stopped);
         let summaries = tokio::spawn(summarize(
             Arc::clone(&running.proxy),
-            workspace.state().path().to_owned(),
+            running.journal.clone(),
             stopped.clone(),
+        ));
+        let anchor = workspace.config().audit.anchor_file.clone();
+        let checkpoints = tokio::spawn(journal::follow_checkpoints(
+            running.journal.checkpoints(),
+            running.store.clone(),
+            anchor.map(Arc::from),
+        ));
+        tokio::spawn(journal::take_over(
+            running.journal.clone(),
+            running.store.clone(),
         ));
         let follower = tokio::spawn(follow::follow(Arc::clone(&running.live), stopped));
         Ok(Self {
@@ -97,6 +110,7 @@ impl Serving {
             stop,
             follower,
             summaries,
+            checkpoints,
         })
     }
 
@@ -132,6 +146,8 @@ impl Serving {
         let _ = (&mut self.follower).await;
         let _ = (&mut self.summaries).await;
         self.running.journal.close().await;
+        let _ = (&mut self.checkpoints).await;
+        journal::keep(&self.running.store, &self.running.journal.head()).await;
         let finished = async { while self.edges.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(EDGE_PATIENCE, finished).await;
         self.running.store.close().await;
@@ -160,7 +176,7 @@ impl Drop for Serving {
 }
 
 /// Sums up refusals of unauthenticated connections every minute and those of agents over their budget every second; both at the end.
-async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiver<bool>) {
+async fn summarize(proxy: Arc<Proxy>, journal: Journal, mut stopped: watch::Receiver<bool>) {
     // The first tick of an `interval` is at once, and would split the refusals of the first moment from the rest.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + SUMMARY, SUMMARY);
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -171,7 +187,7 @@ async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiv
         let ends = tokio::select! {
             () = told => true,
             _ = second.tick() => {
-                proxy.note_free(free(&state));
+                proxy.note_free(free(&journal));
                 proxy.summarize_refusals().await;
                 continue;
             }
@@ -186,8 +202,11 @@ async fn summarize(proxy: Arc<Proxy>, state: PathBuf, mut stopped: watch::Receiv
 }
 
 /// Returns how many bytes the disk of the journal has left for us; as many as there can be where that is not known.
-fn free(state: &Path) -> u64 {
-    rustix::fs::statvfs(state).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+fn free(journal: &Journal) -> u64 {
+    if journal.is_scarce() {
+        return 0;
+    }
+    crate::journal::free(journal.directory()).unwrap_or(u64::MAX)
 }
 
 fn serve(

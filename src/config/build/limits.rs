@@ -49,7 +49,7 @@ pub(super) fn limits(context: &mut Context<'_>, written: &LimitsSection) -> Limi
     }
 }
 
-fn size(context: &mut Context<'_>, written: Option<&At<Size>>, default: usize) -> usize {
+pub(super) fn size(context: &mut Context<'_>, written: Option<&At<Size>>, default: usize) -> usize {
     let at = written.map(|at| At {
         value: at.value.0,
         line: at.line,
@@ -58,7 +58,11 @@ fn size(context: &mut Context<'_>, written: Option<&At<Size>>, default: usize) -
     positive(context, at.as_ref(), default)
 }
 
-fn positive(context: &mut Context<'_>, written: Option<&At<usize>>, default: usize) -> usize {
+pub(super) fn positive(
+    context: &mut Context<'_>,
+    written: Option<&At<usize>>,
+    default: usize,
+) -> usize {
     match written {
         Some(at) if at.value == 0 => {
             context.error("invalid-value", "a limit is at least 1", at);

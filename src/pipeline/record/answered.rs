@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use serde_json::Value as Json;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::shown::parameters;
+use super::redact::RedactedParams;
+use crate::journal::MAX_PARAM;
 use crate::pipeline::decode::decode;
 use crate::pipeline::permit_validity::PermitValidity;
 
@@ -48,14 +49,18 @@ impl Answered {
     }
 
     /// Returns what is recorded, by name; `None` for nothing.
-    pub(super) fn shown(self, key: &[u8; 32]) -> Option<Json> {
+    pub(super) fn recorded(self, key: &[u8; 32]) -> Option<Box<RawValue>> {
         let raw = self.body.unwrap_or_default().freeze();
         let body = decode(&self.headers, raw, MAX_BODY).unwrap_or_default();
         let terms = self.validity.terms();
-        let shown = parameters(key, &terms.answer_params(&self.headers, &body));
-        shown
-            .as_object()
-            .is_some_and(|all| !all.is_empty())
-            .then_some(shown)
+        let params = terms.answer_params(&self.headers, &body);
+        let redacted = RedactedParams {
+            key,
+            params: &params,
+            longest: MAX_PARAM,
+        };
+        (!params.is_empty())
+            .then(|| to_raw_value(&redacted).ok())
+            .flatten()
     }
 }

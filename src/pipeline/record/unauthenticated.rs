@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 use parking_lot::Mutex;
-use serde_json::{Map, Value as Json};
 
-use crate::audit::Change;
+use crate::journal::Summary;
 use crate::pipeline::Gateway;
 use crate::pipeline::refuse::Code;
 
@@ -52,22 +51,17 @@ pub fn refused_unauthenticated(gateway: &Gateway, peer: Option<SocketAddr>, code
 pub async fn summarize_unauthenticated(gateway: &Gateway) {
     let sources = std::mem::take(&mut *gateway.unauthenticated.0.lock());
     for (source, counts) in sources {
-        let mut detail = Map::new();
-        detail.insert("refusals".into(), counts.values().sum::<u64>().into());
-        let codes = counts
-            .iter()
-            .map(|(code, count)| ((*code).to_owned(), Json::from(*count)));
-        detail.insert("codes".into(), codes.collect::<Map<_, _>>().into());
-        let change = Change {
-            operator: "",
-            what: "unauthenticated.refused",
-            subject: source.name(),
-            agent: "",
-            action: "",
-            detail,
+        let summary = Summary {
+            what: "unauthenticated.refused".into(),
+            source: source.name().into(),
+            refusals: counts.values().sum(),
+            codes: counts
+                .into_iter()
+                .map(|(code, count)| (code.into(), count))
+                .collect(),
+            ..Summary::default()
         };
-        let event = change.event(&gateway.dependencies.clock);
-        if let Err(error) = gateway.dependencies.journal.append(event).await {
+        if let Err(error) = gateway.dependencies.journal.append(&summary).await {
             tracing::error!(%error, "a summary of refusals was not recorded");
         }
     }

@@ -24,21 +24,6 @@ pub(super) fn of(path: &str, error: &sqlx::Error) -> StoreError {
     }
 }
 
-/// Names what went wrong with a connection of the journal's own.
-pub(super) fn of_writer(path: &str, error: &rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
-    match error {
-        rusqlite::Error::SqliteFailure(fault, message) => {
-            let detail = message.clone().unwrap_or_else(|| fault.to_string());
-            of_code(path, fault.extended_code, detail)
-        }
-        error => StoreError::Failed {
-            path,
-            detail: error.to_string(),
-        },
-    }
-}
-
 /// Reads the primary result code, the low byte of an extended one: <https://www.sqlite.org/rescode.html>.
 fn of_code(path: String, code: i32, detail: String) -> StoreError {
     match code & 0xff {

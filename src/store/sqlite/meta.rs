@@ -27,6 +27,22 @@ impl Database {
             .map_err(|error| self.fault(&error))
     }
 
+    pub(in crate::store) async fn put_meta(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(value)
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(|error| self.fault(&error))
+    }
+
     pub(in crate::store) async fn claim_meta(
         &self,
         key: &str,

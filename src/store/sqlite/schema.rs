@@ -13,7 +13,7 @@ use super::{Database, fault, settings, shown};
 use crate::store::{StoreError, StoreOptions};
 
 /// The steps of the schema; a store of version n has the first n. Steps are only added at the end.
-const STEPS: [&str; 3] = [FIRST, HALTS, PLACEMENTS];
+const STEPS: [&str; 4] = [FIRST, HALTS, PLACEMENTS, UNRECORDED];
 
 /// Version of the tables below.
 const VERSION: i64 = STEPS.len() as i64;
@@ -93,6 +93,17 @@ CREATE TABLE pin (
     credential TEXT PRIMARY KEY,
     sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What was changed without a gateway that could record it. `event` holds what an older version kept, until it is taken over.
+const UNRECORDED: &str = "
+CREATE TABLE unrecorded (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    what TEXT NOT NULL,
+    subject TEXT NOT NULL
+) STRICT;
 ";
 
 /// Checks that a file is a store of our version.

@@ -94,16 +94,25 @@ pub(super) fn credential_health(registry: &Registry) -> Result<IntGaugeVec, prom
     register(registry, IntGaugeVec::new(options, &["credential"])?)
 }
 
-/// How long the oldest event waits, and how many were kept.
+/// How long the oldest record waits, how many were written, and the number of the newest.
 pub(super) fn journal_metrics(
     registry: &Registry,
-) -> Result<(Gauge, IntCounter), prometheus::Error> {
+) -> Result<(Gauge, IntCounter, IntGauge), prometheus::Error> {
     let lag = Gauge::new(
         "journal_lag_seconds",
         "Seconds that the oldest record has waited to be persisted",
     )?;
-    let events = IntCounter::new("journal_events_total", "Events kept")?;
-    Ok((register(registry, lag)?, register(registry, events)?))
+    let records = IntCounter::new("journal_records_total", "Records written")?;
+    let sequence = gauge(
+        registry,
+        "journal_sequence",
+        "Number of the newest record in the journal",
+    )?;
+    Ok((
+        register(registry, lag)?,
+        register(registry, records)?,
+        sequence,
+    ))
 }
 
 pub(super) fn log_metrics(registry: &Registry) -> Result<IntCounter, prometheus::Error> {

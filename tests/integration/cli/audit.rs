@@ -63,12 +63,52 @@ async fn the_journal_is_read_line_by_line_or_as_json() {
              tollgate audit query --decision deny --since 1h
              tollgate audit query --action 'api.item.*' --agent ci --limit 2
              tollgate audit query --code denied --agent nobody
-             tollgate --json audit query --decision deny",
+             tollgate --json audit query --decision deny
+             tollgate audit query --risk high --connector api",
         )
         .await;
     assert!(!shown.contains("hush-hush"), "{shown}");
     assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     assert_shown("audit", &shown);
+}
+
+#[tokio::test]
+async fn the_journal_is_verified_and_exported_without_the_gateway() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let mut gateway = asked(&upstream).await;
+    let shell = Shell::at(&gateway.path(""));
+    let live = shell.play("tollgate audit verify").await;
+    assert!(live.contains("self-consistent only"), "{live}");
+    gateway
+        .stop(std::time::Duration::from_secs(20))
+        .await
+        .unwrap();
+    let csv = shell
+        .play("tollgate audit export --format csv --agent ci")
+        .await;
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(
+        lines[1].starts_with("seq,time,kind,request_id,agent,"),
+        "{csv}"
+    );
+    assert_eq!(lines.len(), 2 + 5, "{csv}");
+    assert!(!csv.contains(",=HYPERLINK"), "{csv}");
+    let report = shell.json("--json audit verify").await;
+    assert_eq!(report["claim"], "self-consistent only", "{report}");
+    let key = report["key"].as_str().unwrap();
+    let args = format!("tollgate audit verify --key {key}");
+    assert!(shell.play(&args).await.contains("verified: "));
+    let args = "tollgate audit verify --key sha256:00";
+    let shown = shell.play(args).await;
+    assert!(shown.contains("not the one that is trusted"), "{shown}");
+    assert!(shown.contains("[exit 1]"), "{shown}");
+    // One byte, by somebody who can write the file.
+    let segment = gateway.path("state/journal/000000000001.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replacen("\"deny\"", "\"eeny\"", 1)).unwrap();
+    let shown = shell.play("tollgate audit verify").await;
+    assert!(shown.contains("000000000001.jsonl:"), "{shown}");
+    assert!(shown.contains("[exit 1]"), "{shown}");
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ async fn every_command_explains_itself() {
         "audit",
         "audit tail",
         "audit query",
+        "audit verify",
+        "audit export",
         "completions",
         "schema",
         "init",

@@ -205,11 +205,14 @@ fn reads_everything_that_the_contract_names() {
         (2 << 20, Duration::from_secs(60))
     );
     assert_eq!(
-        (config.refusals.per_minute, config.refusals.burst),
+        (
+            config.audit.refusals.per_minute,
+            config.audit.refusals.burst
+        ),
         (600, 20)
     );
     assert_eq!(
-        (config.durability, config.log.format),
+        (config.audit.durability, config.log.format),
         (Durability::Fsync, LogFormat::Json)
     );
 }
@@ -296,7 +299,7 @@ fn takes_every_scalar_and_list_of_scalars_from_a_variable() {
     );
     assert_eq!(config.connectors, [place.path("c")]);
     assert_eq!(
-        (config.durability, config.log.level.as_str()),
+        (config.audit.durability, config.log.level.as_str()),
         (Durability::Batched, "debug")
     );
     assert!(matches!(config.vault_key, VaultKey::File(path) if path == place.path("k")));

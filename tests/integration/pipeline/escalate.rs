@@ -143,7 +143,7 @@ async fn a_yes_lets_it_go_and_says_who_said_so() {
         .resolve(&approval.id, ApprovalVerdict::Deny, ("bob", None))
         .unwrap_err();
     assert!(matches!(error, ResolveError::Over(_)));
-    let decided = rig.events().await.remove(0);
+    let decided = rig.records().remove(0);
     assert_eq!(
         (&decided["decision"], &decided["approval"]["by"]),
         (&json!("allow"), &json!("ada"))
@@ -376,9 +376,9 @@ async fn a_header_that_was_dropped_refuses_once_the_action_is_above_low() {
     rig.waiting(1).await;
     rig.swap(&CONNECTOR.replace("GET: low", "GET: medium"), ASKING);
     assert_eq!(code(held).await, "undeclared_header");
-    let events = rig.events().await;
+    let records = rig.records();
     assert_eq!(
-        events[0]["dropped_headers"],
+        records[0]["dropped_headers"],
         serde_json::json!(["x-dry-run"])
     );
     rig.end().await;
@@ -451,7 +451,7 @@ async fn an_agent_that_leaves_frees_its_place_and_uses_no_yes_up() {
     assert_eq!(code(held).await, "agent_left");
     rig.waiting(0).await;
     drop(permitted(get("/items/1").send(&rig)).await);
-    let decided = rig.events().await.remove(0);
+    let decided = rig.records().remove(0);
     assert_eq!(
         (&decided["code"], &decided["decision"]),
         (&json!("agent_left"), &json!("require_approval"))

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value as Json, json};
-use tollgate::audit::{RESERVE, RefusalLimit, Refusals};
-use tollgate::model::clock::Clock;
+use tollgate::journal::{RESERVE, RefusalLimit, Refusals};
 use tollgate::pipeline::record::summarize_refusals;
 
 use super::rig::Rig;
@@ -16,11 +15,8 @@ policies: [{ id: never, actions: ['*'], decision: deny }]
 ";
 
 fn body(refusals: &Refusals) -> Vec<Json> {
-    let changes = refusals.take();
-    changes
-        .iter()
-        .map(|summary| summary.change().event(&Clock::system()).body)
-        .collect()
+    let summaries = refusals.take();
+    summaries.iter().map(|summary| json!(summary)).collect()
 }
 
 #[test]
@@ -89,14 +85,14 @@ async fn a_flood_of_refusals_is_told_to_the_agent_and_not_written_down_one_by_on
         .await
         .unwrap_err();
     summarize_refusals(&rig.gateway).await;
-    let events = rig.events().await;
+    let records = rig.records();
     let recorded = |agent: &str| {
-        events
+        records
             .iter()
             .filter(|event| event["kind"] == "decided" && event["agent"] == agent)
             .count()
     };
-    let summed: Vec<_> = events
+    let summed: Vec<_> = records
         .iter()
         .filter(|event| event["what"] == "refusals.summarized")
         .collect();

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::sync::Notify;
 use tollgate::approval::{Approval, ApprovalService, ApprovalSettings};
-use tollgate::audit::{Durability, Journal, RefusalLimit, Refusals};
 use tollgate::config::diagnostic::Source;
 use tollgate::egress::{Egress, EgressRules, Lookup, SystemLookup};
+use tollgate::journal::{RefusalLimit, Refusals};
 use tollgate::kill_switch::KillSwitch;
 use tollgate::limit::{self, Bound, Limits};
 use tollgate::model::agent::{Agent, AgentName};
@@ -24,10 +24,10 @@ use tollgate::pipeline::refuse::RefusedExchange;
 use tollgate::pipeline::{BodyFault, BodyReader, Dependencies, Gateway, Head, Permit, judge};
 use tollgate::roster::{Roster, RosterEntry, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
-use tollgate::store::{EventFilter, Store};
 use tollgate::telemetry::metrics::Metrics;
 use tollgate::vault::Keyring;
 
+use crate::journal::{Place, records};
 use crate::vault::master;
 
 /// Public (`auth: none`); `/items/{item}` in three methods, `/notes` with a body that is read.
@@ -74,8 +74,7 @@ const PLENTY: Bound = Bound {
 /// A gateway that reaches nothing.
 pub(crate) struct Rig {
     pub(crate) gateway: Arc<Gateway>,
-    store: Store,
-    _directory: tempfile::TempDir,
+    place: Place,
 }
 
 /// A body that is there at once.
@@ -135,9 +134,7 @@ impl Rig {
 
     async fn build(policy: &str, approval_timeout: Duration, lookup: Arc<dyn Lookup>) -> Self {
         let clock = Clock::system();
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", directory.path().join("tollgate.db").display());
-        let store = Store::create(&url).await.unwrap();
+        let place = Place::new();
         let rig = Self {
             gateway: Arc::new(Gateway::new(Dependencies {
                 current: Arc::new(Current::new(snapshot(CONNECTOR, policy))),
@@ -145,7 +142,7 @@ impl Rig {
                 kill_switch: Arc::new(KillSwitch::default()),
                 keyring: Arc::new(Keyring::default()),
                 opener: tollgate::vault::Opener::new(&master(1)),
-                journal: Journal::start(store.clone(), Durability::Strict),
+                journal: place.open(),
                 egress: Egress::new(EgressRules::default(), lookup),
                 approvals: ApprovalService::new(SETTINGS, clock.clone()),
                 approval_timeout,
@@ -165,8 +162,7 @@ impl Rig {
                 }),
                 pseudonym: "tollgate-test".to_owned(),
             })),
-            store,
-            _directory: directory,
+            place,
         };
         rig.agents(&["ci"]);
         rig
@@ -261,17 +257,16 @@ impl Rig {
         waited.unwrap_or_else(|_| panic!("not {count} requests wait: {:#?}", approvals.list()))
     }
 
-    /// Returns the bodies of all records so far, oldest first.
-    pub(crate) async fn events(&self) -> Vec<serde_json::Value> {
-        let events = self.store.events(&EventFilter::default()).await.unwrap();
-        let read = |event: tollgate::store::StoredEvent| serde_json::from_str(&event.body).unwrap();
-        events.into_iter().map(read).collect()
+    /// Returns all records so far but that of the start, oldest first.
+    pub(crate) fn records(&self) -> Vec<serde_json::Value> {
+        let mut records = records(&self.place.path());
+        records.retain(|record| record["kind"] != "started");
+        records
     }
 
-    /// Closes the journal and the store, so that the directory can go.
+    /// Closes the journal, so that the directory can go.
     pub(crate) async fn end(&self) {
         self.gateway.dependencies().journal.close().await;
-        self.store.close().await;
     }
 }
 

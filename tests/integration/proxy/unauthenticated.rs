@@ -25,13 +25,13 @@ async fn many_refusals_of_one_source_are_one_record() {
         assert_eq!(exchange(&mut socket, request).await.status, status);
     }
     gateway.stop(Duration::from_secs(20)).await.unwrap();
-    let changed = gateway.changed(1).await;
+    let changed = gateway.summaries(1).await;
     assert_eq!(changed.len(), 1, "{changed:#?}");
     let summary = &changed[0];
     assert_eq!(
         (
             &summary["what"],
-            &summary["subject"],
+            &summary["source"],
             &summary["refusals"],
             &summary["codes"]
         ),
@@ -46,7 +46,7 @@ async fn many_refusals_of_one_source_are_one_record() {
         .play("tollgate audit tail\ntollgate audit verify")
         .await;
     assert!(
-        shown.contains("changed  unauthenticated.refused  127.0.0.1  4 times"),
+        shown.contains("summary  unauthenticated.refused  127.0.0.1  4 times"),
         "{shown}"
     );
 }

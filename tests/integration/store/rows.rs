@@ -171,7 +171,7 @@ async fn every_change_raises_the_revision_and_nothing_else_does() {
     assert!(raised().await);
     store.remove_agent("devops").await.unwrap_err();
     store.claim_meta("a", "b").await.unwrap();
-    store.append(&[super::events::event(1)]).await.unwrap();
+    store.put_meta("c", "d").await.unwrap();
     assert!(!raised().await);
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tollgate::cli::{ProcessEnv, Serving, SocketActivation};
 use tollgate::model::clock::Clock;
-use tollgate::store::{EventFilter, Store};
+use tollgate::store::Store;
 
 use super::agent::Agent;
 use super::tollgate::Shell;
@@ -284,6 +284,11 @@ impl Gateway {
     /// Ends it and starts another one on the same state and files.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop(PATIENCE).await.unwrap();
+        self.restarted().await
+    }
+
+    /// Starts another one on the state and files of one that was stopped.
+    pub(crate) async fn restarted(self) -> Self {
         serve(self.directory, self.environment, self.handed)
             .await
             .unwrap()
@@ -329,7 +334,12 @@ impl Gateway {
 
     /// Waits until there are so many records of changes, and returns them, oldest first.
     pub(crate) async fn changed(&self, count: usize) -> Vec<Json> {
-        self.events("changed", count).await
+        self.records(&["changed"], count).await
+    }
+
+    /// Waits until there are so many records of summed up refusals, and returns them, oldest first.
+    pub(crate) async fn summaries(&self, count: usize) -> Vec<Json> {
+        self.records(&["summary"], count).await
     }
 
     /// Returns the running gateway.
@@ -417,33 +427,30 @@ impl Gateway {
 
     /// Waits until so many exchanges have ended, and returns their `finished` records, oldest first.
     pub(crate) async fn finished(&self, count: usize) -> Vec<Json> {
-        self.events("finished", count).await
+        self.records(&["finished"], count).await
     }
 
     /// Waits until there are so many records of decisions, and returns them, oldest first.
     pub(crate) async fn decided(&self, count: usize) -> Vec<Json> {
-        self.events("decided", count).await
+        self.records(&["decided"], count).await
     }
 
-    async fn events(&self, kind: &str, count: usize) -> Vec<Json> {
-        let store = self.store().await;
+    async fn records(&self, kinds: &[&str], count: usize) -> Vec<Json> {
+        let journal = self.path("state/journal");
         let read = async {
             loop {
-                let events = store.events(&EventFilter::default()).await.unwrap();
-                let found: Vec<Json> = events
-                    .into_iter()
-                    .map(|event| serde_json::from_str(&event.body).unwrap())
-                    .filter(|body: &Json| body["kind"] == kind)
-                    .collect();
+                let mut found = crate::journal::records(&journal);
+                found.retain(|record| kinds.contains(&record["kind"].as_str().unwrap()));
+                // Files that were reloaded are not what a test counts.
+                found.retain(|record| record["what"] != "files.reloaded");
                 if found.len() >= count {
                     return found;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let events = tokio::time::timeout(PATIENCE, read).await;
-        store.close().await;
-        events.unwrap_or_else(|_| panic!("fewer than {count} records of `{kind}`"))
+        let records = tokio::time::timeout(PATIENCE, read).await;
+        records.unwrap_or_else(|_| panic!("fewer than {count} records of {kinds:?}"))
     }
 }
 

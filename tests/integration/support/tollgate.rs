@@ -203,6 +203,14 @@ impl Shell {
             (r"this tollgate knows \d+", "this tollgate knows <n>"),
             (r"known here: `github`.*", "known here: …"),
             (r#""hmac": "[0-9a-f]+"|secret [0-9a-f]{12}"#, "<hash>"),
+            (
+                r#""(prev|public_key)": "[0-9a-f]{64}""#,
+                "\"$1\": \"<hash>\"",
+            ),
+            (
+                r#""(seq|judged_us|overhead_us|duration_ms)": \d+"#,
+                "\"$1\": <n>",
+            ),
         ]
         .iter()
         .fold(text, |text, (pattern, shown)| {

@@ -2,14 +2,13 @@
 //!
 //! INVARIANT: however often an agent is refused, its refusals take a bounded part of the journal, and every one of them is counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use serde_json::{Map, Value as Json};
 
-use super::Change;
+use super::record::Summary;
 
 /// Free bytes of the disk below which refusals are not recorded: what is left is for the records of what is allowed.
 pub const RESERVE: u64 = 32 << 20;
@@ -38,17 +37,7 @@ struct Account {
     left: f64,
     /// When that was so.
     at: Instant,
-    summary: Option<Summary>,
-}
-
-/// Refusals of one agent that are recorded together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    agent: String,
-    codes: BTreeMap<&'static str, u64>,
-    /// The request ids that the agent was told.
-    first: String,
-    last: String,
+    summary: Option<Summary<'static>>,
 }
 
 impl Refusals {
@@ -87,13 +76,14 @@ impl Refusals {
             return true;
         }
         let summary = account.summary.get_or_insert_with(|| Summary {
-            agent: agent.to_owned(),
-            codes: BTreeMap::new(),
-            first: request_id.to_owned(),
-            last: String::new(),
+            what: "refusals.summarized".into(),
+            agent: agent.to_owned().into(),
+            first: request_id.to_owned().into(),
+            ..Summary::default()
         });
-        *summary.codes.entry(code).or_default() += 1;
-        request_id.clone_into(&mut summary.last);
+        summary.refusals += 1;
+        *summary.codes.entry(code.into()).or_default() += 1;
+        summary.last = request_id.to_owned().into();
         false
     }
 
@@ -115,7 +105,7 @@ impl Refusals {
 
     /// Takes out what is to be written now: nothing while the disk is nearly full.
     #[must_use]
-    pub fn take(&self) -> Vec<Summary> {
+    pub fn take(&self) -> Vec<Summary<'static>> {
         if self.scarce.load(Ordering::Relaxed) {
             return Vec::new();
         }
@@ -124,27 +114,5 @@ impl Refusals {
             .values_mut()
             .filter_map(|account| account.summary.take())
             .collect()
-    }
-}
-
-impl Summary {
-    /// Returns the change that it is recorded as.
-    #[must_use]
-    pub fn change(&self) -> Change<'_> {
-        let codes = self.codes.iter();
-        let codes = codes.map(|(code, count)| ((*code).to_owned(), Json::from(*count)));
-        let mut detail = Map::new();
-        detail.insert("refusals".into(), self.codes.values().sum::<u64>().into());
-        detail.insert("codes".into(), codes.collect::<Map<_, _>>().into());
-        detail.insert("first".into(), self.first.as_str().into());
-        detail.insert("last".into(), self.last.as_str().into());
-        Change {
-            operator: "",
-            what: "refusals.summarized",
-            subject: self.agent.clone(),
-            agent: &self.agent,
-            action: "",
-            detail,
-        }
     }
 }

@@ -1,15 +1,15 @@
-//! A permitted exchange while it lives; its drop writes `finished`, whatever happened.
+//! An open exchange: a permitted request while it lives; its drop writes `finished`, whatever happened.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::Map;
 
 use super::answered::Answered;
-use super::draft::Draft;
-use crate::model::event::EventKind;
+use crate::journal::{Decided, Finished};
+use crate::model::action::ActionName;
 use crate::pipeline::Gateway;
 use crate::pipeline::permit_validity::PermitValidity;
 use crate::telemetry::metrics::{Active, UpstreamError};
@@ -17,20 +17,19 @@ use crate::telemetry::metrics::{Active, UpstreamError};
 /// The open record of one permitted exchange. Dropping it writes `finished`.
 #[derive(Debug)]
 pub struct OpenExchange {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) received: Instant,
-    pub(super) request_id: String,
-    pub(super) agent: String,
-    pub(super) connector: String,
-    pub(super) action: String,
-    pub(super) outcome: Option<Outcome>,
-    pub(super) sent: u64,
-    pub(super) received_bytes: u64,
+    gateway: Arc<Gateway>,
+    received: Instant,
+    /// What was recorded when it was permitted.
+    decided: Decided<'static>,
+    action: Option<ActionName>,
+    outcome: Option<Outcome>,
+    sent: u64,
+    received_bytes: u64,
     /// What is recorded of the answer, while it passes.
-    pub(super) answered: Option<Answered>,
+    answered: Option<Answered>,
     /// What the stages before the upstream took.
-    pub(super) overhead: Duration,
-    pub(super) _exchange: Active,
+    overhead: Duration,
+    _exchange: Active,
 }
 
 /// What became of a permitted request.
@@ -49,6 +48,26 @@ pub enum Outcome {
 // === impl OpenExchange ===
 
 impl OpenExchange {
+    /// Begins with what was recorded, when the request was received, and how long it took to be permitted.
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        (received, overhead): (Instant, Duration),
+        (decided, action): (Decided<'static>, Option<ActionName>),
+    ) -> Self {
+        Self {
+            _exchange: gateway.dependencies.metrics.exchange(),
+            gateway,
+            received,
+            decided,
+            action,
+            outcome: None,
+            sent: 0,
+            received_bytes: 0,
+            answered: None,
+            overhead,
+        }
+    }
+
     /// Notes that bytes went to the upstream, so the request may have taken effect.
     pub fn note_sent(&mut self, bytes: u64) {
         self.sent = self.sent.saturating_add(bytes);
@@ -80,7 +99,7 @@ impl OpenExchange {
     /// Returns the id for `Tollgate-Request-Id`.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        &self.request_id
+        &self.decided.request_id
     }
 }
 
@@ -89,51 +108,45 @@ impl Drop for OpenExchange {
         let dependencies = &self.gateway.dependencies;
         let elapsed = self.received.elapsed();
         dependencies.metrics.answered(elapsed, self.overhead);
-        let mut body = Map::new();
-        body.insert(
-            "duration_ms".into(),
-            u64::try_from(elapsed.as_millis())
-                .unwrap_or(u64::MAX)
-                .into(),
-        );
-        body.insert("request_bytes".into(), self.sent.into());
-        body.insert("response_bytes".into(), self.received_bytes.into());
-        let mut code = "";
+        let Decided {
+            request_id,
+            agent,
+            connector,
+            ..
+        } = &self.decided;
+        let mut finished = Finished {
+            request_id: Cow::Borrowed(request_id),
+            agent: Cow::Borrowed(agent),
+            connector: Cow::Borrowed(connector),
+            action: Cow::Borrowed(self.action.as_ref().map_or("", ActionName::as_str)),
+            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            overhead_us: u64::try_from(self.overhead.as_micros()).ok(),
+            request_bytes: self.sent,
+            response_bytes: self.received_bytes,
+            ..Finished::default()
+        };
         let outcome = match self.outcome.take() {
             Some(Outcome::Answered(status)) => {
-                body.insert("status".into(), status.into());
+                finished.status = Some(status);
                 "answered"
             }
             Some(Outcome::UpstreamFailed(kind)) => {
-                dependencies.metrics.upstream_failed(&self.connector, kind);
-                body.insert("failure".into(), kind.as_str().into());
+                dependencies.metrics.upstream_failed(connector, kind);
+                finished.failure = kind.as_str().into();
                 "upstream_failed"
             }
             Some(Outcome::AgentLeft) => "agent_left",
             Some(Outcome::Refused(refusal)) => {
-                dependencies
-                    .metrics
-                    .refused(&self.agent, &self.connector, refusal);
-                code = refusal;
-                body.insert("code".into(), refusal.into());
+                dependencies.metrics.refused(agent, connector, refusal);
+                finished.code = refusal.into();
                 "refused"
             }
             None => "unknown",
         };
-        body.insert("outcome".into(), outcome.into());
+        finished.outcome = outcome.into();
         let answered = self.answered.take();
-        let answered = answered.and_then(|answered| answered.shown(&dependencies.parameter_key));
-        body.extend(answered.map(|shown| ("answer".to_owned(), shown)));
-        let draft = Draft {
-            kind: EventKind::Finished,
-            request_id: &self.request_id,
-            agent: &self.agent,
-            action: &self.action,
-            decision: "",
-            code,
-        };
-        dependencies
-            .journal
-            .append_later(draft.event(&self.gateway, body));
+        let answered = answered.and_then(|answered| answered.recorded(&dependencies.parameter_key));
+        finished.answer = answered.map(Cow::Owned);
+        dependencies.journal.append_later(&finished);
     }
 }
