@@ -138,7 +138,7 @@ fn tells_every_problem_of_a_file_at_once() {
     4:30 error[permission] `connector` is given without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
     5:5 error[permission] the permission says nothing (say `connector` and `access`, or `allow`, `ask` or `deny`)
     6:65 error[unknown-credential] there is no credential `jira-car` (did you mean `jira-care`?)
-    6:96 error[host] `*.atlassian.net` is not a host: labels are 1 to 63 letters, digits, `-` or `_` (a host is exact, never a glob)
+    6:107 error[host] `*.atlassian.net` is not a host: labels are 1 to 63 letters, digits, `-` or `_` (a host is exact, never a glob)
     7:67 error[foreign-credential] the credential `jira-care` is for `jira`, and the permission is not
     8:29 warning[renamed-action] `jira.issue.destroy` is an old name (it is `jira.issue.delete` now)
     8:75 error[expression] `==` compares a string with an int
