@@ -108,19 +108,7 @@ fn build(source: &Source, base: &Path, args: &Args) -> Result<Config, Report> {
 fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
     refuse_unsupported(context, manifest);
     let data_dir = data_dir(context, manifest);
-    let proxy = network::listen(context, manifest.proxy.listen.as_ref(), PROXY_PORT);
-    if let Some(at) = manifest
-        .proxy
-        .listen
-        .as_ref()
-        .filter(|at| at.value.is_empty())
-    {
-        context.first_error(
-            "invalid-value",
-            "agents need at least one place to connect to",
-            at,
-        );
-    }
+    let proxy = network::listen_for_agents(context, manifest.proxy.listen.as_ref(), PROXY_PORT);
     Some(Config {
         file: None,
         proxy,

@@ -36,7 +36,7 @@ pub struct Unclassified {
     /// The reason and its sentence.
     pub refusal: Refusal,
     /// How clients of the connector that the target belongs to read errors, where that much is known.
-    pub shape: Option<ErrorShape>,
+    pub shape: Option<Box<ErrorShape>>,
 }
 
 impl From<Refusal> for Unclassified {
@@ -128,7 +128,7 @@ pub(super) fn again(
     let candidates = narrow(snapshot.catalog(), &place, &target, &headers, protocol);
     let candidates = candidates.map_err(|refusal| Unclassified {
         refusal,
-        shape: place.connector.error_shape(&headers),
+        shape: place.connector.error_shape(&headers).map(Box::new),
     })?;
     Ok(Classified {
         target,

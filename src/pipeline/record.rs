@@ -150,7 +150,7 @@ impl DecisionRecorder {
     /// Notes how the client reads errors, where a request was refused before its routes could be told.
     pub(super) fn note_unclassified(&mut self, unclassified: Unclassified) -> Refusal {
         if self.native.is_none() {
-            self.native = unclassified.shape.map(Native::new);
+            self.native = unclassified.shape.map(|shape| Native::new(*shape));
         }
         unclassified.refusal
     }

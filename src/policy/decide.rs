@@ -66,19 +66,12 @@ impl PolicySet {
         }
         by.sort();
         by.dedup();
+        let rules = || verdicts.iter().map(|(_, rule)| rule);
         let mut ruling = Ruling {
             decision,
             by,
-            reason: join(
-                verdicts
-                    .iter()
-                    .filter_map(|(_, rule)| rule.reason.as_deref()),
-            ),
-            suggest: join(
-                verdicts
-                    .iter()
-                    .filter_map(|(_, rule)| rule.suggest.as_deref()),
-            ),
+            reason: join(rules().filter_map(|rule| rule.reason.as_deref())),
+            suggest: join(rules().filter_map(|rule| rule.suggest.as_deref())),
             passes_response_secrets: !facts.action.response_secret,
             no_permission,
             ..Ruling::silent()

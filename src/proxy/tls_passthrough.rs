@@ -1,4 +1,4 @@
-//! Carries the tunnel of a host whose TLS is not terminated here, unread except for the ClientHello, until both sides end, one
+//! Carries the tunnel of a host whose TLS is not terminated here, unread except for the `ClientHello`, until both sides end, one
 //! fails, nothing passes, or the permit is revoked.
 //!
 //! INVARIANT: no byte goes upstream before the agent has asked, in TLS, for the host that was judged.

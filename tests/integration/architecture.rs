@@ -81,8 +81,11 @@ const LADDER: &[(&str, &[&str])] = &[
     ("model", &[]),
 ];
 
+/// A room, and the rooms that it may import.
+type Room = (&'static str, &'static [&'static str]);
+
 /// The rooms of a folder, from the top, and what each may import of the others.
-const ROOMS: &[(&str, &[(&str, &[&str])])] = &[(
+const ROOMS: &[(&str, &[Room])] = &[(
     "connector",
     &[
         ("compile", &["lookup", "manifest", "model"]),

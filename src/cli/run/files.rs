@@ -63,10 +63,10 @@ fn ca(workspace: &Workspace) -> Result<Certificates, Failure> {
         )
         .help("start the gateway once: `tollgate serve`"));
     }
-    Certificates::read(&path).map_err(unreadable)
+    Certificates::read(&path).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: ProxyError) -> Failure {
+fn unreadable(error: &ProxyError) -> Failure {
     Failure::failed("roots", error.to_string())
 }
 

@@ -67,6 +67,19 @@ pub(super) fn listen(
     found
 }
 
+/// Reads the places where agents connect, at least one.
+pub(super) fn listen_for_agents(
+    context: &mut Context<'_>,
+    written: Option<&At<Vec<At<String>>>>,
+    default: u16,
+) -> Vec<Listen> {
+    if let Some(at) = written.filter(|at| at.value.is_empty()) {
+        let message = "agents need at least one place to connect to";
+        context.first_error("invalid-value", message, at);
+    }
+    listen(context, written, default)
+}
+
 fn parse_listen(text: &str, base: &Path) -> Result<Listen, PlaceError> {
     let wrong = || PlaceError::Listen(text.to_owned());
     if let Some(path) = text.strip_prefix("unix:") {

@@ -173,10 +173,12 @@ fn answer(mut block: &[u8], body: Vec<u8>) -> Raw {
 fn integer(block: &mut &[u8], bits: u32) -> usize {
     let mask = (1 << bits) - 1;
     let mut value = usize::from(block[0]) & mask;
-    let full = value == mask;
     *block = &block[1..];
+    if value < mask {
+        return value;
+    }
     let mut shift = 0;
-    while full {
+    loop {
         let byte = block[0];
         *block = &block[1..];
         value += usize::from(byte & 127) << shift;
