@@ -120,7 +120,7 @@ pub struct Config {
     pub limits: Limits,
     /// Requests that wait for an operator.
     pub approval: Approval,
-    /// The journal.
+    /// Settings of the journal: durability, segments, retention, anchors.
     pub audit: Audit,
     /// Level and format of log lines.
     pub log: Log,

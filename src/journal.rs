@@ -62,7 +62,7 @@ pub use record::{
 pub use refusals::{RESERVE, RefusalLimit, Refusals};
 pub use report::{Anchor, Finding, Report, Trust};
 pub use retain::Retention;
-pub use segment::{Form, Segment, list};
+pub use segment::{SegmentForm, Segment, list};
 pub use sign::{SignError, Signer, fingerprint};
 pub use take_over::{OldRecord, TakeOver, TakenOver};
 pub use text::{Abridged, Text};
@@ -99,12 +99,12 @@ pub struct Settings {
     pub segment: SegmentLimits,
     /// When checkpoints are written.
     pub checkpoint: CheckpointLimits,
-    /// What is kept.
+    /// Which sealed segments stay, by age and size.
     pub retention: Retention,
     /// Bytes of the disk that are set aside for records of allowed requests.
     pub reserve: u64,
     /// How long an append waits for a disk that does not answer.
-    pub patience: Duration,
+    pub stall_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -115,7 +115,7 @@ impl Default for Settings {
             checkpoint: CheckpointLimits::default(),
             retention: Retention::default(),
             reserve: RESERVE,
-            patience: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -137,7 +137,7 @@ struct Handle(Arc<Shared>);
 /// A checkpoint that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
-    /// What it covers.
+    /// Last line that the signature covers.
     pub head: Head,
     /// Ed25519 over it, in hexadecimal; empty where the journal is not signed.
     pub signature: String,
@@ -150,7 +150,7 @@ struct Shared {
     settings: Settings,
     clock: Clock,
     queue: Mutex<Queue>,
-    /// Wakes the thread.
+    /// Wakes the thread that writes while the disk is slow.
     work: Condvar,
 }
 
@@ -170,8 +170,8 @@ impl Journal {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         let queue = self.shared.queue.lock();
-        let patience = self.shared.settings.patience;
-        let stalls = |since: Instant| since.elapsed() >= patience;
+        let stall_timeout = self.shared.settings.stall_timeout;
+        let stalls = |since: Instant| since.elapsed() >= stall_timeout;
         queue.failure.is_none() && !queue.busy_since.is_some_and(stalls)
     }
 

@@ -31,7 +31,7 @@ impl StateDir {
         &self.0
     }
 
-    /// The journal's directory.
+    /// Returns the directory of the journal's segments.
     pub(super) fn journal(&self) -> PathBuf {
         self.0.join("journal")
     }

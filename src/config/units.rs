@@ -37,7 +37,7 @@ pub enum UnitError {
     /// It does not have the form.
     #[error("`{0}` is not a length of time: write `250ms`, `30s`, `10m`, `24h` or `7d`")]
     NotAPeriod(String),
-    /// Over a century.
+    /// A period of more than a century.
     #[error("`{0}` is too long")]
     TooLong(String),
     /// It does not have the form.

@@ -22,7 +22,7 @@ const FLUSH_BYTES: usize = 64 << 10;
 /// What became of a record when it was handed in.
 enum Submitted<A> {
     Done(Result<(), JournalError>),
-    /// Its answer comes.
+    /// The answer comes from the caller that writes.
     Waits(A),
     /// The caller writes it.
     Writes(Box<Writer>, Batch),
@@ -43,7 +43,7 @@ impl Journal {
             Submitted::Done(outcome) => outcome,
             Submitted::Writes(writer, batch) => shared.write_out(writer, batch, true),
             Submitted::Waits(answer) => {
-                match tokio::time::timeout(shared.settings.patience, answer).await {
+                match tokio::time::timeout(shared.settings.stall_timeout, answer).await {
                     Ok(answer) => answer.unwrap_or(Err(JournalError::Closed)),
                     Err(_) => Err(JournalError::Stalled),
                 }
@@ -112,7 +112,7 @@ impl Shared {
         let is_essential = record.is_essential();
         let submitted = self.serialised(record, |queue, body| {
             let now = Instant::now();
-            if let Some(error) = queue.refusal(is_essential, self.settings.patience, now) {
+            if let Some(error) = queue.refusal(is_essential, self.settings.stall_timeout, now) {
                 return Err(error);
             }
             if self.settings.durability == Durability::Batched {

@@ -30,7 +30,7 @@ pub(super) enum Waiter {
     Nobody,
     /// The task that is writing it.
     Writer,
-    /// A task.
+    /// A task that awaits its answer.
     Task(oneshot::Sender<Result<(), JournalError>>),
     /// A thread that blocks.
     Thread(mpsc::Sender<Result<(), JournalError>>),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-/// Writes and syncs.
+/// Writes to files and syncs them; tests put failures in between.
 pub trait Disk: fmt::Debug + Send {
     /// Writes at most all of `bytes` at the end of a file and returns how many it was.
     ///
@@ -23,7 +23,7 @@ pub trait Disk: fmt::Debug + Send {
     fn sync(&mut self, file: &mut File) -> io::Result<()>;
 }
 
-/// The operating system's.
+/// The disk of the operating system.
 #[derive(Debug, Default)]
 pub struct SystemDisk;
 

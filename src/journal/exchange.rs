@@ -13,7 +13,7 @@ use crate::model::action::Risk;
 /// An action with its parameters as they are recorded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecordedAction<N = String, P = Map<String, Json>> {
-    /// The full name.
+    /// Full name, `connector.resource.verb`.
     pub name: N,
     /// How much harm it can do.
     pub risk: Risk,
@@ -24,16 +24,16 @@ pub struct RecordedAction<N = String, P = Map<String, Json>> {
 /// What an operator was asked about a request, and answered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecordedApproval<'a> {
-    /// Of the question.
+    /// Id of the approval request.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
     /// `approve` or `deny`; absent where nobody answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
-    /// The operator.
+    /// Name of the operator who answered.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub by: Cow<'a, str>,
-    /// RFC 3339.
+    /// When the operator answered, RFC 3339.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub at: Cow<'a, str>,
 }
@@ -45,7 +45,7 @@ pub struct Decided<'a> {
     /// ULID of the exchange.
     #[serde(borrow)]
     pub request_id: Cow<'a, str>,
-    /// Its name.
+    /// Name of the agent that asked.
     #[serde(borrow)]
     pub agent: Cow<'a, str>,
     /// Where the agent connects from.
@@ -72,10 +72,10 @@ pub struct Decided<'a> {
     /// Of the refusal; empty where it was allowed.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub code: Cow<'a, str>,
-    /// HTTP's.
+    /// Method of the HTTP request.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub method: Cow<'a, str>,
-    /// With its port.
+    /// Canonical host, with its port.
     pub host: Text<'a>,
     /// Canonical where it has one, without the query.
     #[serde(skip_serializing_if = "Text::is_empty")]
@@ -110,10 +110,10 @@ pub struct Finished<'a> {
     /// ULID of the exchange.
     #[serde(borrow)]
     pub request_id: Cow<'a, str>,
-    /// Its name.
+    /// Name of the agent that sent it.
     #[serde(borrow)]
     pub agent: Cow<'a, str>,
-    /// Its id.
+    /// Id of the connector that it went through.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub connector: Cow<'a, str>,
     /// The first thing that the request does.
@@ -122,7 +122,7 @@ pub struct Finished<'a> {
     /// `answered`, `upstream_failed`, `agent_left`, `refused` or `unknown`.
     #[serde(borrow)]
     pub outcome: Cow<'a, str>,
-    /// HTTP's.
+    /// Status of the HTTP answer, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Of a refusal after the permit.
@@ -138,7 +138,7 @@ pub struct Finished<'a> {
     pub overhead_us: Option<u64>,
     /// Sent to the upstream.
     pub request_bytes: u64,
-    /// Received from it.
+    /// Bytes of the answer's body as received from the upstream.
     pub response_bytes: u64,
     /// What the connector wants recorded of the answer, by name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::read::Line;
 
-/// A form.
+/// Formats that records are exported in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// The lines as they are.
@@ -99,7 +99,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// <https://schema.ocsf.io/1.3.0/classes/api_activity>
+/// Writes an API Activity event, <https://schema.ocsf.io/1.3.0/classes/api_activity>.
 fn ocsf(record: &Json) -> Json {
     let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or_default();
     let time = OffsetDateTime::parse(text("time"), &Rfc3339);

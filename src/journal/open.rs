@@ -27,7 +27,7 @@ use crate::model::clock::Clock;
 pub struct Known {
     /// The highest number that was written.
     pub seq: u64,
-    /// The start before.
+    /// Id of the start before this one.
     pub boot: Option<String>,
 }
 
@@ -38,9 +38,9 @@ pub struct Opening {
     pub directory: PathBuf,
     /// What can be set.
     pub settings: Settings,
-    /// Who writes it.
+    /// The gateway that writes the journal.
     pub identity: Identity,
-    /// Signs checkpoints.
+    /// Signs checkpoints; without it they are unsigned.
     pub signer: Option<Signer>,
     /// What others know of it.
     pub known: Known,
@@ -48,9 +48,9 @@ pub struct Opening {
     pub numbered_above: u64,
     /// ULID of this start.
     pub boot: String,
-    /// The time.
+    /// Time of records and age of segments.
     pub clock: Clock,
-    /// Writes and syncs.
+    /// Writes segments and syncs them.
     pub disk: Box<dyn Disk>,
 }
 
@@ -60,9 +60,9 @@ pub enum OpenError {
     /// The directory or a file of it cannot be used.
     #[error("the journal `{path}` cannot be opened: {source}")]
     Unusable {
-        /// Its directory.
+        /// Directory that cannot be used.
         path: String,
-        /// The system's words.
+        /// What the operating system says.
         source: io::Error,
     },
     /// The start cannot be recorded.

@@ -18,25 +18,25 @@ const BEFORE: time::Duration = time::Duration::minutes(10);
 /// Which records are wanted; what is absent does not narrow.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// Exact name.
+    /// Exact name of the agent.
     pub agent: Option<String>,
-    /// Exact id.
+    /// Exact id of the connector.
     pub connector: Option<String>,
     /// Of any action of the request, or that it may have been.
     pub action: Option<Glob>,
-    /// Exact.
+    /// Exact decision: `allow`, `deny` or `require_approval`.
     pub decision: Option<String>,
-    /// Exact.
+    /// Exact code of a refusal.
     pub code: Option<String>,
     /// Of any action of the request.
     pub risk: Option<Risk>,
     /// Any of these; all where there is none.
     pub kinds: Vec<Kind>,
-    /// Exact.
+    /// Exact ULID of the request.
     pub request_id: Option<String>,
-    /// Not before.
+    /// Oldest time that a record may have, inclusive.
     pub since: Option<OffsetDateTime>,
-    /// Before this.
+    /// Time before which a record must be, exclusive.
     pub until: Option<OffsetDateTime>,
     /// Anywhere in the line, as it is written there.
     pub text: Option<String>,

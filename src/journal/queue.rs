@@ -85,7 +85,7 @@ impl Queue {
     pub(super) fn refusal(
         &mut self,
         is_essential: bool,
-        patience: Duration,
+        stall_timeout: Duration,
         now: Instant,
     ) -> Option<JournalError> {
         if self.is_closed {
@@ -103,10 +103,10 @@ impl Queue {
             return Some(JournalError::Scarce);
         }
         let since = self.busy_since?;
-        (now.saturating_duration_since(since) >= patience).then_some(JournalError::Stalled)
+        (now.saturating_duration_since(since) >= stall_timeout).then_some(JournalError::Stalled)
     }
 
-    /// Queues a record.
+    /// Queues a record, and whoever awaits it.
     pub(super) fn push(&mut self, body: &[u8], waiter: Waiter, is_essential: bool) {
         let is_kept = matches!(waiter, Waiter::Nobody);
         let is_full = self.batch.bytes().saturating_add(body.len()) > MAX_KEPT;

@@ -29,7 +29,7 @@ pub enum Kind {
 
 /// A struct that can be appended.
 pub trait Record: Serialize {
-    /// Written as `kind`.
+    /// Value of the field `kind` in its line.
     const KIND: Kind;
 
     /// Whether the reserve on the disk is for records like this one.
@@ -41,20 +41,20 @@ pub trait Record: Serialize {
 /// Who writes this journal; its hash stands before the first record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// ULID, made once.
+    /// ULID of the gateway, made at its first start.
     pub gateway: String,
     /// Ed25519, in hexadecimal; empty where checkpoints are not signed.
     pub public_key: String,
-    /// RFC 3339.
+    /// Time of the first start, RFC 3339.
     pub created: String,
 }
 
 /// Sequence numbers whose records are gone: power was lost, or an older copy was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// The first one.
+    /// First number that is missing.
     pub from: u64,
-    /// The last one.
+    /// Last number that is missing.
     pub to: u64,
 }
 
@@ -70,7 +70,7 @@ pub struct Started<'a> {
     /// As hashed in front of the first record.
     #[serde(borrow)]
     pub identity: Cow<'a, RawValue>,
-    /// Of the program.
+    /// Version of the gateway that started.
     pub version: Cow<'a, str>,
     /// What the files do not hold although it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub struct Started<'a> {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Changed<'a> {
-    /// `kill.on`, `approval.approve`, `journal.recovered`.
+    /// Name of the change, such as `kill.on`, `approval.approve` or `journal.recovered`.
     #[serde(borrow)]
     pub what: Cow<'a, str>,
     /// Who; empty for the gateway itself.
@@ -122,7 +122,7 @@ pub struct Covers {
 /// A signature over everything before it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint<'a> {
-    /// Up to where.
+    /// Last line that the checkpoint covers.
     pub covers: Covers,
     /// Ed25519, in hexadecimal; empty where the journal is not signed.
     #[serde(borrow)]
@@ -142,7 +142,7 @@ pub struct Summary<'a> {
     /// An address, `socket` or `others`; empty for an agent.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub source: Cow<'a, str>,
-    /// How many.
+    /// Number of refusals summed up.
     pub refusals: u64,
     /// How many of each code.
     pub codes: BTreeMap<Cow<'a, str>, u64>,

@@ -18,7 +18,7 @@ pub const RESERVE: u64 = 32 << 20;
 pub struct RefusalLimit {
     /// In the long run.
     pub per_minute: u32,
-    /// At once.
+    /// Number of refusals recorded at once before the rate holds.
     pub burst: u32,
 }
 
@@ -41,7 +41,7 @@ struct Account {
 }
 
 impl Refusals {
-    /// Starts to count.
+    /// Starts counting refusals under a limit.
     #[must_use]
     pub fn new(limit: RefusalLimit) -> Self {
         Self {

@@ -34,11 +34,11 @@ pub struct Finding {
     pub file: String,
     /// From 1; absent where it is about the whole file.
     pub line: Option<u64>,
-    /// What is wrong.
+    /// What is wrong there, in one sentence.
     pub problem: String,
 }
 
-/// What was found.
+/// What a verification found, and what it can claim.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// `verified` where a key or an anchor was given, else `self-consistent only`; nothing where there is a finding.
@@ -49,7 +49,7 @@ pub struct Report {
     pub lines: u64,
     /// Files that were read.
     pub segments: u64,
-    /// Signatures that hold.
+    /// Number of signatures that were verified.
     pub signatures: u64,
     /// Anchors that were met.
     pub anchors: u64,

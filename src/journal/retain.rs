@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
 use super::record::Changed;
-use super::segment::{self, Form, Segment};
+use super::segment::{self, Segment, SegmentForm};
 use super::summary::{SegmentSummary, read_summary};
 
 /// Written as `what` in front of a removal.
@@ -18,7 +18,7 @@ pub(super) const REMOVED: &str = "journal.segment_removed";
 /// What is kept at least. A segment goes when its newest record is older, or when all of them take more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// For so long.
+    /// Age after which a sealed segment is removed.
     pub age: Duration,
     /// So many bytes, as they lie on the disk.
     pub bytes: u64,
@@ -75,7 +75,7 @@ fn remove(shared: &Shared, segment: &Segment, summary: &SegmentSummary) -> Resul
     shared
         .append_blocking(&removed)
         .map_err(|error| error.to_string())?;
-    for form in [Form::Plain, Form::Compressed] {
+    for form in [SegmentForm::Plain, SegmentForm::Compressed] {
         let name = Segment { form, ..*segment }.name();
         remove_file(shared, &name)?;
     }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Shared;
 use super::retain;
-use super::segment::{self, Form, Segment};
+use super::segment::{self, Segment, SegmentForm};
 use super::summary::{summarize, write_summary};
 
 /// How often what is kept is looked at, beside whenever a segment is sealed.
@@ -46,7 +46,7 @@ fn seal_all(directory: &Path) -> io::Result<()> {
     let segments = segment::list(directory)?;
     let complete = segments.split_last().map_or(&[][..], |(_, rest)| rest);
     for segment in complete {
-        if segment.form == Form::Plain {
+        if segment.form == SegmentForm::Plain {
             compress(directory, *segment)?;
         }
         if !directory
@@ -64,7 +64,7 @@ fn seal_all(directory: &Path) -> io::Result<()> {
 fn compress(directory: &Path, plain: Segment) -> io::Result<()> {
     let source = directory.join(plain.name());
     let compressed = Segment {
-        form: Form::Compressed,
+        form: SegmentForm::Compressed,
         ..plain
     };
     let target = directory.join(compressed.name());

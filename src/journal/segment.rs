@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// How the lines of a segment lie on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// `.jsonl`.
+pub enum SegmentForm {
+    /// Lines as written, in a `.jsonl` file.
     Plain,
-    /// `.jsonl.zst`.
+    /// Lines compressed with zstd, in a `.jsonl.zst` file.
     Compressed,
 }
 
@@ -21,7 +21,7 @@ pub struct Segment {
     /// From 1; 0 is what was taken over from a store of an older version.
     pub number: u64,
     /// How it lies on the disk.
-    pub form: Form,
+    pub form: SegmentForm,
 }
 
 /// The number of what was taken over from a store of an older version.
@@ -32,8 +32,8 @@ impl Segment {
     #[must_use]
     pub fn name(&self) -> String {
         match self.form {
-            Form::Plain => plain_name(self.number),
-            Form::Compressed => format!("{}.zst", plain_name(self.number)),
+            SegmentForm::Plain => plain_name(self.number),
+            SegmentForm::Compressed => format!("{}.zst", plain_name(self.number)),
         }
     }
 
@@ -56,13 +56,13 @@ impl Segment {
     /// As [`Segment::read`].
     pub fn open(&self, directory: &Path) -> io::Result<Box<dyn io::Read + Send>> {
         let compressed = || -> io::Result<Box<dyn io::Read + Send>> {
-            let form = Form::Compressed;
+            let form = SegmentForm::Compressed;
             let file = File::open(directory.join(Self { form, ..*self }.name()))?;
             Ok(Box::new(zstd::stream::read::Decoder::new(file)?))
         };
         match self.form {
-            Form::Compressed => compressed(),
-            Form::Plain => match File::open(directory.join(self.name())) {
+            SegmentForm::Compressed => compressed(),
+            SegmentForm::Plain => match File::open(directory.join(self.name())) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) if error.kind() == ErrorKind::NotFound => compressed(),
                 Err(error) => Err(error),
@@ -99,7 +99,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
         let name = entry?.file_name();
         if let Some(segment) = name.to_str().and_then(parse) {
             let kept = found.entry(segment.number).or_insert(segment);
-            if segment.form == Form::Plain {
+            if segment.form == SegmentForm::Plain {
                 *kept = segment;
             }
         }
@@ -110,8 +110,8 @@ pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
 fn parse(name: &str) -> Option<Segment> {
     let (digits, rest) = name.split_once('.')?;
     let form = match rest {
-        "jsonl" => Form::Plain,
-        "jsonl.zst" => Form::Compressed,
+        "jsonl" => SegmentForm::Plain,
+        "jsonl.zst" => SegmentForm::Compressed,
         _ => return None,
     };
     let good = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -18,7 +18,7 @@ const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
-/// Signs checkpoints.
+/// Signs checkpoints with the gateway's Ed25519 key.
 pub struct Signer(Ed25519KeyPair);
 
 /// Why there is no signer.

@@ -29,15 +29,15 @@ pub(super) struct SegmentSummary {
     pub(super) before: String,
     /// Hash of its last line.
     pub(super) hash: String,
-    /// How many lines.
+    /// Number of lines in the segment.
     pub(super) lines: u64,
     /// Their agents; `null` for unknown, here and below.
     pub(super) agents: Option<BTreeSet<String>>,
-    /// Their connectors.
+    /// Connectors of the segment's records.
     pub(super) connectors: Option<BTreeSet<String>>,
     /// Names of their actions, and of what refused requests may have been.
     pub(super) actions: Option<BTreeSet<String>>,
-    /// Their decisions.
+    /// Decisions in the segment's records.
     pub(super) decisions: Option<BTreeSet<String>>,
     /// Codes of their refusals.
     pub(super) codes: Option<BTreeSet<String>>,

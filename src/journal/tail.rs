@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::body::MAX_LINE;
 use super::chain::{Front, Head, hash, link};
-use super::segment::{self, Form, Segment};
+use super::segment::{self, Segment, SegmentForm};
 
 /// Where the lines of a directory end.
 pub(super) struct Tail {
@@ -40,7 +40,7 @@ pub(super) fn tail(directory: &Path, segments: &[Segment]) -> io::Result<Tail> {
         return Ok(fresh(1, None));
     };
     let next = newest.number.saturating_add(1);
-    if newest.form == Form::Compressed {
+    if newest.form == SegmentForm::Compressed {
         let text = newest.read(directory)?;
         return Ok(fresh(
             next,

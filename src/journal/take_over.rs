@@ -20,11 +20,11 @@ pub(super) const TAKEN_OVER: &str = "journal.taken_over";
 pub struct OldRecord {
     /// Its number there, from 1; there may be gaps.
     pub seq: u64,
-    /// RFC 3339.
+    /// Time of the old event, RFC 3339.
     pub time: String,
     /// `decided`, `finished` or `changed`.
     pub kind: String,
-    /// A JSON object.
+    /// Fields of the old event, a JSON object.
     pub body: String,
 }
 
@@ -42,7 +42,7 @@ pub struct TakeOver {
 /// What was taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenOver {
-    /// How many records.
+    /// Number of records taken over.
     pub lines: u64,
     head: Head,
 }

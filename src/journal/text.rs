@@ -12,7 +12,7 @@ use crate::model::hex::hex;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Text<'a> {
-    /// As it is.
+    /// The text in full.
     Whole(Cow<'a, str>),
     /// Only what tells it apart.
     Abridged(Abridged),
@@ -21,9 +21,9 @@ pub enum Text<'a> {
 /// Length and SHA-256 of what was too long to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abridged {
-    /// Its length.
+    /// Length of the text in bytes.
     pub bytes: u64,
-    /// In hexadecimal.
+    /// SHA-256 of the text, in hexadecimal.
     pub sha256: String,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Text<'_> {
 }
 
 impl Abridged {
-    /// Sums bytes up.
+    /// Returns length and hash of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self {

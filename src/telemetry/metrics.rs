@@ -10,14 +10,13 @@ use std::fmt;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 pub use active::{Active, Health, Reload};
 use register::{
-    approval_metrics, build_info, counters, credential_health, gauge, histogram, journal_metrics,
-    kill_switch, limit_metrics, log_metrics, request_counters, stage_histogram,
+    JournalFigures, approval_metrics, build_info, counters, credential_health, gauge, histogram,
+    journal_metrics, kill_switch, limit_metrics, log_metrics, request_counters, stage_histogram,
 };
 pub use stage::{Stage, UpstreamError};
 
@@ -54,9 +53,7 @@ pub struct Metrics {
     routes: IntGauge,
     policies: IntGauge,
     unhealthy: IntGaugeVec,
-    journal_lag: Gauge,
-    journal_records: IntCounter,
-    journal_sequence: IntGauge,
+    journal: JournalFigures,
     kill_switch: IntGaugeVec,
     approvals: IntGauge,
     approval_wait: Histogram,
@@ -84,7 +81,7 @@ impl Metrics {
             &["result"],
         )?;
         let [requests, refusals, upstream_errors, masked] = request_counters(&registry)?;
-        let (journal_lag, journal_records, journal_sequence) = journal_metrics(&registry)?;
+        let journal = journal_metrics(&registry)?;
         let (approvals, approval_wait) = approval_metrics(&registry)?;
         let (unauthenticated, bodies, limits_reached) = limit_metrics(&registry)?;
         build_info(&registry)?;
@@ -127,9 +124,7 @@ impl Metrics {
                 "Permissions and policies in use",
             )?,
             unhealthy: credential_health(&registry)?,
-            journal_lag,
-            journal_records,
-            journal_sequence,
+            journal,
             kill_switch: kill_switch(&registry)?,
             approvals,
             approval_wait,
@@ -245,11 +240,12 @@ impl Metrics {
 
     /// Updates the journal's figures: records persisted so far, the newest one's number, and the oldest one's wait.
     pub fn journal(&self, (records_total, sequence): (u64, u64), lag: Duration) {
-        self.journal_records
-            .inc_by(records_total.saturating_sub(self.journal_records.get()));
+        let known = self.journal.records.get();
+        let more = records_total.saturating_sub(known);
+        self.journal.records.inc_by(more);
         let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
-        self.journal_sequence.set(sequence);
-        self.journal_lag.set(lag.as_secs_f64());
+        self.journal.sequence.set(sequence);
+        self.journal.lag.set(lag.as_secs_f64());
     }
 
     /// Takes over how many log lines were dropped so far.

@@ -19,7 +19,7 @@ pub struct OwnSecrets {
 }
 
 impl OwnSecrets {
-    /// Takes the key.
+    /// Makes a sealer that encrypts with the master key.
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self {

@@ -75,7 +75,7 @@ pub(in crate::cli) struct Verify {
 pub(in crate::cli) enum Format {
     /// The lines as they were written
     Jsonl,
-    /// RFC 4180
+    /// Comma-separated values (RFC 4180), one row a record
     Csv,
     /// OCSF 1.3, API Activity
     Ocsf,

@@ -138,7 +138,7 @@ enum Misfit {
     NoConnector(String),
     #[error("connector `{0}` has no such scheme")]
     NoScheme(String),
-    #[error("`{host}` is no host of connector `{connector}`")]
+    #[error("`{host}` is not a host of connector `{connector}`")]
     NoHost { host: String, connector: String },
     #[error("field `{0}` is not secret: write its text")]
     Public(String),

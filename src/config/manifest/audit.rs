@@ -31,7 +31,7 @@ pub(in crate::config) struct AuditSection {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct SegmentSection {
-    /// Its size; 64MiB.
+    /// Size at which a segment is sealed; 64MiB.
     #[schemars(example = &"16MiB")]
     pub(in crate::config) bytes: Option<At<Size>>,
     /// The age of its first record; 24h.

@@ -6,8 +6,11 @@ use std::fmt;
 
 use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 
-/// Bytes that a request of any length may have copied.
-const LEAST_COPIES: usize = 2 << 20;
+/// Bytes that a request of any length may have copied. With what reading takes anyway, a short request costs 2 MiB at most.
+const LEAST_COPIES: usize = 1 << 20;
+
+/// Bytes of keys that may be looked at again in a request of any length.
+const LEAST_WALKS: usize = 2 << 20;
 
 /// How many times its own length a request may have copied. With the body itself, 1 MiB costs 8 MiB at most.
 const COPIES: usize = 7;
@@ -57,7 +60,7 @@ impl<'m> Room<'m> {
             nodes,
             copied: 0,
             copies: bytes.saturating_mul(COPIES).max(LEAST_COPIES),
-            walks: bytes.saturating_mul(WALKS).max(LEAST_COPIES),
+            walks: bytes.saturating_mul(WALKS).max(LEAST_WALKS),
             granted: FREE,
             memory,
         }

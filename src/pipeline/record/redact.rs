@@ -68,7 +68,7 @@ impl Noted {
         }
     }
 
-    /// As [`Action::label`].
+    /// Returns the name for metrics, as [`Action::label`] does.
     pub(super) fn label(&self) -> &str {
         self.template
             .as_ref()

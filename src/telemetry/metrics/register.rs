@@ -94,10 +94,16 @@ pub(super) fn credential_health(registry: &Registry) -> Result<IntGaugeVec, prom
     register(registry, IntGaugeVec::new(options, &["credential"])?)
 }
 
+/// Figures of the journal.
+#[derive(Clone)]
+pub(super) struct JournalFigures {
+    pub(super) lag: Gauge,
+    pub(super) records: IntCounter,
+    pub(super) sequence: IntGauge,
+}
+
 /// How long the oldest record waits, how many were written, and the number of the newest.
-pub(super) fn journal_metrics(
-    registry: &Registry,
-) -> Result<(Gauge, IntCounter, IntGauge), prometheus::Error> {
+pub(super) fn journal_metrics(registry: &Registry) -> Result<JournalFigures, prometheus::Error> {
     let lag = Gauge::new(
         "journal_lag_seconds",
         "Seconds that the oldest record has waited to be persisted",
@@ -108,11 +114,11 @@ pub(super) fn journal_metrics(
         "journal_sequence",
         "Number of the newest record in the journal",
     )?;
-    Ok((
-        register(registry, lag)?,
-        register(registry, records)?,
+    Ok(JournalFigures {
+        lag: register(registry, lag)?,
+        records: register(registry, records)?,
         sequence,
-    ))
+    })
 }
 
 pub(super) fn log_metrics(registry: &Registry) -> Result<IntCounter, prometheus::Error> {

@@ -481,6 +481,6 @@ fn tells_what_is_wrong_with_the_proxy_of_upstreams() {
         "egress: { proxy: 'http://gateway:hunter2@proxy.corp:3128' }",
     );
     let told = place.problems();
-    assert!(told.contains("a login does not stand in the URL"), "{told}");
+    assert!(told.contains("a login is not allowed in the URL"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
 }

@@ -201,7 +201,7 @@ fn refuses_what_can_never_be_meant() {
     params.labels.all(agent, agent == 'a'): `agent` is already a name @17
     agent.labels < agent.labels: `<` compares labels with labels @13
     !params.count: there is no `!` for an int @0
-    params.flag && params.project: a string stands where a bool is needed @21
+    params.flag && params.project: a string is used where a bool is needed @21
     has(params.owner) || params.owner == 'a': `params.owner` is not a parameter of `jira.issue.create` @27
     'é' == 'é' && params.count == '7': `==` compares an int with a string @29
     unknown(1): there is no `unknown` for an int @7

@@ -260,7 +260,8 @@ async fn make_older(gateway: &Gateway, rows: &[(&str, &str)]) {
     let options =
         sqlx::sqlite::SqliteConnectOptions::new().filename(gateway.path("state/tollgate.db"));
     let mut database = options.connect().await.unwrap();
-    let older = "DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement;
+    let older =
+        "DROP TABLE unrecorded; DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement;
                  UPDATE meta SET value = '2' WHERE key = 'schema_version';";
     sqlx::raw_sql(older).execute(&mut database).await.unwrap();
     for (id, scheme) in rows {

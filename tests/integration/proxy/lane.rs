@@ -212,7 +212,8 @@ impl Random {
             }
         }
         // A new tunnel takes longer than many requests.
-        if self.below(24) == 0 {
+        // Pingora looks for `close` in the first line of several.
+        if self.below(24) == 0 && !head.contains("Connection: ") {
             head.push_str("Connection: close\r\n");
         }
         let mut body = Vec::new();

@@ -189,25 +189,25 @@ async fn a_row_that_does_not_read_is_named() {
     let error = store.agents().await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "row `devops` of table `agent` does not read: `labels` is not as it was written"
+        "row `devops` of table `agent` cannot be read: `labels` is not as it was written"
     );
     edit("UPDATE agent SET labels = '{}'; UPDATE agent_token SET hash = x'01'").await;
     let error = store.agents().await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "row `devops` of table `agent` does not read: `hash` is not 32 bytes long"
+        "row `devops` of table `agent` cannot be read: `hash` is not 32 bytes long"
     );
     edit("UPDATE permission SET manifest = '[]'").await;
     let error = store.permissions().await.unwrap_err().to_string();
     assert!(
-        error.starts_with("row `k` of table `permission` does not read: `manifest`: "),
+        error.starts_with("row `k` of table `permission` cannot be read: `manifest`: "),
         "{error}"
     );
     edit("UPDATE meta SET value = 'x' WHERE key = 'revision'").await;
     let error = store.revision().await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "row `revision` of table `meta` does not read: `value` is not a number"
+        "row `revision` of table `meta` cannot be read: `value` is not a number"
     );
 }
 
