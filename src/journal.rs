@@ -62,7 +62,7 @@ pub use record::{
 pub use refusals::{RESERVE, RefusalLimit, Refusals};
 pub use report::{Anchor, Finding, Report, Trust};
 pub use retain::Retention;
-pub use segment::{SegmentForm, Segment, list};
+pub use segment::{Segment, SegmentForm, list};
 pub use sign::{SignError, Signer, fingerprint};
 pub use take_over::{OldRecord, TakeOver, TakenOver};
 pub use text::{Abridged, Text};

@@ -95,7 +95,7 @@ impl ProxyHttp for Intercept {
             &permitted.destination,
             (upstream.0, self.http2_support.ask(upstream)),
             &timeouts,
-            true,
+            Some((Arc::clone(&self.gateway), Arc::clone(permit.validity()))),
         )
     }
 
@@ -225,6 +225,11 @@ impl ProxyHttp for Intercept {
         exchange: &mut Exchange,
         mut error: Box<Error>,
     ) -> Box<Error> {
+        // It is why connecting was broken off, or no other address may be tried any more.
+        if exchange.check_validity(&self.gateway).is_err() {
+            error.set_retry(false);
+            return error;
+        }
         let again = exchange
             .permitted()
             .is_some_and(|permitted| repeat::after_connecting(permitted, &self.http2_support));

@@ -218,3 +218,23 @@ impl AsyncWrite for Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_has_come_of_a_request_is_acknowledged_at_once() {
+        use tokio::net::{TcpListener, TcpStream};
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (agent, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_agent, (accepted, _)) = (agent.unwrap(), accepted.unwrap());
+        // As the system does for whoever answers what it reads.
+        accepted.set_quickack(false).unwrap();
+        assert!(!accepted.quickack().unwrap());
+        let socket = super::Socket::Tcp(accepted);
+        socket.acknowledge();
+        assert!(matches!(&socket, super::Socket::Tcp(accepted) if accepted.quickack().unwrap()));
+    }
+}

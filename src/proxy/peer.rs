@@ -11,7 +11,7 @@ use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tokio::net::TcpStream;
 
-use super::reuse::Connects;
+use super::reuse::{Connects, RestsOn};
 use super::tail::MALFORMED;
 use super::upstream::{self, Carriage};
 use super::{Timeouts, relay};
@@ -33,7 +33,7 @@ pub(super) fn peer(
     destination: &Destination,
     (address, (alpn, apart)): (SocketAddr, (ALPN, u64)),
     timeouts: &Timeouts,
-    watched: bool,
+    rests_on: Option<RestsOn>,
 ) -> Result<Box<HttpPeer>> {
     let carriage = upstream::carriage(outgoing);
     let chain = destination.chain.clone();
@@ -64,7 +64,7 @@ pub(super) fn peer(
     options.custom_l4 = Some(Arc::new(Connects {
         chain,
         connect_timeout: timeouts.connect,
-        watched,
+        rests_on,
     }));
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);

@@ -21,11 +21,14 @@ use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{Digest, GetProxyDigest as _};
 use pingora::{Error, ErrorType, Result};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::peer::dial;
 use super::upstream::Framing;
+use crate::pipeline::Gateway;
 use crate::pipeline::forward::Chain;
+use crate::pipeline::permit_validity::PermitValidity;
 
 /// Name of the error of a connection that must not carry another exchange. Nothing of the request was sent on it.
 pub(super) const NOT_CLEAN: &str = "a kept connection is not clean";
@@ -43,6 +46,8 @@ pub(super) struct Cleanness {
     state: AtomicU8,
     /// A second handle to the socket, so that it can be closed where Pingora would keep it; `None` for HTTP/2, which frames for itself.
     socket: Mutex<Option<StdStream>>,
+    /// Held until the first exchange begins: until then the connection ends with what that exchange rests on.
+    opening: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 /// Connects, to the address that Pingora was given, in a way that remembers how exchanges ended.
@@ -51,9 +56,13 @@ pub(super) struct Connects {
     /// The operator's proxy, where one is in between.
     pub(super) chain: Option<Arc<Chain>>,
     pub(super) connect_timeout: Duration,
-    /// Whether Pingora keeps the connection, and so needs to be told when it must not.
-    pub(super) watched: bool,
+    /// What the exchange rests on that needs the connection: connecting ends with it, and what Pingora keeps is watched. `None` in
+    /// the HTTP/1.1 lane, which does both by itself.
+    pub(super) rests_on: Option<RestsOn>,
 }
+
+/// What an exchange rests on: who is asked whether its permit still holds.
+pub(super) type RestsOn = (Arc<Gateway>, Arc<PermitValidity>);
 
 /// Watches one exchange on a connection.
 #[derive(Debug)]
@@ -71,6 +80,26 @@ impl Cleanness {
     fn of(digest: Option<&Digest>) -> Option<Arc<Self>> {
         let data = digest?.proxy_digest.as_ref()?.user_data.as_ref()?;
         data.downcast_ref::<Arc<Self>>().cloned()
+    }
+
+    /// Ends the connection where its first exchange may not begin any more: a TLS handshake can hang for as long as an upstream likes.
+    fn end_with(self: &Arc<Self>, rests_on: RestsOn) {
+        let (opening, begun) = oneshot::channel();
+        *self.opening.lock() = Some(opening);
+        let connection = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                // It has begun, or there is no connection any more.
+                _ = begun => {}
+                () = revoked(Some(&rests_on)) => {
+                    let connection = connection.upgrade();
+                    if let Some(socket) = connection.and_then(|connection| connection.socket.lock().take()) {
+                        // Gone already is as good.
+                        let _ = socket.shutdown(Shutdown::Both);
+                    }
+                }
+            }
+        });
     }
 
     /// Stops all reads from the connection, so Pingora closes it instead of keeping it.
@@ -99,6 +128,7 @@ impl Tracker {
     pub(super) fn is_http2(&self) {
         if let Some(connection) = &self.connection {
             connection.socket.lock().take();
+            connection.opening.lock().take();
         }
     }
 
@@ -111,10 +141,10 @@ impl Tracker {
             Framing::Replayed(length) => Some(length as u64),
             Framing::Streamed(length) => length,
         };
-        let before = self
-            .connection
-            .as_ref()
-            .map(|connection| connection.state.swap(USED, Ordering::AcqRel));
+        let before = self.connection.as_ref().map(|connection| {
+            connection.opening.lock().take();
+            connection.state.swap(USED, Ordering::AcqRel)
+        });
         match (before, self.reused) {
             (Some(CLEAN), true) | (Some(FRESH), false) => Ok(()),
             _ => Error::e_explain(ErrorType::Custom(NOT_CLEAN), "not taken"),
@@ -162,18 +192,27 @@ impl L4Connect for Connects {
         let Some(address) = address.as_inet().copied() else {
             return Error::e_explain(ErrorType::InternalError, "a peer is not an address");
         };
-        let socket = match timeout(self.connect_timeout, self.dial(address)).await {
+        let dialled = tokio::select! {
+            biased;
+            dialled = timeout(self.connect_timeout, self.dial(address)) => dialled,
+            () = revoked(self.rests_on.as_ref()) => {
+                return Error::e_explain(ErrorType::ConnectError, "the permit was revoked");
+            }
+        };
+        let socket = match dialled {
             Ok(socket) => socket?,
             Err(_) => return Error::e_explain(ErrorType::ConnectTimedout, "took too long"),
         };
-        if !self.watched {
+        let Some(rests_on) = &self.rests_on else {
             return Ok(Stream::from(socket));
-        }
-        let cleanness = Cleanness {
+        };
+        let cleanness = Arc::new(Cleanness {
             state: AtomicU8::new(FRESH),
             socket: Mutex::new(Some(second_handle(&socket)?)),
-        };
-        let known = Box::new(Arc::new(cleanness));
+            opening: Mutex::default(),
+        });
+        cleanness.end_with(rests_on.clone());
+        let known = Box::new(cleanness);
         let unused = Box::new(ResponseHeader::build(StatusCode::OK, Some(0))?);
         let mut stream = Stream::from(socket);
         stream.set_proxy_digest(ProxyDigest::new(unused, Some(known)));
@@ -197,5 +236,15 @@ fn second_handle(socket: &TcpStream) -> Result<StdStream> {
     match socket.as_fd().try_clone_to_owned() {
         Ok(handle) => Ok(StdStream::from(handle)),
         Err(error) => Error::e_because(ErrorType::InternalError, "a second handle", error),
+    }
+}
+
+/// Returns once the permit that a connection is opened for is revoked.
+async fn revoked(rests_on: Option<&RestsOn>) {
+    match rests_on {
+        Some((gateway, validity)) => {
+            validity.barred(gateway).await;
+        }
+        None => std::future::pending().await,
     }
 }

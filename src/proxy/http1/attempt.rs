@@ -203,7 +203,7 @@ impl Lane<'_> {
         }
         let outgoing = permitted.permit.outgoing();
         let (to, timeouts) = ((address, asked), &flight.timeouts);
-        let peer = peer::peer(outgoing, &permitted.destination, to, timeouts, false);
+        let peer = peer::peer(outgoing, &permitted.destination, to, timeouts, None);
         let peer = peer.map_err(before)?;
         let extent = permitted.extent;
         let connected = tokio::select! {

@@ -1,8 +1,13 @@
 //! Streams: answers that may go on for ever pass bit by bit, and end with the permission that they were opened by.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use http::Method;
 use http_body_util::BodyExt as _;
 use serde_json::Value as Json;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::rig::{self, HOST};
 use crate::support::agent::{Agent, outbox};
@@ -134,6 +139,47 @@ async fn silence(speaks: Speaks, client: impl Fn(&Agent) -> reqwest::Client, beg
         "{speaks:?} {begun}"
     );
     drop(feed);
+}
+
+/// Halts the agent while its upstream is being connected to, which never comes to an end.
+async fn connecting(address: SocketAddr, upstream: impl Future<Output = ()>) {
+    let gateway = rig::reaching(&[address], "").await;
+    let request = gateway.agent.http1().get(format!("https://{HOST}/page"));
+    let asked = tokio::spawn(request.send());
+    gateway.decided(1).await;
+    upstream.await;
+    halt(&gateway, Method::PUT).await;
+    let answer = asked.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 403);
+    let finished = &gateway.finished(1).await[0];
+    assert_eq!(rig::outcome(finished), "refused killed");
+}
+
+#[tokio::test]
+async fn connecting_to_an_upstream_that_does_not_answer_ends_with_a_halt() {
+    let loopback = "127.0.0.1:0".parse().unwrap();
+    let silent = TcpListener::bind::<SocketAddr>(loopback).await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut accepted = Vec::new();
+    // It takes the connection and says nothing in the handshake of TLS.
+    connecting(address, async {
+        accepted.push(silent.accept().await.unwrap())
+    })
+    .await;
+
+    // Whoever comes once its queue is full waits for a place.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(loopback).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(Ok(waiting)) =
+        timeout(Duration::from_millis(50), TcpStream::connect(address)).await
+    {
+        queue.push(waiting);
+        assert!(queue.len() < 64);
+    }
+    connecting(address, async {}).await;
 }
 
 #[tokio::test]
