@@ -126,7 +126,7 @@ COMPLETES = [
 SHOWS = [
     (GATEWAY, "connec|tors: []", "Directories of connector files"),
     (CONNECTOR, "connector: x\nroutes:\n  - action: a.get\n    mat|ch: GET /", "METHOD"),
-    (POLICY, "policies:\n  - id: x\n    ac|tions: []", "Actions or globs"),
+    (POLICY, "policies:\n  - id: x\n    ac|tions: []", "Names of actions, or globs"),
 ]
 
 # What is wrong, and the word under which it must be marked.
