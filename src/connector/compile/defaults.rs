@@ -153,7 +153,7 @@ pub(crate) fn body_formats(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Ve
     }
 }
 
-/// Tells what cannot be merged, where it stands; [`Param::compile`] leaves it out.
+/// Tells what cannot be merged, where it stands; `Param::compile` leaves it out.
 pub(crate) fn check_merge(places: &[At<String>], scope: &mut Scope<'_>) {
     for place in places {
         if !["query", "form"].contains(&place.value.as_str()) {

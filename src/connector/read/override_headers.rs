@@ -53,7 +53,7 @@ impl Connector {
     /// Refuses what makes the upstream do another thing than the one judged, unless the connector lists it.
     ///
     /// # Errors
-    /// [`METHOD_OVERRIDE`] and [`IDENTITY_HEADER`].
+    /// `METHOD_OVERRIDE` and `IDENTITY_HEADER`.
     pub fn check_switches(&self, headers: &HeaderMap, query: &Query) -> Result<(), Unreadable> {
         for name in headers.keys().map(HeaderName::as_str) {
             if is_override(name) && (URLS.contains(&name) || !self.lets_override(name)) {
