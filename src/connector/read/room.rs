@@ -7,7 +7,7 @@ use std::fmt;
 use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
 
 /// Bytes that a request of any length may have copied. With what reading takes anyway, a short request costs 2 MiB at most.
-const LEAST_COPIES: usize = 1 << 20;
+const LEAST_COPIES: usize = (2 << 20) - (64 << 10);
 
 /// Bytes of keys that may be looked at again in a request of any length.
 const LEAST_WALKS: usize = 2 << 20;
