@@ -13,7 +13,7 @@ use crate::model::action::Risk;
 /// An action with its parameters as they are recorded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecordedAction<N = String, P = Map<String, Json>> {
-    /// Full name, `connector.resource.verb`.
+    /// Full name of the action, `connector.resource.verb`.
     pub name: N,
     /// How much harm it can do.
     pub risk: Risk,

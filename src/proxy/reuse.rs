@@ -47,7 +47,7 @@ pub(super) struct Cleanness {
     /// A second handle to the socket, so that it can be closed where Pingora would keep it; `None` for HTTP/2, which frames for itself.
     socket: Mutex<Option<StdStream>>,
     /// Held until the first exchange begins: until then the connection ends with what that exchange rests on.
-    opening: Mutex<Option<oneshot::Sender<()>>>,
+    unbegun: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 /// Connects, to the address that Pingora was given, in a way that remembers how exchanges ended.
@@ -84,8 +84,8 @@ impl Cleanness {
 
     /// Ends the connection where its first exchange may not begin any more: a TLS handshake can hang for as long as an upstream likes.
     fn end_with(self: &Arc<Self>, rests_on: RestsOn) {
-        let (opening, begun) = oneshot::channel();
-        *self.opening.lock() = Some(opening);
+        let (unbegun, begun) = oneshot::channel();
+        *self.unbegun.lock() = Some(unbegun);
         let connection = Arc::downgrade(self);
         tokio::spawn(async move {
             tokio::select! {
@@ -128,7 +128,7 @@ impl Tracker {
     pub(super) fn is_http2(&self) {
         if let Some(connection) = &self.connection {
             connection.socket.lock().take();
-            connection.opening.lock().take();
+            connection.unbegun.lock().take();
         }
     }
 
@@ -142,7 +142,7 @@ impl Tracker {
             Framing::Streamed(length) => length,
         };
         let before = self.connection.as_ref().map(|connection| {
-            connection.opening.lock().take();
+            connection.unbegun.lock().take();
             connection.state.swap(USED, Ordering::AcqRel)
         });
         match (before, self.reused) {
@@ -209,7 +209,7 @@ impl L4Connect for Connects {
         let cleanness = Arc::new(Cleanness {
             state: AtomicU8::new(FRESH),
             socket: Mutex::new(Some(second_handle(&socket)?)),
-            opening: Mutex::default(),
+            unbegun: Mutex::default(),
         });
         cleanness.end_with(rests_on.clone());
         let known = Box::new(cleanness);
