@@ -124,8 +124,15 @@ pub(crate) fn free_port() -> Result<u16> {
 
 /// Waits until something listens there.
 fn wait_for(process: &mut Process, port: u16, log: &Path) -> Result<()> {
+    wait_until(process, log, || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    })
+}
+
+/// Waits until a program that starts is ready.
+fn wait_until(process: &mut Process, log: &Path, is_ready: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !is_ready() {
         let said = || std::fs::read_to_string(log).unwrap_or_default();
         ensure!(process.is_alive(), "it ended at once: {}", said());
         ensure!(start.elapsed() < PATIENCE, "it does not listen: {}", said());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Contender, Ground, free_port, wait_for};
+use super::{Contender, Ground, free_port, wait_until};
 use crate::process::Process;
 use crate::variable;
 use crate::wire::{HOST, REAL_TOKEN};
@@ -95,7 +95,9 @@ audit: {{ durability: strict }}
             .arg(self.place.join("tollgate.yaml"))
             .arg("serve");
         let mut process = Process::start(&mut command, &log)?;
-        wait_for(&mut process, self.proxy, &log)?;
+        // Ports are bound before a first start makes anything; the socket in its state comes last.
+        let socket = self.place.join("state/admin.sock");
+        wait_until(&mut process, &log, || socket.exists())?;
         Ok(process)
     }
 
