@@ -1,26 +1,38 @@
-//! The journal: segments of JSON lines that are only appended to, chained by SHA-256, with signed checkpoints.
+//! Keeps the journal: segments of JSON lines that are only appended to, chained by SHA-256, with signed checkpoints.
 //!
 //! INVARIANT: a record whose `append` returned `Ok` is in the file, on the disk, or in memory, as `durability` says. INVARIANT: while
-//! nothing can be written every `append` that somebody waits for fails.
+//! nothing can be written every `append` with a waiting caller fails.
 
 mod append;
 mod batch;
 mod body;
 mod chain;
 mod commit;
+mod conclude;
 mod disk;
 mod error;
 mod exchange;
+mod explain;
 mod export;
+mod fault;
+mod first;
 mod follow;
+mod json;
+mod keys;
+mod known;
 mod open;
+mod place;
+mod progress;
 mod query;
 mod queue;
 mod read;
+mod recent;
 mod record;
 mod refusals;
 mod report;
+mod resume;
 mod retain;
+mod rotate;
 mod seal;
 mod segment;
 mod sign;
@@ -30,12 +42,15 @@ mod take_over;
 mod text;
 mod thread;
 mod verify;
+mod vouch;
 mod walk;
 mod write;
 
 use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -43,6 +58,7 @@ use tokio::sync::watch;
 
 use crate::model::clock::Clock;
 use queue::Queue;
+use recent::Recent;
 
 pub use crate::model::durability::Durability;
 
@@ -50,17 +66,19 @@ pub use body::MAX_LINE;
 pub use chain::{Front, Head};
 pub use disk::{Disk, SystemDisk, free};
 pub use error::JournalError;
-pub use exchange::{Decided, Finished, RecordedAction, RecordedApproval};
+pub use exchange::{Decided, Finished, RecordedAction, RecordedApproval, StageTimes};
 pub use export::{Format, export};
 pub use follow::{Cursor, Follower};
 pub use open::{Known, OpenError, Opening};
-pub use query::Query;
+pub use progress::{Delivered, Progress, Undelivered};
+pub use query::{Prepared, Query};
 pub use read::{Line, Reader};
 pub use record::{
     Changed, Checkpoint, Covers, Cut, Identity, Kind, Lost, Record, Started, Summary,
 };
 pub use refusals::{RESERVE, RefusalLimit, Refusals};
-pub use report::{Anchor, Finding, Report, Trust};
+pub use report::{Anchor, Claim, Finding, Numbers, Report, STORED_HEAD, Trust};
+pub use resume::{Resumed, resume};
 pub use retain::Retention;
 pub use segment::{Segment, SegmentForm, list};
 pub use sign::{SignError, Signer, fingerprint};
@@ -152,6 +170,11 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Wakes the thread that writes while the disk is slow.
     work: Condvar,
+    recent: Recent,
+    /// How far the sinks are.
+    sinks: Box<[Arc<Progress>]>,
+    /// Where a number was found to have two hashes.
+    forked: AtomicBool,
 }
 
 impl Drop for Handle {
@@ -179,6 +202,19 @@ impl Journal {
     #[must_use]
     pub fn is_scarce(&self) -> bool {
         self.shared.queue.lock().is_scarce
+    }
+
+    /// Returns whether somebody knows another hash of a number than the files have: the journal was written twice from one place.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        let sinks = self.sinks();
+        self.shared.forked.load(Ordering::Relaxed) || sinks.iter().any(|sink| sink.is_forked())
+    }
+
+    /// Returns how far its sinks are.
+    #[must_use]
+    pub fn sinks(&self) -> &[Arc<Progress>] {
+        &self.shared.sinks
     }
 
     /// Returns for how long the oldest record has been waiting that is not written yet.
@@ -210,6 +246,15 @@ impl Journal {
     #[must_use]
     pub fn checkpoints(&self) -> watch::Receiver<Option<Signed>> {
         self.checkpoints.clone()
+    }
+
+    /// Reads records, newest first: the newest 10,000, at most 8 MiB, from memory, and older ones from the files.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn read(&self, query: Query) -> io::Result<Reader> {
+        let recent = self.shared.recent.batches();
+        Reader::behind(recent, self.directory(), query)
     }
 
     /// Returns where its files are.

@@ -1,7 +1,7 @@
-//! Appending: on the request's own task while the disk is quick. One caller writes for all that wait; nobody else blocks.
+//! Appends records on the request's own task while the disk is quick. One caller writes for all that wait, and blocks no other.
 
 use std::cell::RefCell;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -41,7 +41,10 @@ impl Journal {
         };
         match shared.submit(record, waits) {
             Submitted::Done(outcome) => outcome,
-            Submitted::Writes(writer, batch) => shared.write_out(writer, batch, true),
+            Submitted::Writes(writer, batch) => {
+                free_next_task();
+                shared.write_out(writer, batch, true)
+            }
             Submitted::Waits(answer) => {
                 match tokio::time::timeout(shared.settings.stall_timeout, answer).await {
                     Ok(answer) => answer.unwrap_or(Err(JournalError::Closed)),
@@ -59,10 +62,31 @@ impl Journal {
         self.shared.append_blocking(record)
     }
 
+    /// Appends a record and returns once a signature covers it.
+    ///
+    /// # Errors
+    /// When it was not kept, or the journal ends before it is signed.
+    pub async fn append_signed<R: Record + Send + 'static>(
+        &self,
+        record: R,
+    ) -> Result<(), JournalError> {
+        let shared = Arc::clone(&self.shared);
+        let signed = tokio::task::spawn_blocking(move || shared.append_signed(&record)).await;
+        signed.unwrap_or(Err(JournalError::Closed))
+    }
+
     /// Queues a record that nobody waits for; used from `Drop`, so it neither blocks nor fails. It is written with the next record, at
     /// most 5 ms later, and kept while the disk fails.
     pub fn append_later<R: Record>(&self, record: &R) {
         self.shared.append_later(record);
+    }
+}
+
+/// Lets other workers take the task that this one would run next, for as long as the write lasts. Tokio keeps the task that was woken
+/// last where no other worker finds it; an empty task takes its place.
+fn free_next_task() {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn(std::future::ready(())));
     }
 }
 
@@ -79,10 +103,31 @@ impl Shared {
         }
     }
 
+    /// Appends a record and returns once a checkpoint that covers it is written, too. What was explained before it was signed could
+    /// not be told from a forgery.
+    pub(super) fn append_signed<R: Record>(&self, record: &R) -> Result<(), JournalError> {
+        let (told, written) = mpsc::channel();
+        let (signs, signed) = mpsc::channel();
+        self.serialised(record, |queue, body| {
+            let now = Instant::now();
+            if let Some(error) = queue.refusal(true, self.settings.stall_timeout, now) {
+                return Err(error);
+            }
+            queue.push(body, Waiter::Thread(told), true);
+            queue.signature_for.push(signs);
+            self.work.notify_one();
+            Ok(())
+        })?;
+        for answer in [written, signed] {
+            answer.recv().unwrap_or(Err(JournalError::Closed))?;
+        }
+        Ok(())
+    }
+
     /// Queues a record of the thread's own, in whatever state the journal is.
-    pub(super) fn append_own<R: Record>(&self, record: &R) {
+    pub(super) fn append_own<R: Record>(&self, record: &R, waiter: Waiter) {
         let queued = self.serialised(record, |queue, body| {
-            queue.push(body, Waiter::Nobody, true);
+            queue.push(body, waiter, true);
             Ok(())
         });
         if let Err(error) = queued {
@@ -163,7 +208,9 @@ impl Shared {
         let is_full = queue.batch.bytes() >= FLUSH_BYTES && queue.failure.is_none();
         if queue.flush_at.is_none() {
             queue.flush_at = Some(Instant::now() + FLUSH);
-            self.work.notify_one();
+            if !queue.is_watched {
+                self.work.notify_one();
+            }
         } else if is_full && queue.writer.is_some() {
             queue.flush_at = Some(Instant::now());
             self.work.notify_one();

@@ -23,7 +23,7 @@ struct Entry {
     is_essential: bool,
 }
 
-/// Who waits for a record.
+/// The caller that waits for a record.
 #[derive(Debug)]
 pub(super) enum Waiter {
     /// Nobody: after a failure it is tried again.
@@ -34,6 +34,8 @@ pub(super) enum Waiter {
     Task(oneshot::Sender<Result<(), JournalError>>),
     /// A thread that blocks.
     Thread(mpsc::Sender<Result<(), JournalError>>),
+    /// Threads that wait for one checkpoint.
+    Threads(Vec<mpsc::Sender<Result<(), JournalError>>>),
 }
 
 impl Batch {
@@ -82,10 +84,13 @@ impl Batch {
     /// Tells everybody who waits, and empties it.
     pub(super) fn settle(&mut self, outcome: &Result<(), JournalError>) {
         for entry in self.entries.drain(..) {
-            // Who has left does not care.
+            // A caller that has left needs no answer.
             match entry.waiter {
                 Waiter::Task(waiter) => drop(waiter.send(outcome.clone())),
                 Waiter::Thread(waiter) => drop(waiter.send(outcome.clone())),
+                Waiter::Threads(waiters) => waiters
+                    .iter()
+                    .for_each(|waiter| drop(waiter.send(outcome.clone()))),
                 Waiter::Nobody | Waiter::Writer => {}
             }
         }

@@ -1,11 +1,12 @@
-//! A record as the rest of its line, behind number and previous hash. It is at most 16 KiB long: a longer one is cut down step by
-//! step, and says how far.
+//! Writes a record as the rest of its line, behind number and previous hash. It is at most 16 KiB long: a longer one is cut down
+//! step by step, and says how far.
 
 use std::time::SystemTime;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::chain::FRONT;
+use super::json::write as write_json;
 use super::record::Record;
 use super::text::Abridged;
 use crate::model::clock;
@@ -55,7 +56,7 @@ pub(super) fn write<R: Record>(
     out.extend_from_slice(R::KIND.as_str().as_bytes());
     out.push(b'"');
     let object = out.len();
-    serde_json::to_writer(&mut *out, record)?;
+    write_json(record, out)?;
     // The object goes on with its fields.
     if let Some(brace) = out.get_mut(object) {
         *brace = b',';

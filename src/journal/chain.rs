@@ -1,4 +1,4 @@
-//! The chain: each line names its number and the SHA-256 of the line before. The bytes that are written are what is hashed.
+//! Chains lines: each names its number and the SHA-256 of the line before. The bytes that are written are what is hashed.
 
 use std::io::Write as _;
 use std::str;
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Covers, Identity, Kind};
+use super::text::unhex;
 use crate::model::hex::hex;
 
 /// What every line begins with, and nothing else in a line can look like.
@@ -48,6 +49,13 @@ impl Head {
         }
     }
 
+    /// Returns a line that others know by number and hexadecimal hash; `None` where that is not a hash.
+    #[must_use]
+    pub fn known(seq: u64, hash: &str) -> Option<Self> {
+        let hash = unhex(hash)?.try_into().ok()?;
+        Some(Self { seq, hash })
+    }
+
     /// Appends `body`, which is the rest of a JSON object, as the next line; returns the new head.
     pub(super) fn write_next(&self, body: &[u8], out: &mut Vec<u8>) -> Self {
         let start = out.len();
@@ -57,8 +65,10 @@ impl Head {
         let _ = write!(out, "{seq}");
         out.extend_from_slice(PREV);
         let mut digits = [0_u8; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.hash) {
-            pair.copy_from_slice(&digits_of(byte));
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(&self.hash) {
+            if let [high, low] = pair {
+                (*high, *low) = (digit_of(byte >> 4), digit_of(byte & 15));
+            }
         }
         out.extend_from_slice(&digits);
         out.extend_from_slice(b"\",");
@@ -113,13 +123,10 @@ pub(super) fn hash(line: &[u8]) -> [u8; 32] {
     Sha256::digest(line).into()
 }
 
-fn digits_of(byte: u8) -> [u8; 2] {
-    let digit = |nibble: u8| {
-        if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + (nibble - 10)
-        }
-    };
-    [digit(byte >> 4), digit(byte & 15)]
+fn digit_of(nibble: u8) -> u8 {
+    if nibble < 10 {
+        b'0' + nibble
+    } else {
+        b'a' + (nibble - 10)
+    }
 }

@@ -1,4 +1,4 @@
-//! Writing for all that wait: one caller, or the journal's thread, gives batches to the disk and tells each what became of it.
+//! Writes for all that wait: one caller, or the journal's thread, gives batches to the disk and tells each the outcome.
 
 use std::io;
 use std::time::Instant;
@@ -28,6 +28,10 @@ impl Shared {
             let started = Instant::now();
             let (outcome, own) = self.attempt(&mut writer, &mut batch);
             let took = started.elapsed();
+            if outcome.is_ok() && !batch.is_empty() {
+                let place = (batch.len(), writer.head.seq);
+                self.recent.push(&writer.lines, place);
+            }
             let mut queue = self.queue.lock();
             let was_failing = queue.failure.clone();
             queue.note(&mut batch, (&outcome, took), &writer);
@@ -64,10 +68,11 @@ impl Shared {
 
     /// Returns whether the thread has to look at what an inline write has left.
     fn has_work(&self, queue: &Queue) -> bool {
-        !queue.batch.is_empty()
+        (!queue.batch.is_empty() && !queue.is_watched)
             || queue.is_closed
             || queue.is_scarce
             || queue.failure.is_some()
+            || !queue.signature_for.is_empty()
             || self.is_checkpoint_due(queue)
     }
 

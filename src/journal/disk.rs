@@ -1,4 +1,4 @@
-//! What a journal asks of its disk. A test puts a disk in that fails or stalls.
+//! Defines what a journal asks of its disk. A test puts a disk in that fails or stalls.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -57,7 +57,7 @@ impl Reserve {
         reserve
     }
 
-    /// Gives the space to whoever writes next; returns whether there was any.
+    /// Gives the space to the next writer; returns whether there was any.
     pub(super) fn release(&mut self) -> bool {
         self.is_there && {
             self.is_there = false;
@@ -90,7 +90,9 @@ impl Reserve {
 /// Returns how many bytes the disk of a path has left for us.
 #[must_use]
 pub fn free(path: &Path) -> Option<u64> {
-    let directory = path.parent()?;
-    let disk = statvfs(directory).ok()?;
+    // A file that is not there yet lies where its directory does.
+    let disk = statvfs(path)
+        .or_else(|error| path.parent().map_or(Err(error), statvfs))
+        .ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

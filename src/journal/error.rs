@@ -1,4 +1,4 @@
-//! Why a record was not kept.
+//! Lists the reasons why a record was not kept.
 
 /// Why a record was not kept; the request it stands for does not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

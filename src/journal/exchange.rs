@@ -1,6 +1,8 @@
-//! Records of a request: `decided` before anything leaves, `finished` when its state drops.
+//! Defines the records of a request: `decided` before anything leaves, `finished` when its state drops.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -38,6 +40,33 @@ pub struct RecordedApproval<'a> {
     pub at: Cow<'a, str>,
 }
 
+/// Microseconds that stages took; absent where the request did not reach one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageTimes {
+    /// Finding the agent, in µs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit: Option<u32>,
+    /// Finding target and routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classify: Option<u32>,
+    /// Reading the body into actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect: Option<u32>,
+    /// Deciding on all actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decide: Option<u32>,
+    /// Waiting for the `decided` record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<u32>,
+    /// Resolving the upstream's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forward: Option<u32>,
+    /// Putting the credential on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inject: Option<u32>,
+}
+
 /// A request that was judged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -51,6 +80,9 @@ pub struct Decided<'a> {
     /// Where the agent connects from.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub peer: Cow<'a, str>,
+    /// Number of the tunnel since the start of the gateway; absent for a request without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<u64>,
     /// Its id; empty before it is known.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub connector: Cow<'a, str>,
@@ -89,6 +121,9 @@ pub struct Decided<'a> {
     /// Id of the credential that goes with it.
     #[serde(borrow, skip_serializing_if = "str::is_empty")]
     pub credential: Cow<'a, str>,
+    /// Placeholders that stand where their credential does not go: `id@header:x-other`, `id@body`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub placeholders: Vec<Cow<'a, str>>,
     /// Where an operator was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<RecordedApproval<'a>>,
@@ -98,6 +133,11 @@ pub struct Decided<'a> {
     /// Microseconds from the request's first byte to here, without the wait for an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged_us: Option<u64>,
+    /// Time of each stage so far.
+    pub stages_us: StageTimes,
+    /// Hash of the connector and policy files that it was judged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Arc<str>>,
     /// What was left out because the line would be too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
@@ -136,16 +176,36 @@ pub struct Finished<'a> {
     /// Of the gateway's own stages, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overhead_us: Option<u64>,
+    /// Time of each stage after the decision.
+    pub stages_us: StageTimes,
+    /// Address of the upstream that was tried last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<SocketAddr>,
     /// Sent to the upstream.
     pub request_bytes: u64,
     /// Bytes of the answer's body as received from the upstream.
     pub response_bytes: u64,
+    /// How many of the gateway's credentials the answer held; overlapping forms count as one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub masked: u64,
+    /// What happened to them, the strictest: `mask`, `block` or `flag`.
+    #[serde(borrow, skip_serializing_if = "str::is_empty")]
+    pub on_reflect: Cow<'a, str>,
     /// What the connector wants recorded of the answer, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Cow<'a, RawValue>>,
     /// What was left out because the line would be too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+}
+
+/// Leaves a count out where there is nothing to count.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands references to `skip_serializing_if`"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Record for Decided<'_> {

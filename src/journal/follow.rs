@@ -1,13 +1,14 @@
-//! Following: the lines of a directory as they come, from a place that is kept.
+//! Follows the lines of a directory as they arrive, from a position that is kept.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::read::Line;
 use super::segment::{self, Segment};
+use super::summary::read_summary;
 
 /// Most bytes that are read at once.
 const PIECE: u64 = 1 << 20;
@@ -69,6 +70,30 @@ impl Follower {
         Ok(Self::at(directory, cursor))
     }
 
+    /// Begins at or before the line behind a number, at most a segment early; lines of an older version are left out. A reader
+    /// skips what it knows by its number.
+    ///
+    /// # Errors
+    /// When the directory or a segment cannot be read.
+    pub fn behind(directory: &Path, seq: u64) -> io::Result<Self> {
+        let segments = match segment::list(directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            listed => listed?,
+        };
+        let own = |segment: &&Segment| segment.number != segment::TAKEN_OVER;
+        let mut start = Cursor {
+            segment: segment::TAKEN_OVER + 1,
+            ..Cursor::default()
+        };
+        for segment in segments.iter().filter(own).rev() {
+            start.segment = segment.number;
+            if first_seq(directory, segment)?.is_some_and(|first| first <= seq.saturating_add(1)) {
+                break;
+            }
+        }
+        Ok(Self::at(directory, start))
+    }
+
     /// Returns the place behind the lines that were returned.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
@@ -128,4 +153,20 @@ impl Follower {
         }
         Ok(lines)
     }
+}
+
+/// Returns the number of the first line of a segment; `None` for one without a whole line, or that retention has removed.
+fn first_seq(directory: &Path, segment: &Segment) -> io::Result<Option<u64>> {
+    if let Some(summary) = read_summary(directory, segment.number) {
+        return Ok(Some(summary.first_seq));
+    }
+    let lines = match segment.open(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut first = Vec::new();
+    BufReader::new(lines)
+        .take(PIECE)
+        .read_until(b'\n', &mut first)?;
+    Ok(super::chain::link(&first).map(|(seq, _)| seq))
 }

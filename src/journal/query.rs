@@ -1,4 +1,4 @@
-//! What a reader looks for. Segments are skipped by their summary and lines by a substring, before any JSON is parsed.
+//! Selects records for a reader. Segments are skipped by their summary and lines by a substring, before any JSON is parsed.
 
 use memchr::memmem::Finder;
 use serde::Deserialize;

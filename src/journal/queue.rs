@@ -1,5 +1,6 @@
 //! Records on their way to the disk, and who waits for them.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Waiter};
@@ -40,8 +41,12 @@ pub(super) struct Queue {
     pub(super) head: Head,
     /// Records since the last checkpoint, itself not counted.
     pub(super) unsigned: i64,
+    /// Who waits for a checkpoint that covers what is written by now.
+    pub(super) signature_for: Vec<mpsc::Sender<Result<(), JournalError>>>,
     /// Until when what nobody waits for must be written.
     pub(super) flush_at: Option<Instant>,
+    /// The journal's thread looks at the queue again within [`FLUSH`](super::append::FLUSH) without being woken.
+    pub(super) is_watched: bool,
     /// When the oldest record was queued.
     pub(super) oldest: Option<Instant>,
     /// `finished` records that were dropped while the disk failed.
@@ -74,7 +79,9 @@ impl Queue {
             is_scarce: false,
             is_closed: false,
             unsigned: 0,
+            signature_for: Vec::new(),
             flush_at: None,
+            is_watched: false,
             oldest: None,
             dropped: 0,
             written: 0,
@@ -106,7 +113,7 @@ impl Queue {
         (now.saturating_duration_since(since) >= stall_timeout).then_some(JournalError::Stalled)
     }
 
-    /// Queues a record, and whoever awaits it.
+    /// Queues a record, and its waiting caller.
     pub(super) fn push(&mut self, body: &[u8], waiter: Waiter, is_essential: bool) {
         let is_kept = matches!(waiter, Waiter::Nobody);
         let is_full = self.batch.bytes().saturating_add(body.len()) > MAX_KEPT;

@@ -1,4 +1,5 @@
-//! Records: one typed struct for each kind. The gateway writes them with borrowed fields, and every reader reads the same structs.
+//! Defines one typed struct for each kind of record. The gateway writes them with borrowed fields, and every reader reads the
+//! same structs.
 //!
 //! INVARIANT: a record never holds a secret, a body or a query.
 
@@ -38,7 +39,7 @@ pub trait Record: Serialize {
     }
 }
 
-/// Who writes this journal; its hash stands before the first record.
+/// The gateway that writes this journal; its hash stands before the first record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// ULID of the gateway, made at its first start.
@@ -70,11 +71,17 @@ pub struct Started<'a> {
     /// As hashed in front of the first record.
     #[serde(borrow)]
     pub identity: Cow<'a, RawValue>,
+    /// The key that signs from here on, in hexadecimal, where it is not that of the identity any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Version of the gateway that started.
     pub version: Cow<'a, str>,
     /// What the files do not hold although it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// The number that the first one follows, where an older version left numbers in its store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbered_above: Option<u64>,
     /// Bytes of an unfinished line that were moved to a `.torn` file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torn_bytes: Option<u64>,
@@ -177,6 +184,16 @@ impl Kind {
             Self::Checkpoint => "checkpoint",
             Self::Summary => "summary",
         }
+    }
+}
+
+// === impl Started ===
+
+impl Started<'_> {
+    /// Returns who writes the journal; `None` where that does not read.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        serde_json::from_str(self.identity.get()).ok()
     }
 }
 

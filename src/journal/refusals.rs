@@ -1,4 +1,4 @@
-//! Refusals of agents: each in; whether it is recorded by itself, or in the one summary of its agent for that second, out.
+//! Decides whether a refusal is recorded by itself, or in the one summary of its agent for that second.
 //!
 //! INVARIANT: however often an agent is refused, its refusals take a bounded part of the journal, and every one of them is counted.
 

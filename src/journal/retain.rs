@@ -1,6 +1,7 @@
-//! Retention: whole segments go, oldest first. What a removed one ended with is recorded before, so that the rest still verifies.
+//! Removes whole segments, oldest first. What a removed one ended with is recorded before, so that the rest still verifies.
 
 use std::fs;
+use std::io::{self, BufRead as _, BufReader};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, json};
@@ -8,9 +9,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Shared;
+use super::chain::link;
+use super::error::JournalError;
+use super::progress::Progress;
 use super::record::Changed;
 use super::segment::{self, Segment, SegmentForm};
-use super::summary::{SegmentSummary, read_summary};
+use super::summary::{SegmentSummary, read_summary, summarize};
 
 /// Written as `what` in front of a removal.
 pub(super) const REMOVED: &str = "journal.segment_removed";
@@ -33,34 +37,80 @@ impl Default for Retention {
     }
 }
 
+/// Why a segment that is due stays.
+#[derive(Debug, thiserror::Error)]
+enum Kept {
+    #[error("its summary is older than its records")]
+    Summary,
+    #[error("a sink has not delivered it")]
+    Undelivered,
+    #[error("the next one does not follow its last line")]
+    Chain,
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
 /// Removes what need not be kept. A segment that cannot be removed stays, and is looked at again later.
 pub(super) fn enforce(shared: &Shared) {
     let Ok(segments) = segment::list(&shared.directory) else {
         return;
     };
-    let size = |segment: &Segment| {
+    let size_of = |segment: &Segment| {
         let file = fs::metadata(shared.directory.join(segment.name()));
         file.map_or(0, |file| file.len())
     };
-    let mut total: u64 = segments.iter().map(size).sum();
-    let complete = segments.split_last().map_or(&[][..], |(_, rest)| rest);
-    for segment in complete {
-        let Some(summary) = read_summary(&shared.directory, segment.number) else {
+    let mut total: u64 = segments.iter().map(size_of).sum();
+    for pair in segments.windows(2) {
+        let [segment, next] = pair else { return };
+        let directory = &shared.directory;
+        let is_due = |summary: &SegmentSummary, total: u64| {
+            let age = age(summary, shared.clock.now());
+            age > shared.settings.retention.age || total > shared.settings.retention.bytes
+        };
+        // A cache, which anybody may have written: it saves reading a segment that stays.
+        let Some(cached) = read_summary(directory, segment.number) else {
             return;
         };
-        let is_old = age(&summary, shared.clock.now()) > shared.settings.retention.age;
-        if !is_old && total <= shared.settings.retention.bytes {
+        if !is_due(&cached, total) {
             return;
         }
-        total = total.saturating_sub(size(segment));
-        if let Err(error) = remove(shared, segment, &summary) {
+        if shared.sinks.iter().any(|sink| sink.keeps(cached.last_seq)) {
+            return;
+        }
+        let size = size_of(segment);
+        let removed = own_summary(shared, segment, next).and_then(|summary| {
+            if !is_due(&summary, total) {
+                return Err(Kept::Summary);
+            }
+            if shared.sinks.iter().any(|sink| sink.keeps(summary.last_seq)) {
+                return Err(Kept::Undelivered);
+            }
+            remove(shared, segment, &summary)
+        });
+        if let Err(error) = removed {
             tracing::warn!(%error, segment = segment.number, "a segment of the journal is not removed");
             return;
         }
+        total = total.saturating_sub(size);
     }
 }
 
-fn remove(shared: &Shared, segment: &Segment, summary: &SegmentSummary) -> Result<(), String> {
+/// Summarises a segment out of its own lines. The next one names the hash of the last, so that a changed segment is not removed.
+fn own_summary(shared: &Shared, segment: &Segment, next: &Segment) -> Result<SegmentSummary, Kept> {
+    let summary = summarize(&shared.directory, segment)?;
+    if segment.number == segment::TAKEN_OVER {
+        return Ok(summary);
+    }
+    let mut line = Vec::new();
+    let mut lines = BufReader::new(next.open(&shared.directory)?);
+    lines.read_until(b'\n', &mut line)?;
+    let is_next = link(&line).is_some_and(|(_, prev)| prev == summary.hash);
+    is_next.then_some(summary).ok_or(Kept::Chain)
+}
+
+fn remove(shared: &Shared, segment: &Segment, summary: &SegmentSummary) -> Result<(), Kept> {
     let mut detail = Map::new();
     detail.insert("first_seq".into(), json!(summary.first_seq));
     detail.insert("last_seq".into(), json!(summary.last_seq));
@@ -72,9 +122,12 @@ fn remove(shared: &Shared, segment: &Segment, summary: &SegmentSummary) -> Resul
         detail,
         ..Changed::default()
     };
-    shared
-        .append_blocking(&removed)
-        .map_err(|error| error.to_string())?;
+    // Signed, and on the disk, before anything goes: a removal that is not cannot be told from a forgery.
+    shared.append_signed(&removed)?;
+    for sink in shared.sinks.iter() {
+        record_missed(shared, sink, summary)?;
+    }
+    segment::sync_newest(&shared.directory)?;
     for form in [SegmentForm::Plain, SegmentForm::Compressed] {
         let name = Segment { form, ..*segment }.name();
         remove_file(shared, &name)?;
@@ -87,9 +140,32 @@ fn remove(shared: &Shared, segment: &Segment, summary: &SegmentSummary) -> Resul
     Ok(())
 }
 
-fn remove_file(shared: &Shared, name: &str) -> Result<(), String> {
+/// Records what a sink has not delivered of a segment that goes.
+fn record_missed(shared: &Shared, sink: &Progress, summary: &SegmentSummary) -> Result<(), Kept> {
+    let Some((from, to)) = sink.note_removed(summary.first_seq, summary.last_seq) else {
+        return Ok(());
+    };
+    tracing::warn!(
+        sink = sink.name(),
+        from,
+        to,
+        "records are removed before the sink has delivered them"
+    );
+    let mut detail = Map::new();
+    detail.insert("from".into(), json!(from));
+    detail.insert("to".into(), json!(to));
+    let missed = Changed {
+        what: "sink.missed".into(),
+        subject: sink.name().into(),
+        detail,
+        ..Changed::default()
+    };
+    Ok(shared.append_blocking(&missed)?)
+}
+
+fn remove_file(shared: &Shared, name: &str) -> Result<(), Kept> {
     match fs::remove_file(shared.directory.join(name)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
 }

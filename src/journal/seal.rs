@@ -1,4 +1,4 @@
-//! Sealing: a segment that is complete gets a summary and is compressed. Everything here can be done again after a crash.
+//! Seals complete segments: each gets a summary and is compressed. Everything here can be repeated after a crash.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! Segments: the files of a journal by number. The highest number is being written; all others are sealed and may be compressed.
+//! Names the files of a journal by number. The highest number is being written; all others are sealed and may be compressed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -50,6 +50,19 @@ impl Segment {
         Ok(text)
     }
 
+    /// Returns its lines up to the first byte that cannot be decompressed.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn read_what_reads(&self, directory: &Path) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let mut lines = self.open(directory)?;
+        match lines.read_to_end(&mut text) {
+            Err(error) if self.form == SegmentForm::Plain => Err(error),
+            Ok(_) | Err(_) => Ok(text),
+        }
+    }
+
     /// Returns a reader of its lines.
     ///
     /// # Errors
@@ -57,12 +70,12 @@ impl Segment {
     pub fn open(&self, directory: &Path) -> io::Result<Box<dyn io::Read + Send>> {
         let compressed = || -> io::Result<Box<dyn io::Read + Send>> {
             let form = SegmentForm::Compressed;
-            let file = File::open(directory.join(Self { form, ..*self }.name()))?;
+            let file = open_regular(&directory.join(Self { form, ..*self }.name()), &read_only())?;
             Ok(Box::new(zstd::stream::read::Decoder::new(file)?))
         };
         match self.form {
             SegmentForm::Compressed => compressed(),
-            SegmentForm::Plain => match File::open(directory.join(self.name())) {
+            SegmentForm::Plain => match open_regular(&directory.join(self.name()), &read_only()) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) if error.kind() == ErrorKind::NotFound => compressed(),
                 Err(error) => Err(error),
@@ -116,7 +129,9 @@ fn parse(name: &str) -> Option<Segment> {
     };
     let good = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.parse().ok().filter(|_| good)?;
-    Some(Segment { number, form })
+    let segment = Segment { number, form };
+    // One number has one name.
+    (segment.name() == name).then_some(segment)
 }
 
 /// Makes the directory of a journal, which only its owner may enter.
@@ -134,11 +149,47 @@ pub(super) fn open_to_append(directory: &Path, number: u64, fresh: bool) -> io::
     if fresh {
         options.create_new(true);
     }
-    let file = options.open(plain(directory, number))?;
+    let file = open_regular(&plain(directory, number), &options)?;
     if fresh {
         sync_directory(directory)?;
     }
     Ok(file)
+}
+
+/// Makes the lines of the segment that is being written survive a power cut.
+pub(super) fn sync_newest(directory: &Path) -> io::Result<()> {
+    match list(directory)?.last() {
+        Some(newest) if newest.form == SegmentForm::Plain => {
+            open_regular(&plain(directory, newest.number), &read_only())?.sync_data()
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Opens a file, and nothing else: a pipe would block its reader, and a device is no journal.
+pub(super) fn open_regular(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let named = |error: io::Error| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        io::Error::new(error.kind(), format!("`{name}`: {error}"))
+    };
+    let mut options = options.clone();
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits();
+    options.custom_flags(nonblocking.cast_signed());
+    let file = options.open(path).map_err(named)?;
+    if file.metadata().map_err(named)?.is_file() {
+        return Ok(file);
+    }
+    Err(named(io::Error::new(
+        ErrorKind::InvalidData,
+        "it is not a regular file",
+    )))
+}
+
+/// Opens for reading only.
+pub(super) fn read_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    options
 }
 
 /// Makes what was created, renamed or removed in a directory survive a power cut.
@@ -146,7 +197,17 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Writes a whole file under another name and renames it, so that it is there whole or not at all.
+/// Writes a whole file under another name and renames it. After a power cut it may be the one before.
+pub(super) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    let unfinished = directory.join(format!("{name}.tmp"));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&unfinished)?.write_all(bytes)?;
+    fs::rename(&unfinished, directory.join(name))
+}
+
+/// The same, and synced, so that it is there whole or not at all.
 pub(super) fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     let unfinished = directory.join(format!("{name}.tmp"));

@@ -13,6 +13,9 @@ use crate::model::hex::hex;
 /// Keeps a checkpoint's signature apart from everything else that a key may ever sign.
 const PURPOSE: &str = "tollgate journal checkpoint 1";
 
+/// The same for the rotation of the key.
+const ROTATION: &str = "tollgate journal key rotation 1";
+
 /// Bytes of a public key in front of which PEM has a fixed head: RFC 8410 section 4.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -68,6 +71,10 @@ impl Signer {
         format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     }
 
+    pub(super) fn sign_rotation(&self, keys: (&str, &str), covers: &Covers) -> String {
+        hex(self.0.sign(rotation(keys, covers).as_bytes()).as_ref())
+    }
+
     pub(super) fn sign(&self, covers: &Covers) -> String {
         hex(self.0.sign(message(covers).as_bytes()).as_ref())
     }
@@ -82,11 +89,24 @@ impl fmt::Debug for Signer {
 
 /// Returns whether a signature of a checkpoint is the key's, both in hexadecimal.
 pub(super) fn is_signed(public_key: &str, covers: &Covers, signature: &str) -> bool {
+    is_of(public_key, &message(covers), signature)
+}
+
+/// Returns whether a signature of a rotation from one key to another is the key's.
+pub(super) fn is_rotation_signed(
+    public_key: &str,
+    keys: (&str, &str),
+    (covers, signature): (&Covers, &str),
+) -> bool {
+    is_of(public_key, &rotation(keys, covers), signature)
+}
+
+fn is_of(public_key: &str, message: &str, signature: &str) -> bool {
     let (Some(key), Some(signature)) = (unhex(public_key), unhex(signature)) else {
         return false;
     };
     UnparsedPublicKey::new(&ED25519, key)
-        .verify(message(covers).as_bytes(), &signature)
+        .verify(message.as_bytes(), &signature)
         .is_ok()
 }
 
@@ -108,6 +128,10 @@ pub(super) fn key_of_pem(pem: &str) -> Option<String> {
 pub fn fingerprint(public_key: &str) -> String {
     let hash = Sha256::digest(unhex(public_key).unwrap_or_default());
     format!("sha256:{}", hex(&hash))
+}
+
+fn rotation((old, new): (&str, &str), covers: &Covers) -> String {
+    format!("{ROTATION}\n{old}\n{new}\n{}\n{}", covers.seq, covers.hash)
 }
 
 fn message(covers: &Covers) -> String {

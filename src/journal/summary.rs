@@ -1,4 +1,5 @@
-//! What a sealed segment holds, in a file beside it, so that readers can skip it. It is a cache: where it is missing it is made anew.
+//! Keeps what a sealed segment holds in a file beside it, so that readers can skip it. It is a cache: a missing one is made
+//! again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::model::hex::hex;
 /// A set with more members is unknown.
 const MAX_MEMBERS: usize = 1_000;
 
-/// What a sealed segment holds, so that readers can skip it. It can be deleted: it is made anew.
+/// What a sealed segment holds, so that readers can skip it. It can be deleted: it is made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SegmentSummary {
     /// Number of its first line.

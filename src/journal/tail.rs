@@ -1,4 +1,4 @@
-//! The end of a journal that is opened: the last whole line is found, and an unfinished one is moved into a file of its own.
+//! Finds the last whole line of a journal that is opened, and moves what is no record behind it into a file of its own.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
@@ -26,117 +26,115 @@ pub(super) struct Tail {
     pub(super) since: Option<SystemTime>,
 }
 
-/// Finds the last whole line of a directory, and moves what stands behind it into a file of its own.
+/// What a plain segment ends with.
+struct End {
+    head: Option<Head>,
+    /// Bytes of its whole lines.
+    length: u64,
+    torn_bytes: u64,
+}
+
+/// Finds the last whole line of a directory, and moves what stands behind it into a file of its own. After a power cut, that line may
+/// be in an older segment: the newer ones hold nothing.
 pub(super) fn tail(directory: &Path, segments: &[Segment]) -> io::Result<Tail> {
-    let fresh = |number, head| Tail {
-        head,
-        number,
-        is_fresh: true,
-        length: 0,
-        torn_bytes: None,
-        since: None,
-    };
     let Some(newest) = segments.last() else {
-        return Ok(fresh(1, None));
+        return Ok(Tail::fresh(1));
     };
-    let next = newest.number.saturating_add(1);
-    if newest.form == SegmentForm::Compressed {
-        let text = newest.read(directory)?;
-        return Ok(fresh(
-            next,
-            last_line(&text).map(|line| head_of(&text, line)),
-        ));
+    let mut tail = Tail::fresh(newest.number.saturating_add(1));
+    let mut torn_bytes = 0;
+    for segment in segments.iter().rev() {
+        if segment.form == SegmentForm::Compressed {
+            let text = segment.read_what_reads(directory)?;
+            tail.head = last_record(&text).map(|(head, _)| head);
+        } else {
+            let end = end_of(directory, segment)?;
+            torn_bytes += end.torn_bytes;
+            tail.head = end.head;
+            if segment.number == newest.number {
+                tail.number = newest.number;
+                tail.is_fresh = false;
+                tail.length = end.length;
+            }
+        }
+        if tail.head.is_some() {
+            break;
+        }
     }
-    let path = segment::plain(directory, newest.number);
-    let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+    tail.torn_bytes = Some(torn_bytes).filter(|bytes| *bytes > 0);
+    if !tail.is_fresh {
+        tail.since = first_time(&segment::plain(directory, tail.number))?;
+    }
+    Ok(tail)
+}
+
+impl Tail {
+    fn fresh(number: u64) -> Self {
+        Self {
+            head: None,
+            number,
+            is_fresh: true,
+            length: 0,
+            torn_bytes: None,
+            since: None,
+        }
+    }
+}
+
+/// Finds the last record of a plain segment. What is behind it was never one, or a power cut has taken it: it is set aside.
+fn end_of(directory: &Path, segment: &Segment) -> io::Result<End> {
+    let path = segment::plain(directory, segment.number);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let mut file = segment::open_regular(&path, &options)?;
     let length = file.metadata()?.len();
-    let end = end_of_text(&mut file, length)?;
-    let whole = whole_bytes(&end);
-    let torn = end.get(whole..).unwrap_or_default();
-    let kept = length.saturating_sub(torn.len() as u64);
-    let torn_bytes = (!torn.is_empty()).then_some(torn.len() as u64);
-    if torn_bytes.is_some() {
+    let mut wanted = (4 * MAX_LINE as u64).min(length);
+    let mut text = read_from(&mut file, length - wanted)?;
+    let mut last = last_record(&text);
+    if last.is_none() && wanted < length {
+        wanted = length;
+        text = read_from(&mut file, 0)?;
+        last = last_record(&text);
+    }
+    let whole = last.map_or(0, |(_, end)| end);
+    let torn = text.get(whole..).unwrap_or_default();
+    let kept = length - wanted + whole as u64;
+    if !torn.is_empty() {
         set_aside(&path, torn)?;
         file.set_len(kept)?;
         file.sync_all()?;
         tracing::warn!(
             bytes = torn.len(),
-            segment = newest.number,
-            "an unfinished line of the journal is moved into a `.torn` file"
+            segment = segment.number,
+            "what is no record at the end of the journal is moved into a `.torn` file"
         );
     }
-    let text = end.get(..whole).unwrap_or_default();
-    let before = segments.iter().rev().nth(1);
-    let head = match (last_line(text), before) {
-        (Some(line), _) => Some(head_of(&whole_text(&mut file, text, kept)?, line)),
-        // Made and never written.
-        (None, Some(before)) => {
-            let text = before.read(directory)?;
-            last_line(&text).map(|line| head_of(&text, line))
-        }
-        (None, None) => None,
-    };
-    Ok(Tail {
-        head,
-        number: newest.number,
-        is_fresh: false,
+    Ok(End {
+        head: last.map(|(head, _)| head),
         length: kept,
-        torn_bytes,
-        since: first_time(&mut file)?,
+        torn_bytes: torn.len() as u64,
     })
 }
 
-/// Returns the last bytes of a file, enough for two whole lines.
-fn end_of_text(file: &mut File, length: u64) -> io::Result<Vec<u8>> {
-    let wanted = (4 * MAX_LINE as u64).min(length);
-    file.seek(SeekFrom::Start(length - wanted))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    // A line that is longer than any of ours was not written by us.
-    if wanted < length && memchr::memchr(b'\n', &end).is_none() {
-        file.seek(SeekFrom::Start(0))?;
-        end.clear();
-        file.read_to_end(&mut end)?;
-    }
-    Ok(end)
-}
-
-/// The text that numbers can be counted in: all of it where its last line does not say its own.
-fn whole_text(file: &mut File, end: &[u8], length: u64) -> io::Result<Vec<u8>> {
-    if last_line(end).is_some_and(|line| link(line).is_some()) {
-        return Ok(end.to_vec());
-    }
-    file.seek(SeekFrom::Start(0))?;
+fn read_from(file: &mut File, start: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(start))?;
     let mut text = Vec::new();
-    Read::take(&mut *file, length).read_to_end(&mut text)?;
+    file.read_to_end(&mut text)?;
     Ok(text)
 }
 
-fn whole_bytes(text: &[u8]) -> usize {
-    memchr::memrchr(b'\n', text).map_or(0, |at| at + 1)
-}
-
-/// Returns the last line of whole lines, without its LF.
-fn last_line(text: &[u8]) -> Option<&[u8]> {
-    text.strip_suffix(b"\n")?
-        .rsplit(|byte| *byte == b'\n')
-        .next()
-}
-
-/// Returns the head that a last line is. Where it was damaged its number follows from the lines before; `verify` names it.
-fn head_of(text: &[u8], line: &[u8]) -> Head {
-    let mut behind = 0;
-    let lines = text.strip_suffix(b"\n").unwrap_or(text);
-    for line in lines.rsplit(|byte| *byte == b'\n') {
-        if let Some((seq, _)) = link(line) {
-            behind += seq;
-            break;
+/// Returns the last line that is a record, and where it ends, behind its LF.
+fn last_record(text: &[u8]) -> Option<(Head, usize)> {
+    let mut end = memchr::memrchr(b'\n', text)?;
+    loop {
+        let lines = text.get(..end)?;
+        let before = memchr::memrchr(b'\n', lines);
+        let line = lines.get(before.map_or(0, |at| at + 1)..)?;
+        let is_record = Front::parse(line).is_some();
+        if let Some((seq, _)) = link(line).filter(|_| is_record) {
+            let hash = hash(line);
+            return Some((Head { seq, hash }, end + 1));
         }
-        behind += 1;
-    }
-    Head {
-        seq: behind,
-        hash: hash(line),
+        end = before?;
     }
 }
 
@@ -150,8 +148,8 @@ fn set_aside(path: &Path, torn: &[u8]) -> io::Result<()> {
 }
 
 /// Returns when the first record of a segment was made.
-fn first_time(file: &mut File) -> io::Result<Option<SystemTime>> {
-    file.seek(SeekFrom::Start(0))?;
+fn first_time(path: &Path) -> io::Result<Option<SystemTime>> {
+    let file = segment::open_regular(path, &segment::read_only())?;
     let mut start = Vec::new();
     Read::take(file, MAX_LINE as u64 + 1).read_to_end(&mut start)?;
     let line = start

@@ -1,4 +1,4 @@
-//! Taking over: records that an older version kept in its store become the first segment, with a chain of its own.
+//! Takes over records that an older version kept in its store. They become the first segment, with a chain of its own.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};

@@ -1,4 +1,5 @@
-//! The journal's own thread: writes what nobody waits for and what a slow disk holds up, tries again after failures, signs checkpoints.
+//! Runs the journal's own thread: it writes what no caller waits for and what a slow disk holds up, tries again after failures,
+//! and signs checkpoints.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +7,9 @@ use std::time::{Duration, Instant};
 use parking_lot::MutexGuard;
 use tokio::sync::watch;
 
-use super::batch::Batch;
+use super::append::FLUSH;
+use super::batch::{Batch, Waiter};
+use super::error::JournalError;
 use super::queue::Queue;
 use super::record::Checkpoint;
 use super::sign::Signer;
@@ -40,7 +43,7 @@ impl Shared {
         loop {
             match self.next(sign_at, room_at) {
                 Work::Write(writer, batch) => {
-                    // Whoever waits is told; a failure is logged once.
+                    // Each caller that waits is told; a failure is logged once.
                     let was_healthy = self.queue.lock().failure.is_none();
                     if let Err(error) = self.write_out(writer, batch, false)
                         && was_healthy
@@ -57,10 +60,7 @@ impl Shared {
                     self.make_room();
                 }
                 Work::End(mut writer) => {
-                    let left = self.queue.lock().batch.len();
-                    if left > 0 {
-                        tracing::error!(left, "records are lost: the journal cannot be written");
-                    }
+                    self.give_up();
                     if let Err(error) = writer.sync() {
                         tracing::error!(%error, "the end of the journal is not synced");
                     }
@@ -76,6 +76,19 @@ impl Shared {
         self.work.notify_one();
     }
 
+    /// Tells callers that still wait that there is nothing to wait for.
+    fn give_up(&self) {
+        let mut queue = self.queue.lock();
+        queue.signature_for.clear();
+        let mut left = std::mem::take(&mut queue.batch);
+        drop(queue);
+        if !left.is_empty() {
+            let left = left.len();
+            tracing::error!(left, "records are lost: the journal cannot be written");
+        }
+        left.settle(&Err(JournalError::Closed));
+    }
+
     pub(super) fn is_checkpoint_due(&self, queue: &Queue) -> bool {
         u64::try_from(queue.unsigned).unwrap_or(0) >= self.settings.checkpoint.records
     }
@@ -83,12 +96,19 @@ impl Shared {
     /// Waits for something to do.
     fn next(&self, sign_at: Instant, room_at: Instant) -> Work {
         let mut queue = self.queue.lock();
+        // Whatever was written last may have more behind it.
+        let mut written = 0;
         loop {
             let now = Instant::now();
             if let Some(work) = self.due(&mut queue, now, (sign_at, room_at)) {
                 return work;
             }
+            // While records come, waking this thread for each costs more than looking every few milliseconds.
+            let is_busy = !queue.batch.is_empty() || queue.written != written;
+            written = queue.written;
+            queue.is_watched = is_busy;
             self.wait(&mut queue, (sign_at, room_at));
+            queue.is_watched = false;
         }
     }
 
@@ -110,7 +130,8 @@ impl Shared {
             // While the disk fails there is no end of trying: what is left is lost.
             let is_stuck = queue.failure.is_some() || queue.is_scarce;
             let is_empty = queue.batch.is_empty();
-            if is_stuck || (is_empty && queue.unsigned <= 0) {
+            let is_signed = queue.unsigned <= 0 && queue.signature_for.is_empty();
+            if is_stuck || (is_empty && is_signed) {
                 return queue.writer.take().map(Work::End);
             }
             if is_empty {
@@ -127,7 +148,8 @@ impl Shared {
                 .map(|(writer, batch)| Work::Write(writer, batch));
         }
         let signs = now >= sign_at || self.is_checkpoint_due(queue);
-        (signs && !has_failed && !queue.is_scarce).then_some(Work::Sign)
+        let is_wanted = !queue.signature_for.is_empty();
+        (!has_failed && (is_wanted || (signs && !queue.is_scarce))).then_some(Work::Sign)
     }
 
     /// Sleeps until something can be due, or somebody says so.
@@ -138,10 +160,12 @@ impl Shared {
             .filter(|_| !queue.is_scarce && retry_at.is_none());
         let room_at = queue.is_scarce.then_some(room_at);
         let sign_at = (retry_at.is_none() && !queue.is_scarce).then_some(sign_at);
-        let next = [retry_at, flush_at, room_at, sign_at];
-        let soonest = Instant::now() + PAUSE;
+        let now = Instant::now();
+        let watch_at = queue.is_watched.then(|| now + FLUSH);
+        let next = [retry_at, flush_at, room_at, sign_at, watch_at];
+        let soonest = now + PAUSE;
         match next.into_iter().flatten().min() {
-            // A moment that has passed is one that whoever has the writer keeps us from.
+            // A moment that has passed is one that the present holder of the writer keeps us from.
             Some(at) => self.work.wait_until(queue, at.max(soonest)).timed_out(),
             None => {
                 self.work.wait(queue);
@@ -151,14 +175,21 @@ impl Shared {
     }
 
     fn sign(&self, checkpoints: &Checkpoints) {
-        let head = {
+        let (head, waiters) = {
             let mut queue = self.queue.lock();
-            if queue.unsigned <= 0 {
+            // Those whose record is not written yet wait for the next one.
+            let is_written = queue.writer.is_some() && !queue.batch.is_urgent();
+            let waiters = if is_written {
+                std::mem::take(&mut queue.signature_for)
+            } else {
+                Vec::new()
+            };
+            if queue.unsigned <= 0 && waiters.is_empty() {
                 return;
             }
             // The checkpoint is a record too, and nothing new.
             queue.unsigned = -1;
-            queue.head
+            (queue.head, waiters)
         };
         let covers = head.covers();
         let signature = checkpoints
@@ -170,7 +201,12 @@ impl Shared {
             covers,
             signature: signature.as_str().into(),
         };
-        self.append_own(&record);
+        let waiter = if waiters.is_empty() {
+            Waiter::Nobody
+        } else {
+            Waiter::Threads(waiters)
+        };
+        self.append_own(&record, waiter);
         checkpoints
             .told
             .send_replace(Some(Signed { head, signature }));

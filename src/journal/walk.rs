@@ -1,191 +1,194 @@
-//! Verifying line by line: what the next line must be, and what a line says about the others.
+//! Verifies line by line: what the next line must be. A line that is not is named, and the walk goes on behind it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 
-use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::chain::{Front, hash, link};
-use super::record::{Changed, Checkpoint, Identity, Kind, Started};
-use super::report::{Anchor, Report, Trust};
-use super::retain::REMOVED;
-use super::sign::{fingerprint, is_signed};
-use super::take_over::TAKEN_OVER;
-use super::text::unhex;
+use super::explain::Explanations;
+use super::fault::LineFault;
+use super::keys::Keys;
+use super::record::{Kind, Started};
+use super::report::{Anchor, Finding, Report, Trust};
 use crate::model::hex::hex;
 
 /// Lines behind the one that a checkpoint covers may be written before it; so many at most.
 const RECENT: usize = 65_536;
 
+/// Further findings that are kept.
+const MAX_FURTHER: usize = 19;
+
 /// What is expected of the next line.
 pub(super) struct Walk<'t> {
     pub(super) trust: &'t Trust,
     pub(super) report: Report,
+    /// File and line that are being read.
+    pub(super) place: (String, u64),
     /// Hash and number of the line before.
     pub(super) before: Option<([u8; 32], u64)>,
+    /// Number of the first line of the live chain.
+    pub(super) first: u64,
+    /// What is before the first line is not looked at.
+    pub(super) is_partial: bool,
     /// Hash that the first line names, where it is not the journal's beginning.
     pub(super) beginning: Option<String>,
-    /// Whether a removal explains that beginning.
-    pub(super) explained: bool,
-    /// The public key that signs, in hexadecimal.
-    pub(super) key: Option<String>,
+    pub(super) keys: Keys,
+    /// The first line that shows whose key that is, beside `key.pub`.
+    pub(super) key_since: Option<u64>,
+    /// The first checkpoint; where its key is told only at the end, it is signed since then.
+    pub(super) first_checkpoint: Option<u64>,
+    /// The newest checkpoint that follows the line that it covers: that line, and its own.
+    pub(super) checkpoint: Option<(u64, u64)>,
+    /// The last line that can be told from a forgery.
+    pub(super) vouched_to: u64,
     /// Numbers and hashes of the lines that a checkpoint may cover.
     pub(super) recent: VecDeque<(u64, [u8; 32])>,
-    /// What was taken over: last number and hash, until a record names it.
+    /// What was taken over: last number and hash.
     pub(super) taken_over: Option<(u64, String)>,
-    /// The last line of a chain of its own was the one before.
+    pub(super) explanations: Explanations,
+    /// The lines are those of a chain of its own.
     pub(super) joint: bool,
+    /// Anchors that were not met yet, by number.
+    pub(super) anchors: BTreeMap<u64, Vec<&'t Anchor>>,
+    /// The newest line that an anchor has.
+    pub(super) anchored_to: Option<u64>,
+    pub(super) is_stored_met: bool,
 }
 
-impl Walk<'_> {
-    /// Checks the next line, without its LF.
-    pub(super) fn line(&mut self, line: &[u8]) -> Result<(), String> {
-        let (seq, prev) = link(line).ok_or("it is not a line of a journal")?;
-        let front = Front::parse(line).ok_or("it is not a record")?;
-        let started = (front.kind == Kind::Started)
-            .then(|| serde_json::from_slice::<Started<'_>>(line))
-            .transpose()
-            .map_err(|error| format!("it is not a record: {error}"))?;
-        match self.before {
-            None => self.begin(seq, prev, started.as_ref())?,
-            Some((before, last)) => {
-                if prev != hex(&before) {
-                    return Err(
-                        "it does not name the hash of the line before: one of the two was changed, or a line between them removed"
-                            .to_owned(),
-                    );
-                }
-                self.number(seq, last, started.as_ref())?;
-            }
+impl<'t> Walk<'t> {
+    pub(super) fn new(trust: &'t Trust, keys: Keys) -> Self {
+        let mut anchors: BTreeMap<u64, Vec<&Anchor>> = BTreeMap::new();
+        for anchor in &trust.anchors {
+            anchors.entry(anchor.seq).or_default().push(anchor);
         }
-        if let Some(started) = &started {
-            self.identify(started)?;
+        Self {
+            trust,
+            report: Report::default(),
+            place: (String::new(), 0),
+            before: None,
+            first: 0,
+            is_partial: false,
+            beginning: None,
+            keys,
+            key_since: None,
+            first_checkpoint: None,
+            checkpoint: None,
+            vouched_to: 0,
+            recent: VecDeque::new(),
+            taken_over: None,
+            explanations: Explanations::default(),
+            joint: false,
+            anchors,
+            anchored_to: None,
+            is_stored_met: false,
         }
-        if front.kind == Kind::Checkpoint {
-            self.checkpoint(line)?;
+    }
+
+    /// Keeps a finding; the walk goes on, because what is found once must not hide what is changed later.
+    pub(super) fn note(&mut self, finding: Finding) {
+        if self.report.finding.is_none() {
+            self.report.finding = Some(finding);
+        } else if self.report.further.len() < MAX_FURTHER {
+            self.report.further.push(finding);
         }
-        if front.kind == Kind::Changed {
-            self.change(line)?;
-        }
+    }
+
+    /// Checks the next line, without its LF, and goes on behind it.
+    pub(super) fn line(&mut self, line: &[u8]) -> Result<(), LineFault> {
         let hash = hash(line);
-        self.anchors(seq, &hash)?;
+        let checked = self.check(line, &hash);
+        let last = self.before.map_or(0, |(_, last)| last);
+        let seq = link(line).map_or(last.saturating_add(1), |(seq, _)| seq);
+        self.pass(seq, hash);
+        self.report.lines += 1;
+        self.trust
+            .progress
+            .store(self.report.lines, Ordering::Relaxed);
+        self.report.last_seq = seq;
+        checked
+    }
+
+    /// The next line follows this one.
+    pub(super) fn pass(&mut self, seq: u64, hash: [u8; 32]) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back((seq, hash));
         self.before = Some((hash, seq));
-        self.report.lines += 1;
-        self.report.last_seq = seq;
-        Ok(())
+    }
+
+    fn check(&mut self, line: &[u8], hash: &[u8; 32]) -> Result<(), LineFault> {
+        let (seq, prev) = link(line).ok_or(LineFault::NoLine)?;
+        let front = Front::parse(line).ok_or(LineFault::NoRecord("".into()))?;
+        let started = (front.kind == Kind::Started)
+            .then(|| serde_json::from_slice::<Started<'_>>(line))
+            .transpose()
+            .map_err(|error| LineFault::no_record(&error))?;
+        let identified = match started.as_ref().filter(|_| !self.joint) {
+            Some(started) => self.start(seq, started),
+            None => Ok(()),
+        };
+        match self.before {
+            None => self.begin(seq, prev, started.as_ref())?,
+            Some((before, last)) => {
+                if prev != hex(&before) {
+                    return Err(LineFault::Chain);
+                }
+                number(seq, last, started.as_ref())?;
+            }
+        }
+        // What was taken over is a chain of its own, which one record of the live chain vouches for.
+        if self.joint {
+            return Ok(());
+        }
+        self.meet(seq, hash)?;
+        match front.kind {
+            Kind::Started => identified,
+            Kind::Checkpoint => self.checkpoint(seq, line),
+            Kind::Changed => self.change(seq, line),
+            Kind::Decided | Kind::Finished | Kind::Summary => Ok(()),
+        }
     }
 
     /// The first line names the identity, or a line that was removed before.
-    fn begin(&mut self, seq: u64, prev: &str, started: Option<&Started<'_>>) -> Result<(), String> {
+    fn begin(
+        &mut self,
+        seq: u64,
+        prev: &str,
+        started: Option<&Started<'_>>,
+    ) -> Result<(), LineFault> {
+        if self.joint {
+            self.report.first_seq = seq;
+            return Ok(());
+        }
+        self.first = seq;
         let identity = started.map(|started| hex(&Sha256::digest(started.identity.get())));
-        self.report
-            .lost
-            .extend(started.and_then(|started| started.lost));
         if identity.as_deref() != Some(prev) {
             self.beginning = Some(prev.to_owned());
         }
         match &self.taken_over {
             // Numbers of the store had gaps.
             Some((last, _)) if seq <= *last => {
-                return Err(format!("its number is {seq} and follows {last}"));
+                return Err(LineFault::Number { seq, last: *last });
             }
             Some(_) => {}
             None => self.report.first_seq = seq,
         }
-        if self.joint {
-            // What was taken over follows nothing.
-            self.beginning = None;
-        }
         Ok(())
     }
+}
 
-    fn number(&mut self, seq: u64, last: u64, started: Option<&Started<'_>>) -> Result<(), String> {
-        if last.checked_add(1) == Some(seq) {
-            return Ok(());
-        }
-        let lost = started.and_then(|started| started.lost);
-        match lost {
-            Some(lost) if lost.from == last + 1 && lost.to.checked_add(1) == Some(seq) => {
-                self.report.lost.push(lost);
-                Ok(())
-            }
-            _ => Err(format!("its number is {seq} and follows {last}")),
-        }
+fn number(seq: u64, last: u64, started: Option<&Started<'_>>) -> Result<(), LineFault> {
+    if last.checked_add(1) == Some(seq) {
+        return Ok(());
     }
-
-    fn identify(&mut self, started: &Started<'_>) -> Result<(), String> {
-        let identity: Identity = serde_json::from_str(started.identity.get())
-            .map_err(|error| format!("its identity does not read: {error}"))?;
-        let key = Some(identity.public_key).filter(|key| !key.is_empty());
-        if self.key.is_some() && key != self.key {
-            return Err("it names another key than the one that signs".to_owned());
-        }
-        if let (Some(found), Some(trusted)) = (key.as_deref().map(fingerprint), &self.trust.key)
-            && *trusted != found
-        {
-            return Err(format!(
-                "the key that signs is `{found}`, not the one that is trusted"
-            ));
-        }
-        self.key = key;
-        Ok(())
+    let lost = started.and_then(|started| started.lost);
+    let bridges = lost.is_some_and(|lost| {
+        last.checked_add(1) == Some(lost.from) && lost.to.checked_add(1) == Some(seq)
+    });
+    if bridges {
+        return Ok(());
     }
-
-    fn checkpoint(&mut self, line: &[u8]) -> Result<(), String> {
-        let read = serde_json::from_slice::<Checkpoint<'_>>(line);
-        let checkpoint = read.map_err(|error| format!("its checkpoint does not read: {error}"))?;
-        let covers = &checkpoint.covers;
-        let covered = self.recent.iter().rev().find(|(seq, _)| *seq == covers.seq);
-        match covered {
-            Some((_, hash)) if hex(hash) == covers.hash => {}
-            None if covers.seq < self.report.first_seq => {}
-            Some(_) | None => return Err("its checkpoint covers no line before it".to_owned()),
-        }
-        let Some(key) = &self.key else { return Ok(()) };
-        if !is_signed(key, covers, &checkpoint.signature) {
-            return Err("its signature is not the journal's key's".to_owned());
-        }
-        self.report.key = Some(fingerprint(key));
-        self.report.signatures += 1;
-        self.report.signed_to = self.report.signed_to.max(covers.seq);
-        Ok(())
-    }
-
-    /// A removal explains where the journal begins now, a take-over what stands before it.
-    fn change(&mut self, line: &[u8]) -> Result<(), String> {
-        let read = serde_json::from_slice::<Changed<'_>>(line);
-        let changed = read.map_err(|error| format!("it is not a record: {error}"))?;
-        let text = |key: &str| changed.detail.get(key).and_then(Json::as_str);
-        if changed.what == REMOVED && self.beginning.is_some() {
-            self.explained |= text("last_hash") == self.beginning.as_deref();
-        }
-        if changed.what == TAKEN_OVER
-            && let Some((_, hash)) = &self.taken_over
-        {
-            if text("last_hash") != Some(hash) {
-                return Err("what was taken over is not what it names".to_owned());
-            }
-            self.taken_over = None;
-        }
-        Ok(())
-    }
-
-    fn anchors(&mut self, seq: u64, hash: &[u8; 32]) -> Result<(), String> {
-        let is_other = |anchor: &Anchor| unhex(&anchor.hash).as_deref() != Some(hash.as_slice());
-        for anchor in self.trust.anchors.iter().filter(|anchor| anchor.seq == seq) {
-            if is_other(anchor) {
-                return Err(format!("the anchor of {seq} has another hash"));
-            }
-            self.report.anchors += 1;
-        }
-        let stored = self.trust.stored.as_ref();
-        if stored.is_some_and(|stored| stored.seq == seq && is_other(stored)) {
-            return Err(format!("the store knows another hash of {seq}"));
-        }
-        Ok(())
-    }
+    Err(LineFault::Number { seq, last })
 }

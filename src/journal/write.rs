@@ -1,4 +1,4 @@
-//! The one writer: chains queued records and gives them to the disk, all of a batch or none of it.
+//! Chains queued records and gives them to the disk, all of a batch or none of it. There is one writer at a time.
 //!
 //! INVARIANT: after a failed write nothing of it is in the file, or nothing more is written until that is so.
 
@@ -6,15 +6,19 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::batch::Batch;
 use super::chain::Head;
 use super::disk::{Disk, Reserve};
+use super::place::{SegmentPlace, place_of, put_back};
 use super::segment;
 
 /// Bytes that tell whether there is room: more than what is left in a block.
 const PROBE: usize = 64 << 10;
+
+/// How often the file is looked for in its directory.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// When a segment is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +38,7 @@ impl Default for SegmentLimits {
     }
 }
 
-/// Holds the open segment. Whoever has it is the only one that writes.
+/// Holds the open segment. Its holder is the only one that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) directory: PathBuf,
@@ -45,6 +49,8 @@ pub(super) struct Writer {
     /// Told the numbers of segments that were sealed.
     pub(super) sealed: mpsc::Sender<u64>,
     pub(super) segment: Active,
+    /// When the file was last seen in its directory; `None` where it must be looked for before the next write.
+    pub(super) seen: Option<Instant>,
     /// Reused for every batch.
     pub(super) lines: Vec<u8>,
 }
@@ -68,6 +74,7 @@ impl Writer {
     /// # Errors
     /// When any of it cannot be written; then none of it counts, and the head is the one before.
     pub(super) fn write(&mut self, batch: &Batch, now: SystemTime, sync: bool) -> io::Result<()> {
+        self.look()?;
         self.rotate(now);
         self.clean()?;
         self.lines.clear();
@@ -95,6 +102,7 @@ impl Writer {
     /// # Errors
     /// When it does not.
     pub(super) fn probe(&mut self) -> io::Result<()> {
+        self.look()?;
         self.clean()?;
         self.lines.clear();
         self.lines.resize(PROBE, b' ');
@@ -103,8 +111,38 @@ impl Writer {
         self.clean()
     }
 
+    /// Looks whether the file is still in its directory, once a second. Lines that are written into a file that was removed are gone.
+    ///
+    /// # Errors
+    /// When it was cut or replaced, or cannot be put back.
+    fn look(&mut self) -> io::Result<()> {
+        // A write behind a cut would leave a hole, so that is looked for each time.
+        let is_cut = self.segment.file.metadata()?.len() < self.segment.length;
+        if !is_cut && self.seen.is_some_and(|seen| seen.elapsed() < LOOK) {
+            return Ok(());
+        }
+        self.seen = None;
+        let (number, length) = (self.segment.number, self.segment.length);
+        match place_of(&self.directory, number, (&self.segment.file, length))? {
+            SegmentPlace::There => {}
+            SegmentPlace::Gone => {
+                self.segment.file =
+                    put_back(&self.directory, number, (&self.segment.file, length))?;
+                self.segment.is_dirty = false;
+                tracing::error!(
+                    segment = number,
+                    "the segment that is being written was removed; it is put back with all of its lines"
+                );
+            }
+        }
+        self.seen = Some(Instant::now());
+        Ok(())
+    }
+
     /// Syncs what was written; at the end, when nobody waits any more.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.seen = None;
+        self.look()?;
         self.disk.sync(&mut self.segment.file)
     }
 
@@ -141,7 +179,9 @@ impl Writer {
             return;
         }
         let number = self.segment.number.saturating_add(1);
-        match segment::open_to_append(&self.directory, number, true) {
+        // A power cut must not take the end of a segment that others follow.
+        let synced = self.disk.sync(&mut self.segment.file);
+        match synced.and_then(|()| segment::open_to_append(&self.directory, number, true)) {
             Ok(file) => {
                 let sealed = std::mem::replace(
                     &mut self.segment,
