@@ -1,6 +1,11 @@
-//! Removes from an answer what the agent must not see: from every head, and from the whole of an answer that issues a credential.
+//! Removes from an answer what the agent must not see: credentials of its host, and those that it issues.
 
+mod about_bytes;
+pub mod answer_mask;
+mod newest_patterns;
 pub mod response_secret;
+mod text_body;
+mod unmaskable;
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
@@ -9,12 +14,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::decide::Injection;
 use super::permit_validity::PermitValidity;
 use super::record::OpenExchange;
-use super::refuse::{CODE, Code, DECISION, DROPPED_HEADERS, REQUEST_ID, Refusal, RefusedExchange};
+use super::refuse::{CODE, DECISION, DROPPED_HEADERS, REQUEST_ID, RefusedExchange};
 use super::{Gateway, Permit};
+use answer_mask::AnswerMask;
 use response_secret::Rules;
+use unmaskable::unmaskable;
 
 /// Bytes of names in `Tollgate-Dropped-Headers`.
 const MAX_DROPPED: usize = 1024;
+
+/// RFC 2965; some servers still send it.
+const SET_COOKIE2: HeaderName = HeaderName::from_static("set-cookie2");
 
 /// Removes what the agent must not see and adds `Tollgate-*`.
 ///
@@ -23,7 +33,7 @@ pub fn mask_head(permit: &Permit, exchange: &OpenExchange, headers: &mut HeaderM
     let injected = matches!(permit.validity.injection(), Injection::Credential(_));
     if injected && !permit.outgoing.passes.cookies {
         headers.remove(SET_COOKIE);
-        headers.remove("set-cookie2");
+        headers.remove(SET_COOKIE2);
     }
     headers.remove(CODE);
     headers.remove(DROPPED_HEADERS);
@@ -59,7 +69,7 @@ fn dropped(names: &[HeaderName]) -> Option<HeaderValue> {
 /// `unmaskable` where the answer cannot be searched: nothing of it may pass.
 pub fn mask_response_secrets(
     gateway: &Gateway,
-    validity: &PermitValidity,
+    (validity, mask): (&PermitValidity, Option<&AnswerMask>),
     (status, headers): (StatusCode, &mut HeaderMap),
     body: Bytes,
 ) -> Result<Bytes, RefusedExchange> {
@@ -70,17 +80,21 @@ pub fn mask_response_secrets(
         nodes: bounds.json_nodes,
     };
     let masked = response_secret::mask(rules, status, headers, body)
-        .map_err(|unmaskable| refuse_unmaskable(validity, unmaskable.0))?;
+        .map_err(|reason| refuse_unmaskable(validity, reason.0))?;
     if masked.count > 0 {
         gateway
             .dependencies
             .metrics
             .masked(validity.connector().id());
     }
-    Ok(masked.body)
+    let Some(mask) = mask else {
+        return Ok(masked.body);
+    };
+    let hidden = mask.whole(headers, masked.body);
+    hidden.map_err(|refusal| validity.refused(refusal))
 }
 
-/// Refuses to pass an answer that may hold a credential. The detail says that the request was sent, since it may have taken effect.
+/// Refuses to pass an answer that may hold a credential, and logs why.
 #[must_use]
 pub fn refuse_unmaskable(validity: &PermitValidity, reason: &str) -> RefusedExchange {
     tracing::warn!(
@@ -88,7 +102,5 @@ pub fn refuse_unmaskable(validity: &PermitValidity, reason: &str) -> RefusedExch
         reason,
         "an answer was not passed"
     );
-    let detail =
-        format!("The upstream has answered, but the answer may hold a credential: {reason}.");
-    validity.refused(Refusal::because(Code::Unmaskable, detail))
+    validity.refused(unmaskable(reason))
 }

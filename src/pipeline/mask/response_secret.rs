@@ -8,14 +8,15 @@ use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bytes::Bytes;
-use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, ETAG, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_ENCODING, ETAG, TRAILER, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 
+use super::about_bytes::forget_bytes;
 use crate::connector::AnswerPlace;
+use crate::model::hex::hex;
 use crate::pipeline::decode;
-use crate::pipeline::record::hex;
 use content::Content;
 
 /// Values that one answer issues.
@@ -34,20 +35,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// About the bytes that the upstream sent, which are others now.
-const OF_BYTES: [HeaderName; 7] = [
-    ACCEPT_RANGES,
-    CONTENT_ENCODING,
-    ETAG,
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("content-md5"),
-    HeaderName::from_static("digest"),
-    HeaderName::from_static("repr-digest"),
-];
-
-/// Beginnings of such headers: checksums of AWS and Google Cloud.
-const CHECKSUMS: [&str; 2] = ["x-amz-checksum-", "x-goog-hash"];
 
 /// What is looked for, and in how much.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +100,7 @@ pub fn mask(
         return Ok(Masked { body, count: 0 });
     }
     forget_bytes(headers);
+    headers.remove(ETAG);
     substitutes.head(headers)?;
     Ok(Masked {
         count: substitutes.exact.len(),
@@ -136,17 +124,6 @@ fn in_head(places: &[AnswerPlace], headers: &HeaderMap) -> Result<Vec<String>, U
         }
     }
     Ok(values)
-}
-
-fn forget_bytes(headers: &mut HeaderMap) {
-    let about = |name: &&HeaderName| {
-        let mut checksums = CHECKSUMS.iter();
-        OF_BYTES.contains(name) || checksums.any(|start| name.as_str().starts_with(start))
-    };
-    let gone: Vec<HeaderName> = headers.keys().filter(about).cloned().collect();
-    for name in gone {
-        headers.remove(name);
-    }
 }
 
 /// Credentials of one answer and what stands for them.
