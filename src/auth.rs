@@ -1,25 +1,45 @@
-//! Puts credentials on requests by the schemes of connectors. `Template` lists the ways; each has a file in `auth/`.
+//! Puts credentials on requests by the schemes of connectors. `auth/template.rs` lists the ways; each has a file in `auth/`.
 //!
 //! A compiled scheme names only fields that it declares, so applying it can fail only for what the vault holds.
 
 mod basic;
 mod bearer;
+mod body;
 mod compile;
+mod cookie;
 mod header;
+mod hmac;
 mod manifest;
+mod mint;
+mod outgoing;
+mod path;
 mod placement;
+mod put_on;
 mod query;
+mod sigv4;
+mod template;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-use http::{HeaderMap, HeaderName};
 
 use crate::config::diagnostic::{Report, Source};
+use crate::model::on_leak::{OnLeak, Required};
+use crate::model::on_reflect::OnReflect;
 use crate::model::secret::Secret;
+use mint::Minter;
+use template::Template;
 
-pub use manifest::{BasicManifest, FieldManifest, SchemeManifest};
+pub use hmac::{HashAlgorithm, KeyEncoding, SignatureEncoding};
+pub use manifest::{
+    BasicManifest, ExchangeManifest, FieldManifest, GithubAppManifest, HmacManifest, JwtManifest,
+    OAuth2Manifest, SchemeManifest, Sigv4Manifest, ThenManifest,
+};
+pub use mint::{
+    AuthorizationRequest, DeviceCode, MintError, MintInput, MintStep, Minted, SignIn, SignInKind,
+    Signed, Stage, TokenAnswer, TokenRequest,
+};
+pub use outgoing::{Outgoing, Payload, Places, RequestFacts, Rewritten, SigningScope};
+pub use sigv4::SignaturePlace;
 
 /// A scheme, checked and ready to apply.
 #[derive(Debug, Clone)]
@@ -28,8 +48,12 @@ pub struct Scheme {
     pub id: String,
     fields: Vec<Field>,
     templates: Vec<Template>,
+    minter: Option<Minter>,
     placement: Box<str>,
     env: Vec<(String, String)>,
+    on_reflect: OnReflect,
+    on_leak: OnLeak,
+    required: Option<Required>,
 }
 
 /// One field of a scheme.
@@ -39,29 +63,12 @@ pub struct Field {
     pub name: String,
     /// Whether its bytes are a secret.
     pub secret: bool,
+    /// Whether it may be left empty.
+    pub optional: bool,
 }
 
 /// The opened fields of one credential: all of the scheme's fields, secret or not.
 pub type Fields = BTreeMap<String, Secret>;
-
-/// The part of an outgoing request that a scheme may write to.
-pub struct Outgoing<'a> {
-    /// Headers as they will be sent.
-    pub headers: &'a mut HeaderMap,
-    /// Query without `?`, as it will be sent.
-    pub query: &'a mut Option<String>,
-}
-
-/// Places where an API takes credentials; those that an agent sends there are stripped or refused.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places {
-    /// Header names in lower case.
-    pub headers: Vec<String>,
-    /// Keys of query pairs.
-    pub query: Vec<String>,
-    /// Lower-case entries of `Sec-WebSocket-Protocol`; one that ends in `*` is a prefix.
-    pub protocols: Vec<String>,
-}
 
 /// Reasons why a credential cannot be put on.
 #[derive(Debug, thiserror::Error)]
@@ -72,27 +79,15 @@ pub enum ApplyError {
     /// Control characters or bytes that a header cannot hold.
     #[error("field `{0}` cannot be written into a header")]
     NotAHeaderValue(String),
-}
-
-/// One way of putting a credential on. THE list of ways; a scheme may take several.
-#[derive(Debug, Clone)]
-enum Template {
-    /// Writes `Authorization: Bearer …` (RFC 6750).
-    Bearer(bearer::Bearer),
-    /// Writes `Authorization: Basic …` (RFC 7617).
-    Basic(basic::Basic),
-    /// Headers of the API's own.
-    Header(header::Header),
-    /// Writes pairs of the query.
-    Query(query::Query),
-}
-
-// === impl Outgoing ===
-
-impl fmt::Debug for Outgoing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Outgoing(..)")
-    }
+    /// It holds what a segment of a path cannot, or leads out of its place.
+    #[error("field `{0}` cannot be written into a path")]
+    NotAPath(String),
+    /// The request has no place for it.
+    #[error("the request has no place for the credential: {0}")]
+    NoPlace(&'static str),
+    /// The request cannot be signed.
+    #[error("the request cannot be signed: {0}")]
+    Unsignable(&'static str),
 }
 
 // === impl Scheme ===
@@ -134,15 +129,14 @@ impl Scheme {
     pub fn places(&self) -> Places {
         let mut places = Places::default();
         for template in &self.templates {
-            places.headers.extend(
-                template
-                    .headers()
-                    .iter()
-                    .map(|name| name.as_str().to_owned()),
-            );
-            places
-                .query
-                .extend(template.query().into_iter().map(str::to_owned));
+            let headers = template.headers();
+            let headers = headers.iter().map(|name| name.as_str().to_owned());
+            places.headers.extend(headers);
+            let query = template.query().into_iter().map(str::to_owned);
+            places.query.extend(query);
+            if let Template::Body(way) = template {
+                places.body.extend(way.places());
+            }
         }
         places.headers.sort_unstable();
         places.query.sort_unstable();
@@ -155,39 +149,86 @@ impl Scheme {
         &self.env
     }
 
-    /// Puts the credential on, in place of an earlier one. After an error the request may be half written and is not sent.
+    /// Returns whether requests carry a token that is minted of the credential.
+    #[must_use]
+    pub fn mints(&self) -> bool {
+        self.minter.is_some()
+    }
+
+    /// Returns the parameter of requests by which minted tokens differ; `None` where one serves all.
+    #[must_use]
+    pub fn mint_slot(&self) -> Option<&'static str> {
+        self.minter.as_ref().and_then(Minter::slot)
+    }
+
+    /// Returns every URL that the bytes of a credential go to, sorted; one that ends in `/` stands for all below it.
     ///
     /// # Errors
     ///
-    /// If a field is missing or cannot be written.
-    pub fn apply(&self, fields: &Fields, outgoing: &mut Outgoing<'_>) -> Result<(), ApplyError> {
-        for template in &self.templates {
-            match template {
-                Template::Bearer(way) => way.apply(fields, outgoing.headers)?,
-                Template::Basic(way) => way.apply(fields, outgoing.headers)?,
-                Template::Header(way) => way.apply(fields, outgoing.headers)?,
-                Template::Query(way) => way.apply(fields, outgoing.query)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-// === impl Template ===
-
-impl Template {
-    fn headers(&self) -> Vec<HeaderName> {
-        match self {
-            Self::Bearer(_) | Self::Basic(_) => vec![http::header::AUTHORIZATION],
-            Self::Header(way) => way.names().cloned().collect(),
-            Self::Query(_) => Vec::new(),
-        }
+    /// If a public field makes no URL.
+    pub fn mint_urls(&self, public: &BTreeMap<String, String>) -> Result<Vec<String>, MintError> {
+        let urls = self.minter.as_ref().map(|minter| minter.urls(public));
+        let mut urls = urls.transpose()?.unwrap_or_default();
+        urls.sort();
+        urls.dedup();
+        Ok(urls)
     }
 
-    fn query(&self) -> Vec<&str> {
-        match self {
-            Self::Query(way) => way.names().collect(),
-            Self::Bearer(_) | Self::Basic(_) | Self::Header(_) => Vec::new(),
+    /// Returns how a person signs in for a credential; `None` where nobody does.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<SignIn<'_>> {
+        self.minter.as_ref().and_then(Minter::sign_in)
+    }
+
+    /// Begins to mint a token; `None` where the scheme mints none.
+    ///
+    /// # Errors
+    ///
+    /// If the fields do not serve.
+    pub fn mint(&self, input: MintInput<'_>) -> Result<Option<MintStep>, MintError> {
+        let minter = self.minter.as_ref();
+        minter.map(|minter| minter.begin(input)).transpose()
+    }
+
+    /// Goes on with the answer that was waited for.
+    ///
+    /// # Errors
+    ///
+    /// If it gives no token.
+    pub fn mint_next(
+        &self,
+        input: MintInput<'_>,
+        stage: &Stage,
+        answer: &TokenAnswer,
+    ) -> Result<MintStep, MintError> {
+        match &self.minter {
+            Some(minter) => minter.next(input, stage, answer),
+            None => Err(MintError::Malformed("was not asked for")),
         }
+    }
+
+    /// Returns what happens to an answer that holds a credential of this scheme.
+    #[must_use]
+    pub fn on_reflect(&self) -> OnReflect {
+        self.on_reflect
+    }
+
+    /// Returns what happens to a request that holds a placeholder where the credential does not go.
+    #[must_use]
+    pub fn on_leak(&self) -> OnLeak {
+        self.on_leak
+    }
+
+    /// Returns whether a request must hold the agent's placeholder where the credential goes.
+    #[must_use]
+    pub fn requires_placeholder(&self) -> bool {
+        self.required == Some(Required::Placeholder)
+    }
+
+    /// Returns whether the credential is part of the path.
+    #[must_use]
+    pub fn writes_path(&self) -> bool {
+        let is_path = |template: &Template| matches!(template, Template::Path(_));
+        self.templates.iter().any(is_path)
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod agent;
+pub mod aws_endpoint;
 pub mod changes;
 pub mod clock;
 pub mod credential;
@@ -11,6 +12,8 @@ pub mod halt;
 pub mod header_value;
 pub mod hex;
 pub mod media_type;
+pub mod on_leak;
+pub mod on_reflect;
 pub mod secret;
 pub mod show;
 pub mod table;

@@ -4,10 +4,14 @@
 
 mod cipher;
 mod draft;
+mod export;
 mod key;
 mod keyring;
+mod origins;
 mod own;
+mod placeholder;
 mod rebinder;
+mod rotated;
 mod unlock;
 
 use std::collections::BTreeMap;
@@ -16,15 +20,19 @@ use std::sync::Arc;
 
 use rand::CryptoRng;
 
-use crate::model::credential::SealedCredential;
+use crate::model::credential::{SealedCredential, SecretOrigin};
 use crate::model::secret::Secret;
 use cipher::Cipher;
 
 pub use draft::{CredentialDraft, MIN_SECRET, SealError};
+pub use export::{ExportError, import};
 pub use key::{KeyError, MasterKey};
-pub use keyring::{Keyring, binds};
+pub use keyring::{Keyring, binds, reaches};
+pub use origins::Origins;
 pub use own::OwnSecrets;
+pub use placeholder::Placeholders;
 pub use rebinder::{Pin, RebindError, Rebinder};
+pub use rotated::{RotatedError, RotatedFields};
 pub use unlock::{KeySource, Unlocked, unlock};
 
 /// Seals credentials. Cannot open any.
@@ -37,6 +45,7 @@ pub struct Sealer {
 #[derive(Clone)]
 pub struct Opener {
     cipher: Arc<Cipher>,
+    origins: Origins,
 }
 
 /// Reasons why a credential cannot be opened.
@@ -47,6 +56,14 @@ pub enum OpenError {
         "credential `{0}` does not authenticate: the master key is another one, or its row was changed"
     )]
     Tampered(String),
+    /// A secret lies elsewhere and cannot be read there.
+    #[error("credential `{id}` cannot be read from where it lies: {reason}")]
+    Unreadable {
+        /// Id of the credential.
+        id: String,
+        /// Where it lies, and what the system says.
+        reason: String,
+    },
 }
 
 // === impl Sealer ===
@@ -90,19 +107,35 @@ impl Opener {
     pub fn new(key: &MasterKey) -> Self {
         Self {
             cipher: Arc::new(Cipher::new(key)),
+            origins: Origins::default(),
         }
+    }
+
+    /// Returns the secrets that lie elsewhere, as last read.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// Opens one credential: all fields, secret and not.
     ///
     /// # Errors
-    /// `Tampered` when anything of it is not as it was sealed.
+    /// `Tampered` when anything of it is not as it was sealed; `Unreadable` when a secret that lies elsewhere cannot be read.
     pub fn open(
         &self,
         credential: &SealedCredential,
     ) -> Result<BTreeMap<String, Secret>, OpenError> {
         let tampered = || OpenError::Tampered(credential.id.to_string());
         let mut fields = self.cipher.open(credential).ok_or_else(tampered)?;
+        for secret in fields.values_mut() {
+            if let Some(origin) = SecretOrigin::of_sealed(secret.expose()) {
+                let read = self.origins.value(&origin);
+                *secret = read.map_err(|reason| OpenError::Unreadable {
+                    id: credential.id.to_string(),
+                    reason,
+                })?;
+            }
+        }
         for (name, value) in &credential.public_fields {
             fields.insert(name.clone(), Secret::from(value.clone()));
         }

@@ -1,15 +1,20 @@
 //! Compiles a scheme as written. Every problem goes into the report at once.
 
 mod env;
+mod minting;
 mod placements;
+mod signatures;
 mod variables;
+mod whole;
 
 use std::collections::BTreeSet;
 
+use super::mint::Minter;
 use super::text::Text;
-use super::{Field, Scheme, SchemeManifest, placement};
+use super::{Field, Scheme, SchemeManifest, Template, placement};
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::config::yaml::At;
+use placements::Placements;
 
 /// Placeholder of the secret in a variable given to an agent.
 const PLACEHOLDER: &str = "placeholder";
@@ -27,10 +32,11 @@ pub(super) fn compile(
         problems: 0,
         fields: Vec::new(),
         used: BTreeSet::new(),
+        minted: Vec::new(),
     };
     compiler.id(&manifest.id);
     compiler.fields(manifest);
-    let templates = compiler.templates(manifest);
+    let (minter, templates) = compiler.minter_and_templates(manifest);
     let env = compiler.env(&manifest.env);
     compiler.unused(manifest);
     let Compiler {
@@ -38,10 +44,14 @@ pub(super) fn compile(
     } = compiler;
     (problems == 0).then(|| Scheme {
         id: manifest.id.value.clone(),
-        placement: placement::of(&fields, &templates).into(),
+        placement: placement::of(&fields, &templates, minter.as_ref()).into(),
         fields,
         templates,
+        minter,
         env,
+        on_reflect: manifest.on_reflect,
+        on_leak: manifest.leak,
+        required: manifest.require,
     })
 }
 
@@ -54,9 +64,43 @@ struct Compiler<'a> {
     fields: Vec<Field>,
     /// Fields that some template sends.
     used: BTreeSet<String>,
+    /// Fields that a minted token has.
+    minted: Vec<&'static str>,
 }
 
 impl Compiler<'_> {
+    /// Returns how tokens are minted, where they are, and what puts the credential or the token on.
+    fn minter_and_templates(
+        &mut self,
+        manifest: &SchemeManifest,
+    ) -> (Option<Minter>, Vec<Template>) {
+        let minting = [
+            manifest.oauth2.is_some(),
+            manifest.exchange.is_some(),
+            manifest.jwt.is_some(),
+            manifest.github_app.is_some(),
+        ];
+        let count = minting.into_iter().filter(|written| *written).count();
+        let placements = Placements::of(manifest);
+        if count > 1 || count == 1 && !placements.is_empty() {
+            let help = "keep one of `oauth2`, `exchange`, `jwt` and `github_app`, and put its token on in `then`";
+            self.problem(
+                "auth-two-ways",
+                "the scheme has two ways",
+                &manifest.id,
+                help,
+            );
+            return (None, Vec::new());
+        }
+        if count == 0 {
+            return (None, self.templates(placements));
+        }
+        match self.minter(manifest) {
+            Some((minter, templates)) => (Some(minter), templates),
+            None => (None, Vec::new()),
+        }
+    }
+
     fn id(&mut self, id: &At<String>) {
         if !is_name(&id.value.replace('-', "_")) {
             let message = format!(
@@ -111,6 +155,7 @@ impl Compiler<'_> {
             self.fields.push(Field {
                 name: name.to_owned(),
                 secret,
+                optional: written.value.is_optional(),
             });
         }
     }
@@ -148,9 +193,15 @@ impl Compiler<'_> {
     }
 
     fn text(&mut self, template: &At<String>) -> Option<Text> {
+        self.text_with(template, &[])
+    }
+
+    /// Reads a template that may name more than fields.
+    fn text_with(&mut self, template: &At<String>, more: &[&str]) -> Option<Text> {
         let text = self.parse(template)?;
-        for name in text.fields() {
-            if self.fields.iter().any(|field| field.name == name) {
+        for name in text.fields().filter(|name| !more.contains(name)) {
+            let is_field = self.fields.iter().any(|field| field.name == name);
+            if is_field || self.minted.contains(&name) {
                 self.used.insert(name.to_owned());
             } else {
                 self.unknown(name, template);
@@ -191,7 +242,9 @@ impl Compiler<'_> {
         let known: Vec<String> = self
             .fields
             .iter()
-            .map(|field| format!("`{}`", field.name.escape_debug()))
+            .map(|field| field.name.as_str())
+            .chain(self.minted.iter().copied())
+            .map(|name| format!("`{}`", name.escape_debug()))
             .collect();
         let message = format!("there is no field `{}`", name.escape_debug());
         self.problem(

@@ -60,6 +60,13 @@ impl Query {
         Ok(())
     }
 
+    /// Returns a query without the pairs that this writes.
+    pub(super) fn removed_from(&self, query: Option<&str>) -> Option<String> {
+        let kept = query?.split('&').filter(|pair| !self.writes(pair));
+        let kept: Vec<&str> = kept.collect();
+        (!kept.is_empty()).then(|| kept.join("&"))
+    }
+
     fn writes(&self, pair: &str) -> bool {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         let name = if name.contains('+') {

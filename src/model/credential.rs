@@ -1,10 +1,20 @@
 //! Defines credentials: what is injected, and where its bytes may go.
 
+mod check;
+mod minted;
+mod origin;
+mod prepared;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use check::{CheckState, CredentialCheck};
+pub use minted::{Flight, MintFailure, MintResult, MintedToken, MintedTokens, Taken, Waiting};
+pub use origin::{SecretOrigin, SecretOriginError};
+pub use prepared::{PreparedHeaders, WrittenHeaders};
 
 /// A credential's id: `[a-z0-9][a-z0-9._-]*`, at most 64 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -103,4 +113,21 @@ pub struct SealedCredential {
     pub agent_owned: bool,
     /// Moment in RFC 3339, UTC.
     pub created_at: String,
+    /// What was opened of it for requests; not stored.
+    #[serde(skip)]
+    pub prepared: PreparedHeaders,
+    /// What was minted of it for requests; not stored, but for a refresh token that was replaced.
+    #[serde(skip)]
+    pub minted: MintedTokens,
+}
+
+/// The first byte of the placement of a scheme that mints tokens, as `auth/placement.rs` writes it.
+pub const MINTING: char = '2';
+
+impl SealedCredential {
+    /// Returns whether requests carry a token that is minted of it, and not its own fields alone.
+    #[must_use]
+    pub fn mints(&self) -> bool {
+        self.placement.starts_with(MINTING)
+    }
 }

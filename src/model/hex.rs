@@ -1,4 +1,4 @@
-//! Writes bytes as lower-case hexadecimal digits.
+//! Writes bytes as lower-case hexadecimal digits, and reads them.
 
 use std::fmt;
 
@@ -10,6 +10,25 @@ pub struct Hex<'b>(pub &'b [u8]);
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     Hex(bytes).to_string()
+}
+
+/// Returns the bytes that digits of either case stand for; `None` where the text is anything else.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    };
+    digits.chunks_exact(2).map(byte).collect()
 }
 
 impl fmt::Display for Hex<'_> {

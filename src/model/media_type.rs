@@ -96,6 +96,15 @@ impl<'t> MediaType<'t> {
     }
 }
 
+/// Returns whether the first `Content-Type` begins as a media type does, without reading the rest of it.
+#[must_use]
+pub fn starts_with(headers: &HeaderMap, start: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE);
+    let value = value.map(|value| header_value::trim_bytes(value.as_bytes()));
+    let head = value.and_then(|value| value.get(..start.len()));
+    head.is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+}
+
 /// Returns a media type without its parameters, in lower case, of a text that need not be well-formed. It does not allocate where
 /// the text is in lower case already.
 #[must_use]

@@ -40,6 +40,40 @@ impl From<String> for Secret {
     }
 }
 
+/// A secret on its way from a command to the gateway that seals it: the one form of a secret that is written into a document.
+#[derive(Debug, Clone)]
+pub struct SecretText(pub Secret);
+
+impl SecretText {
+    /// Returns the text of a value that turns out to be no secret.
+    #[must_use]
+    pub fn into_public(self) -> String {
+        String::from_utf8_lossy(self.0.expose()).into_owned()
+    }
+}
+
+impl serde::Serialize for SecretText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = std::str::from_utf8(self.0.expose());
+        serializer.serialize_str(text.map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::from(text)))
+    }
+}
+
+impl Secret {
+    /// Returns whether a text holds these bytes.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        let own = self.expose();
+        !own.is_empty() && text.as_bytes().windows(own.len()).any(|part| part == own)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")

@@ -70,7 +70,7 @@ impl Cipher {
         Some(fields.into_iter().map(secret).collect())
     }
 
-    /// Returns the secret fields as text, of a row of this form or of the one before, so that it can be sealed anew.
+    /// Returns the secret fields as text, of a row of this form or of the one before, so that it can be sealed again.
     pub(super) fn open_to_reseal(
         &self,
         credential: &SealedCredential,
@@ -144,7 +144,7 @@ fn associated(credential: &SealedCredential) -> Option<Vec<u8>> {
     )
 }
 
-/// The form before, which had no placement: opened once, to be sealed anew.
+/// The form before, which had no placement: opened once, to be sealed again.
 fn associated_unplaced(credential: &SealedCredential) -> Option<Vec<u8>> {
     serialized(b"tollgate credential 1", credential, None)
 }
@@ -166,6 +166,8 @@ fn serialized(
         sealed: _,
         agent_owned,
         created_at,
+        prepared: _,
+        minted: _,
     } = credential;
     let public_fields = serde_json::to_vec(public_fields).ok()?;
     let binding = serde_json::to_vec(binding).ok()?;

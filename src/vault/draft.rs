@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use crate::model::agent::AgentName;
-use crate::model::credential::{AGENT_OWNED, Binding, CredentialId, SealedCredential};
+use crate::model::credential::{
+    AGENT_OWNED, Binding, CredentialId, MintedTokens, PreparedHeaders, SealedCredential,
+    SecretOrigin,
+};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, Path};
 
@@ -27,6 +30,8 @@ pub struct CredentialDraft {
     pub public_fields: BTreeMap<String, String>,
     /// Fields that may not.
     pub secret_fields: BTreeMap<String, Secret>,
+    /// Where secret fields are read from that the vault does not keep itself.
+    pub origins: BTreeMap<String, SecretOrigin>,
     /// Targets it may go to; a host without a port means 443.
     pub binding: Binding,
     /// The agent's own credential is left in place; then there are no secret fields.
@@ -112,6 +117,15 @@ impl CredentialDraft {
             let text = secret_text(&field, &secret)?;
             secrets.insert(field, text);
         }
+        for (field, origin) in self.origins {
+            if self.agent_owned {
+                return Err(SealError::NotOurs { field });
+            }
+            if self.public_fields.contains_key(&field) || secrets.contains_key(&field) {
+                return Err(SealError::Twice { field });
+            }
+            secrets.insert(field, Zeroizing::new(origin.sealed_text()));
+        }
         for (field, text) in &self.public_fields {
             check_text(field, text)?;
         }
@@ -137,6 +151,8 @@ impl CredentialDraft {
             sealed: Vec::new(),
             agent_owned: self.agent_owned,
             created_at: self.created_at,
+            prepared: PreparedHeaders::default(),
+            minted: MintedTokens::default(),
         };
         Ok((credential, secrets))
     }

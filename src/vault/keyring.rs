@@ -1,6 +1,7 @@
 //! Holds the sealed credentials in memory and finds them by id and by the target of a request.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -15,19 +16,38 @@ pub struct Keyring {
     ring: ArcSwap<Ring>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Ring {
     by_id: Table<CredentialId, Arc<SealedCredential>>,
     /// Credentials of each connector, sorted by id.
     by_connector: Table<String, Vec<Arc<SealedCredential>>>,
+    /// How many rings there were before this one.
+    generation: u64,
 }
 
 impl Keyring {
-    /// Replaces the credentials with those of store and configuration. Of two with one id the earlier counts.
+    /// Replaces the credentials with those of store and configuration. Of two with one id the earlier counts. One that has not
+    /// changed keeps what was opened and minted of it.
     pub fn replace(&self, credentials: Vec<SealedCredential>) {
+        let before = self.ring.load_full();
+        let kept = |credential: SealedCredential| {
+            let known = before.by_id.get(&credential.id);
+            known
+                .filter(|known| ***known == credential)
+                .map_or_else(|| Arc::new(credential), Arc::clone)
+        };
+        self.put(credentials.into_iter().map(kept));
+    }
+
+    /// Forgets everything that was opened, after secrets that lie elsewhere have changed.
+    pub fn renew(&self) {
+        let all = self.list().into_iter();
+        self.put(all.map(|credential| Arc::new((*credential).clone())));
+    }
+
+    fn put(&self, credentials: impl Iterator<Item = Arc<SealedCredential>>) {
         let mut ring = Ring::default();
         for credential in credentials {
-            let credential = Arc::new(credential);
             ring.by_id
                 .entry(credential.id.clone())
                 .or_insert(credential);
@@ -41,7 +61,27 @@ impl Keyring {
         for credentials in ring.by_connector.values_mut() {
             credentials.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         }
-        self.ring.store(Arc::new(ring));
+        self.ring.rcu(|before| Ring {
+            generation: before.generation + 1,
+            ..ring.clone()
+        });
+    }
+
+    /// Returns a number that is another one after each [`Keyring::replace`].
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.ring.load().generation
+    }
+
+    /// Forgets what was opened of credentials that no request has used for so long; all of it, where that is no time at all.
+    pub fn forget_idle(&self, idle: Duration) {
+        let now = Instant::now();
+        for credential in self.ring.load().by_id.values() {
+            credential.prepared.forget_idle(now, idle);
+            if idle.is_zero() {
+                credential.minted.forget();
+            }
+        }
     }
 
     /// Returns the credential of an id.
@@ -96,6 +136,14 @@ pub fn binds(
     agent: &AgentName,
 ) -> bool {
     Path::parse(path).is_ok_and(|path| fits(credential, authority, &path, agent))
+}
+
+/// Returns whether a credential is bound to this authority and canonical path, for any agent.
+#[must_use]
+pub fn reaches(credential: &SealedCredential, authority: &Authority, path: &str) -> bool {
+    let hosts = &credential.binding.hosts;
+    hosts.iter().any(|host| authority.is_written(host))
+        && Path::parse(path).is_ok_and(|path| is_below(&path, &credential.binding.path))
 }
 
 fn fits(

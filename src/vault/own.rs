@@ -1,4 +1,5 @@
-//! The gateway's own secrets, such as the key that signs the journal. Each is sealed to its name: under another one it does not open.
+//! Keeps the gateway's own secrets, such as the key that signs the journal. Each is sealed to its name: under another one it does
+//! not open.
 
 use std::fmt;
 use std::sync::Arc;

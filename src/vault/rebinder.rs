@@ -9,8 +9,10 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
 use super::cipher::Cipher;
+use super::export::{ExportError, export};
 use super::key::MasterKey;
 use crate::model::credential::{AGENT_OWNED, CredentialId, SealedCredential};
+use crate::model::secret::Secret;
 
 /// Keeps a pin's seal apart from every credential's.
 const PIN: &[u8] = b"tollgate pin 1";
@@ -107,6 +109,44 @@ impl Rebinder {
             .seal(&rebound, &secrets, random)
             .map_err(|_| RebindError::Unsealable(id.clone()))?;
         Ok(rebound)
+    }
+
+    /// Seals a credential for other URLs that its bytes go to for a token, under a fresh nonce; all else stays.
+    ///
+    /// # Errors
+    /// Says why it cannot be done; nothing has changed then.
+    pub fn with_urls(
+        &self,
+        credential: &SealedCredential,
+        urls: Vec<String>,
+        random: &mut dyn CryptoRng,
+    ) -> Result<SealedCredential, RebindError> {
+        let id = &credential.id;
+        let secrets = self
+            .cipher
+            .open_to_reseal(credential)
+            .ok_or_else(|| RebindError::Tampered(id.clone()))?;
+        let mut bound = credential.clone();
+        bound.binding.urls = urls;
+        bound.key_version = self.cipher.version();
+        bound.sealed = self
+            .cipher
+            .seal(&bound, &secrets, random)
+            .map_err(|_| RebindError::Unsealable(id.clone()))?;
+        Ok(bound)
+    }
+
+    /// Seals credentials in a text that a passphrase opens.
+    ///
+    /// # Errors
+    /// When a credential does not authenticate, or the passphrase gives no key.
+    pub fn export(
+        &self,
+        credentials: &[SealedCredential],
+        passphrase: &Secret,
+        random: &mut dyn CryptoRng,
+    ) -> Result<String, ExportError> {
+        export(&self.cipher, credentials, passphrase, random)
     }
 
     /// Returns a pin as it is stored; `None` where it cannot be sealed.

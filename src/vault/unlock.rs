@@ -10,7 +10,7 @@ use rand::CryptoRng;
 
 use super::cipher::Cipher;
 use super::key::{KeyError, MasterKey};
-use super::{Opener, OwnSecrets, Rebinder, Sealer};
+use super::{Opener, OwnSecrets, Rebinder, RotatedFields, Sealer};
 use crate::model::secret::Secret;
 use crate::store::Store;
 
@@ -52,6 +52,8 @@ pub struct Unlocked {
     pub rebinder: Rebinder,
     /// For what the gateway keeps secret of its own.
     pub own: OwnSecrets,
+    /// For the fields that token endpoints replace.
+    pub rotated: RotatedFields,
 }
 
 /// Reads the key and checks that it is the store's; the first key that a store sees becomes its key.
@@ -87,6 +89,7 @@ pub async fn unlock(
         opener: Opener::new(&key),
         rebinder: Rebinder::new(&key),
         own: OwnSecrets::new(&key),
+        rotated: RotatedFields::new(&key, store.clone()),
     })
 }
 

@@ -24,7 +24,9 @@ impl Compiler<'_> {
                     "write `{placeholder}` or `{field}`; other variables are the operator's to set";
                 self.problem("auth-env", message.to_owned(), template, help);
             }
-            for name in text.fields().filter(|name| *name != PLACEHOLDER) {
+            let others = text.fields().filter(|name| !self.is_placeholder(name));
+            let others: Vec<&str> = others.collect();
+            for name in others {
                 match self
                     .fields
                     .iter()
@@ -50,5 +52,17 @@ impl Compiler<'_> {
             .iter()
             .map(|(variable, template)| (variable.clone(), template.value.clone()))
             .collect()
+    }
+
+    /// `placeholder`, or `placeholder.field` of a secret field.
+    fn is_placeholder(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix(PLACEHOLDER) else {
+            return false;
+        };
+        let mut fields = self.fields.iter();
+        rest.is_empty()
+            || rest
+                .strip_prefix('.')
+                .is_some_and(|name| fields.any(|field| field.secret && field.name == name))
     }
 }

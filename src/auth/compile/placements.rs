@@ -1,36 +1,76 @@
-//! Compiles the placements of a scheme to templates: what goes into which header and query key.
+//! Compiles the placements of a scheme that depend on its fields alone: what goes into which header and query key.
 
 use std::collections::BTreeMap;
 
 use http::HeaderName;
 
-use super::super::text::Text;
-use super::super::{BasicManifest, SchemeManifest, Template, basic, bearer, header, query};
 use super::Compiler;
+use crate::auth::text::Text;
+use crate::auth::{BasicManifest, SchemeManifest, Template, basic, bearer, header, query};
 use crate::config::yaml::At;
 
+/// What puts a credential, or a token that is minted of it, on.
+#[derive(Clone, Copy)]
+pub(super) struct Placements<'m> {
+    pub(super) id: &'m At<String>,
+    pub(super) bearer: Option<&'m At<String>>,
+    pub(super) basic: Option<&'m BasicManifest>,
+    pub(super) header: Option<&'m BTreeMap<String, At<String>>>,
+    pub(super) query: Option<&'m BTreeMap<String, At<String>>>,
+    /// What a scheme that mints nothing may have too.
+    pub(super) more: Option<&'m SchemeManifest>,
+}
+
+impl<'m> Placements<'m> {
+    pub(super) fn of(manifest: &'m SchemeManifest) -> Self {
+        Self {
+            id: &manifest.id,
+            bearer: manifest.bearer.as_ref(),
+            basic: manifest.basic.as_ref(),
+            header: manifest.header.as_ref(),
+            query: manifest.query.as_ref(),
+            more: manifest.has_more().then_some(manifest),
+        }
+    }
+
+    pub(super) fn bearer(id: &'m At<String>, bearer: &'m At<String>) -> Self {
+        Self {
+            id,
+            bearer: Some(bearer),
+            basic: None,
+            header: None,
+            query: None,
+            more: None,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let empty = |map: Option<&BTreeMap<_, _>>| map.is_none_or(BTreeMap::is_empty);
+        let is_plain = self.bearer.is_none() && self.basic.is_none();
+        is_plain && self.more.is_none() && empty(self.header) && empty(self.query)
+    }
+}
+
 impl Compiler<'_> {
-    pub(super) fn templates(&mut self, manifest: &SchemeManifest) -> Vec<Template> {
+    pub(super) fn templates(&mut self, placements: Placements<'_>) -> Vec<Template> {
         let mut templates = Vec::new();
-        if let Some(token) = &manifest.bearer {
+        if let Some(token) = placements.bearer {
             templates.extend(
                 self.header_text(token)
                     .map(|token| Template::Bearer(bearer::Bearer { token })),
             );
         }
-        if let Some(written) = &manifest.basic {
+        if let Some(written) = placements.basic {
             templates.extend(self.basic(written).map(Template::Basic));
         }
-        if let Some(written) = &manifest.header {
-            templates.push(self.headers(
-                written,
-                manifest.bearer.is_some() || manifest.basic.is_some(),
-            ));
+        if let Some(written) = placements.header {
+            let taken = placements.bearer.is_some() || placements.basic.is_some();
+            templates.push(self.headers(written, taken));
         }
-        if let Some(written) = &manifest.query {
+        if let Some(written) = placements.query {
             templates.push(self.query(written));
         }
-        if let (Some(_), Some(basic)) = (&manifest.bearer, &manifest.basic) {
+        if let (Some(_), Some(basic)) = (placements.bearer, placements.basic) {
             let help = "keep one, or make two schemes";
             self.problem(
                 "auth-header",
@@ -39,23 +79,19 @@ impl Compiler<'_> {
                 help,
             );
         }
-        let empty = |map: &Option<BTreeMap<String, At<String>>>| {
-            map.as_ref().is_none_or(BTreeMap::is_empty)
-        };
-        if manifest.bearer.is_none()
-            && manifest.basic.is_none()
-            && empty(&manifest.header)
-            && empty(&manifest.query)
-        {
+        if let Some(manifest) = placements.more {
+            self.further(manifest, &mut templates);
+        }
+        if placements.is_empty() {
             let message = format!(
                 "auth scheme `{}` puts nothing on",
-                manifest.id.value.escape_debug()
+                placements.id.value.escape_debug()
             );
             self.problem(
                 "auth-no-way",
                 message,
-                &manifest.id,
-                "add `bearer`, `basic`, `header` or `query`",
+                placements.id,
+                "add `bearer`, `basic`, `header`, `query`, `cookie`, `path`, `body`, `sigv4` or `hmac`",
             );
         }
         templates

@@ -2,7 +2,7 @@
 //! obey.
 //!
 //! A variable that a program obeys loads code, opens another address or reads another file. Connector files may come from
-//! anybody, so they set only names that identify a client. The operator's own file may list others.
+//! any party, so they set only names that identify a client. The operator's own file may list others.
 
 use std::collections::BTreeSet;
 

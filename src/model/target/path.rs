@@ -87,8 +87,8 @@ impl Path {
         &self.text
     }
 
-    /// Returns the path as routes are compared with it: escapes of characters that are also legal raw in a segment
-    /// (`%3A` for `:`) are decoded, since servers do not tell the two apart. Escaped slashes stay escaped.
+    /// Returns the path as routes are compared with it. Escapes of characters that are also legal raw in a segment (`%3A` for
+    /// `:`) are decoded, since servers do not tell the two apart. Escaped slashes stay escaped.
     #[must_use]
     pub fn matching(&self) -> &str {
         self.matching.as_deref().unwrap_or(&self.text)

@@ -1,7 +1,7 @@
-//! Spellings: whether two names are one for some server, although they are written differently.
+//! Tells whether two names are one for some server, although they are written differently.
 //!
-//! Case never counts (Go's JSON, ASP.NET, and every case-insensitive map), nor do `_` and `-`: Protobuf reads `page_size` and
-//! `pageSize` as one key, and PHP reads dots and blanks in names as `_`. Neither side is copied unless it is not ASCII.
+//! Case never counts (Go's JSON, ASP.NET, and every case-insensitive map), nor do `_` and `-`. Protobuf reads `page_size` and
+//! `pageSize` as one key; PHP reads dots and blanks in names as `_`. Neither side is copied unless it is not ASCII.
 
 use unicase::UniCase;
 
@@ -24,6 +24,15 @@ pub fn same_key(read: &str, given: &str) -> bool {
 /// where names are split at dots, up to a dot.
 #[must_use]
 pub fn may_be(root: &str, given: &str) -> bool {
+    // Most names are told apart by the first byte that counts, wherever they end.
+    let first = |text: &str| text.bytes().find(|byte| counts(*byte));
+    if let (Some(one), Some(two)) = (first(root), first(given))
+        && one.is_ascii()
+        && two.is_ascii()
+        && !one.eq_ignore_ascii_case(&two)
+    {
+        return false;
+    }
     ends(root, given).any(|end| {
         let front = given.get(..end).unwrap_or(given);
         same(root.bytes(), front.bytes(), counts).unwrap_or_else(|| {
