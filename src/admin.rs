@@ -4,39 +4,58 @@
 //! and no other origin may read an answer (no CORS). Nothing changes on GET.
 
 mod answer;
+mod api;
 mod approvals;
 mod connection;
 mod controls;
+mod explain;
+mod extract;
 mod facts;
 mod hosts;
 mod kill_switch;
 mod listen;
+mod local;
 mod operator;
+mod overview;
+mod problem;
+mod routes;
 mod running;
+pub mod service;
+mod settings;
+mod shown_token;
+mod time;
+mod tls;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use utoipa::openapi::OpenApi;
 
 use answer::{json, problem};
 use connection::Guarded;
-use operator::authorize;
-
-use crate::config::Role;
+use routes::{Operators, Routes};
 
 pub use connection::CONNECTIONS;
 pub use controls::{Controls, Knows};
+pub use explain::Asked;
 pub use facts::{
-    Answering, Facts, OperatorLookup, Readiness, ReloadState, SnapshotCounts, Status, Synced,
+    Explain, Facts, OperatorLookup, Pages, Readiness, ReloadState, SinkState, SnapshotCounts,
+    Status, Synced,
 };
 pub use hosts::Hosts;
 pub use listen::{BindError, Listener};
+pub use local::Local;
 pub use operator::Operator;
+pub use problem::{Problem, ProblemDocument};
+pub use service::Answering;
+pub use settings::{ConfigView, SettingView};
+pub use shown_token::ShownToken;
+pub use tls::{AdminTls, Secured, TlsError, TlsListener};
 
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -67,6 +86,11 @@ pub async fn serve(
                 .with_graceful_shutdown(shutdown)
                 .await
         }
+        Listener::Tls(tls) => {
+            axum::serve(Guarded::new(tls), app)
+                .with_graceful_shutdown(shutdown)
+                .await
+        }
         Listener::Unix(unix) => {
             axum::serve(Guarded::new(unix), app)
                 .with_graceful_shutdown(shutdown)
@@ -80,11 +104,13 @@ fn router(surface: Surface, facts: Arc<Facts>) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(readiness));
     let router = match surface {
-        Surface::Admin => router
-            .route("/api/v1/status", get(status))
-            .merge(kill_switch::routes())
-            .merge(approvals::routes())
-            .merge(running::routes()),
+        Surface::Admin => {
+            let live = live_routes(Some(&facts)).0.with_state(());
+            let api = live.merge(api::routes(Some(&facts.service)).0.with_state(()));
+            let pages = (facts.pages)(api.clone());
+            let api = api.route("/api/v1/openapi.json", get(describe));
+            router.merge(api.with_state(())).merge(pages.with_state(()))
+        }
         Surface::Metrics => router.route("/metrics", get(metrics)),
     };
     router
@@ -93,6 +119,30 @@ fn router(surface: Surface, facts: Arc<Facts>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&facts), guard))
         .with_state(facts)
+}
+
+/// Returns the routes of what is live only, and their description.
+fn live_routes(facts: Option<&Arc<Facts>>) -> (Router, OpenApi) {
+    let routes = overview::routes(running::routes(Routes::new(facts)));
+    explain::routes(approvals::routes(kill_switch::routes(routes))).finish()
+}
+
+impl Operators for Facts {
+    fn find(&self, token: &str) -> Option<Operator> {
+        (self.operator)(token)
+    }
+}
+
+/// Returns the description of the API (OpenAPI 3.1).
+#[must_use]
+pub fn description() -> serde_json::Value {
+    let (_, mut description) = api::routes(None);
+    description.merge(live_routes(None).1);
+    serde_json::to_value(api::describe(description)).unwrap_or_default()
+}
+
+async fn describe() -> Response {
+    json(StatusCode::OK, &description())
 }
 
 async fn method_not_allowed(method: Method) -> Response {
@@ -124,18 +174,17 @@ async fn guard(State(facts): State<Arc<Facts>>, request: Request, next: Next) ->
         problem(StatusCode::MISDIRECTED_REQUEST, "foreign_host", detail)
     };
     let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
-    );
+    // A page and its assets say themselves what holds for them.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(header::HeaderValue::from_static("no-store"));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         header::HeaderValue::from_static("nosniff"),
     );
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        header::HeaderValue::from_static("default-src 'none'"),
-    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(header::HeaderValue::from_static("default-src 'none'"));
     response
 }
 
@@ -152,13 +201,6 @@ async fn readiness(State(facts): State<Arc<Facts>>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     json(status, &readiness.document())
-}
-
-async fn status(State(facts): State<Arc<Facts>>, headers: HeaderMap) -> Response {
-    match authorize(&facts, &headers, Role::Viewer) {
-        Ok(_operator) => json(StatusCode::OK, &(facts.status)()),
-        Err(refused) => *refused,
-    }
 }
 
 async fn metrics(State(facts): State<Arc<Facts>>) -> Response {

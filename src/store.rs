@@ -6,10 +6,13 @@ mod credentials;
 mod error;
 mod options;
 mod place;
+mod policies;
 mod sqlite;
 mod stored;
 mod unrecorded;
+mod view;
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::model::halt::{Halt, Scope};
@@ -18,8 +21,10 @@ use sqlite::Database;
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use stored::{
-    Cascade, OldEvent, StoredAgent, StoredOperator, StoredPermission, StoredToken, UnrecordedChange,
+    Cascade, OldEvent, StoredAgent, StoredOperator, StoredPermission, StoredPolicy, StoredToken,
+    UnrecordedChange,
 };
+pub use view::StoreView;
 
 /// A connection pool to one database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -126,6 +131,26 @@ impl Store {
         self.database.add_agent(agent).await
     }
 
+    /// Replaces the labels of an agent.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn set_labels(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
+        self.database.set_labels(name, labels).await
+    }
+
+    /// Keeps when tokens, by their hashes, were last used, in seconds since 1970. The revision stays.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn note_used(&self, used: &[([u8; 32], i64)]) -> Result<(), StoreError> {
+        self.database.note_used(used).await
+    }
+
     /// Removes an agent and its tokens.
     ///
     /// # Errors
@@ -226,6 +251,14 @@ impl Store {
     /// When the store cannot be written.
     pub async fn set_permission(&self, key: &str, manifest: &str) -> Result<i64, StoreError> {
         self.database.set_permission(key, manifest).await
+    }
+
+    /// Changes the permission of an id, and its key.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, `Exists` when another has the key.
+    pub async fn change_permission(&self, permission: &StoredPermission) -> Result<(), StoreError> {
+        self.database.change_permission(permission).await
     }
 
     /// Removes the permission of a key.

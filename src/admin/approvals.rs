@@ -1,58 +1,72 @@
 //! Serves `/api/v1/approvals`: lists the requests that wait for approval and takes operators' answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 
 use super::Facts;
 use super::answer::{json, problem};
-use super::operator::authorize;
+use super::extract::{Body, Params, PathNames};
+use super::operator::Operator;
+use super::problem::Problem;
+use super::routes::Routes;
 use crate::approval::{Approval, ApprovalStatus, ApprovalVerdict, ResolveError};
 use crate::config::Role;
 use crate::journal::Changed;
+use crate::model::clock::stamp;
 
 /// Query of the list, `?status=pending`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
+    /// `pending`, `approved`, `used`, `denied` or `expired`.
     status: Option<String>,
 }
 
 /// Body of an approval: `opened` is the `fingerprint` of a request that was shown in full.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Seen {
+    /// Required where a list cannot show everything that would be sent.
     opened: Option<String>,
+    /// Seconds, at most a day, for which requests of the same agent with the same actions and parameters pass without asking; absent
+    /// for this request alone.
+    #[serde(default)]
+    seconds: Option<u64>,
 }
 
-pub(super) fn routes() -> Router<Arc<Facts>> {
-    Router::new()
-        .route("/api/v1/approvals", get(list))
-        .route("/api/v1/approvals/{id}", get(show))
-        .route("/api/v1/approvals/{id}/approve", post(approve))
-        .route("/api/v1/approvals/{id}/deny", post(deny))
+/// Longest time that an approval may last, in seconds.
+const LONGEST: u64 = 24 * 3600;
+
+/// Requests that wait for an operator, or were answered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct ApprovalList {
+    approvals: Vec<Json>,
 }
 
-async fn list(
+pub(super) fn routes(routes: Routes<Facts>) -> Routes<Facts> {
+    routes
+        .at(Role::Viewer, routes!(list_approvals))
+        .at(Role::Viewer, routes!(show_approval))
+        .at(Role::Approver, routes!(approve))
+        .at(Role::Approver, routes!(deny))
+}
+
+/// Lists requests that wait for approval
+#[utoipa::path(get, path = "/api/v1/approvals", params(Wanted), responses((status = 200, body = ApprovalList)))]
+async fn list_approvals(
     State(facts): State<Arc<Facts>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-    headers: HeaderMap,
+    Params(wanted): Params<Wanted>,
 ) -> Response {
-    if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
-        return *refused;
-    }
-    let Ok(Query(wanted)) = wanted else {
-        let detail = "the only key is `status`";
-        return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
-    };
     let mut approvals = facts.controls.approvals.list();
     if let Some(status) = wanted.status {
         let known = [
@@ -72,57 +86,83 @@ async fn list(
     json(StatusCode::OK, &json!({ "approvals": approvals }))
 }
 
-async fn show(
+/// Shows everything that would be sent, but for secrets
+#[utoipa::path(
+    get, path = "/api/v1/approvals/{id}", params(("id" = String, Path, description = "Id of the approval")),
+    responses((status = 200, body = Map<String, Json>), (status = 404, body = Problem)),
+)]
+async fn show_approval(
     State(facts): State<Arc<Facts>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    PathNames(id): PathNames<String>,
 ) -> Response {
-    if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
-        return *refused;
-    }
     match facts.controls.approvals.get(&id) {
         Some(approval) => json(StatusCode::OK, &approval),
         None => unresolved(&ResolveError::NotFound(id)),
     }
 }
 
+/// Approves a request, once or for a time
+#[utoipa::path(
+    post, path = "/api/v1/approvals/{id}/approve", request_body = Seen, params(("id" = String, Path, description = "Id of the approval")),
+    responses((status = 200, body = Map<String, Json>), (status = 404, body = Problem), (status = 409, body = Problem)),
+)]
 async fn approve(
     State(facts): State<Arc<Facts>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Extension(operator): Extension<Operator>,
+    PathNames(id): PathNames<String>,
+    Body(Seen { opened, seconds }): Body<Seen>,
 ) -> Response {
-    let seen = if body.is_empty() {
-        Ok(Seen::default())
-    } else {
-        serde_json::from_slice(&body)
+    if seconds.is_some_and(|seconds| seconds == 0 || seconds > LONGEST) {
+        let detail = "`seconds` is between 1 and 86400";
+        return Problem::bad("seconds", detail).into_response();
+    }
+    let Some(seconds) = seconds else {
+        let answer = (ApprovalVerdict::Approve, opened.as_deref());
+        return resolve(&facts, &operator, &id, answer).await;
     };
-    let Ok(Seen { opened }) = seen else {
-        let detail = "the body is nothing, or `{ \"opened\": fingerprint }`";
-        return problem(StatusCode::BAD_REQUEST, "bad_request", detail);
+    let (controls, by) = (&facts.controls, (operator.name.as_str(), opened.as_deref()));
+    let approved = controls
+        .approvals
+        .approve_for(&id, by, Duration::from_secs(seconds));
+    let approval = match approved {
+        Ok(approval) => approval,
+        Err(error) => return unresolved(&error),
     };
-    let answer = (ApprovalVerdict::Approve, opened.as_deref());
-    resolve(&facts, &headers, &id, answer).await
+    let mut changed = change(&approval, ApprovalVerdict::Approve, &operator.name);
+    let until = approval.answer.as_ref().and_then(|answer| answer.until);
+    let until = until.map(stamp);
+    changed.detail.insert("until".to_owned(), json!(until));
+    controls.record(changed).await;
+    json(StatusCode::OK, &approval)
 }
 
+/// Refuses a waiting request, or ends an approval for a time
+#[utoipa::path(
+    post, path = "/api/v1/approvals/{id}/deny", params(("id" = String, Path, description = "Id of the approval")),
+    responses((status = 200, body = Map<String, Json>), (status = 404, body = Problem), (status = 409, body = Problem)),
+)]
 async fn deny(
     State(facts): State<Arc<Facts>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    Extension(operator): Extension<Operator>,
+    PathNames(id): PathNames<String>,
 ) -> Response {
-    resolve(&facts, &headers, &id, (ApprovalVerdict::Deny, None)).await
+    let controls = &facts.controls;
+    if controls.approvals.end(&id)
+        && let Some(approval) = controls.approvals.get(&id)
+    {
+        let ended = change(&approval, ApprovalVerdict::Deny, &operator.name);
+        controls.record(ended).await;
+        return json(StatusCode::OK, &approval);
+    }
+    resolve(&facts, &operator, &id, (ApprovalVerdict::Deny, None)).await
 }
 
 async fn resolve(
     facts: &Facts,
-    headers: &HeaderMap,
+    operator: &Operator,
     id: &str,
     (verdict, opened): (ApprovalVerdict, Option<&str>),
 ) -> Response {
-    let operator = match authorize(facts, headers, Role::Approver) {
-        Ok(operator) => operator,
-        Err(refused) => return *refused,
-    };
     let controls = &facts.controls;
     let approval = match controls
         .approvals
@@ -167,6 +207,7 @@ fn unresolved(error: &ResolveError) -> Response {
             let detail = format!("{error}; look at all of it first: `tollgate approval show {id}`");
             problem(StatusCode::CONFLICT, "open_first", &detail)
         }
+        ResolveError::Unnamed => problem(StatusCode::CONFLICT, "unnamed", &error.to_string()),
         ResolveError::Another => problem(StatusCode::CONFLICT, "another", &error.to_string()),
         ResolveError::Over(approval) => {
             let by = approval

@@ -16,7 +16,7 @@ pub type Knows = Arc<dyn Fn(&Scope) -> bool + Send + Sync>;
 
 /// The parts of the running gateway that operators change.
 pub struct Controls {
-    /// The halts in force.
+    /// The halts in effect.
     pub kill_switch: Arc<KillSwitch>,
     /// Requests that wait for approval.
     pub approvals: Arc<ApprovalService>,

@@ -1,19 +1,28 @@
 //! Defines what the admin API shows, as closures that `cli serve` fills, so that this folder depends on nothing that it shows.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::Router;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::controls::Controls;
 use super::hosts::Hosts;
 use super::operator::Operator;
+use super::service::{Answering, Service};
+use super::settings::ConfigView;
 use crate::model::halt::Halt;
+use crate::simulate::explain::{Explanation, Question};
 
 /// Operator token to operator.
 pub type OperatorLookup = Arc<dyn Fn(&str) -> Option<Operator> + Send + Sync>;
+
+/// Explains a request of an agent.
+pub type Explain = Arc<dyn Fn(&str, &Question) -> Option<Explanation> + Send + Sync>;
+
+/// Makes the pages for browsers, which ask the given routes of `/api/v1` for everything.
+pub type Pages = Arc<dyn Fn(Router) -> Router + Send + Sync>;
 
 /// The running gateway, as far as it is shown.
 pub struct Facts {
@@ -31,12 +40,17 @@ pub struct Facts {
     pub sync: Arc<dyn Fn(i64) -> Answering<Synced> + Send + Sync>,
     /// Returns what a child of `tollgate run` needs to work for an agent.
     pub run: Arc<dyn Fn(&str) -> Json + Send + Sync>,
+    /// Explains a request of an agent; `None` where there is no such agent.
+    pub explain: Explain,
+    /// The settings in effect.
+    pub config: Arc<dyn Fn() -> ConfigView + Send + Sync>,
     /// What operators can change.
     pub controls: Controls,
+    /// The state that operators manage.
+    pub service: Arc<Service>,
+    /// The pages beside the API.
+    pub pages: Pages,
 }
-
-/// An answer that takes a moment.
-pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Answer of `POST /api/v1/sync`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,6 +70,8 @@ pub struct Readiness {
     pub journal_healthy: bool,
     /// The journal's disk has less free than `audit.min_free`; requests are still taken.
     pub journal_disk_low: bool,
+    /// A number of the journal has two hashes; requests are still taken.
+    pub journal_forked: bool,
     /// State of connectors and policies. A failed reload keeps the last snapshot, so the gateway stays ready.
     pub reload: ReloadState,
 }
@@ -86,6 +102,17 @@ pub struct SnapshotCounts {
     pub policies: usize,
 }
 
+/// How far a sink of the journal is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinkState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Number of records that it has not delivered yet.
+    pub lag_records: u64,
+    /// Number of records that were removed before it had delivered them.
+    pub missed_records: u64,
+}
+
 /// Answer of `GET /api/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
@@ -113,6 +140,10 @@ pub struct Status {
     pub journal_healthy: bool,
     /// The journal's disk has less free than `audit.min_free`.
     pub journal_disk_low: bool,
+    /// A number of the journal has two hashes.
+    pub journal_forked: bool,
+    /// How far each sink of the journal is.
+    pub sinks: Vec<SinkState>,
     /// How the last reading of connectors and policies went.
     pub reload: ReloadState,
     /// Approvals that no operator has answered.
@@ -121,6 +152,8 @@ pub struct Status {
     pub halts: Vec<Arc<Halt>>,
     /// Ids of credentials that do not open: their rows were changed.
     pub credentials_unhealthy: Vec<String>,
+    /// Credentials that their APIs do not accept, each with what the last test has found.
+    pub credentials_failing: Vec<String>,
     /// Ids of credentials that their connectors now put elsewhere than they were bound to be put: nothing is sent with them.
     pub credentials_unbound: Vec<String>,
     /// Ids of credentials of an older build, which this start has bound to where their schemes put them.
@@ -153,6 +186,7 @@ impl Readiness {
                 "draining": self.draining,
                 "journal": word(!self.journal_healthy, "unwritable"),
                 "journal_disk": word(self.journal_disk_low, "low"),
+                "journal_fork": word(self.journal_forked, "found"),
                 "reload": word(self.reload.failure.is_some(), "failed"),
             },
             "snapshot_since": self.reload.snapshot_since,

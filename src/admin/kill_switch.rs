@@ -4,18 +4,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use axum::routing::{get, put};
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Map, json};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::Facts;
 use super::answer::{json, problem};
-use super::operator::authorize;
+use super::extract::{Body, PathNames};
+use super::operator::Operator;
+use super::problem::Problem;
+use super::routes::Routes;
 use crate::config::Role;
 use crate::journal::Changed;
 use crate::model::halt::{Halt, Scope};
@@ -24,9 +26,10 @@ use crate::model::halt::{Halt, Scope};
 const MAX_REASON: usize = 1024;
 
 /// Body of `PUT`; it may be empty.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Wish {
+    /// For other operators, at most 1024 bytes.
     reason: Option<String>,
 }
 
@@ -34,38 +37,121 @@ struct Wish {
 const HALTING: Role = Role::Approver;
 const LIFTING: Role = Role::Editor;
 
-pub(super) fn routes() -> Router<Arc<Facts>> {
-    Router::new()
-        .route("/api/v1/kill-switch", get(list))
-        .route("/api/v1/kill-switch/{scope}", put(halt).delete(lift))
-        .route("/api/v1/kill-switch/{scope}/{name}", put(halt).delete(lift))
+/// A halt in effect.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Halt` serialises to")]
+struct HaltView {
+    /// `all`, `connector` or `agent`.
+    scope: String,
+    /// Of the connector or agent; absent for `all`.
+    name: Option<String>,
+    /// Since when, as RFC 3339 has it.
+    since: String,
+    /// Name of the operator.
+    by: String,
+    /// What the operator gave for a reason.
+    reason: Option<String>,
 }
 
-async fn list(State(facts): State<Arc<Facts>>, headers: HeaderMap) -> Response {
-    match authorize(&facts, &headers, Role::Viewer) {
-        Ok(_) => json(
-            StatusCode::OK,
-            &json!({ "halts": facts.controls.kill_switch.list() }),
-        ),
-        Err(refused) => *refused,
-    }
+/// The halts in effect.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct HaltList {
+    halts: Vec<HaltView>,
 }
 
-async fn halt(
+/// A halt that was lifted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes an answer")]
+struct Lifted {
+    /// `all`, `connector` or `agent`.
+    scope: String,
+    /// Of the connector or agent; empty for `all`.
+    name: String,
+    /// False where nothing was halted.
+    lifted: bool,
+}
+
+pub(super) fn routes(routes: Routes<Facts>) -> Routes<Facts> {
+    routes
+        .at(Role::Viewer, routes!(list_halts))
+        .at(HALTING, routes!(halt_all))
+        .at(LIFTING, routes!(lift_all))
+        .at(HALTING, routes!(halt_one))
+        .at(LIFTING, routes!(lift_one))
+}
+
+/// Lists the halts in effect
+#[utoipa::path(get, path = "/api/v1/kill-switch", responses((status = 200, body = HaltList)))]
+async fn list_halts(State(facts): State<Arc<Facts>>) -> Response {
+    let halts = facts.controls.kill_switch.list();
+    json(StatusCode::OK, &json!({ "halts": halts }))
+}
+
+/// Halts the requests of everything
+#[utoipa::path(
+    put, path = "/api/v1/kill-switch/{scope}", request_body = Wish, params(("scope" = String, Path, description = "`all`")),
+    responses((status = 200, body = HaltView), (status = 404, body = Problem), (status = 503, body = Problem)),
+)]
+async fn halt_all(
     State(facts): State<Arc<Facts>>,
-    Path(path): Path<Vec<String>>,
-    headers: HeaderMap,
-    body: Bytes,
+    Extension(operator): Extension<Operator>,
+    PathNames(scope): PathNames<String>,
+    Body(wish): Body<Wish>,
 ) -> Response {
-    let operator = match authorize(&facts, &headers, HALTING) {
-        Ok(operator) => operator,
-        Err(refused) => return *refused,
+    halt(&facts, operator, (&[scope], wish)).await
+}
+
+/// Halts a connector or an agent
+#[utoipa::path(
+    put, path = "/api/v1/kill-switch/{scope}/{name}", request_body = Wish,
+    params(("scope" = String, Path, description = "`connector` or `agent`"), ("name" = String, Path, description = "Its name")),
+    responses((status = 200, body = HaltView), (status = 404, body = Problem), (status = 503, body = Problem)),
+)]
+async fn halt_one(
+    State(facts): State<Arc<Facts>>,
+    Extension(operator): Extension<Operator>,
+    PathNames((scope, name)): PathNames<(String, String)>,
+    Body(wish): Body<Wish>,
+) -> Response {
+    halt(&facts, operator, (&[scope, name], wish)).await
+}
+
+/// Lifts the halt of everything
+#[utoipa::path(
+    delete, path = "/api/v1/kill-switch/{scope}", params(("scope" = String, Path, description = "`all`")),
+    responses((status = 200, body = Lifted), (status = 404, body = Problem), (status = 503, body = Problem)),
+)]
+async fn lift_all(
+    State(facts): State<Arc<Facts>>,
+    Extension(operator): Extension<Operator>,
+    PathNames(scope): PathNames<String>,
+) -> Response {
+    lift(&facts, operator, &[scope]).await
+}
+
+/// Lifts the halt of a connector or an agent
+#[utoipa::path(
+    delete, path = "/api/v1/kill-switch/{scope}/{name}",
+    params(("scope" = String, Path, description = "`connector` or `agent`"), ("name" = String, Path, description = "Its name")),
+    responses((status = 200, body = Lifted), (status = 404, body = Problem), (status = 503, body = Problem)),
+)]
+async fn lift_one(
+    State(facts): State<Arc<Facts>>,
+    Extension(operator): Extension<Operator>,
+    PathNames((scope, name)): PathNames<(String, String)>,
+) -> Response {
+    lift(&facts, operator, &[scope, name]).await
+}
+
+async fn halt(facts: &Facts, operator: Operator, (path, wish): (&[String], Wish)) -> Response {
+    let Some(scope) = scope(path) else {
+        return unknown_scope();
     };
-    let (scope, wish) = match (scope(&path), wish(&body)) {
-        (Some(scope), Ok(wish)) => (scope, wish),
-        (None, _) => return unknown_scope(),
-        (_, Err(refused)) => return *refused,
-    };
+    let is_long = |text: &String| text.len() > MAX_REASON;
+    if wish.reason.as_ref().is_some_and(is_long) {
+        return Problem::bad("reason", "`reason` is over 1024 bytes").into_response();
+    }
     let controls = &facts.controls;
     if !(controls.knows)(&scope) {
         let detail = format!("there is no {scope}");
@@ -102,16 +188,8 @@ async fn halt(
     }
 }
 
-async fn lift(
-    State(facts): State<Arc<Facts>>,
-    Path(path): Path<Vec<String>>,
-    headers: HeaderMap,
-) -> Response {
-    let operator = match authorize(&facts, &headers, LIFTING) {
-        Ok(operator) => operator,
-        Err(refused) => return *refused,
-    };
-    let Some(scope) = scope(&path) else {
+async fn lift(facts: &Facts, operator: Operator, path: &[String]) -> Response {
+    let Some(scope) = scope(path) else {
         return unknown_scope();
     };
     let controls = &facts.controls;
@@ -144,23 +222,6 @@ fn scope(path: &[String]) -> Option<Scope> {
         [kind, name] => Scope::of(kind, name),
         _ => None,
     }
-}
-
-fn wish(body: &[u8]) -> Result<Wish, Box<Response>> {
-    if body.is_empty() {
-        return Ok(Wish::default());
-    }
-    let bad = |detail: &str| Box::new(problem(StatusCode::BAD_REQUEST, "bad_request", detail));
-    let wish: Wish =
-        serde_json::from_slice(body).map_err(|error| bad(&format!("the body: {error}")))?;
-    if wish
-        .reason
-        .as_ref()
-        .is_some_and(|text| text.len() > MAX_REASON)
-    {
-        return Err(bad("`reason` is over 1024 bytes"));
-    }
-    Ok(wish)
 }
 
 fn unknown_scope() -> Response {

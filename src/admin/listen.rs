@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use super::tls::{AdminTls, TlsListener};
+
 /// A socket that is bound and accepts connections.
 #[derive(Debug)]
 pub enum Listener {
     /// An address and port, as in `127.0.0.1:7071`.
     Tcp(TcpListener),
+    /// A port with a certificate of its own.
+    Tls(TlsListener),
     /// `unix:/path`; only its owner may connect.
     Unix(UnixListener),
 }
@@ -73,11 +77,21 @@ impl Listener {
         Ok(Self::Unix(listener))
     }
 
+    /// Serves a port over TLS; a socket file stays as it is.
+    #[must_use]
+    pub fn secured(self, tls: &AdminTls) -> Self {
+        match self {
+            Self::Tcp(tcp) => Self::Tls(TlsListener::new(tcp, tls.clone())),
+            Self::Tls(_) | Self::Unix(_) => self,
+        }
+    }
+
     /// Returns the bound address; `None` for a socket file.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(tcp) => tcp.local_addr().ok(),
+            Self::Tls(tls) => tls.address(),
             Self::Unix(_) => None,
         }
     }

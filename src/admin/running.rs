@@ -1,59 +1,52 @@
-//! Serves `/api/v1/sync` and `/api/v1/run`, which commands on this machine call before they continue.
+//! Serves `/api/v1/status`, and `/api/v1/sync` and `/api/v1/run`, which commands on this machine call before they continue.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 
 use super::Facts;
-use super::answer::{json, problem};
-use super::operator::authorize;
+use super::answer::json;
+use super::extract::{Body, PathNames};
+use super::routes::Routes;
 use crate::config::Role;
 
 /// Body of `POST /api/v1/sync`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// The store's revision that must be in use before the answer.
     revision: i64,
 }
 
-pub(super) fn routes() -> Router<Arc<Facts>> {
-    Router::new()
-        .route("/api/v1/sync", post(sync))
-        .route("/api/v1/run/{agent}", get(run))
+pub(super) fn routes(routes: Routes<Facts>) -> Routes<Facts> {
+    routes
+        .at(Role::Viewer, routes!(status))
+        .at(Role::Viewer, routes!(sync))
+        .at(Role::Editor, routes!(run))
 }
 
-/// Answers once the store's revision is in use; it changes nothing that would not change in a moment anyhow.
-async fn sync(State(facts): State<Arc<Facts>>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(refused) = authorize(&facts, &headers, Role::Viewer) {
-        return *refused;
-    }
-    match serde_json::from_slice::<Wanted>(&body) {
-        Ok(wanted) => {
-            let synced = (facts.sync)(wanted.revision).await;
-            json(StatusCode::OK, &synced)
-        }
-        Err(error) => {
-            let detail = format!("the body: {error}");
-            problem(StatusCode::BAD_REQUEST, "bad_request", &detail)
-        }
-    }
+/// Shows the health of the gateway
+#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = Map<String, Value>)))]
+async fn status(State(facts): State<Arc<Facts>>) -> Response {
+    json(StatusCode::OK, &(facts.status)())
 }
 
-/// Returns what a child of `tollgate run` needs to find the gateway, without any secret.
-async fn run(
-    State(facts): State<Arc<Facts>>,
-    Path(agent): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    match authorize(&facts, &headers, Role::Editor) {
-        Ok(_) => json(StatusCode::OK, &(facts.run)(&agent)),
-        Err(refused) => *refused,
-    }
+/// Answers once the store's revision is in use; it changes nothing that would not change in a moment anyhow
+#[utoipa::path(post, path = "/api/v1/sync", request_body = Wanted, responses((status = 200, body = Map<String, Value>)))]
+async fn sync(State(facts): State<Arc<Facts>>, Body(wanted): Body<Wanted>) -> Response {
+    json(StatusCode::OK, &(facts.sync)(wanted.revision).await)
+}
+
+/// Shows what a child of `tollgate run` needs to find the gateway, without any secret
+#[utoipa::path(
+    get, path = "/api/v1/run/{agent}", params(("agent" = String, Path, description = "Name of the agent")),
+    responses((status = 200, body = Map<String, Value>)),
+)]
+async fn run(State(facts): State<Arc<Facts>>, PathNames(agent): PathNames<String>) -> Response {
+    json(StatusCode::OK, &(facts.run)(&agent))
 }

@@ -22,7 +22,7 @@ impl Store {
         self.database.put_credential(credential).await
     }
 
-    /// Replaces a credential's placement, binding and ciphertext, if the row is still as it was read; returns whether it was.
+    /// Replaces what a credential holds and where it goes, if the row is still as it was read; returns whether it was.
     ///
     /// # Errors
     /// When the store cannot be written.

@@ -10,6 +10,7 @@ mod meta;
 mod old_events;
 mod operators;
 mod permissions;
+mod policies;
 mod row;
 mod schema;
 mod unrecorded;
@@ -22,7 +23,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::sqlite::{SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Sqlite, Transaction};
 
-use super::{StoreError, StoreOptions};
+use super::{StoreError, StoreOptions, UnrecordedChange};
 
 /// Connections of one pool: a few readers and at most one writer at a time.
 const POOL: u32 = 4;
@@ -33,6 +34,8 @@ pub(super) struct Database {
     /// As it is shown.
     path: Arc<str>,
     pool: SqlitePool,
+    /// What each change is recorded as, in its own transaction.
+    note: Option<Arc<UnrecordedChange>>,
 }
 
 /// A write that changes decisions.
@@ -80,6 +83,7 @@ impl Database {
         Ok(Self {
             path: shown.into(),
             pool,
+            note: None,
         })
     }
 
@@ -101,6 +105,14 @@ impl Database {
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Returns the same database; each change made through it keeps what it is recorded as.
+    pub(super) fn recording(&self, change: UnrecordedChange) -> Self {
+        Self {
+            note: Some(Arc::new(change)),
+            ..self.clone()
+        }
     }
 
     fn fault(&self, error: &sqlx::Error) -> StoreError {
@@ -165,6 +177,12 @@ impl Change<'_> {
             .await
             .map_err(|error| self.fault(&error))?;
         let database = self.database;
+        if let Some(note) = &database.note {
+            unrecorded::insert(note)
+                .execute(self.connection())
+                .await
+                .map_err(|error| self.fault(&error))?;
+        }
         self.transaction
             .commit()
             .await

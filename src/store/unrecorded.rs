@@ -1,8 +1,17 @@
-//! What becomes a record of the journal: changes that commands note, and events that an older version kept.
+//! Defines what becomes a record of the journal: changes that commands note, and events that an older version kept.
 
 use super::{OldEvent, Store, StoreError, UnrecordedChange};
 
 impl Store {
+    /// Returns the same store; each change that is made through it is kept as this until the gateway has recorded it, in the same
+    /// transaction.
+    #[must_use]
+    pub fn recording(&self, change: UnrecordedChange) -> Self {
+        Self {
+            database: self.database.recording(change),
+        }
+    }
+
     /// Keeps a change until the gateway has recorded it.
     ///
     /// # Errors

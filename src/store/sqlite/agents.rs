@@ -13,7 +13,7 @@ impl Database {
     pub(in crate::store) async fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
         // One statement, so that agents and tokens are of the same moment.
         let rows = query(
-            "SELECT a.name, a.labels, a.created_at, t.hash, t.expires_at
+            "SELECT a.name, a.labels, a.created_at, t.hash, t.expires_at, t.created_at AS token_created_at, t.used_at
              FROM agent a LEFT JOIN agent_token t ON t.agent = a.name ORDER BY a.name, t.hash",
         )
         .fetch_all(&self.pool)
@@ -51,6 +51,42 @@ impl Database {
             change.insert_token(&agent.name, token).await?;
         }
         change.commit().await
+    }
+
+    pub(in crate::store) async fn set_labels(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
+        let labels = json("agent", labels)?;
+        let mut change = self.change().await?;
+        let update = query("UPDATE agent SET labels = ? WHERE name = ?")
+            .bind(labels)
+            .bind(name);
+        if change.run(update, "agent", name).await? == 0 {
+            return Err(not_found("agent", name));
+        }
+        change.commit().await
+    }
+
+    /// Not a change: nothing is decided by it.
+    pub(in crate::store) async fn note_used(
+        &self,
+        used: &[([u8; 32], i64)],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for (hash, at) in used {
+            query("UPDATE agent_token SET used_at = ? WHERE hash = ?")
+                .bind(at)
+                .bind(hash.to_vec())
+                .execute(&mut *transaction)
+                .await
+                .map_err(|error| self.fault(&error))?;
+        }
+        transaction
+            .commit()
+            .await
+            .map_err(|error| self.fault(&error))
     }
 
     pub(in crate::store) async fn remove_agent(
@@ -147,10 +183,13 @@ impl Change<'_> {
     }
 
     async fn insert_token(&mut self, agent: &str, token: &StoredToken) -> Result<(), StoreError> {
-        let insert = query("INSERT INTO agent_token (hash, agent, expires_at) VALUES (?, ?, ?)")
-            .bind(token.hash.to_vec())
-            .bind(agent)
-            .bind(token.expires_at);
+        let insert = query(
+            "INSERT INTO agent_token (hash, agent, expires_at, created_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(token.hash.to_vec())
+        .bind(agent)
+        .bind(token.expires_at)
+        .bind(&token.created_at);
         self.run(insert, "token", &abridged(&token.hash))
             .await
             .map(|_| ())
@@ -170,5 +209,7 @@ fn token(row: &Reader<'_>) -> Result<Option<StoredToken>, StoreError> {
     Ok(Some(StoredToken {
         hash: row.hash("hash")?,
         expires_at: row.optional_integer("expires_at")?,
+        created_at: row.optional_text("token_created_at")?,
+        used_at: row.optional_integer("used_at")?,
     }))
 }

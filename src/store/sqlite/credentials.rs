@@ -7,7 +7,7 @@ use sqlx::query;
 
 use super::row::{Reader, json};
 use super::{Database, not_found};
-use crate::model::credential::{CredentialId, SealedCredential};
+use crate::model::credential::{CredentialId, MintedTokens, PreparedHeaders, SealedCredential};
 use crate::store::{Cascade, StoreError};
 
 impl Database {
@@ -57,9 +57,11 @@ impl Database {
     ) -> Result<bool, StoreError> {
         let id = old.id.as_str();
         let update = query(
-            "UPDATE credential SET placement = ?, binding = ?, key_version = ?, sealed = ?
+            "UPDATE credential SET scheme = ?, public_fields = ?, placement = ?, binding = ?, key_version = ?, sealed = ?
              WHERE id = ? AND sealed = ?",
         )
+        .bind(&new.scheme)
+        .bind(json("credential", &new.public_fields)?)
         .bind(&new.placement)
         .bind(json("credential", &new.binding)?)
         .bind(i64::from(new.key_version))
@@ -117,6 +119,10 @@ impl Database {
         {
             return Err(not_found("credential", id));
         }
+        // What its token endpoint has replaced goes with it.
+        let rotated = format!("rotated.{id}");
+        let forget = query("DELETE FROM meta WHERE key = ?").bind(rotated);
+        change.run(forget, "credential", id).await?;
         change.cascade(cascade).await?;
         change.commit().await
     }
@@ -140,5 +146,7 @@ fn read(row: &Reader<'_>) -> Result<SealedCredential, StoreError> {
             _ => return Err(row.bad("`agent_owned` is neither 0 nor 1")),
         },
         created_at: row.text("created_at")?,
+        prepared: PreparedHeaders::default(),
+        minted: MintedTokens::default(),
     })
 }

@@ -55,7 +55,9 @@ impl Database {
             .bind(scope.kind())
             .bind(scope.name());
         let removed = change.run(delete, "halt", scope.name()).await? > 0;
-        change.commit().await?;
+        if removed {
+            change.commit().await?;
+        }
         Ok(removed)
     }
 }

@@ -1,4 +1,4 @@
-//! The table in which an older version kept its events: read once, to be taken over into the journal, then emptied.
+//! Reads the table in which an older version kept its events, once, to be taken over into the journal; then empties it.
 
 use super::Database;
 use super::row::Reader;

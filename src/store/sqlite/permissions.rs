@@ -53,6 +53,22 @@ impl Database {
         Ok(id)
     }
 
+    pub(in crate::store) async fn change_permission(
+        &self,
+        permission: &StoredPermission,
+    ) -> Result<(), StoreError> {
+        let mut change = self.change().await?;
+        let update = query("UPDATE permission SET key = ?, manifest = ? WHERE id = ?")
+            .bind(&permission.key)
+            .bind(&permission.manifest)
+            .bind(permission.id);
+        let name = permission.id.to_string();
+        if change.run(update, "permission", &name).await? == 0 {
+            return Err(not_found("permission", &name));
+        }
+        change.commit().await
+    }
+
     pub(in crate::store) async fn remove_permission(&self, key: &str) -> Result<(), StoreError> {
         let mut change = self.change().await?;
         if change
@@ -71,7 +87,7 @@ impl Database {
 }
 
 impl Change<'_> {
-    /// Removes and changes permissions that name what is being removed.
+    /// Removes and changes rules that name what is being removed.
     pub(super) async fn cascade(&mut self, cascade: &Cascade) -> Result<(), StoreError> {
         for id in &cascade.removed {
             let delete = query("DELETE FROM permission WHERE id = ?").bind(id);
@@ -83,6 +99,16 @@ impl Change<'_> {
                 .bind(&permission.manifest)
                 .bind(permission.id);
             self.run(update, "permission", &permission.key).await?;
+        }
+        for id in &cascade.removed_policies {
+            let delete = query("DELETE FROM policy WHERE id = ?").bind(id);
+            self.run(delete, "policy", id).await?;
+        }
+        for policy in &cascade.changed_policies {
+            let update = query("UPDATE policy SET manifest = ? WHERE id = ?")
+                .bind(&policy.manifest)
+                .bind(&policy.id);
+            self.run(update, "policy", &policy.id).await?;
         }
         Ok(())
     }

@@ -68,6 +68,12 @@ impl<'r> Reader<'r> {
             .map_err(|_| self.bad(format!("`{column}` is not a number")))
     }
 
+    pub(super) fn optional_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
+        self.row
+            .try_get(column)
+            .map_err(|_| self.bad(format!("`{column}` is not text")))
+    }
+
     /// Says whether a column is NULL; one that is not there is not.
     pub(super) fn is_null(&self, column: &'static str) -> bool {
         self.row

@@ -1,7 +1,7 @@
 //! Creates the tables, or migrates those of an older store, in one step.
 //!
-//! INVARIANT: a file at the store's path has all tables of one version: a new one is filled under another name and then linked
-//! there, an older one is brought up in one transaction.
+//! INVARIANT: a file at the store's path has all tables of one version. A new one is filled under another name and then linked
+//! there; an older one is migrated in one transaction.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -13,7 +13,7 @@ use super::{Database, fault, settings, shown};
 use crate::store::{StoreError, StoreOptions};
 
 /// The steps of the schema; a store of version n has the first n. Steps are only added at the end.
-const STEPS: [&str; 4] = [FIRST, HALTS, PLACEMENTS, UNRECORDED];
+const STEPS: [&str; 5] = [FIRST, HALTS, PLACEMENTS, UNRECORDED, POLICIES];
 
 /// Version of the tables below.
 const VERSION: i64 = STEPS.len() as i64;
@@ -86,7 +86,7 @@ CREATE TABLE halt (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// An empty placement is that of a row of an older build: `serve` seals it anew.
+/// An empty placement is that of a row of an older build: `serve` seals it again.
 const PLACEMENTS: &str = "
 ALTER TABLE credential ADD COLUMN placement TEXT NOT NULL DEFAULT '';
 CREATE TABLE pin (
@@ -104,6 +104,18 @@ CREATE TABLE unrecorded (
     what TEXT NOT NULL,
     subject TEXT NOT NULL
 ) STRICT;
+";
+
+/// Policies of operators, and what is shown of tokens and changes.
+const POLICIES: &str = "
+CREATE TABLE policy (
+    id TEXT PRIMARY KEY,
+    manifest TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE agent_token ADD COLUMN created_at TEXT;
+ALTER TABLE agent_token ADD COLUMN used_at INTEGER;
+ALTER TABLE unrecorded ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE unrecorded ADD COLUMN detail TEXT NOT NULL DEFAULT '';
 ";
 
 /// Checks that a file is a store of our version.

@@ -1,4 +1,4 @@
-//! The table of changes that wait to be recorded in the journal.
+//! Stores changes that wait to be recorded in the journal.
 
 use super::Database;
 use super::row::Reader;
@@ -9,11 +9,7 @@ impl Database {
         &self,
         change: &UnrecordedChange,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO unrecorded (time, operator, what, subject) VALUES (?, ?, ?, ?)")
-            .bind(&change.time)
-            .bind(&change.operator)
-            .bind(&change.what)
-            .bind(&change.subject)
+        insert(change)
             .execute(&self.pool)
             .await
             .map(|_| ())
@@ -23,11 +19,10 @@ impl Database {
     pub(in crate::store) async fn unrecorded_changes(
         &self,
     ) -> Result<Vec<UnrecordedChange>, StoreError> {
-        let rows =
-            sqlx::query("SELECT id, time, operator, what, subject FROM unrecorded ORDER BY id")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|error| self.fault(&error))?;
+        let rows = sqlx::query("SELECT * FROM unrecorded ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
         let read = |row| {
             let row = Reader::new(row, "unrecorded", "time");
             Ok(UnrecordedChange {
@@ -36,6 +31,8 @@ impl Database {
                 operator: row.text("operator")?,
                 what: row.text("what")?,
                 subject: row.text("subject")?,
+                agent: row.text("agent")?,
+                detail: row.text("detail")?,
             })
         };
         rows.iter().map(read).collect()
@@ -49,4 +46,19 @@ impl Database {
             .map(|_| ())
             .map_err(|error| self.fault(&error))
     }
+}
+
+type Insert<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Returns the statement that keeps a change.
+pub(super) fn insert(change: &UnrecordedChange) -> Insert<'_> {
+    sqlx::query(
+        "INSERT INTO unrecorded (time, operator, what, subject, agent, detail) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&change.time)
+    .bind(&change.operator)
+    .bind(&change.what)
+    .bind(&change.subject)
+    .bind(&change.agent)
+    .bind(&change.detail)
 }
