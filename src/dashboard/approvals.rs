@@ -1,0 +1,199 @@
+//! Shows what waits for an operator, all of what would be sent, and takes the answer; made to be used on a phone.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::Method;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde_json::{Value as Json, json};
+
+use super::client::segment;
+use super::document::Document as _;
+use super::frame::Frame;
+use super::refused::Refused;
+use super::show::{Id, Mark, When, html};
+use super::visitor::{Posted, Visitor};
+
+const APPROVALS: &str = "/api/v1/approvals";
+
+/// Answered approvals on the list.
+const ANSWERED: usize = 30;
+
+/// Parameters of an action: names and values.
+type Pairs = Vec<(String, String)>;
+
+#[derive(Template)]
+#[template(path = "approvals.html")]
+struct ApprovalsPage {
+    frame: Frame,
+    pending: Vec<Waiting>,
+    answered: Vec<Waiting>,
+}
+
+/// An approval in a list.
+struct Waiting {
+    id: String,
+    agent: String,
+    connector: String,
+    actions: Vec<(String, Mark)>,
+    status: Mark,
+    opened: When,
+    expires: When,
+    open_first: bool,
+    waiting: u64,
+}
+
+#[derive(Template)]
+#[template(path = "approval.html")]
+struct ApprovalPage {
+    frame: Frame,
+    id: Id,
+    approval: String,
+    fingerprint: String,
+    is_pending: bool,
+    status: Mark,
+    agent: String,
+    request: String,
+    opened: When,
+    expires: When,
+    reason: String,
+    by: Vec<String>,
+    partial: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    actions: Vec<(String, Mark, Pairs)>,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    answer: String,
+    first: String,
+}
+
+/// Lists what waits, then what was answered.
+pub(super) async fn list(visitor: Visitor) -> Result<Response, Refused> {
+    let frame = Frame::of(&visitor, "approvals", "Approvals").await?;
+    let list = visitor.client.get(APPROVALS).await?;
+    let (pending, answered): (Vec<&Json>, Vec<&Json>) = list
+        .list("approvals")
+        .iter()
+        .partition(|approval| approval.text("status") == "pending");
+    let view = |approval: &&Json| Waiting::of(approval, &visitor);
+    let mut answered: Vec<&Json> = answered;
+    answered.sort_by_key(|approval| std::cmp::Reverse(approval.text("opened_at")));
+    Ok(html(&ApprovalsPage {
+        frame,
+        pending: pending.iter().map(view).collect(),
+        answered: answered.iter().take(ANSWERED).map(view).collect(),
+    }))
+}
+
+impl Waiting {
+    fn of(approval: &Json, visitor: &Visitor) -> Self {
+        let now = visitor.app.shared.setup.clock.utc();
+        let actions = approval.list("actions").iter();
+        Self {
+            id: approval.text("id"),
+            agent: approval.text("agent"),
+            connector: approval.text("connector"),
+            actions: actions
+                .map(|action| (action.text("name"), Mark::risk(&action.text("risk"))))
+                .collect(),
+            status: Mark::approval(&approval.text("status")),
+            opened: When::of(&approval.text("opened_at"), now),
+            expires: When::of(&approval.text("expires_at"), now),
+            open_first: approval.is("open_first"),
+            waiting: approval.number("waiting"),
+        }
+    }
+}
+
+/// Shows everything that would be sent, but for secrets.
+pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refused> {
+    let path = format!("{APPROVALS}/{}", segment(&id));
+    let approval = visitor.client.get(&path).await?;
+    let frame = Frame::of(&visitor, "approvals", "Approval").await?;
+    let now = visitor.app.shared.setup.clock.utc();
+    let target = format!("{}{}", approval.text("host"), approval.text("target"));
+    let body = approval.get("body").map(|_| approval.text("body"));
+    let action = |action: &Json| {
+        let risk = Mark::risk(&action.text("risk"));
+        (action.text("name"), risk, action.pairs("params"))
+    };
+    Ok(html(&ApprovalPage {
+        frame,
+        id: Id::of(&id),
+        fingerprint: approval.text("fingerprint"),
+        is_pending: approval.text("status") == "pending",
+        status: Mark::approval(&approval.text("status")),
+        agent: approval.text("agent"),
+        request: format!("{} https://{target}", approval.text("method")),
+        opened: When::of(&approval.text("opened_at"), now),
+        expires: When::of(&approval.text("expires_at"), now),
+        reason: approval.text("reason"),
+        by: approval.words("by"),
+        partial: approval.words("partial"),
+        facts: facts(&approval),
+        actions: approval.list("actions").iter().map(action).collect(),
+        headers: headers(&approval),
+        body,
+        answer: answer(&approval),
+        first: approval.text("request_id"),
+        approval: id,
+    }))
+}
+
+fn facts(approval: &Json) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Connector", approval.text("connector")),
+        ("Credential", approval.text("credential")),
+        ("Requests that wait", approval.text("waiting")),
+        ("Body", format!("{} bytes", approval.number("body_bytes"))),
+        ("SHA-256 of the body", approval.text("body_sha256")),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}
+
+fn headers(approval: &Json) -> Vec<(String, String)> {
+    let pairs = approval.list("headers").iter().filter_map(Json::as_array);
+    let pairs = pairs.filter_map(|pair| match pair.as_slice() {
+        [name, value] => Some((name.as_str()?.to_owned(), value.as_str()?.to_owned())),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+fn answer(approval: &Json) -> String {
+    let Some(answer) = approval.get("answer") else {
+        return String::new();
+    };
+    format!(
+        "{} by {} at {}",
+        answer.text("verdict"),
+        answer.text("by"),
+        answer.text("at")
+    )
+}
+
+/// Lets the request go, once.
+pub(super) async fn approve(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
+    let body = match posted.fields.given("opened") {
+        Some(fingerprint) => json!({ "opened": fingerprint }),
+        None => json!({}),
+    };
+    let path = format!("{APPROVALS}/{}/approve", segment(&id));
+    posted
+        .visitor
+        .client
+        .send(Method::POST, &path, &body)
+        .await?;
+    Ok(Redirect::to("/approvals").into_response())
+}
+
+/// Refuses the request and its retries.
+pub(super) async fn deny(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
+    let path = format!("{APPROVALS}/{}/deny", segment(&id));
+    posted
+        .visitor
+        .client
+        .send(Method::POST, &path, &Json::Null)
+        .await?;
+    Ok(Redirect::to("/approvals").into_response())
+}

@@ -1,0 +1,174 @@
+//! Holds a policy or a permission that is being written: read from a form, from a link, or from the rule as it is kept.
+
+mod yaml;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::condition::{Absent, Row, from_cel, to_cel};
+use super::document::{Document as _, visible_text};
+use super::fields::Fields;
+
+/// Rows that a form without script offers beyond those that are filled in.
+const SPARE: usize = 2;
+
+/// Most rows that are read.
+const MOST_ROWS: usize = 50;
+
+/// A rule that is being written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RuleDraft {
+    /// A permission, else a policy.
+    pub(super) is_permission: bool,
+    /// Id of a policy.
+    pub(super) id: String,
+    /// Whether it replaces a policy of this id.
+    pub(super) is_kept: bool,
+    pub(super) agents: Vec<String>,
+    pub(super) actions: Vec<String>,
+    pub(super) rows: Vec<Row>,
+    /// The condition as CEL, where it is written by hand.
+    pub(super) cel: String,
+    pub(super) by_hand: bool,
+    pub(super) decision: String,
+    pub(super) reason: String,
+    pub(super) suggest: String,
+    /// Keys that the form does not know; they stay.
+    pub(super) others: Map<String, Json>,
+}
+
+/// A parameter's name and the kind of its values, `text`, `number` or `truth`.
+pub(super) type Kinds<'k> = &'k dyn Fn(&str) -> &'static str;
+
+impl RuleDraft {
+    /// Reads a form, or the query of a link that fills it in.
+    pub(super) fn of_fields(fields: &Fields) -> Self {
+        let (names, operators) = (fields.all("field"), fields.all("operator"));
+        let (values, kinds) = (fields.all("value"), fields.all("type"));
+        let kinds = kinds.chain(std::iter::repeat(""));
+        let rows = names.zip(operators).zip(values.zip(kinds));
+        let rows = rows.map(|((field, operator), (value, kind))| Row {
+            field: field.trim().to_owned(),
+            operator: operator.to_owned(),
+            value: value.to_owned(),
+            kind: kind.to_owned(),
+        });
+        Self {
+            is_permission: fields.text("kind") == "permission",
+            id: fields.text("id").to_owned(),
+            is_kept: fields.given("kept").is_some(),
+            agents: fields.words("agents"),
+            actions: fields.words("actions"),
+            rows: rows
+                .filter(|row| !row.field.is_empty())
+                .take(MOST_ROWS)
+                .collect(),
+            cel: fields.text("cel").to_owned(),
+            by_hand: fields.text("condition") == "cel",
+            decision: fields.given("decision").unwrap_or("deny").to_owned(),
+            reason: fields.text("reason").to_owned(),
+            suggest: fields.text("suggest").to_owned(),
+            others: serde_json::from_str(fields.text("others")).unwrap_or_default(),
+        }
+    }
+
+    /// Reads a policy as it is kept; a condition of another form than rows stays CEL.
+    pub(super) fn of_policy(policy: &Json) -> Self {
+        const KNOWN: [&str; 9] = [
+            "id", "from", "hits", "agents", "actions", "when", "decision", "reason", "suggest",
+        ];
+        let cel = policy.text("when");
+        let rows = from_cel(&cel, Absent::of(&policy.text("decision")));
+        let others = policy.as_object().into_iter().flatten();
+        let others = others.filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+        Self {
+            id: policy.text("id"),
+            is_kept: policy.text("from") == "store",
+            agents: policy.words("agents"),
+            actions: policy.words("actions"),
+            by_hand: rows.is_none(),
+            rows: rows.unwrap_or_default(),
+            cel,
+            decision: policy.text("decision"),
+            reason: visible_text(&policy.text("reason")),
+            suggest: visible_text(&policy.text("suggest")),
+            others: others
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            is_permission: false,
+        }
+    }
+
+    /// Returns the condition, or what is wrong with a row.
+    pub(super) fn condition(&self, kinds: Kinds<'_>) -> Result<String, String> {
+        if self.by_hand {
+            return Ok(self.cel.clone());
+        }
+        let rows: Vec<Row> = self.rows.iter().map(|row| typed(row, kinds)).collect();
+        to_cel(&rows, Absent::of(&self.decision))
+    }
+
+    /// Returns the rule with the keys of a policy file.
+    pub(super) fn rule(&self, kinds: Kinds<'_>) -> Result<Map<String, Json>, String> {
+        let condition = self.condition(kinds)?;
+        let mut rule = Map::new();
+        let mut put = |name: &str, value: Json| {
+            let is_empty = match &value {
+                Json::String(text) => text.is_empty(),
+                Json::Array(items) => items.is_empty(),
+                _ => false,
+            };
+            if !is_empty {
+                rule.insert(name.to_owned(), value);
+            }
+        };
+        if self.is_permission {
+            let list = match self.decision.as_str() {
+                "require_approval" => "ask",
+                "deny" => "deny",
+                _ => "allow",
+            };
+            put("agents", json!(self.agents));
+            put(list, json!(self.actions));
+            put("where", condition.into());
+        } else {
+            put("agents", json!(self.agents));
+            put("actions", json!(self.actions));
+            put("when", condition.into());
+            put("decision", self.decision.as_str().into());
+            put("reason", self.reason.as_str().into());
+            put("suggest", self.suggest.as_str().into());
+        }
+        rule.extend(self.others.clone());
+        Ok(rule)
+    }
+
+    /// Returns the rule as a policy file.
+    pub(super) fn yaml(&self, kinds: Kinds<'_>) -> Result<String, String> {
+        let mut rule = self.rule(kinds)?;
+        let list = if self.is_permission {
+            "permissions"
+        } else {
+            rule.shift_insert(0, "id".to_owned(), self.id.as_str().into());
+            "policies"
+        };
+        Ok(yaml::write(list, &rule))
+    }
+
+    /// Adds empty rows for a form.
+    pub(super) fn with_spare_rows(mut self) -> Self {
+        self.rows.extend(std::iter::repeat_n(Row::default(), SPARE));
+        self
+    }
+}
+
+/// Returns a row whose values have the type that the catalogue says.
+fn typed(row: &Row, kinds: Kinds<'_>) -> Row {
+    let kind = match row.kind.as_str() {
+        "" => kinds(&row.field),
+        _ => return row.clone(),
+    };
+    Row {
+        kind: kind.to_owned(),
+        ..row.clone()
+    }
+}
