@@ -4,6 +4,7 @@
 //! child did. INVARIANT: only `serve` and commands that write to the store create one.
 
 mod agent;
+mod api;
 mod approval;
 mod args;
 mod audit;
@@ -11,9 +12,11 @@ mod ca;
 mod change;
 mod check;
 mod completions;
+mod config;
 mod connector;
 mod control;
 mod credential;
+mod dashboard;
 mod env;
 mod environment;
 mod explain;
@@ -21,11 +24,14 @@ mod failure;
 mod gateway;
 mod init;
 mod kill;
+mod man;
+mod offline;
+mod operator;
 mod output;
 mod permission;
 mod policy;
 mod process_env;
-mod references;
+mod remote;
 mod run;
 mod running;
 mod schema;
@@ -34,14 +40,15 @@ mod socket_activation;
 mod state;
 mod status;
 mod table;
+mod vault;
 mod workspace;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Reach};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
@@ -56,6 +63,12 @@ struct Context {
     process: ProcessEnv,
     output: Output,
     config: Option<std::path::PathBuf>,
+    /// The gateway on another machine that is asked.
+    server: Option<String>,
+    /// Certificates by which that gateway is known.
+    ca: Option<std::path::PathBuf>,
+    /// No gateway is asked.
+    offline: bool,
 }
 
 /// Runs one command and returns the exit code.
@@ -66,18 +79,30 @@ pub fn main(args: impl IntoIterator<Item = OsString>, process: ProcessEnv) -> u8
         .iter()
         .take_while(|arg| *arg != "--")
         .any(|arg| arg == "--json");
-    let output = Output::new(json);
-    let outcome = match Cli::try_parse_from(args) {
+    let mut output = Output::new(json);
+    let parsed = args::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let outcome = match parsed {
         Ok(cli) => {
+            // Behind the child's name it is the child's, without `--` too.
+            output = Output::new(cli.json);
             let mut context = Context {
                 process,
                 output: output.clone(),
                 config: cli.config,
+                server: cli.server,
+                ca: cli.ca,
+                offline: cli.offline,
             };
             if let Some(dir) = cli.data_dir {
                 context.process.set_data_dir(&dir);
             }
-            dispatch(&context, cli.command)
+            let reach = cli.command.reach();
+            if reach == Reach::Description {
+                context.server = None;
+            }
+            refuse_unheeded(&context, reach).and_then(|()| dispatch(&context, cli.command))
         }
         Err(error) => usage(&output, &error),
     };
@@ -112,6 +137,22 @@ fn usage(output: &Output, error: &clap::Error) -> Outcome {
     }
 }
 
+/// Refuses a flag that the command would pass over: it would work on something else than was named.
+fn refuse_unheeded(context: &Context, reach: Reach) -> Result<(), Failure> {
+    if context.server.is_some() && !reach.takes_server() {
+        let detail =
+            "this command works on files of this machine, so it cannot be sent to `--server`";
+        return Err(
+            Failure::usage(detail).help("run it on the gateway's machine, without `--server`")
+        );
+    }
+    if context.offline && !reach.takes_offline() {
+        let detail = "this command needs a gateway that runs, so `--offline` has no meaning for it";
+        return Err(Failure::usage(detail).help("leave out `--offline`"));
+    }
+    Ok(())
+}
+
 fn dispatch(context: &Context, command: Command) -> Outcome {
     match command {
         Command::Serve(args) => serve::run(context, &args),
@@ -121,15 +162,20 @@ fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Explain(args) => block_on(explain::run(context, &args)),
         Command::Ca => block_on(ca::run(context)),
         Command::Status(args) => block_on(status::run(context, &args)),
+        Command::Dashboard(args) => block_on(dashboard::run(context, &args)),
         Command::Connector(command) => block_on(connector::run(context, command)),
         Command::Credential(command) => block_on(credential::run(context, command)),
+        Command::Vault(command) => block_on(vault::run(context, command)),
+        Command::Operator(command) => block_on(operator::run(context, command)),
         Command::Agent(command) => block_on(agent::run(context, command)),
         Command::Permission(command) => block_on(permission::run(context, command)),
         Command::Policy(command) => block_on(policy::run(context, command)),
         Command::Approval(command) => block_on(approval::run(context, command)),
         Command::Kill(command) => block_on(kill::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
+        Command::Config(command) => block_on(config::run(context, &command)),
         Command::Completions(args) => completions::run(context, &args),
+        Command::Man(args) => man::run(context, &args),
         Command::Init(args) => init::run(context, &args),
         Command::Schema(args) => schema::run(context, &args),
     }

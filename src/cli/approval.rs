@@ -2,6 +2,8 @@
 
 use http::Method;
 use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use super::args::ApprovalCommand;
@@ -16,16 +18,17 @@ pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome 
     match command {
         ApprovalCommand::List { all } => list(context, all).await,
         ApprovalCommand::Show { id } => show(context, &id).await,
-        ApprovalCommand::Approve { id, opened } => {
-            let body = opened.map(|opened| json!({ "opened": opened }));
-            resolve(context, &id, ("approve", body)).await
+        ApprovalCommand::Approve { id, opened, time } => {
+            let seconds = super::agent::term(time.as_deref())?;
+            let body = json!({ "opened": opened, "seconds": seconds });
+            resolve(context, &id, ("approve", Some(body))).await
         }
         ApprovalCommand::Deny { id } => resolve(context, &id, ("deny", None)).await,
     }
 }
 
 async fn list(context: &Context, all: bool) -> Outcome {
-    let gateway = Control::find(context)?.gateway();
+    let gateway = Control::client(context)?;
     let path = if all {
         PATH.to_owned()
     } else {
@@ -49,7 +52,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
         "STATUS",
         "AGENT",
         "ACTION",
-        "ASKED",
+        "SINCE",
         "WAITING",
         "OPEN FIRST",
     ]);
@@ -61,7 +64,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
             text("status"),
             text("agent"),
             &actions(approval),
-            text("opened_at"),
+            &age(context, text("opened_at")),
             &waiting.unwrap_or_default(),
             match approval.get("open_first") {
                 Some(Json::Bool(true)) => "yes",
@@ -73,8 +76,22 @@ async fn list(context: &Context, all: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Returns how long ago a question was asked, as in `3m 20s`.
+fn age(context: &Context, stamp: &str) -> String {
+    let Ok(asked) = OffsetDateTime::parse(stamp, &Rfc3339) else {
+        return stamp.to_owned();
+    };
+    let seconds = (context.process.clock.utc() - asked).whole_seconds().max(0);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m {seconds}s"),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    }
+}
+
 async fn show(context: &Context, id: &str) -> Outcome {
-    let gateway = Control::find(context)?.gateway();
+    let gateway = Control::client(context)?;
     let approval = gateway.get(&path(id)).await?;
     if context.output.is_json() {
         context.output.document(&approval)?;
@@ -85,7 +102,7 @@ async fn show(context: &Context, id: &str) -> Outcome {
 }
 
 async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)) -> Outcome {
-    let gateway = Control::find(context)?.gateway();
+    let gateway = Control::client(context)?;
     let path = format!("{}/{verb}", path(id));
     let approval = gateway.send(Method::POST, &path, body.as_ref()).await?;
     if context.output.is_json() {
@@ -94,7 +111,13 @@ async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)
     }
     let waiting = approval.get("waiting").and_then(Json::as_u64).unwrap_or(0);
     let what = escape(&actions(&approval)).into_owned();
+    let for_a_time = approval.pointer("/answer/until").and_then(Json::as_str);
     let told = match (verb, waiting) {
+        ("approve", _) if for_a_time.is_some() => format!(
+            "approved: {what}; requests alike pass until {}, or until `tollgate approval deny {}`",
+            escape(for_a_time.unwrap_or_default()),
+            escape(id)
+        ),
         ("approve", 0) => format!(
             "approved: {what}; the same request passes once, if it comes before {} and nothing denies it then",
             until(&approval)
@@ -172,7 +195,7 @@ fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
     context.output.line(&lines.join("\n"))
 }
 
-/// Headers and body as they would be sent, and what to do where a card does not show them.
+/// Headers and body as they would be sent, and what to do where a list does not show them.
 fn sent(approval: &Json) -> Vec<String> {
     let mut lines = Vec::new();
     let headers = approval.get("headers").and_then(Json::as_array);

@@ -2,25 +2,48 @@
 
 mod answer;
 mod draft;
+mod examples;
+mod people;
 mod query;
+mod reach;
 mod stored;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use answer::{ApprovalCommand, KillCommand, KillScope};
 pub(super) use draft::{CoverConnector, Description, ImportConnector, NewConnector, SuggestRoutes};
-pub(super) use query::{AuditCommand, Filter, Format, PolicyCommand, PolicyDirectory, Verify};
-pub(super) use stored::{
-    AddAgent, AddCredential, AgentCommand, ConnectorCommand, CredentialCommand, ImpliedConnector,
-    PermissionCommand, RebindCredential, SetPermission,
+pub(super) use examples::command;
+pub(super) use people::{AddAgent, AddOperator, AgentCommand, OperatorCommand, TokenCommand};
+pub(super) use query::{
+    AuditCommand, Filter, Format, PolicyCommand, PolicyDirectory, Replay, Verify,
 };
+pub(super) use reach::Reach;
+pub(super) use stored::{
+    AddCredential, ConnectorCommand, CredentialCommand, ImpliedConnector, PermissionCommand,
+    RebindCredential, RotateCredential, SetPermission, VaultCommand,
+};
+pub(super) use tools::{Completions, ConfigCommand, Init, Man, Schema, SchemaOf};
+
+/// Returns the version of the binary, with the commit where the build names it in `TOLLGATE_COMMIT`.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        match option_env!("TOLLGATE_COMMIT").filter(|commit| !commit.is_empty()) {
+            Some(commit) => format!("{version} ({commit})"),
+            None => version.to_owned(),
+        }
+    });
+    &VERSION
+}
 
 /// An egress gateway for AI agents.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, about, max_term_width = 110)]
+#[command(name = "tollgate", version = version(), about, max_term_width = 110)]
 pub(super) struct Cli {
     /// Configuration file; default: the one that the state directory remembers, `$XDG_CONFIG_HOME/tollgate/` or `/etc/tollgate/`
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]
@@ -28,9 +51,30 @@ pub(super) struct Cli {
     /// State directory; default: the configuration's `data_dir`, then `$XDG_STATE_HOME/tollgate`
     #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub(super) data_dir: Option<PathBuf>,
+    /// Ask the gateway on another machine, with the token in `TOLLGATE_OPERATOR_TOKEN`
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        display_order = 900,
+        conflicts_with = "offline"
+    )]
+    pub(super) server: Option<String>,
+    /// Certificates (PEM) by which `--server` is known; default: the system's
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        display_order = 900,
+        requires = "server"
+    )]
+    pub(super) ca: Option<PathBuf>,
+    /// Ask no gateway: read and write files and store of the configuration
+    #[arg(long, global = true, display_order = 900)]
+    pub(super) offline: bool,
     /// Print JSON, and errors as problem+json
     #[arg(long, global = true, display_order = 901)]
-    json: bool,
+    pub(super) json: bool,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -52,15 +96,23 @@ pub(super) enum Command {
     Ca,
     /// Show the health of the running gateway
     Status(Status),
+    /// Print a link that signs in to the dashboard once, and open it
+    Dashboard(DashboardArgs),
     /// Manage connectors, which tell the gateway what requests mean
     #[command(subcommand, alias = "connectors")]
     Connector(ConnectorCommand),
     /// Manage credentials, which the gateway puts on requests
     #[command(subcommand, alias = "credentials")]
     Credential(CredentialCommand),
+    /// Take the stored credentials to another gateway
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Manage agents and their tokens
     #[command(subcommand, alias = "agents")]
     Agent(AgentCommand),
+    /// Manage operators, who use the admin API
+    #[command(subcommand, alias = "operators")]
+    Operator(OperatorCommand),
     /// Manage what agents may do
     #[command(subcommand, alias = "permissions")]
     Permission(PermissionCommand),
@@ -76,8 +128,13 @@ pub(super) enum Command {
     /// Read the journal of requests and decisions
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Show the settings in effect
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print completions for a shell
     Completions(Completions),
+    /// Write manual pages, one for each command
+    Man(Man),
     /// Write a new configuration: tollgate.yaml, connectors.d, policies.d and schemas for editors
     Init(Init),
     /// Print the JSON schemas of configuration files, or write them to schemas/
@@ -98,8 +155,13 @@ pub(super) struct Run {
     /// Agent whose permissions the command has
     #[arg(long, default_value = "default", value_name = "AGENT")]
     pub(super) agent: String,
-    /// The command and its arguments, after `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// The command and its arguments; options of `run` stand before it
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true,
+        value_name = "CMD"
+    )]
     pub(super) command: Vec<OsString>,
 }
 
@@ -109,6 +171,14 @@ pub(super) struct Status {
     /// Print nothing, and succeed if the gateway answers at all, as a container's health check wants it
     #[arg(long)]
     pub(super) live: bool,
+}
+
+/// Arguments of the `dashboard` command.
+#[derive(Debug, Args)]
+pub(super) struct DashboardArgs {
+    /// Only print the link
+    #[arg(long)]
+    pub(super) no_open: bool,
 }
 
 /// Arguments of the `env` command.
@@ -179,7 +249,6 @@ pub(super) struct Explain {
     #[arg(value_name = "METHOD|REQUEST_ID")]
     pub(super) method: String,
     /// URL of the request, `https://host/path?query`
-    #[arg(requires = "agent")]
     pub(super) url: Option<String>,
     /// The body, or @FILE, or @- for standard input
     #[arg(long, value_name = "TEXT|@FILE")]
@@ -188,47 +257,6 @@ pub(super) struct Explain {
     #[arg(long = "header", short = 'H', value_name = "HEADER")]
     pub(super) headers: Vec<String>,
     /// Agent that would send the request
-    #[arg(long, value_name = "AGENT", requires = "url")]
-    pub(super) agent: Option<String>,
-}
-
-/// Arguments of the `completions` command.
-#[derive(Debug, Args)]
-pub(super) struct Completions {
-    /// Shell to print completions for
-    #[arg(value_enum)]
-    pub(super) shell: clap_complete::Shell,
-}
-
-/// Arguments of the `schema` command.
-#[derive(Debug, Args)]
-pub(super) struct Schema {
-    /// File that the schema describes; default: all
-    #[arg(value_enum)]
-    pub(super) of: Option<SchemaOf>,
-    /// List the actions, parameters and connectors of this configuration in the policy schema, for completion in editors
-    #[arg(long)]
-    pub(super) actions: bool,
-    /// Write schemas/*.json below the working directory instead of printing
-    #[arg(long)]
-    pub(super) write: bool,
-}
-
-/// Files that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// Connector files, as in `connectors.d/*.yaml`
-    Connector,
-    /// Policy files, as in `policies.d/*.yaml`
-    Policy,
-    /// The configuration file, `tollgate.yaml`
-    Tollgate,
-}
-
-/// Arguments of the `init` command.
-#[derive(Debug, Args)]
-pub(super) struct Init {
-    /// Directory to write to; created if it does not exist
-    #[arg(default_value = ".")]
-    pub(super) dir: PathBuf,
+    #[arg(long, default_value = "default", value_name = "AGENT")]
+    pub(super) agent: String,
 }

@@ -1,6 +1,9 @@
-//! `audit`: prints records of the journal for people or as JSON, verifies it, and exports it. It reads files: no gateway is needed.
+//! Runs `audit`: prints records of the journal for people or as JSON, verifies it, and exports it. It reads the files of this
+//! machine, for which no gateway is needed, or asks the one of `--server`.
 
 pub(super) mod line;
+mod remote;
+mod unknown;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +14,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Context;
+use super::api::Api;
 use super::args::{AuditCommand, Filter, Format};
+use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
+use super::offline;
+use super::serve::JOURNAL_ROTATE;
+use super::table::Table;
 use super::workspace::Workspace;
 use crate::journal::{self, Follower, Kind, Line, Query, Reader};
 use crate::model::action::Risk;
@@ -39,20 +47,32 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
             filter,
         } => (filter, lines, follow),
         AuditCommand::Query { limit, filter } => (filter, limit, false),
+        AuditCommand::RotateKey => return rotate_key(context).await,
         AuditCommand::Verify(args) => return verify::run(context, &args).await,
-        AuditCommand::Export { format, filter } => return export(context, format, &filter),
+        AuditCommand::Export { format, filter } => {
+            return match Api::remote(context)? {
+                Some(api) => remote::export(context, &api, (format, &filter)).await,
+                None => export(context, format, &filter),
+            };
+        }
     };
+    if let Some(api) = Api::remote(context)? {
+        return remote::query(context, &api, (&filter, limit, follow)).await;
+    }
     let query = query(&filter, context.process.clock.utc())?;
     let directory = directory(context)?;
     // Before the last ones are read, so that none is between.
     let mut follower = Follower::at_the_end(&directory).map_err(|error| unreadable(&error))?;
     let lines = newest(&directory, query.clone(), limit)?;
+    if lines.is_empty() {
+        unknown::tell(context, &filter).await;
+    }
     if !follow && context.output.is_json() {
         let records: Vec<Json> = lines.iter().map(document).collect();
         context.output.document(&json!({ "records": records }))?;
         return Ok(Exit::Done);
     }
-    print(context, &lines)?;
+    show(context, &lines, follow)?;
     if follow {
         let shown = lines
             .last()
@@ -63,10 +83,22 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Asks the next start of the gateway for a new key: only a gateway writes the journal.
+async fn rotate_key(context: &Context) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let store = workspace.open_store().await?;
+    let _lock = offline::claim(context, workspace.state()).await?;
+    store.put_meta(JOURNAL_ROTATE, "1").await?;
+    store.close().await;
+    context
+        .output
+        .line("the next start of the gateway signs with a new key")?;
+    Ok(Exit::Done)
+}
+
 /// Returns where the journal of the configuration is. Without a store there was no gateway yet.
 pub(super) fn directory(context: &Context) -> Result<PathBuf, Failure> {
-    let workspace = Workspace::load(context)?;
-    let directory = workspace.state().journal();
+    let directory = Control::find(context)?.state().journal();
     if directory.is_dir() {
         return Ok(directory);
     }
@@ -151,12 +183,32 @@ fn export(context: &Context, format: Format, filter: &Filter) -> Outcome {
     }
 }
 
-fn print(context: &Context, lines: &[Line]) -> Result<(), Failure> {
+/// Prints records that are all known, below a head; those that follow later keep to the columns.
+pub(super) fn show(context: &Context, lines: &[Line], follow: bool) -> Result<(), Failure> {
+    if context.output.is_json() {
+        return print(context, lines);
+    }
+    let mut table = Table::new(line::HEADS).coloured(context.process.shows_colour(), 3);
+    if follow {
+        table = table.at_least(line::WIDTHS);
+    }
+    for row in line::rows(lines) {
+        table.row(row.each_ref().map(String::as_str));
+    }
+    table.print(&context.output)
+}
+
+/// Prints records as they come.
+pub(super) fn print(context: &Context, lines: &[Line]) -> Result<(), Failure> {
     for line in lines {
         if context.output.is_json() {
             context.output.document_line(&document(line))?;
         } else {
-            context.output.line(&line::of(line))?;
+            let mut table = Table::without_heads()
+                .coloured(context.process.shows_colour(), 3)
+                .at_least(line::WIDTHS);
+            table.row(line::alone(line).each_ref().map(String::as_str));
+            table.print(&context.output)?;
         }
     }
     Ok(())

@@ -8,30 +8,41 @@ use super::failure::Failure;
 use super::gateway::Gateway;
 use crate::store::{Store, UnrecordedChange};
 
-/// Notes a change for the running gateway, or for the next one: only a gateway writes the journal. The change is already made, so a
-/// failure is only reported.
-pub(super) async fn note_change(context: &Context, store: &Store, what: &str, subject: &str) {
-    let operator = context.process.variable("USER").unwrap_or("local");
-    let change = UnrecordedChange {
-        id: 0,
+/// A change that a command makes in the store itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Note<'n> {
+    /// Kind of the change: `kill.on`, `agent.token.add`, …
+    pub(super) what: &'n str,
+    /// What was changed, in words.
+    pub(super) subject: &'n str,
+    /// The agent that it is about; empty for none.
+    pub(super) agent: &'n str,
+    /// What the user ran, as the record names it beside the user: `offline`, `run`.
+    pub(super) via: &'n str,
+}
+
+/// Returns a store whose changes are recorded as this, in one transaction with each: only a gateway writes the journal, the running
+/// one at once, else the next one at its start.
+pub(super) fn recorded(context: &Context, store: &Store, note: Note<'_>) -> Store {
+    let user = rustix::process::getuid().as_raw();
+    store.recording(UnrecordedChange {
         time: context.process.clock.stamp(),
-        operator: operator.to_owned(),
-        what: what.to_owned(),
-        subject: subject.to_owned(),
-    };
-    if let Err(error) = store.note_change(&change).await {
-        context.output.note(&format!(
-            "warning: the change will not be in the journal: {error}"
-        ));
-    }
+        operator: format!("uid {user}, {}", note.via),
+        what: note.what.to_owned(),
+        subject: note.subject.to_owned(),
+        agent: note.agent.to_owned(),
+        ..UnrecordedChange::default()
+    })
 }
 
 /// Waits until the running gateway has loaded the change, or reports why it has not. Returns at once if no gateway runs.
 pub(super) async fn settled(context: &Context, gateway: &Gateway, store: &Store) {
+    if !gateway.is_there().await {
+        return;
+    }
     match settle(gateway, store).await {
         Ok(None) => {}
         Ok(Some(held_up)) => context.output.note(&format!("warning: {held_up}")),
-        Err(failure) if failure.is_unreached() => {}
         Err(failure) => context.output.note(&format!(
             "warning: it is not known whether the gateway has taken it over: {}",
             failure.to_text()
@@ -40,7 +51,7 @@ pub(super) async fn settled(context: &Context, gateway: &Gateway, store: &Store)
 }
 
 /// Asks the gateway to take the store over as it is now; returns what keeps it from that.
-pub(super) async fn settle(gateway: &Gateway, store: &Store) -> Result<Option<String>, Failure> {
+async fn settle(gateway: &Gateway, store: &Store) -> Result<Option<String>, Failure> {
     let wanted = store.revision().await?;
     let wish = json!({ "revision": wanted });
     let answer = gateway

@@ -10,21 +10,23 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::api::{Api, segment};
 use super::args::{CheckFormat, ConnectorCommand};
 use super::check::{self, Strictness, Tests};
-use super::credential::{add_implied, find_connector};
+use super::credential::{add_implied, find_connector, known_health, test_connectors};
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
 use super::workspace::Workspace;
+use crate::admin::service::connectors::{ConnectorView, ParamInfo, WholeConnector};
 use crate::config::diagnostic::{Report, Source};
 use crate::config::yaml;
-use crate::connector::Connector;
+use crate::model::show::escape;
 use crate::snapshot::{Inputs, built_in_connectors};
 
 pub(super) async fn run(context: &Context, command: ConnectorCommand) -> Outcome {
     match command {
-        ConnectorCommand::List => list(context),
-        ConnectorCommand::Show { id } => show(context, &id),
+        ConnectorCommand::List => list(context).await,
+        ConnectorCommand::Show { id } => show(context, &id).await,
         ConnectorCommand::Check { files } => check_files(context, &files, Step::Compile),
         ConnectorCommand::Test { files } if files.is_empty() => {
             let inputs = Workspace::load(context)?
@@ -40,126 +42,115 @@ pub(super) async fn run(context: &Context, command: ConnectorCommand) -> Outcome
         ConnectorCommand::Coverage(args) => coverage::run(context, &args),
         ConnectorCommand::New(args) => new::run(context, &args),
         ConnectorCommand::Suggest(args) => suggest::run(context, &args).await,
+        ConnectorCommand::Health { id, .. } => test_connectors(context, id.as_deref()).await,
         ConnectorCommand::Import(args) => import::run(context, &args),
         ConnectorCommand::Add(args) => add_implied(context, args).await,
     }
 }
 
-fn list(context: &Context) -> Outcome {
-    let catalog = Workspace::load(context)?.catalog()?;
+async fn list(context: &Context) -> Outcome {
+    let connectors = match Api::running(context).await? {
+        Some(api) => api.list("/api/v1/connectors", "connectors").await?,
+        None => {
+            let catalog = Workspace::load(context)?.catalog()?;
+            let connectors = catalog.connectors();
+            connectors.map(|known| ConnectorView::of(known)).collect()
+        }
+    };
     if context.output.is_json() {
-        let connectors: Vec<Json> = catalog
-            .connectors()
-            .map(|connector| summary(connector))
-            .collect();
         context
             .output
             .document(&json!({ "connectors": connectors }))?;
         return Ok(Exit::Done);
     }
     let mut table = Table::new(["ID", "NAME", "ROUTES", "AUTH", "DOMAINS"]);
-    for connector in catalog.connectors() {
-        let schemes: Vec<&str> = connector
-            .schemes()
-            .iter()
-            .map(|scheme| scheme.id.as_str())
-            .collect();
-        let auth = if connector.is_public() {
+    for connector in &connectors {
+        let schemes = connector.auth.iter().map(|scheme| scheme.id.as_str());
+        let auth = if connector.public {
             "none".to_owned()
         } else {
-            schemes.join(", ")
+            schemes.collect::<Vec<_>>().join(", ")
         };
-        let domains: Vec<String> = connector.authorities().collect();
-        let routes = connector.routes().count().to_string();
         table.row([
-            connector.id(),
-            connector.name(),
-            &routes,
+            &connector.id,
+            &connector.name,
+            &connector.routes.to_string(),
             &auth,
-            &domains.join(", "),
+            &connector.domains.join(", "),
         ]);
     }
     table.print(&context.output)?;
     Ok(Exit::Done)
 }
 
-fn show(context: &Context, id: &str) -> Outcome {
-    let catalog = Workspace::load(context)?.catalog()?;
-    let connector = find_connector(&catalog, id)?;
-    if context.output.is_json() {
-        let mut document = summary(connector);
-        let routes: Vec<Json> = connector
-            .routes()
-            .map(|route| {
-                json!({
-                    "action": route.action, "match": route.matches, "when": route.when, "risk": route.risk,
-                    "name": route.name, "docs": route.docs, "summary": route.summary,
-                })
-            })
-            .collect();
-        if let Some(fields) = document.as_object_mut() {
-            fields.insert("routes".to_owned(), Json::Array(routes));
+async fn show(context: &Context, id: &str) -> Outcome {
+    let connector: WholeConnector = match Api::running(context).await? {
+        Some(api) => {
+            api.get(format!("/api/v1/connectors/{}", segment(id)))
+                .await?
         }
-        context.output.document(&document)?;
+        None => {
+            let catalog = Workspace::load(context)?.catalog()?;
+            WholeConnector::of(find_connector(&catalog, id)?)
+        }
+    };
+    if context.output.is_json() {
+        context.output.document(&connector)?;
         return Ok(Exit::Done);
     }
-    let domains: Vec<String> = connector.authorities().collect();
-    context
-        .output
-        .line(&format!("{} ({})", connector.name(), connector.id()))?;
-    context
-        .output
-        .line(&format!("  domains  {}", domains.join(", ")))?;
-    for scheme in connector.schemes() {
-        let fields = scheme.fields().iter().map(|field| {
+    let mut lines = vec![
+        format!("{} ({})", connector.name, connector.id),
+        format!("  domains  {}", connector.domains.join(", ")),
+    ];
+    for scheme in &connector.auth {
+        let fields = scheme.fields.iter().map(|field| {
             if field.secret {
                 field.name.clone()
             } else {
                 format!("{} (shown)", field.name)
             }
         });
-        context.output.line(&format!(
-            "  auth     {}: {}",
-            scheme.id,
-            fields.collect::<Vec<_>>().join(", ")
-        ))?;
+        let fields = fields.collect::<Vec<_>>().join(", ");
+        lines.push(format!("  auth     {}: {fields}", scheme.id));
     }
-    context.output.line("")?;
-    let mut table = Table::new(["RISK", "ACTION", "MATCH", "WHEN"]);
-    for route in connector.routes() {
-        table.row([
-            route.risk.as_str(),
-            route.action,
-            route.matches,
-            route.when.unwrap_or_default(),
-        ]);
+    let health = connector.health.as_deref();
+    let health = health.unwrap_or("none: whether a credential works shows at its first use");
+    lines.push(format!("  health   {health}"));
+    lines.push(format!("  tests    {}", connector.tests));
+    for known in known_health(context).await {
+        if known.connector == connector.id {
+            lines.push(format!("  credential {}: {}", known.id, known.in_words()));
+        }
     }
+    lines.push(String::new());
+    for line in lines {
+        context.output.line(&escape(&line))?;
+    }
+    let mut table = Table::new(["RISK", "ACTION", "MATCH", "WHEN", "PARAMETERS"]);
+    for route in &connector.routes {
+        let when = route.when.as_deref().unwrap_or_default();
+        let params: Vec<String> = route.params.iter().map(param).collect();
+        let params = params.join(", ");
+        table.row([&route.risk, &route.action, &route.matches, when, &params]);
+    }
+    table.row([
+        &connector.fallback_risk,
+        &connector.fallback,
+        "anything else",
+        "",
+        "",
+    ]);
     table.print(&context.output)?;
     Ok(Exit::Done)
 }
 
-fn summary(connector: &Connector) -> Json {
-    let schemes: Vec<Json> = connector
-        .schemes()
-        .iter()
-        .map(|scheme| {
-            let fields = scheme
-                .fields()
-                .iter()
-                .map(|field| json!({ "name": field.name, "secret": field.secret }));
-            json!({ "id": scheme.id, "fields": fields.collect::<Vec<_>>() })
-        })
-        .collect();
-    json!({
-        "id": connector.id(),
-        "name": connector.name(),
-        "version": connector.version(),
-        "docs": connector.docs(),
-        "domains": connector.authorities().collect::<Vec<_>>(),
-        "public": connector.is_public(),
-        "auth": schemes,
-        "routes": connector.routes().count(),
-    })
+/// Returns a parameter as `name: type`, with what policies must know of it.
+fn param(param: &ParamInfo) -> String {
+    let kind = param.value_type.as_deref();
+    let kind = kind.map_or_else(String::new, |kind| format!(": {kind}"));
+    let optional = if param.required { "" } else { "?" };
+    let secret = if param.secret { " (secret)" } else { "" };
+    format!("{}{optional}{kind}{secret}", param.name)
 }
 
 /// How far a check goes.

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::gateway::Gateway;
 use super::state::StateDir;
 use super::workspace::{Workspace, args, unusable};
+use crate::admin::ShownToken;
 use crate::config::{Secrets, discovery};
 use crate::model::hex::hex;
 use crate::model::show::escape;
@@ -21,7 +22,7 @@ pub(super) struct Control {
     state: StateDir,
     /// Its settings; no secret that it names has been read.
     workspace: Result<Workspace, Failure>,
-    operator_token: Option<String>,
+    operator_token: Option<ShownToken>,
 }
 
 impl Control {
@@ -56,8 +57,16 @@ impl Control {
             operator_token: context
                 .process
                 .variable("TOLLGATE_OPERATOR_TOKEN")
-                .map(str::to_owned),
+                .map(ShownToken::new),
         })
+    }
+
+    /// Returns a client of the gateway that a command is for: the one of `--server`, else that of the state directory.
+    pub(super) fn client(context: &Context) -> Result<Gateway, Failure> {
+        match &context.server {
+            Some(server) => Gateway::remote(context, server),
+            None => Ok(Self::find(context)?.gateway()),
+        }
     }
 
     /// Returns a client of the running gateway.

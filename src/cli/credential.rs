@@ -3,25 +3,38 @@
 mod binding;
 mod fields;
 mod list;
+mod named;
+mod oauth;
+mod origins;
 mod placement;
 mod rebind;
+mod rotate;
+mod test;
+
+pub(super) use test::{connectors as test_connectors, known as known_health};
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::Context;
+use super::api::{Api, segment};
 use super::args::{AddCredential, CredentialCommand, ImpliedConnector};
-use super::change::{note_change, settled};
+use super::change::{Note, recorded, settled};
 use super::failure::{Exit, Failure, Outcome};
-use super::references::{Named, References};
+use super::offline::{self, Access};
 use super::serve::first_start;
 use super::workspace::Workspace;
-use crate::auth::Scheme;
-use crate::config::suggest;
-use crate::connector::{Catalog, Connector};
-use crate::model::credential::{CredentialId, SealedCredential};
+use crate::admin::service::removal::Removed;
+use crate::auth::{Scheme, SignIn};
+use crate::connector::Connector;
+use crate::model::credential::{Binding, CredentialId, SealedCredential, SecretOrigin};
 use crate::model::show::escape;
 use crate::store::{Store, StoreError};
 use crate::vault::CredentialDraft;
+use fields::Given;
+pub(super) use named::find_connector;
+use named::find_scheme;
 
 pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcome {
     match command {
@@ -29,6 +42,8 @@ pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcom
         CredentialCommand::List => list::run(context).await,
         CredentialCommand::Remove { id, cascade } => remove(context, &id, cascade).await,
         CredentialCommand::Rebind(args) => rebind::run(context, args).await,
+        CredentialCommand::Rotate(args) => rotate::run(context, args).await,
+        CredentialCommand::Test { id } => test::run(context, &id).await,
     }
 }
 
@@ -41,16 +56,26 @@ pub(super) async fn add_implied(context: &Context, args: ImpliedConnector) -> Ou
     })?;
     let args = AddCredential {
         connector,
-        id: args.name,
+        id: args.name.as_deref().map(id_of),
         scheme: args.scheme,
         hosts: args.domain,
         path: "/".to_owned(),
         agents: Vec::new(),
         from_file: args.from_file,
+        oauth: false,
         agent_owned: false,
+        sources: Vec::new(),
         credential: args.credential,
     };
     add(context, args).await
+}
+
+/// Returns the id of a name: `jira-cloud` of `Jira Cloud`.
+fn id_of(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-")
 }
 
 async fn add(context: &Context, args: AddCredential) -> Outcome {
@@ -64,16 +89,17 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         return Err(declared(&id));
     }
     let store = first_start::open_or_make(context, &workspace).await?;
+    let _lock = offline::claim(context, workspace.state()).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
     let scheme = find_scheme(connector, args.scheme.as_deref())?;
-    let binding = binding::of(&catalog, connector, &args)?;
-    if store
-        .credentials()
-        .await?
-        .iter()
-        .any(|known| known.id == id)
-    {
+    let mut binding = binding::of(&catalog, connector, &args)?;
+    if !args.agent_owned {
+        // As far as it is known before the fields are.
+        binding.urls = scheme.mint_urls(&BTreeMap::new()).unwrap_or_default();
+    }
+    let stored = store.credentials().await?;
+    if stored.iter().any(|known| known.id == id) {
         return Err(exists(&id));
     }
     let sealer = workspace.unlock(&store).await?.sealer;
@@ -85,12 +111,15 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
             binding::in_words(&binding)
         ));
     }
-    let fields = if args.agent_owned {
-        fields::Given::default()
-    } else {
-        let from = args.from_file.as_deref();
-        fields::read(context, scheme, from, connector.id())?
-    };
+    let origins = origins::read(scheme, &args.sources)?;
+    let fields = given(
+        context,
+        &workspace,
+        (connector, scheme),
+        (&args, &origins),
+        &mut binding,
+    )
+    .await?;
     let draft = CredentialDraft {
         id,
         connector: connector.id().to_owned(),
@@ -98,6 +127,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         placement: scheme.placement().to_owned(),
         public_fields: fields.public,
         secret_fields: fields.secret,
+        origins,
         binding,
         agent_owned: args.agent_owned,
         created_at: context.process.clock.stamp(),
@@ -108,6 +138,47 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     keep(context, &workspace, &store, &sealed).await
 }
 
+/// Reads the fields, lets a person sign in where that was asked for, and binds the credential to where its bytes go for a token.
+async fn given(
+    context: &Context,
+    workspace: &Workspace,
+    (connector, scheme): (&Connector, &Scheme),
+    (args, origins): (&AddCredential, &BTreeMap<String, SecretOrigin>),
+    binding: &mut Binding,
+) -> Result<Given, Failure> {
+    let sign_in = sign_in(scheme, args)?;
+    if args.agent_owned {
+        return Ok(Given::default());
+    }
+    let (from, signed_in) = (args.from_file.as_deref(), sign_in.map(|way| way.field()));
+    let elsewhere = origins
+        .keys()
+        .map(String::as_str)
+        .chain(signed_in)
+        .collect();
+    let mut fields = fields::read(context, (scheme, &elsewhere), from, connector.id())?;
+    binding.urls = binding::urls(scheme, &fields.public)?;
+    if let Some(sign_in) = sign_in {
+        let with = (sign_in, binding.urls.as_slice(), fields.opened());
+        let signing_in = oauth::SigningIn::new(context, workspace, with)?;
+        let token = Box::pin(signing_in.refresh_token()).await?;
+        fields.secret.insert(sign_in.field().to_owned(), token);
+    }
+    Ok(fields)
+}
+
+/// Returns how a person signs in, where that was asked for.
+fn sign_in<'a>(scheme: &'a Scheme, args: &AddCredential) -> Result<Option<SignIn<'a>>, Failure> {
+    if !args.oauth {
+        return Ok(None);
+    }
+    let sign_in = scheme.sign_in().ok_or_else(|| {
+        Failure::usage(format!("nobody signs in for scheme `{}`", scheme.id))
+            .help("leave `--oauth` out and give the fields")
+    })?;
+    Ok(Some(sign_in))
+}
+
 /// Stores a sealed credential and reports its binding.
 async fn keep(
     context: &Context,
@@ -116,14 +187,13 @@ async fn keep(
     sealed: &SealedCredential,
 ) -> Outcome {
     let id = &sealed.id;
-    store
+    recorded(context, store, note("credential.add", id))
         .put_credential(sealed)
         .await
         .map_err(|error| match error {
             StoreError::Exists { .. } => exists(id),
             other => Failure::from(other),
         })?;
-    note_change(context, store, "credential.add", id.as_str()).await;
     settled(context, &workspace.gateway(), store).await;
     if context.output.is_json() {
         context.output.document(sealed)?;
@@ -140,6 +210,16 @@ async fn keep(
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// Notes a change of a credential.
+fn note<'n>(what: &'n str, id: &'n CredentialId) -> Note<'n> {
+    Note {
+        what,
+        subject: id.as_str(),
+        agent: "",
+        via: "offline",
+    }
 }
 
 fn secret_in_argument(connector: &str) -> Failure {
@@ -159,27 +239,10 @@ fn exists(id: &CredentialId) -> Failure {
 }
 
 async fn remove(context: &Context, id: &str, cascade: bool) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    if let Ok(id) = CredentialId::parse(id)
-        && workspace.declares_credential(&id)
-    {
-        return Err(declared(&id));
-    }
-    let store = workspace.open_store().await?;
-    let permissions = store.permissions().await?;
-    let named = Named::Credential(id);
-    let rules = References::find(context, &workspace, &permissions, named);
-    let what = format!("credential `{}`", escape(id));
-    let with = rules.cascade(&what, named, cascade, &permissions)?;
-    store
-        .remove_credential_with(id, &with)
-        .await
-        .map_err(|error| match error {
-            StoreError::NotFound { .. } => unknown(id),
-            other => Failure::from(other),
-        })?;
-    note_change(context, &store, "credential.remove", id).await;
-    settled(context, &workspace.gateway(), &store).await;
+    let api = Api::find(context, Access::Write).await?;
+    let path = format!("/api/v1/credentials/{}?cascade={cascade}", segment(id));
+    let removed: Removed = api.delete(path).await?;
+    context.output.warn_all(&removed.warnings);
     if context.output.is_json() {
         context
             .output
@@ -205,42 +268,4 @@ fn declared(id: &CredentialId) -> Failure {
         "declared",
         format!("credential `{id}` is declared in the configuration; change it there"),
     )
-}
-
-/// Finds a connector, or says which one may be meant.
-pub(super) fn find_connector<'a>(catalog: &'a Catalog, id: &str) -> Result<&'a Connector, Failure> {
-    catalog.get(id).map(AsRef::as_ref).ok_or_else(|| {
-        let known: Vec<&str> = catalog
-            .connectors()
-            .map(|connector| connector.id())
-            .collect();
-        Failure::failed(
-            "unknown_connector",
-            format!("there is no connector `{}`", escape(id)),
-        )
-        .help(suggest::help(id, &known))
-    })
-}
-
-fn find_scheme<'a>(connector: &'a Connector, wanted: Option<&str>) -> Result<&'a Scheme, Failure> {
-    let schemes = connector.schemes();
-    let found = match wanted {
-        Some(id) => schemes.iter().find(|scheme| scheme.id == id),
-        None => schemes.first(),
-    };
-    found.ok_or_else(|| match (wanted, schemes.is_empty()) {
-        (_, true) => Failure::failed(
-            "no_scheme",
-            format!("connector `{}` takes no credential", connector.id()),
-        ),
-        (wanted, false) => {
-            let known: Vec<&str> = schemes.iter().map(|scheme| scheme.id.as_str()).collect();
-            let shown = escape(wanted.unwrap_or_default()).into_owned();
-            Failure::failed(
-                "unknown_scheme",
-                format!("connector `{}` has no scheme `{shown}`", connector.id()),
-            )
-            .help(suggest::help(wanted.unwrap_or_default(), &known))
-        }
-    })
 }

@@ -7,19 +7,19 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::Context;
-use super::agent::{check_known, give_token};
+use super::agent::check_known;
+use super::api::{Api, segment};
 use super::args::{Env, EnvFormat};
-use super::change::settled;
 use super::environment::{self, Changes};
 use super::failure::{Exit, Failure, Outcome};
+use super::offline::Access;
 use super::run::{Files, write_files, write_files_into};
 use super::running;
 use super::workspace::Workspace;
+use crate::admin::service::tokens::{AddedToken, NewToken};
 use crate::model::agent::AgentName;
 use crate::model::show::escape;
 use crate::model::target::{Authority, Host};
-use crate::roster::{Token, TokenKind};
-use crate::store::StoredToken;
 
 pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
     let agent = AgentName::parse(&args.agent).map_err(|error| Failure::usage(error.to_string()))?;
@@ -33,14 +33,11 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
         None => workspace.placeholders(&store, &agent).await?,
     };
     let token = if args.new_token {
-        let token = Token::generate(TokenKind::Agent, &mut rand::rng());
-        let stored = StoredToken {
-            hash: token.hash().0,
-            expires_at: None,
-        };
-        give_token(context, &workspace, &store, (&agent, &stored)).await?;
-        settled(context, &workspace.gateway(), &store).await;
-        token.reveal().to_owned()
+        let api = Api::find(context, Access::Write).await?;
+        let path = format!("/api/v1/agents/{}/tokens", segment(agent.as_str()));
+        let added: AddedToken = api.post(path, &NewToken::default()).await?;
+        context.output.warn_all(&added.warnings);
+        added.token.text().to_owned()
     } else {
         context
             .output
@@ -53,8 +50,12 @@ pub(super) async fn run(context: &Context, args: &Env) -> Outcome {
         extra: &files.extra,
         bundle: &files.bundle,
         node_preload: &files.node_preload,
+        wgetrc: files.wgetrc_for(&context.process.environment),
     };
-    changes.extend(environment::wiring(&wiring, None));
+    // Another shell has its own options of Node, and this one's exceptions.
+    let mut known = context.process.environment.clone();
+    known.remove(std::ffi::OsStr::new("NODE_OPTIONS"));
+    changes.extend(environment::wiring(&wiring, &known));
     let format = if context.output.is_json() {
         EnvFormat::Json
     } else {

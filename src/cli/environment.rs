@@ -7,10 +7,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::connector::Connector;
+use crate::model::agent::AgentName;
 use crate::model::credential::SealedCredential;
+use crate::vault::Placeholders;
 
 /// Takes the bundle of system roots and our CA: these replace a toolchain's roots.
-const BUNDLE_VARIABLES: [&str; 17] = [
+const BUNDLE_VARIABLES: [&str; 19] = [
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
@@ -28,6 +30,9 @@ const BUNDLE_VARIABLES: [&str; 17] = [
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "YARN_HTTPS_CA_FILE_PATH",
     "SYSTEM_CERTIFICATE_PATH",
+    // npm reads both, and they override the `cafile` of its files.
+    "npm_config_cafile",
+    "NPM_CONFIG_CAFILE",
 ];
 
 /// Takes our CA, and those that the child trusted before: these add to a toolchain's roots.
@@ -41,6 +46,12 @@ const PROXY_VARIABLES: [&str; 6] = [
     "ALL_PROXY",
     "all_proxy",
 ];
+
+/// Names what goes around the gateway. Programs read one or the other.
+const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The child's own machine: servers that it develops and databases that it started.
+const LOOPBACK: &str = "localhost,127.0.0.1,::1";
 
 /// Placeholder for a secret in a variable; the gateway puts the real one on.
 pub(super) fn placeholder(connector: &str) -> String {
@@ -58,14 +69,18 @@ pub(super) struct Wiring<'a> {
     pub(super) bundle: &'a Path,
     /// Module that Node loads first.
     pub(super) node_preload: &'a Path,
+    /// What wget reads in place of the user's own file, if there is none.
+    pub(super) wgetrc: Option<&'a Path>,
 }
 
 /// Variables to set, and with `None` those to unset.
 pub(super) type Changes = BTreeMap<OsString, Option<OsString>>;
 
-/// Returns the variables for the gateway itself: proxy, CA, Node. `NO_PROXY` stays as it is.
-pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Changes {
+/// Returns the variables for the gateway itself: proxy, CA, Node, wget. A `NO_PROXY` that `known` has stays as it is.
+pub(super) fn wiring(wiring: &Wiring<'_>, known: &BTreeMap<OsString, OsString>) -> Changes {
     let mut changes = Changes::new();
+    let is_known = |name: &str| known.contains_key(OsStr::new(name));
+    let node_options = known.get(OsStr::new("NODE_OPTIONS")).map(AsRef::as_ref);
     let mut set = |name: &str, value: &OsStr| changes.insert(name.into(), Some(value.to_owned()));
     for name in PROXY_VARIABLES {
         set(name, wiring.proxy_url.as_ref());
@@ -76,6 +91,14 @@ pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Chang
     for name in EXTRA_VARIABLES {
         set(name, wiring.extra.as_os_str());
     }
+    if !EXCEPTION_VARIABLES.into_iter().any(is_known) {
+        for name in EXCEPTION_VARIABLES {
+            set(name, LOOPBACK.as_ref());
+        }
+    }
+    if let Some(file) = wiring.wgetrc {
+        set("WGETRC", file.as_os_str());
+    }
     // From Node 22.21 and 24.5 on this is enough; the preload serves older ones and steps aside there.
     set("NODE_USE_ENV_PROXY", "1".as_ref());
     set(
@@ -83,6 +106,17 @@ pub(super) fn wiring(wiring: &Wiring<'_>, node_options: Option<&OsStr>) -> Chang
         &with_preload(node_options, wiring.node_preload),
     );
     changes
+}
+
+/// Returns whether a user's own settings of wget would be lost with another file.
+pub(super) fn has_wgetrc(environment: &BTreeMap<OsString, OsString>) -> bool {
+    let set = |name: &str| {
+        environment
+            .get(OsStr::new(name))
+            .filter(|text| !text.is_empty())
+    };
+    set("WGETRC").is_some()
+        || set("HOME").is_some_and(|home| Path::new(home).join(".wgetrc").exists())
 }
 
 /// Returns the files of authorities that an environment names, with the variable that names each: what goes around the gateway
@@ -101,7 +135,7 @@ pub(super) fn authorities(
 pub(super) fn placeholders<'a>(
     connectors: impl Iterator<Item = &'a Connector>,
     credentials: &[SealedCredential],
-    agent: &str,
+    (agent, made): (&AgentName, Option<&Placeholders>),
 ) -> Changes {
     let mut changes = Changes::new();
     let mut chosen = Vec::new();
@@ -109,14 +143,18 @@ pub(super) fn placeholders<'a>(
         let fits = |credential: &&SealedCredential| {
             let agents = &credential.binding.agents;
             credential.connector == connector.id()
-                && (agents.is_empty() || agents.iter().any(|name| name == agent))
+                && (agents.is_empty() || agents.iter().any(|name| name == agent.as_str()))
         };
         let credential = credentials.iter().find(fits);
         // What the agent sends itself stays; so does the variable it sends it from.
         if credential.is_some_and(|credential| credential.agent_owned) {
             continue;
         }
+        let held = credential.and_then(|credential| made?.of(agent, credential));
+        let held = held.unwrap_or_default();
         for (index, scheme) in connector.schemes().iter().enumerate() {
+            let first = scheme.fields().iter().find(|field| field.secret);
+            let first = first.map_or("", |field| &field.name);
             let is_chosen =
                 credential.map_or(index == 0, |credential| credential.scheme == scheme.id);
             for (name, template) in scheme.env() {
@@ -124,10 +162,10 @@ pub(super) fn placeholders<'a>(
                     chosen.push((
                         credential.is_none(),
                         name,
-                        fill(template, connector.id(), credential),
+                        fill(template, connector.id(), credential, (&held, first)),
                     ));
                 }
-                if template.contains("{placeholder}") {
+                if template.contains("{placeholder") {
                     changes.insert(name.into(), None);
                 }
             }
@@ -161,15 +199,29 @@ pub(super) fn own_variables<'a>(
         .collect()
 }
 
-/// Fills `{placeholder}` and `{field}` in; `None` where a field's value is not known or is a secret.
-fn fill(template: &str, connector: &str, credential: Option<&SealedCredential>) -> Option<String> {
+/// Fills `{placeholder}`, `{placeholder.field}` and `{field}` in; `None` where a field's value is not known or is a secret. Without
+/// a credential there is no placeholder of one, but SDKs start with any text.
+fn fill(
+    template: &str,
+    connector: &str,
+    credential: Option<&SealedCredential>,
+    (held, first): (&BTreeMap<String, String>, &str),
+) -> Option<String> {
+    let stands_for = |field: &str| {
+        let held = held.get(field).cloned();
+        held.unwrap_or_else(|| placeholder(connector))
+    };
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
         match name {
-            "placeholder" => filled.push_str(&placeholder(connector)),
+            "placeholder" => filled.push_str(&stands_for(first)),
+            name if name.starts_with("placeholder.") => {
+                let field = name.strip_prefix("placeholder.")?;
+                filled.push_str(&stands_for(field));
+            }
             field => filled.push_str(credential?.public_fields.get(field)?),
         }
         rest = after;

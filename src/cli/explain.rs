@@ -1,34 +1,67 @@
 //! Runs `explain`: prints the actions that a request is, the decision and its reasons. Nothing is resolved and nothing is sent.
 
 mod recorded;
+mod shown;
 
 use std::io::Read;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::api::Api;
 use super::args::Explain;
 use super::failure::{Exit, Failure, Outcome};
-use super::workspace::{Pins, StoreView, Workspace};
+use super::workspace::{Pins, Workspace, read_if_there};
+use crate::admin::Asked;
 use crate::model::header_value;
 use crate::model::show::escape;
-use crate::simulate::explain::{ExplainedAnswer, Explanation, Question, explain};
+use crate::simulate::explain::{Question, explain};
 use crate::vault::Keyring;
 
 /// The longest body read, in bytes.
 const MAX_BODY: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
-    let (Some(url), Some(name)) = (&args.url, &args.agent) else {
-        return recorded::run(context, &args.method);
+    let Some(url) = &args.url else {
+        return recorded::run(context, &args.method).await;
     };
+    let name = &args.agent;
     let headers = headers(&args.headers)?;
     let body = body(args.body.as_deref())?;
     let question = Question::parse(&args.method, url, &headers, body)
         .map_err(|error| Failure::usage(error.to_string()))?;
+    let explanation = match Api::running(context).await? {
+        Some(api) => {
+            let asked = Asked {
+                agent: name.clone(),
+                method: args.method.clone(),
+                url: url.clone(),
+                headers,
+                body: None,
+                body_base64: Some(STANDARD.encode(&question.body)),
+            };
+            api.post("/api/v1/explain", &asked).await?
+        }
+        None => by_files(context, name, &question).await?,
+    };
+    if context.output.is_json() {
+        context.output.document(&explanation)?;
+    } else {
+        context
+            .output
+            .line(&shown::lines(&explanation).join("\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Explains by the files, and the store where there is one.
+async fn by_files(context: &Context, name: &str, question: &Question) -> Result<Json, Failure> {
     let workspace = Workspace::load(context)?;
     // Without a store the files alone answer.
-    let view = StoreView::read_if_there(&workspace.config().store_url).await?;
+    let view = read_if_there(&workspace.config().store_url).await?;
     let agents = workspace.agents(view.as_ref());
     let agent = agents
         .iter()
@@ -44,70 +77,8 @@ pub(super) async fn run(context: &Context, args: &Explain) -> Outcome {
     let stored = view.as_ref().map_or(&[][..], |view| &view.credentials);
     let keyring = Keyring::default();
     keyring.replace(workspace.credentials(snapshot.catalog(), stored, &Pins::new())?);
-    let explanation = explain(
-        &snapshot,
-        &keyring,
-        agent,
-        &context.process.clock,
-        &question,
-    );
-    if context.output.is_json() {
-        context.output.document(&explanation)?;
-    } else {
-        print(context, &explanation)?;
-    }
-    Ok(Exit::Done)
-}
-
-fn print(context: &Context, explanation: &Explanation) -> Result<(), Failure> {
-    let mut lines = vec![format!("decision   {}", explanation.decision)];
-    let mut add = |name: &str, text: Option<&str>| {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            lines.push(format!("{name:<10} {}", escape(text)));
-        }
-    };
-    add("code", explanation.code);
-    add("detail", explanation.detail.as_deref());
-    add("suggest", explanation.suggest.as_deref());
-    add("connector", explanation.connector.as_deref());
-    for action in &explanation.actions {
-        let special = if action.special {
-            ", must be named"
-        } else {
-            ""
-        };
-        add(
-            "action",
-            Some(&format!("{} (risk {}{special})", action.name, action.risk)),
-        );
-        add("", action.summary.as_deref());
-        for (name, value) in &action.params {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            add("", Some(&format!("{name} = {value}")));
-        }
-    }
-    add("by", Some(&explanation.by.join(", ")));
-    add("credential", explanation.credential.as_deref());
-    for failure in &explanation.failures {
-        add("failed", Some(failure));
-    }
-    add("sent", explanation.sent.as_deref());
-    add("not sent", Some(&explanation.dropped_headers.join(", ")));
-    add("answer", explanation.answer.as_ref().map(answer).as_deref());
-    context.output.line(&lines.join("\n"))
-}
-
-fn answer(answer: &ExplainedAnswer) -> String {
-    let places = answer.response_secrets.join(", ");
-    if answer.masked {
-        format!("with a placeholder in place of the credential at {places}")
-    } else {
-        format!(
-            "with the credential at {places}, which the agent may have (`response_secrets: pass`)"
-        )
-    }
+    let clock = &context.process.clock;
+    Ok(json!(explain(&snapshot, &keyring, agent, clock, question)))
 }
 
 fn headers(written: &[String]) -> Result<Vec<(String, String)>, Failure> {

@@ -1,5 +1,7 @@
 //! Defines how a command ends: an exit code, and for a failure its message and problem document.
 
+use std::borrow::Cow;
+
 use serde_json::{Value as Json, json};
 
 use crate::config::diagnostic::Report;
@@ -36,11 +38,13 @@ pub(super) enum Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) exit: Exit,
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     pub(super) detail: String,
     pub(super) help: Option<String>,
     /// Problems in files that led to it.
     pub(super) report: Option<Report>,
+    /// The gateway's own document, where it is the gateway that refuses.
+    pub(super) answer: Option<Box<Json>>,
 }
 
 // === impl Exit ===
@@ -62,32 +66,33 @@ impl Exit {
 
 impl Failure {
     /// An act failed: exit 1.
-    pub(super) fn failed(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::told(Exit::Problems, code, detail.into())
+    pub(super) fn failed(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self::told(Exit::Problems, code.into(), detail.into())
     }
 
     /// The command was not understood: exit 2.
     pub(super) fn usage(detail: impl Into<String>) -> Self {
-        Self::told(Exit::Usage, "usage", detail.into())
+        Self::told(Exit::Usage, "usage".into(), detail.into())
     }
 
     /// Gateway or store did not answer: exit 3.
     pub(super) fn unreached(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::told(Exit::Unreached, code, detail.into())
+        Self::told(Exit::Unreached, code.into(), detail.into())
     }
 
     /// The command of `run` did not start: 126 or 127, as shells say it.
     pub(super) fn child(exit: u8, detail: impl Into<String>) -> Self {
-        Self::told(Exit::Child(exit), "not_started", detail.into())
+        Self::told(Exit::Child(exit), "not_started".into(), detail.into())
     }
 
-    fn told(exit: Exit, code: &'static str, detail: String) -> Self {
+    fn told(exit: Exit, code: Cow<'static, str>, detail: String) -> Self {
         Self::Told(Problem {
             exit,
             code,
             detail,
             help: None,
             report: None,
+            answer: None,
         })
     }
 
@@ -100,6 +105,14 @@ impl Failure {
     pub(super) fn because(mut self, report: Report) -> Self {
         if let Self::Told(problem) = &mut self {
             problem.report = Some(report);
+        }
+        self
+    }
+
+    /// Keeps the document in which the gateway refuses.
+    pub(super) fn answered(mut self, document: Json) -> Self {
+        if let Self::Told(problem) = &mut self {
+            problem.answer = Some(Box::new(document));
         }
         self
     }
@@ -143,10 +156,12 @@ impl From<anyhow::Error> for Failure {
 impl Problem {
     /// Returns the problems in files, the failure itself, and what to do, for a terminal.
     pub(super) fn to_text(&self) -> String {
-        let report = self
-            .report
-            .as_ref()
-            .map(|report| format!("{}\n", report.to_text()));
+        let report = self.report.as_ref().map(Report::to_text);
+        let report = report.or_else(|| {
+            let told = self.answer.as_ref()?.get("report")?.as_str()?;
+            Some(told.split('\n').map(escape).collect::<Vec<_>>().join("\n"))
+        });
+        let report = report.map(|report| format!("{report}\n"));
         let help = self
             .help
             .as_ref()
@@ -175,6 +190,15 @@ impl Problem {
             && let Json::Object(shown) = report.to_json()
         {
             fields.extend(shown);
+        }
+        if let (Some(Json::Object(answer)), Some(fields)) =
+            (self.answer.as_deref(), document.as_object_mut())
+        {
+            for (name, value) in answer {
+                if !["title", "status", "report"].contains(&name.as_str()) {
+                    fields.insert(name.clone(), value.clone());
+                }
+            }
         }
         document
     }

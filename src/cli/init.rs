@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
             kept.push(name.to_owned());
         }
     }
-    // What a broken file of somebody's own keeps from being named, `schema --write --actions` names later.
+    // What a broken file of the operator keeps from being named, `schema --write --actions` names later.
     let file = directory.join("tollgate.yaml");
     let workspace = Workspace::load_file(context, Some(file.clone()), Secrets::Unread).ok();
     let is_new = written.iter().any(|name| name == "tollgate.yaml");

@@ -4,12 +4,14 @@
 //! A running gateway that refuses is not bypassed: the store is written only where no gateway answers. The next one starts with
 //! the halt, and others on the same store follow within 200 ms.
 
+use std::fs::File;
+
 use http::Method;
 use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::args::{KillCommand, KillScope};
-use super::change::note_change;
+use super::change::{Note, recorded};
 use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use super::serve::first_start::open_or_make;
@@ -44,24 +46,17 @@ impl KillScope {
 }
 
 async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome {
-    let control = Control::find(context)?;
     let wish = json!({ "reason": reason });
-    match control
-        .gateway()
-        .send(Method::PUT, &path(&scope), Some(&wish))
-        .await
-    {
-        Ok(halt) => {
-            told(context, &halt, &format!("{scope} is halted"))?;
-            return Ok(Exit::Done);
-        }
-        Err(failure) if failure.is_unreached() => {}
-        Err(failure) => return Err(failure),
+    if let Some(halt) = asked(context, Method::PUT, (&path(&scope), Some(&wish))).await? {
+        told(context, &halt, &format!("{scope} is halted"))?;
+        return Ok(Exit::Done);
     }
+    let control = Control::find(context)?;
     let store = match control.workspace() {
         Ok(workspace) => open_or_make(context, workspace).await?,
         Err(_) => control.open_store().await?,
     };
+    let _claim = claimed(context, &control)?;
     let view = StoreView::read(&store).await?;
     if !exists(context, &control, &view, &scope) {
         return Err(Failure::failed("not_found", format!("there is no {scope}")));
@@ -76,8 +71,12 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
             .to_owned(),
         reason,
     };
+    let store = recorded(
+        context,
+        &store,
+        note("kill.on", &halt.scope, &halt.scope.to_string()),
+    );
     store.put_halt(&halt).await?;
-    note_change(context, &store, "kill.on", &halt.scope.to_string()).await;
     let text = format!(
         "{} is halted in the store; no gateway answered, but one that runs on this store obeys within a moment",
         halt.scope
@@ -87,16 +86,16 @@ async fn on(context: &Context, scope: Scope, reason: Option<String>) -> Outcome 
 }
 
 async fn off(context: &Context, scope: Scope) -> Outcome {
-    let control = Control::find(context)?;
-    let gateway = control.gateway();
-    let lifted = match gateway.send(Method::DELETE, &path(&scope), None).await {
-        Ok(answer) => answer,
-        Err(failure) if failure.is_unreached() => {
+    let answer = asked(context, Method::DELETE, (&path(&scope), None)).await?;
+    let lifted = match answer {
+        Some(answer) => answer,
+        None => {
+            let control = Control::find(context)?;
             let store = control.open_store().await?;
+            let _claim = claimed(context, &control)?;
             let lifted = lift_stored(context, &store, &scope).await?;
             json!({ "scope": scope.kind(), "name": scope.name(), "lifted": lifted })
         }
-        Err(failure) => return Err(failure),
     };
     let was_halted = lifted.get("lifted").and_then(Json::as_bool) == Some(true);
     let text = if was_halted {
@@ -105,29 +104,41 @@ async fn off(context: &Context, scope: Scope) -> Outcome {
         format!("{scope} was not halted")
     };
     told(context, &lifted, &text)?;
+    if !context.output.is_json() {
+        tell_what_stays(context).await;
+    }
     Ok(Exit::Done)
 }
 
-async fn lift_stored(context: &Context, store: &Store, scope: &Scope) -> Result<bool, Failure> {
-    let lifted = store.remove_halt(scope).await?;
-    if lifted {
-        note_change(context, store, "kill.off", &scope.to_string()).await;
+/// Says what is halted still: one halt may lie within another.
+async fn tell_what_stays(context: &Context) {
+    let Ok(document) = halts(context).await else {
+        return;
+    };
+    let left = document.get("halts").and_then(Json::as_array);
+    let name = |halt: &Json| {
+        let text = |key: &str| halt.get(key).and_then(Json::as_str).unwrap_or_default();
+        match text("scope") {
+            "all" => "everything".to_owned(),
+            kind => format!("{kind} {}", text("name")),
+        }
+    };
+    let left: Vec<String> = left.into_iter().flatten().map(name).collect();
+    if !left.is_empty() {
+        let left = left.join(", ");
+        context
+            .output
+            .note(&format!("still halted: {}", escape(&left)));
     }
-    Ok(lifted)
+}
+
+async fn lift_stored(context: &Context, store: &Store, scope: &Scope) -> Result<bool, Failure> {
+    let store = recorded(context, store, note("kill.off", scope, &scope.to_string()));
+    Ok(store.remove_halt(scope).await?)
 }
 
 async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
-    let control = Control::find(context)?;
-    let document = match control.gateway().get("/api/v1/kill-switch").await {
-        Ok(document) => document,
-        Err(failure) if failure.is_unreached() => {
-            let store = control.open_store().await?;
-            let mut halts = store.halts().await?;
-            halts.sort_by(|one, other| one.scope.cmp(&other.scope));
-            json!({ "halts": halts })
-        }
-        Err(failure) => return Err(failure),
-    };
+    let document = halts(context).await?;
     let asked = |halt: &&Json| {
         scope.as_ref().is_none_or(|scope| {
             let is = |key: &str, wanted: &str| {
@@ -162,6 +173,57 @@ async fn status(context: &Context, scope: Option<Scope>) -> Outcome {
     }
     table.print(&context.output)?;
     Ok(Exit::Done)
+}
+
+/// Returns the halts of the gateway, or of the store where none answers.
+async fn halts(context: &Context) -> Result<Json, Failure> {
+    if let Some(document) = asked(context, Method::GET, ("/api/v1/kill-switch", None)).await? {
+        return Ok(document);
+    }
+    let store = Control::find(context)?.open_store().await?;
+    let mut halts = store.halts().await?;
+    halts.sort_by(|one, other| one.scope.cmp(&other.scope));
+    Ok(json!({ "halts": halts }))
+}
+
+/// Asks the gateway; `None` where none answers on this machine, or none is to be asked.
+async fn asked(
+    context: &Context,
+    method: Method,
+    (path, body): (&str, Option<&Json>),
+) -> Result<Option<Json>, Failure> {
+    if context.offline {
+        return Ok(None);
+    }
+    match Control::client(context)?.send(method, path, body).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(failure) if failure.is_unreached() && context.server.is_none() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Keeps a gateway from starting meanwhile. One that holds the state directory and does not answer must still be halted: it
+/// follows the store.
+fn claimed(context: &Context, control: &Control) -> Result<Option<File>, Failure> {
+    let claim = control.state().claim().ok().flatten();
+    if context.offline && claim.is_none() && control.state().admin_socket().exists() {
+        let detail = "a gateway runs on the state directory";
+        let failure = Failure::failed("gateway_runs", detail);
+        return Err(failure.help("leave out `--offline`: it takes effect at once"));
+    }
+    Ok(claim)
+}
+
+fn note<'n>(what: &'n str, scope: &'n Scope, subject: &'n str) -> Note<'n> {
+    Note {
+        what,
+        subject,
+        agent: match scope {
+            Scope::Agent(name) => name,
+            Scope::All | Scope::Connector(_) => "",
+        },
+        via: "offline",
+    }
 }
 
 /// A misspelt name would look as if something were halted. What cannot be read keeps no halt back.

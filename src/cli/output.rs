@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
+use crate::model::show::escape;
 
 /// Streams that a command writes to.
 #[derive(Debug, Clone)]
@@ -53,6 +54,13 @@ impl Output {
     /// Writes one line to standard error and ignores failures.
     pub(super) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes warnings to standard error.
+    pub(super) fn warn_all(&self, warnings: &[String]) {
+        for warning in warnings {
+            self.note(&format!("warning: {}", escape(warning)));
+        }
     }
 
     /// Asks a person on standard error, without a line break.

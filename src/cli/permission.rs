@@ -1,108 +1,65 @@
-//! Runs `permission`: stores what agents may do, checked against connectors, agents and files before it is persisted.
+//! Runs `permission`: lists and changes what agents may do. The gateway compiles a change with everything else first.
 
-pub(super) mod manifest;
+mod manifest;
 
+use http::Method;
 use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::api::{Api, Call};
 use super::args::{PermissionCommand, SetPermission};
-use super::change::{note_change, settled};
 use super::failure::{Exit, Failure, Outcome};
-use super::serve::first_start;
+use super::offline::Access;
 use super::table::Table;
-use super::workspace::{StoreView, Workspace, files_failure, permission_source};
-use crate::config::diagnostic::Severity;
-use crate::model::vocabulary::Unknown;
-use crate::snapshot::{Inputs, Snapshot};
-use crate::store::{Store, StoreError, StoredPermission};
+use crate::admin::service::manifest::in_words;
+use crate::admin::service::permissions::{self, PermissionView};
+use crate::admin::service::rules::RemovedRule;
 
 pub(super) async fn run(context: &Context, command: PermissionCommand) -> Outcome {
     match command {
         PermissionCommand::Set(args) => set(context, &args).await,
         PermissionCommand::List => list(context).await,
-        PermissionCommand::Remove { id } => remove(context, id).await,
+        PermissionCommand::Remove { id, dry_run } => remove(context, id, dry_run).await,
         PermissionCommand::Export => export(context).await,
     }
 }
 
 async fn set(context: &Context, args: &SetPermission) -> Outcome {
-    let (key, manifest) = manifest::of(args)?;
-    let workspace = Workspace::load(context)?;
-    let store = first_start::open_or_make(context, &workspace).await?;
-    let text = manifest.to_string();
-    check(
-        &workspace,
-        &store,
-        StoredPermission {
-            id: 0,
-            key: key.clone(),
-            manifest: text.clone(),
-        },
-    )
-    .await?;
-    let id = store.set_permission(&key, &text).await?;
-    note_change(context, &store, "permission.set", &text).await;
-    settled(context, &workspace.gateway(), &store).await;
-    let shown = shown(id, &manifest);
+    let manifest = manifest::of(args)?;
+    let api = Api::find(context, Access::Write).await?;
+    let path = format!("/api/v1/permissions?dry_run={}", args.dry_run);
+    let set: permissions::SetPermission = api.post(path, &manifest).await?;
+    context.output.warn_all(&set.warnings);
+    if args.dry_run {
+        if context.output.is_json() {
+            context.output.document(&set)?;
+        } else {
+            print_effect(context, &set.effect.text)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let id = set.id.unwrap_or_default();
     if context.output.is_json() {
-        context.output.document(&shown)?;
+        context.output.document(&shown(id, &manifest))?;
     } else {
-        context.output.line(&format!(
-            "permission {id} is set: {}",
-            manifest::in_words(&manifest)
-        ))?;
+        context
+            .output
+            .line(&format!("permission {id} is set: {}", in_words(&manifest)))?;
     }
     Ok(Exit::Done)
 }
 
-/// Compiles everything as the gateway will, so that a permission that it would refuse is not kept.
-async fn check(
-    workspace: &Workspace,
-    store: &Store,
-    permission: StoredPermission,
-) -> Result<(), Failure> {
-    let files = Inputs {
-        unknown: Unknown::Tolerated,
-        ..workspace.files().map_err(files_failure)?
-    };
-    let mut view = StoreView::read(store).await?;
-    view.permissions
-        .retain(|stored| stored.key != permission.key);
-    let (before, report) = Snapshot::compile(&workspace.with_store(files.clone(), &view));
-    if before.is_none() {
-        let detail = "the files have errors already, so the permission cannot be checked";
-        return Err(Failure::failed("files_broken", detail).because(report));
+/// Prints what a change would do.
+pub(super) fn print_effect(context: &Context, lines: &[String]) -> Result<(), Failure> {
+    if lines.is_empty() {
+        return context.output.line("no agent may do more or less");
     }
-    let added = Inputs {
-        candidate: Some(permission_source(&permission)),
-        ..workspace.with_store(files, &view)
-    };
-    let (after, mut report) = Snapshot::compile(&added);
-    if after.is_none() {
-        // What else there is to warn of is not why.
-        report
-            .diagnostics
-            .retain(|problem| problem.severity == Severity::Error);
-        return Err(
-            Failure::failed("permission_refused", "the permission is not kept").because(report),
-        );
-    }
-    Ok(())
+    lines.iter().try_for_each(|line| context.output.line(line))
 }
 
 async fn list(context: &Context) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let stored = store.permissions().await?;
-    let mut permissions: Vec<Json> = Vec::new();
-    for source in workspace.policy_sources()? {
-        permissions.extend(manifest::in_file(&source));
-    }
-    permissions.extend(
-        stored
-            .iter()
-            .map(|permission| shown(permission.id, &manifest::parse(permission))),
-    );
+    let api = Api::find(context, Access::Read).await?;
+    let permissions = all(&api).await?;
     if context.output.is_json() {
         context
             .output
@@ -111,46 +68,31 @@ async fn list(context: &Context) -> Outcome {
     }
     let mut table = Table::new(["ID", "FROM", "PERMISSION"]);
     for permission in &permissions {
-        let id = permission
-            .get("id")
-            .filter(|id| !id.is_null())
-            .map(Json::to_string)
-            .unwrap_or_default();
-        let from = permission
-            .get("from")
-            .and_then(Json::as_str)
-            .unwrap_or_default();
-        table.row([&id, from, &manifest::in_words(permission)]);
+        let id = permission.id.map(|id| id.to_string()).unwrap_or_default();
+        let rule = Json::Object(permission.rule.clone());
+        table.row([&id, &permission.from, &in_words(&rule)]);
     }
     table.print(&context.output)?;
     Ok(Exit::Done)
 }
 
-async fn remove(context: &Context, id: i64) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let unknown = || {
-        Failure::failed(
-            "unknown_permission",
-            format!("there is no stored permission `{id}`"),
-        )
-        .help("list them: `tollgate permission list`; those of files are removed in the file")
-    };
-    let stored = store.permissions().await?;
-    let permission = stored
-        .into_iter()
-        .find(|stored| stored.id == id)
-        .ok_or_else(unknown)?;
-    store
-        .remove_permission(&permission.key)
-        .await
-        .map_err(|error| match error {
-            StoreError::NotFound { .. } => unknown(),
-            other => Failure::from(other),
-        })?;
-    note_change(context, &store, "permission.remove", &permission.manifest).await;
-    settled(context, &workspace.gateway(), &store).await;
-    if context.output.is_json() {
+async fn all(api: &Api) -> Result<Vec<PermissionView>, Failure> {
+    api.list("/api/v1/permissions", "permissions").await
+}
+
+async fn remove(context: &Context, id: i64, dry_run: bool) -> Outcome {
+    let api = Api::find(context, Access::Write).await?;
+    let path = format!("/api/v1/permissions/{id}?dry_run={dry_run}");
+    let removed: RemovedRule = api.call(Call::new(Method::DELETE, path)).await?;
+    context.output.warn_all(&removed.warnings);
+    if dry_run {
+        let effect = removed.effect.unwrap_or_default();
+        if context.output.is_json() {
+            context.output.document(&effect)?;
+        } else {
+            print_effect(context, &effect.text)?;
+        }
+    } else if context.output.is_json() {
         context
             .output
             .document(&json!({ "id": id, "removed": true }))?;
@@ -163,10 +105,10 @@ async fn remove(context: &Context, id: i64) -> Outcome {
 }
 
 async fn export(context: &Context) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let stored = store.permissions().await?;
-    let manifests: Vec<Json> = stored.iter().map(manifest::parse).collect();
+    let api = Api::find(context, Access::Read).await?;
+    let permissions = all(&api).await?.into_iter();
+    let stored = permissions.filter(|permission| permission.id.is_some());
+    let manifests: Vec<Json> = stored.map(|stored| Json::Object(stored.rule)).collect();
     if context.output.is_json() {
         context
             .output

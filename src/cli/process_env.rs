@@ -15,6 +15,8 @@ pub struct ProcessEnv {
     pub environment: BTreeMap<OsString, OsString>,
     /// Standard input is a person.
     pub stdin_is_terminal: bool,
+    /// Standard output is a person's.
+    pub stdout_is_terminal: bool,
     /// Any standard stream is a terminal, so that the terminal itself sends signals to the foreground group.
     pub has_terminal: bool,
     /// Tells the time; a test sets it.
@@ -34,17 +36,24 @@ impl ProcessEnv {
         // Before the environment is read, because children must not inherit these variables.
         let activated = SocketActivation::to_process();
         let stdin_is_terminal = std::io::stdin().is_terminal();
+        let stdout_is_terminal = std::io::stdout().is_terminal();
         Self {
             activated,
             give_back: || {},
             environment: std::env::vars_os().collect(),
             stdin_is_terminal,
+            stdout_is_terminal,
             has_terminal: stdin_is_terminal
-                || std::io::stdout().is_terminal()
+                || stdout_is_terminal
                 || std::io::stderr().is_terminal(),
             clock: Clock::system(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         }
+    }
+
+    /// Returns whether a person reads standard output and wants colour (no-color.org).
+    pub(super) fn shows_colour(&self) -> bool {
+        self.stdout_is_terminal && self.variable("NO_COLOR").is_none()
     }
 
     /// Chooses the state directory, whatever the configuration says.

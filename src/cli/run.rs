@@ -7,7 +7,7 @@ mod lease;
 pub(super) use files::{Files, write_files, write_files_into};
 
 use super::args::Run;
-use super::change::settle;
+use super::change::settled;
 use super::failure::{Exit, Failure, Outcome};
 use super::{Context, environment, running};
 use crate::model::agent::AgentName;
@@ -29,26 +29,21 @@ async fn run_child(context: &Context, args: &Run) -> Outcome {
     };
 
     let (lease, token) = lease::Lease::take(context, &workspace, &store, &agent).await?;
+    let known = &context.process.environment;
     let proxy_url = format!("http://{}:{}@{proxy}", args.agent, token.reveal());
     let wiring = environment::Wiring {
         proxy_url: &proxy_url,
         extra: &files.extra,
         bundle: &files.bundle,
         node_preload: &files.node_preload,
+        wgetrc: files.wgetrc_for(known),
     };
-    let known = &context.process.environment;
     let secrets = &workspace.config().secret_variables;
     let mut changes = environment::own_variables(known.keys(), secrets);
     changes.extend(placeholders);
-    changes.extend(environment::wiring(
-        &wiring,
-        known
-            .get(std::ffi::OsStr::new("NODE_OPTIONS"))
-            .map(AsRef::as_ref),
-    ));
+    changes.extend(environment::wiring(&wiring, known));
 
-    // One that is not taken over in time is told by the refusal that the child reads.
-    let _ = settle(&workspace.gateway(), &store).await;
+    settled(context, &workspace.gateway(), &store).await;
     context.output.note("tollgate: contained: false (the command can reach the network and your files without the gateway)");
     let ended = child::run(
         &args.command,

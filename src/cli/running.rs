@@ -47,7 +47,12 @@ pub(super) fn document(
     let connectors = snapshot.catalog().connectors().map(AsRef::as_ref);
     let credentials = live.credentials();
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let variables = environment::placeholders(connectors, &credentials, agent)
+    let named = AgentName::parse(agent);
+    let made = Some(&live.placeholders);
+    let variables =
+        named.map(|agent| environment::placeholders(connectors, &credentials, (&agent, made)));
+    let variables = variables
+        .unwrap_or_default()
         .into_iter()
         .map(|(name, value)| (text(name), value.map(text)))
         .collect();
@@ -70,6 +75,9 @@ pub(super) async fn find(
     context: &Context,
     agent: &AgentName,
 ) -> Result<(Workspace, Option<Changes>), Failure> {
+    if context.offline {
+        return Ok((Workspace::load(context)?, None));
+    }
     let control = Control::find(context)?;
     let name = utf8_percent_encode(agent.as_str(), NON_ALPHANUMERIC);
     let path = format!("/api/v1/run/{name}");

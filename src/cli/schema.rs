@@ -1,4 +1,4 @@
-//! Runs `schema`: prints the JSON schemas of the files that operators write, or writes them to `schemas/`.
+//! Runs `schema`: prints the JSON schemas of the files that operators write and the description of the admin API, or writes them to `schemas/`.
 
 mod actions;
 
@@ -34,6 +34,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         .into_iter()
         .filter(|(name, _)| is_wanted(name, args.of))
         .collect();
+    // With all others it is written, and not printed: it is no schema of a file.
+    if args.of == Some(SchemaOf::Admin) || (args.of.is_none() && args.write) {
+        wanted.push(("admin.openapi.json", crate::admin::description()));
+    }
     if args.actions {
         let workspace = Workspace::load(context)?;
         name_actions(&mut wanted, &vocabulary(&workspace)?);
@@ -63,6 +67,7 @@ fn is_wanted(name: &str, of: Option<SchemaOf>) -> bool {
             SchemaOf::Connector => "connector.schema.json",
             SchemaOf::Policy => "policy.schema.json",
             SchemaOf::Tollgate => "tollgate.schema.json",
+            SchemaOf::Admin => "admin.openapi.json",
         }
     })
 }

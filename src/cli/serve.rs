@@ -2,6 +2,9 @@
 
 mod announce;
 mod bindings;
+mod checking;
+mod checkpoints;
+mod checks;
 mod claim;
 mod compose;
 mod declared;
@@ -10,6 +13,7 @@ mod facts;
 pub(super) mod first_start;
 mod follow;
 mod health;
+mod host;
 mod journal;
 mod listeners;
 mod live;
@@ -28,9 +32,16 @@ use super::failure::{Exit, Failure, Outcome, Problem};
 use super::workspace::Workspace;
 use crate::telemetry;
 
-pub(super) use journal::HEAD as JOURNAL_HEAD;
+pub(super) use bindings::note_deleted;
+pub(super) use journal::ROTATE as JOURNAL_ROTATE;
+pub(super) use listeners::MAX_SOCKET_PATH;
 pub(super) use live::Live;
+pub(super) use network::egress_of;
 pub use serving::{Serving, StartError};
+pub(super) use settings::document;
+
+/// A write of the journal that stalls takes one worker; another must be there for what is permitted already.
+const MIN_WORKERS: usize = 2;
 
 pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     let workspace = Workspace::load_whole(context)?;
@@ -39,7 +50,11 @@ pub(super) fn run(context: &Context, args: &Serve) -> Outcome {
     // The socket in the state directory is one more.
     let edges = config.admin.len() + config.metrics.len() + 1;
     descriptors::raise(&config.limits, edges);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < MIN_WORKERS) {
+        builder.worker_threads(MIN_WORKERS);
+    }
+    let runtime = builder
         .enable_all()
         .thread_name("tollgate")
         .build()

@@ -51,6 +51,11 @@ impl StateDir {
         self.0.join("node-proxy.cjs")
     }
 
+    /// Returns the path of the settings that name our CA to wget.
+    pub(super) fn wgetrc(&self) -> PathBuf {
+        self.0.join("wgetrc")
+    }
+
     /// Returns the path of the admin socket.
     pub(super) fn admin_socket(&self) -> PathBuf {
         self.0.join("admin.sock")

@@ -10,10 +10,7 @@ use super::failure::{Exit, Failure, Outcome};
 use crate::model::show::escape;
 
 pub(super) async fn run(context: &Context, args: &Status) -> Outcome {
-    let status = Control::find(context)?
-        .gateway()
-        .get("/api/v1/status")
-        .await?;
+    let status = Control::client(context)?.get("/api/v1/status").await?;
     if args.live {
         return Ok(Exit::Done);
     }
@@ -81,16 +78,51 @@ fn print(context: &Context, status: &Json) -> Result<(), Failure> {
             word("/journal_healthy", "ok", "CANNOT BE WRITTEN")
         ),
     ];
+    lines.extend(journal(status));
     lines.extend(halts(status));
     lines.extend(credentials(status));
     lines.extend(files(status));
     context.output.line(&lines.join("\n"))
 }
 
+/// Returns what is to be known of the journal and its sinks, a line each.
+fn journal(status: &Json) -> Vec<String> {
+    let is = |key: &str| status.get(key).and_then(Json::as_bool) == Some(true);
+    let mut lines = Vec::new();
+    if is("journal_disk_low") {
+        let line = "  journal      DISK IS LOW: less than `audit.min_free` is left";
+        lines.push(line.to_owned());
+    }
+    if is("journal_forked") {
+        let line = "  journal      FORKED: a record number has two hashes; `tollgate audit verify` shows where";
+        lines.push(line.to_owned());
+    }
+    let sinks = status.get("sinks").and_then(Json::as_array);
+    for sink in sinks.into_iter().flatten() {
+        let count = |key: &str| sink.get(key).and_then(Json::as_u64).unwrap_or(0);
+        let name = sink.get("name").and_then(Json::as_str).unwrap_or_default();
+        let missed = match count("missed_records") {
+            0 => String::new(),
+            missed => format!(", MISSED {missed}"),
+        };
+        let behind = count("lag_records");
+        lines.push(format!(
+            "  sink         {}: {behind} records behind{missed}",
+            escape(name)
+        ));
+    }
+    lines
+}
+
 /// Returns warnings about credentials, a line each.
 fn credentials(status: &Json) -> impl Iterator<Item = String> {
     let told = [
         ("/credentials_unhealthy", "CANNOT BE USED: ", ""),
+        (
+            "/credentials_failing",
+            "NOT ACCEPTED: ",
+            "; replace them: `tollgate credential rotate ID`",
+        ),
         (
             "/credentials_unbound",
             "UNBOUND: ",

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: nothing here creates a store or a key.
 
+mod administered;
 mod declared;
 mod stored;
 
@@ -9,13 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use declared::{declared_scheme, is_pinned};
-pub(super) use stored::{Pins, StoreView, chain, open_pins, permission_source};
+pub(super) use stored::{Pins, chain, open_pins, read_if_there};
+
+pub(super) use crate::store::StoreView;
 
 use super::Context;
 use super::failure::Failure;
 use super::gateway::{Gateway, reachable};
 use super::state::StateDir;
-use crate::config::diagnostic::{Diagnostic, Report, Source};
+use crate::admin::ShownToken;
+use crate::config::diagnostic::{Diagnostic, Report};
 use crate::config::sources::read_dirs;
 use crate::config::{self, Config, Listen, Secrets, VaultKey};
 use crate::connector::Catalog;
@@ -23,7 +27,7 @@ use crate::model::agent::Agent;
 use crate::model::secret::Secret;
 use crate::model::show::{escape, shell_word};
 use crate::model::vocabulary::Unknown;
-use crate::snapshot::{Inputs, Snapshot, built_in_connectors};
+use crate::snapshot::{Inputs, Snapshot, built_in_connectors, built_in_connectors_of};
 use crate::vault::KeySource;
 
 /// Configuration, state and files of one gateway.
@@ -32,7 +36,7 @@ pub(super) struct Workspace {
     config: Config,
     directory: PathBuf,
     state: StateDir,
-    operator_token: Option<String>,
+    operator_token: Option<ShownToken>,
     /// Files outside this directory are not repeated in messages.
     root: Option<PathBuf>,
 }
@@ -92,11 +96,11 @@ impl Workspace {
             operator_token: context
                 .process
                 .variable("TOLLGATE_OPERATOR_TOKEN")
-                .map(str::to_owned),
+                .map(ShownToken::new),
         }
     }
 
-    /// Repeats nothing of files outside a directory: what lies there names them, and may be anybody's.
+    /// Repeats nothing of files outside a directory: what lies there names them, and may be untrusted.
     pub(super) fn confined_to(mut self, root: &Path) -> Self {
         self.root = Some(root.to_owned());
         self
@@ -121,14 +125,6 @@ impl Workspace {
     /// Agents of the configuration file.
     pub(super) fn declared_agents(&self) -> impl Iterator<Item = &Agent> {
         self.config.agents.iter().map(|declared| &declared.agent)
-    }
-
-    /// The certificate that agents must trust.
-    pub(super) fn ca_certificate(&self) -> PathBuf {
-        self.config
-            .ca
-            .as_ref()
-            .map_or_else(|| self.state.ca_certificate(), |ca| ca.cert.clone())
     }
 
     /// Returns a client of the running gateway.
@@ -211,9 +207,16 @@ impl Workspace {
                 Vec::new()
             }
         };
-        let mut connectors = built_in_connectors();
-        connectors.extend(read(&self.config.connectors));
+        let own = read(&self.config.connectors);
         let policies = read(&self.config.policies);
+        let mut connectors = match self.config.built_in.as_deref() {
+            None => built_in_connectors(),
+            Some(ids) => built_in_connectors_of(ids).unwrap_or_else(|unknown| {
+                report.diagnostics.extend(unknown);
+                Vec::new()
+            }),
+        };
+        connectors.extend(own);
         if report.has_errors() {
             return Err(report);
         }
@@ -228,18 +231,12 @@ impl Workspace {
         })
     }
 
-    /// The policy files alone.
-    pub(super) fn policy_sources(&self) -> Result<Vec<Source>, Failure> {
-        read_dirs(&self.config.policies, &self.directory, self.root.as_deref())
-            .map(|files| files.sources)
-            .map_err(files_failure)
-    }
-
     /// Compiles the connectors of the configuration.
     pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
         let inputs = self.files().map_err(files_failure)?;
         let mut report = Report::default();
-        let catalog = Catalog::compile_with(&inputs.connectors, &inputs.variables, &mut report);
+        let (sources, variables) = (&inputs.connectors, &inputs.variables);
+        let catalog = Catalog::compile_after(&Catalog::default(), sources, variables, &mut report);
         if report.has_errors() {
             Err(files_failure(report))
         } else {
@@ -254,7 +251,7 @@ impl Workspace {
             inputs = self.with_store(inputs, view);
         }
         inputs.unknown = Unknown::Tolerated;
-        let (snapshot, report) = Snapshot::compile(&inputs);
+        let (snapshot, report) = Snapshot::compile_after(&Snapshot::default(), &inputs);
         snapshot.ok_or_else(|| files_failure(report))
     }
 }

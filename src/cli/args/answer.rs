@@ -16,15 +16,18 @@ pub(in crate::cli) enum ApprovalCommand {
         /// Id of the approval
         id: String,
     },
-    /// Approve the request, once
+    /// Approve the request, once or for a time
     Approve {
         /// Id of the approval
         id: String,
+        /// Let requests of this agent with the same actions and parameters pass for a time, such as 30m or 8h; at most 24h
+        #[arg(long = "for", value_name = "AGE")]
+        time: Option<String>,
         /// Fingerprint from `approval show`; required where a list cannot show everything that would be sent
         #[arg(long, value_name = "FINGERPRINT")]
         opened: Option<String>,
     },
-    /// Refuse the waiting request
+    /// Refuse the waiting request, or end an approval for a time
     Deny {
         /// Id of the approval
         id: String,

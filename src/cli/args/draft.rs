@@ -48,8 +48,9 @@ pub(in crate::cli) struct SuggestRoutes {
 /// Arguments of the `connector coverage` command.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CoverConnector {
-    /// Id of the connector
-    pub(in crate::cli) id: String,
+    /// Id of the connector, or several that share the API
+    #[arg(required = true, value_name = "ID")]
+    pub(in crate::cli) ids: Vec<String>,
     /// OpenAPI, Google discovery, GraphQL, or a table with tabs (`method`, `path`, …); `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) operations: PathBuf,

@@ -10,7 +10,53 @@ pub(in crate::cli) enum PolicyCommand {
     /// Check policy files against the connectors
     Check(PolicyDirectory),
     /// Run the tests in policy files
-    Test(PolicyDirectory),
+    Test {
+        #[command(flatten)]
+        target: PolicyDirectory,
+        /// Show in how many tests each permission and policy decides; those without one are untested
+        #[arg(long)]
+        coverage: bool,
+    },
+    /// Compare what two directories let agents do: every agent with every action
+    Diff {
+        /// Directory as for `check`, before the change
+        old: PathBuf,
+        /// Directory as for `check`, after the change
+        new: PathBuf,
+        /// Print a Markdown table, for a pull request
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Decide recorded requests again under candidate policies, and show what would be different
+    Replay(Replay),
+    /// List the policies of files and store
+    List {
+        /// Count the recorded requests that each policy decided since this time: RFC 3339, or an age such as 2h or 7d
+        #[arg(long, value_name = "TIME")]
+        hits: Option<String>,
+    },
+    /// Show one policy whole
+    Show {
+        /// Id of the policy
+        id: String,
+    },
+}
+
+/// Arguments of the `policy replay` command.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Replay {
+    /// Only records since this time: RFC 3339, or an age such as 15m, 2h, 7d
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(in crate::cli) since: String,
+    /// Candidate policies, instead of those of the configuration
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) policies: Option<PathBuf>,
+    /// Candidate connectors, instead of those of the configuration
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) connectors: Option<PathBuf>,
+    /// Exit with 1 if a request that was not allowed would be
+    #[arg(long)]
+    pub(in crate::cli) fail_on_newly_allowed: bool,
 }
 
 /// The directory that a `policy` subcommand reads.
@@ -44,6 +90,8 @@ pub(in crate::cli) enum AuditCommand {
     },
     /// Check every hash, number, signature and summary of the journal
     Verify(Verify),
+    /// Let the next start of the gateway sign checkpoints with a new key, which the old one vouches for
+    RotateKey,
     /// Print the records that match in the form of another tool, oldest first
     Export {
         /// Form of the output

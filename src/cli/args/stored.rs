@@ -1,4 +1,4 @@
-//! Defines the arguments of commands about connectors, credentials, agents and permissions.
+//! Defines the arguments of commands about connectors, credentials and permissions.
 
 use std::path::PathBuf;
 
@@ -35,26 +35,41 @@ pub(in crate::cli) enum ConnectorCommand {
     Coverage(CoverConnector),
     /// Draft routes for recorded requests that matched none
     Suggest(SuggestRoutes),
-    /// The seed product's spelling of `credential add`
-    #[command(hide = true)]
+    /// Test the credentials of a connector with its health request, and show what the API says
+    Health {
+        /// Id of the connector
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Every credential of every connector
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Store a credential for a connector under a name, as the tutorial spells it; the secret comes from standard input or a prompt
     Add(ImpliedConnector),
 }
 
 /// `connector add [--type] T --name N --domain D`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImpliedConnector {
+    /// Connector that the credential is for
     pub(in crate::cli) connector: Option<String>,
-    #[arg(long = "type", conflicts_with = "connector")]
+    /// The same, as an option
+    #[arg(long = "type", value_name = "CONNECTOR", conflicts_with = "connector")]
     pub(in crate::cli) connector_type: Option<String>,
+    /// Name of the credential, such as `Jira Cloud`; its id is made of it, `jira-cloud`
     #[arg(long)]
     pub(in crate::cli) name: Option<String>,
-    #[arg(long)]
+    /// Exact host that it may be sent to; repeatable
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub(in crate::cli) domain: Vec<String>,
+    /// Scheme by which it is put on requests; default: the connector's first
     #[arg(long)]
     pub(in crate::cli) scheme: Option<String>,
-    #[arg(long, allow_hyphen_values = true)]
+    /// Refused, because every process can read arguments; the refusal shows how to give the secret
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(in crate::cli) credential: Option<String>,
-    #[arg(long)]
+    /// Read the fields from a file instead of standard input
+    #[arg(long, value_name = "FILE")]
     pub(in crate::cli) from_file: Option<PathBuf>,
 }
 
@@ -67,6 +82,13 @@ pub(in crate::cli) enum CredentialCommand {
     List,
     /// Bind a credential to its connector's present placement and show the change
     Rebind(RebindCredential),
+    /// Replace the fields of a credential, once the API has accepted the new ones
+    Rotate(RotateCredential),
+    /// Ask the API whether a credential works, with the connector's health request
+    Test {
+        /// Id of the credential
+        id: String,
+    },
     /// Remove a credential from the vault
     Remove {
         /// Id of the credential
@@ -100,6 +122,17 @@ pub(in crate::cli) struct AddCredential {
     /// Read the fields from a file instead of standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) from_file: Option<PathBuf>,
+    /// Read a secret field from a file, again when it changes, or from a command, again when its output expires; repeatable:
+    /// `token=file:/run/secrets/x`, `token=command:pass show x`
+    #[arg(
+        long = "source",
+        value_name = "FIELD=SOURCE",
+        conflicts_with = "agent_owned"
+    )]
+    pub(in crate::cli) sources: Vec<String>,
+    /// Sign in, in a browser or by a code, in place of giving a refresh token
+    #[arg(long, conflicts_with = "agent_owned")]
+    pub(in crate::cli) oauth: bool,
     /// The agent has its own credential, which stays on the request; Tollgate only judges and records
     #[arg(long, conflicts_with = "from_file")]
     pub(in crate::cli) agent_owned: bool,
@@ -119,31 +152,33 @@ pub(in crate::cli) struct RebindCredential {
     pub(in crate::cli) all: bool,
 }
 
-/// Subcommands of the `agent` command.
+/// Subcommands of the `vault` command.
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum AgentCommand {
-    /// Add an agent and print its token, once
-    Add(AddAgent),
-    /// List agents and their labels
-    List,
-    /// Remove an agent and all its tokens; takes effect inside open tunnels too
-    Remove {
-        /// Name of the agent
-        name: String,
-        /// Also remove the stored permissions that name it
-        #[arg(long)]
-        cascade: bool,
+pub(in crate::cli) enum VaultCommand {
+    /// Write all stored credentials to a file that only a passphrase opens, read from standard input or a prompt
+    Export {
+        /// File to write; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Add the credentials of an export; none that exists is replaced
+    Import {
+        /// File that `vault export` has written
+        file: PathBuf,
     },
 }
 
-/// Arguments of the `agent add` command.
+/// Arguments of the `credential rotate` command.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct AddAgent {
-    /// Name of the agent, `[a-z0-9-]+`
-    pub(in crate::cli) name: String,
-    /// Label that permissions and policies can name; repeatable
-    #[arg(long = "label", value_name = "KEY=VALUE")]
-    pub(in crate::cli) labels: Vec<String>,
+pub(in crate::cli) struct RotateCredential {
+    /// Id of the credential
+    pub(in crate::cli) id: String,
+    /// Read the fields from a file instead of standard input
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) from_file: Option<PathBuf>,
+    /// Replace them although the new ones were not seen to work
+    #[arg(long)]
+    pub(in crate::cli) untested: bool,
 }
 
 /// Subcommands of the `permission` command.
@@ -157,6 +192,9 @@ pub(in crate::cli) enum PermissionCommand {
     Remove {
         /// Number that `permission list` shows
         id: i64,
+        /// Print what agents may do from then on, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Print the stored permissions as YAML for a policy file
     Export,
@@ -168,7 +206,7 @@ pub(in crate::cli) struct SetPermission {
     /// Agent's name, `label=value`, or `*`; repeatable
     #[arg(
         long = "agent",
-        alias = "gateway",
+        visible_alias = "gateway",
         required = true,
         value_name = "AGENT|LABEL=VALUE|*"
     )]
@@ -176,8 +214,8 @@ pub(in crate::cli) struct SetPermission {
     /// Connector that the permission opens, or `*`
     #[arg(long, requires = "access")]
     pub(in crate::cli) connector: Option<String>,
-    /// Preset: `full`, `supervised`, `read_only`, `ask` or `none`
-    #[arg(long, alias = "permission", requires = "connector", conflicts_with_all = ["allow", "ask", "deny"])]
+    /// Preset: `full` (also `allow_all`), `supervised`, `read_only`, `ask` or `none`
+    #[arg(long, visible_alias = "permission", requires = "connector", conflicts_with_all = ["allow", "ask", "deny"])]
     pub(in crate::cli) access: Option<String>,
     /// Allowed actions, as globs; repeatable
     #[arg(long, value_name = "GLOB")]
@@ -194,4 +232,7 @@ pub(in crate::cli) struct SetPermission {
     /// Id of the credential to put on requests
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) credential: Option<String>,
+    /// Print what agents may do from then on, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
 }

@@ -1,11 +1,12 @@
 // Loaded into Node by `tollgate run` through NODE_OPTIONS=--require: makes `fetch` and `https.request` use the proxy variables
-// in Node versions that ignore them. INVARIANT: does nothing where Node does it itself, and never breaks a program's start.
+// in Node versions that ignore them, and every `https.Agent` in all. INVARIANT: does nothing where Node does it itself, and never
+// breaks a program's start.
 'use strict';
 
 (() => {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  // NODE_USE_ENV_PROXY covers fetch, http and https from these versions on.
-  if (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)) return;
+  // NODE_USE_ENV_PROXY covers fetch, and the default agents of http and https, from these versions on.
+  const isCovered = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 
   const variable = (name) => process.env[name.toLowerCase()] || process.env[name] || '';
   const proxyUrl = variable('HTTPS_PROXY') || variable('ALL_PROXY') || variable('HTTP_PROXY');
@@ -125,7 +126,7 @@
     const dispatcher = new standard.constructor({ connect });
     globalThis[slot] = dispatcher;
   }
-  if (typeof realFetch === 'function') {
+  if (!isCovered && typeof realFetch === 'function') {
     const fetch = function fetch(...args) {
       install();
       return realFetch.apply(this, args);
@@ -133,15 +134,16 @@
     Object.defineProperty(globalThis, 'fetch', { value: fetch, writable: true, configurable: true, enumerable: true });
   }
 
-  // The default agents only: whoever passes an agent of their own has chosen.
-  function patchDefaultAgent(library, secure) {
-    const agent = library.globalAgent;
-    const original = agent.createConnection;
-    agent.createConnection = function createConnection(options, done) {
+  // Agents that connect as `https.Agent` does, also a program's own: the libraries of Stripe and AWS make such ones. A class that
+  // connects in another way has chosen.
+  function patchAgents(library) {
+    const original = library.Agent.prototype.createConnection;
+    library.Agent.prototype.createConnection = function createConnection(options, done) {
       const host = options.host || options.hostname || 'localhost';
-      const isLocal = Boolean(options.socketPath || options.path === null && options.socket);
-      if (isLocal || isExcluded(host, Number(options.port))) return original.call(this, options, done);
-      connectThrough({ host, port: options.port, servername: options.servername, tls: secure ? tlsOptions(options) : {} }, secure, done);
+      const isLocal = Boolean(options.socketPath || options.socket);
+      const isDone = isCovered && Boolean(this && this.options && this.options.proxyEnv);
+      if (isLocal || isDone || isExcluded(host, Number(options.port))) return original.call(this, options, done);
+      connectThrough({ host, port: options.port, servername: options.servername, tls: tlsOptions(options) }, true, done);
       return undefined;
     };
   }
@@ -149,5 +151,5 @@
     const names = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'checkServerIdentity', 'minVersion', 'maxVersion', 'ciphers'];
     return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]));
   }
-  patchDefaultAgent(require('node:https'), true);
+  patchAgents(require('node:https'));
 })();

@@ -1,112 +1,163 @@
-//! Prints one record of the journal as a line: time, agent, decision, action, what happened.
+//! Shows records of the journal as rows of a table: time, agent, decision, action, what happened.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use crate::journal::{Decided, Finished, Kind, Line, RecordedAction, Started};
-use crate::model::show::escape;
 
-/// Returns the line; everything in it is escaped.
-pub(super) fn of(line: &Line) -> String {
-    let Some(front) = line.front() else {
-        return "(unreadable)".to_owned();
-    };
-    let mut words = vec![front.time.to_owned()];
-    match front.kind {
-        Kind::Decided => words.extend(line.decided().as_ref().map(decided).unwrap_or_default()),
-        Kind::Finished => words.extend(line.finished().as_ref().map(finished).unwrap_or_default()),
-        Kind::Started => words.extend(started(line)),
-        Kind::Changed | Kind::Summary | Kind::Checkpoint => {
-            words.push(front.kind.as_str().to_owned());
-            words.extend(changed(line));
-        }
-    }
-    let words: Vec<_> = words
+/// Heads of the columns.
+pub(super) const HEADS: [&str; 7] = [
+    "TIME", "REQUEST", "AGENT", "DECISION", "RESULT", "ACTION", "DETAIL",
+];
+
+/// Least widths of the columns, for rows that are printed before those that follow are known.
+pub(super) const WIDTHS: [usize; 7] = [27, 26, 12, 16, 18, 32, 0];
+
+/// The cells of one row.
+pub(super) type Row = [String; 7];
+
+/// Returns the rows of records, oldest first: one an exchange, where its end is among them.
+pub(super) fn rows(lines: &[Line]) -> Vec<Row> {
+    let ends: BTreeMap<String, Finished<'_>> = lines
         .iter()
-        .filter(|word| !word.is_empty())
-        .map(|word| escape(word))
+        .filter_map(Line::finished)
+        .map(|finished| (finished.request_id.to_string(), finished))
         .collect();
-    words.join("  ")
+    let begun: BTreeSet<String> = lines
+        .iter()
+        .filter_map(Line::decided)
+        .map(|decided| decided.request_id.to_string())
+        .collect();
+    let shown = lines.iter().filter(|line| {
+        let finished = line.finished();
+        finished.is_none_or(|finished| !begun.contains(&*finished.request_id))
+    });
+    shown.map(|line| row(line, &ends)).collect()
 }
 
-fn decided(decided: &Decided<'_>) -> Vec<String> {
-    let mut words = vec![
-        decided.request_id.to_string(),
-        decided.agent.to_string(),
-        decided.decision.to_string(),
-        understood(decided),
-        format!("{} {}{}", decided.method, decided.host, decided.path)
-            .trim()
-            .to_owned(),
-    ];
+/// Returns the row of one record by itself.
+pub(super) fn alone(line: &Line) -> Row {
+    row(line, &BTreeMap::new())
+}
+
+fn row(line: &Line, ends: &BTreeMap<String, Finished<'_>>) -> Row {
+    let mut cells = Row::default();
+    let Some(front) = line.front() else {
+        cells[6] = "(unreadable)".to_owned();
+        return cells;
+    };
+    match front.kind {
+        Kind::Decided => {
+            if let Some(record) = line.decided() {
+                let end = ends.get(&*record.request_id);
+                cells = decided(&record, end);
+            }
+        }
+        Kind::Finished => {
+            if let Some(record) = line.finished() {
+                cells = finished(&record);
+            }
+        }
+        Kind::Started => cells = started(line),
+        Kind::Changed | Kind::Summary | Kind::Checkpoint => cells = changed(line),
+    }
+    cells[0] = front.time.to_owned();
+    cells
+}
+
+fn decided(decided: &Decided<'_>, end: Option<&Finished<'_>>) -> Row {
+    let result = if decided.code.is_empty() {
+        end.map(ended).unwrap_or_default()
+    } else {
+        decided.code.to_string()
+    };
+    let target = format!("{} {}{}", decided.method, decided.host, decided.path);
+    let mut detail = vec![target.trim().to_owned()];
     let mut add = |name: &str, text: &str| {
         if !text.is_empty() {
-            words.push(format!("{name}={text}"));
+            detail.push(format!("{name}={text}"));
         }
     };
-    add("code", &decided.code);
     add("by", &decided.by.join(","));
     add("failed", &decided.failures.join(","));
     if let Some(approval) = &decided.approval {
         add("answered_by", &approval.by);
     }
     add("credential", &decided.credential);
-    words
-}
-
-fn finished(finished: &Finished<'_>) -> Vec<String> {
-    vec![
-        finished.request_id.to_string(),
-        finished.agent.to_string(),
-        "finished".to_owned(),
-        finished.outcome.to_string(),
-        finished
-            .status
-            .map(|status| status.to_string())
-            .unwrap_or_default(),
-        finished.code.to_string(),
-        format!("{} ms", finished.duration_ms),
+    [
+        String::new(),
+        decided.request_id.to_string(),
+        decided.agent.to_string(),
+        decided.decision.to_string(),
+        result,
+        described(decided),
+        detail.join(" "),
     ]
 }
 
-fn started(line: &Line) -> Vec<String> {
+/// Returns how an exchange ended: `200 in 12 ms`.
+fn ended(finished: &Finished<'_>) -> String {
+    let status = finished.status.map(|status| status.to_string());
+    let words = [
+        status.as_deref().unwrap_or(&finished.outcome),
+        &finished.code,
+    ];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    format!("{} in {} ms", words.join(" "), finished.duration_ms)
+}
+
+fn finished(finished: &Finished<'_>) -> Row {
+    [
+        String::new(),
+        finished.request_id.to_string(),
+        finished.agent.to_string(),
+        "finished".to_owned(),
+        ended(finished),
+        String::new(),
+        finished.outcome.to_string(),
+    ]
+}
+
+fn started(line: &Line) -> Row {
+    let mut cells = Row::default();
+    cells[3] = "started".to_owned();
     let started: Option<Started<'_>> = serde_json::from_slice(line.as_bytes()).ok();
-    let mut words = vec!["started".to_owned()];
     if let Some(started) = started {
-        words.push(started.version.to_string());
-        words.extend(
-            started
-                .lost
-                .map(|lost| format!("numbers {} to {} are lost", lost.from, lost.to)),
-        );
+        let lost = started.lost.map_or_else(String::new, |lost| {
+            format!("numbers {} to {} are lost", lost.from, lost.to)
+        });
+        cells[4] = started.version.to_string();
+        cells[6] = lost;
     }
-    words
+    cells
 }
 
 /// What was done, to what, by whom; or how often something happened.
-fn changed(line: &Line) -> Vec<String> {
+fn changed(line: &Line) -> Row {
+    let mut cells = Row::default();
     if let Some(summary) = line.summary() {
         let whose = if summary.agent.is_empty() {
             summary.source
         } else {
             summary.agent
         };
-        return vec![
-            summary.what.to_string(),
-            whose.to_string(),
-            format!("{} times", summary.refusals),
-        ];
+        cells[2] = whose.to_string();
+        cells[3] = "summary".to_owned();
+        cells[4] = format!("{} times", summary.refusals);
+        cells[5] = summary.what.to_string();
+    } else if let Some(changed) = line.changed() {
+        let by = (!changed.operator.is_empty()).then(|| format!(" by {}", changed.operator));
+        cells[2] = changed.agent.to_string();
+        cells[3] = "changed".to_owned();
+        cells[5] = changed.what.to_string();
+        cells[6] = format!("{}{}", changed.subject, by.unwrap_or_default());
     }
-    let Some(changed) = line.changed() else {
-        return Vec::new();
-    };
-    let by = (!changed.operator.is_empty()).then(|| format!("by {}", changed.operator));
-    let mut words = vec![changed.what.to_string(), changed.subject.to_string()];
-    words.extend(by);
-    words
+    cells
 }
 
 /// What the request did, or may have done where it was refused before that could be told.
-fn understood(decided: &Decided<'_>) -> String {
+fn described(decided: &Decided<'_>) -> String {
     let actions: Vec<String> = decided.actions().iter().map(action).collect();
     if !actions.is_empty() {
         return actions.join(" + ");

@@ -1,19 +1,37 @@
-//! `audit verify`: says what can be claimed of a journal, or names its first bad line and exits 1.
+//! Runs `audit verify`: says what can be claimed of a journal, or names its first bad line and exits 1.
 
 use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::{moment, unreadable};
+use super::{moment, remote, unreadable};
 use crate::cli::Context;
+use crate::cli::api::Api;
 use crate::cli::args::Verify;
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::workspace::Workspace;
-use crate::journal::{Anchor, Report, Trust, verify};
-use crate::model::show::escape;
+use crate::journal::{Anchor, Report, STORED_HEAD, Trust, verify};
+use crate::model::show::{counted, escape};
 use crate::store::Store;
 
 pub(super) async fn run(context: &Context, args: &Verify) -> Outcome {
+    let report = match Api::remote(context)? {
+        Some(api) => remote::verify(&api, args).await?,
+        None => here(context, args).await?,
+    };
+    if context.output.is_json() {
+        context.output.document(&report)?;
+    } else {
+        print(context, &report)?;
+    }
+    Ok(match report.finding {
+        Some(_) => Exit::Problems,
+        None => Exit::Done,
+    })
+}
+
+/// Verifies the files of this machine.
+async fn here(context: &Context, args: &Verify) -> Result<Report, Failure> {
     let now = context.process.clock.utc();
     let since = args.since.as_deref().map(|text| moment(text, now));
     let anchors = args.anchor.as_deref().map(anchors).transpose()?;
@@ -26,46 +44,54 @@ pub(super) async fn run(context: &Context, args: &Verify) -> Outcome {
         anchors: anchors.unwrap_or_default(),
         stored,
         since: since.transpose()?,
+        ..Trust::default()
     };
-    let report = verify(&directory, &trust).map_err(|error| unreadable(&error))?;
-    if context.output.is_json() {
-        context.output.document(&report)?;
-    } else {
-        print(context, &report)?;
-    }
-    Ok(match report.finding {
-        Some(_) => Exit::Problems,
-        None => Exit::Done,
-    })
+    verify(&directory, &trust).map_err(|error| unreadable(&error))
 }
 
 fn print(context: &Context, report: &Report) -> Result<(), Failure> {
-    if let Some(finding) = &report.finding {
+    for finding in report.finding.iter().chain(&report.further) {
         let line = finding.line.map(|line| format!(":{line}"));
-        return context.output.line(&format!(
+        context.output.line(&format!(
             "{}{}: {}",
             escape(&finding.file),
             line.unwrap_or_default(),
             escape(&finding.problem)
-        ));
+        ))?;
+    }
+    if report.finding.is_some() {
+        return Ok(());
     }
     let mut lines = vec![format!(
-        "{}: {} records in {} segments, numbers {} to {}",
+        "{}: {} in {}, numbers {} to {}",
         report.claim.unwrap_or_default(),
-        report.lines,
-        report.segments,
+        counted(report.lines, "records"),
+        counted(report.segments, "segments"),
         report.first_seq,
         report.last_seq
     )];
     match &report.key {
         Some(key) => lines.push(format!(
-            "{} signatures up to number {} by the key {key}",
-            report.signatures, report.signed_to
+            "{} up to number {} by the key {key}",
+            counted(report.signatures, "signatures"),
+            report.signed_to
         )),
         None => lines.push("no signature".to_owned()),
     }
     if report.anchors > 0 {
-        lines.push(format!("{} anchors met", report.anchors));
+        lines.push(format!("{} met", counted(report.anchors, "anchors")));
+    }
+    if report.unsigned > 0 {
+        lines.push(format!(
+            "{} records at the end are not signed yet: they cannot be told from a forgery",
+            report.unsigned
+        ));
+    }
+    for found in &report.found_unsigned {
+        lines.push(format!(
+            "numbers {} to {} were not signed when a start found them: they cannot be told from a forgery",
+            found.from, found.to
+        ));
     }
     for lost in &report.lost {
         lines.push(format!(
@@ -75,8 +101,8 @@ fn print(context: &Context, report: &Report) -> Result<(), Failure> {
     }
     if report.unfinished_bytes > 0 {
         lines.push(format!(
-            "{} bytes of an unfinished line at the end",
-            report.unfinished_bytes
+            "{} of an unfinished line at the end",
+            counted(report.unfinished_bytes, "bytes")
         ));
     }
     context.output.line(&lines.join("\n"))
@@ -88,15 +114,8 @@ async fn stored(context: &Context) -> Result<Option<Anchor>, Failure> {
     let Ok(store) = Store::open(&workspace.config().store_url).await else {
         return Ok(None);
     };
-    let head = store.meta(crate::cli::serve::JOURNAL_HEAD).await?;
-    let head = head.and_then(|head| {
-        let (seq, hash) = head.split_once(' ')?;
-        Some(Anchor {
-            seq: seq.parse().ok()?,
-            hash: hash.to_owned(),
-        })
-    });
-    Ok(head)
+    let head = store.meta(STORED_HEAD).await?;
+    Ok(head.as_deref().and_then(Anchor::of_stored))
 }
 
 /// Reads the checkpoints of a file, one JSON object a line.

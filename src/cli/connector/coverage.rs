@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Context;
-use super::super::args::CoverConnector;
-use super::super::credential::find_connector;
-use super::super::failure::{Exit, Failure, Outcome};
-use super::super::workspace::Workspace;
 use super::import::source;
+use crate::cli::Context;
+use crate::cli::args::CoverConnector;
+use crate::cli::credential::find_connector;
+use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::workspace::Workspace;
 use crate::import::{self, Format};
 use crate::model::show::{counted, escape};
 use crate::simulate::coverage::{Coverage, Covered, Status, Unrelated, coverage};
@@ -26,12 +26,23 @@ pub(super) fn run(context: &Context, args: &CoverConnector) -> Outcome {
         Failure::failed("description", "the operations cannot be read").because(report)
     })?;
     if let Some(url) = &args.server {
-        api.at(url).map_err(Failure::usage)?;
+        api.at(url)
+            .map_err(|error| Failure::usage(error.to_string()))?;
     }
     let snapshot = Workspace::load(context)?.snapshot(None)?;
-    let connector = find_connector(snapshot.catalog(), &args.id)?;
-    let found =
-        coverage(&snapshot, connector, &api).map_err(|why| unrelated(connector.id(), &why))?;
+    let mut all: Option<Coverage> = None;
+    for id in &args.ids {
+        let connector = find_connector(snapshot.catalog(), id)?;
+        let found = coverage(&snapshot, connector, &api);
+        let found = found.map_err(|why| unrelated(connector.id(), &why))?;
+        all = Some(match all {
+            Some(before) => before.join(found),
+            None => found,
+        });
+    }
+    let Some(found) = all else {
+        return Err(Failure::usage("name a connector"));
+    };
     if context.output.is_json() {
         context.output.document(&found)?;
     } else {

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use super::super::Context;
-use super::super::args::{Description, ImportConnector};
-use super::super::failure::{Exit, Failure, Outcome};
+use crate::cli::Context;
+use crate::cli::args::{Description, ImportConnector};
+use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::config::diagnostic::{Report, Severity, Source};
 use crate::import::{self, Api, Format, LeftOut};
 use crate::model::show::{counted, escape};
@@ -23,7 +23,8 @@ pub(super) use accept::{Wanted, accepted, attempt};
 pub(super) fn run(context: &Context, args: &ImportConnector) -> Outcome {
     let (mut api, origin) = describe(context, &args.description)?;
     if let Some(url) = &args.server {
-        api.at(url).map_err(Failure::usage)?;
+        api.at(url)
+            .map_err(|error| Failure::usage(error.to_string()))?;
     }
     if api.operations() == 0 {
         return Err(

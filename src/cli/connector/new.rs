@@ -6,10 +6,10 @@ use std::io::Read as _;
 
 use serde_json::json;
 
-use super::super::Context;
-use super::super::args::NewConnector;
-use super::super::failure::{Failure, Outcome};
 use super::import::{Wanted, accepted, hand_over, told};
+use crate::cli::Context;
+use crate::cli::args::NewConnector;
+use crate::cli::failure::{Failure, Outcome};
 use crate::import::{Api, curl};
 
 /// The longest command, in bytes.
@@ -57,7 +57,7 @@ fn from_curl(args: &NewConnector) -> Result<Api, Failure> {
         } else {
             curl::read(text)
         };
-        commands.push(command.map_err(Failure::usage)?);
+        commands.push(command.map_err(|error| Failure::usage(error.to_string()))?);
     }
     Ok(curl::api(&commands))
 }

@@ -1,14 +1,15 @@
 //! Runs `connector suggest`: drafts routes for recorded requests that were `unknown`.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::super::Context;
-use super::super::args::SuggestRoutes;
-use super::super::audit::{directory, moment, newest};
-use super::super::credential::find_connector;
-use super::super::failure::{Exit, Failure, Outcome};
-use super::super::workspace::Workspace;
-use crate::journal::{Kind, Line, Query};
+use crate::admin::service::drafts::unmatched;
+use crate::cli::Context;
+use crate::cli::args::SuggestRoutes;
+use crate::cli::audit::{directory, moment, newest};
+use crate::cli::credential::find_connector;
+use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::workspace::Workspace;
+use crate::journal::{Kind, Query};
 use crate::model::glob::Glob;
 use crate::model::show::counted;
 use crate::simulate::suggest::{Suggestion, Unknown, suggest};
@@ -35,7 +36,7 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
         ..Query::default()
     };
     let lines = newest(&directory(context)?, query, MAX_RECORDS)?;
-    let unknown: Vec<Unknown> = lines.iter().flat_map(requests).collect();
+    let unknown: Vec<Unknown> = lines.iter().flat_map(unmatched).collect();
     let found = suggest(&snapshot, &unknown, args.limit);
     if context.output.is_json() {
         context.output.document(&json!({ "suggestions": found }))?;
@@ -47,30 +48,6 @@ pub(super) async fn run(context: &Context, args: &SuggestRoutes) -> Outcome {
             .try_for_each(|suggestion| print(context, suggestion))?;
     }
     Ok(Exit::Done)
-}
-
-/// Reads the unknown parts of one record; what it holds is an agent's.
-fn requests(line: &Line) -> Vec<Unknown> {
-    let Some(decided) = line.decided() else {
-        return Vec::new();
-    };
-    let (Some(host), Some(path)) = (decided.host.as_str(), decided.path.as_str()) else {
-        return Vec::new();
-    };
-    let actions = decided.actions().into_iter();
-    let unknown = actions.filter(|action| action.name.ends_with(".unknown"));
-    unknown
-        .map(|action| Unknown {
-            method: decided.method.to_string(),
-            host: host.to_owned(),
-            path: path.to_owned(),
-            part: action
-                .params
-                .get("part")
-                .and_then(Json::as_str)
-                .map(str::to_owned),
-        })
-        .collect()
 }
 
 fn print(context: &Context, suggestion: &Suggestion) -> Result<(), Failure> {

@@ -2,6 +2,9 @@
 //!
 //! INVARIANT: every host is exact and is one of the connector's own; a `*` never becomes a binding.
 
+use std::collections::BTreeMap;
+
+use crate::auth::Scheme;
 use crate::cli::args::AddCredential;
 use crate::cli::failure::Failure;
 use crate::connector::{Catalog, Connector};
@@ -17,12 +20,13 @@ pub(super) fn of(
     args: &AddCredential,
 ) -> Result<Binding, Failure> {
     let hosts = if args.hosts.is_empty() {
-        vec![only_domain(connector)?]
+        vec![first_domain(connector)?]
     } else {
         hosts(connector, &args.hosts)?
     };
     let through = hosts.iter().find(|host| {
-        Authority::parse(host, 443).is_ok_and(|authority| catalog.passage(&authority).is_some())
+        Authority::parse(host, 443)
+            .is_ok_and(|authority| catalog.tls_passthrough(&authority).is_some())
     });
     if let Some(host) = through {
         let detail = format!("`{host}` is passed through: no credential can be put on there");
@@ -37,6 +41,17 @@ pub(super) fn of(
         path: args.path.clone(),
         urls: Vec::new(),
         agents: args.agents.clone(),
+    })
+}
+
+/// Returns the URLs that the scheme sends the credential's bytes to, for a token.
+pub(super) fn urls(
+    scheme: &Scheme,
+    public: &BTreeMap<String, String>,
+) -> Result<Vec<String>, Failure> {
+    scheme.mint_urls(public).map_err(|error| {
+        Failure::failed("wrong_fields", error.to_string())
+            .help("give the name alone, such as `acme` or `acme.example`")
     })
 }
 
@@ -56,13 +71,13 @@ pub(super) fn in_words(binding: &Binding) -> String {
     escape(&words).into_owned()
 }
 
-fn only_domain(connector: &Connector) -> Result<String, Failure> {
+/// Returns the first domain, which is the API's own; an operator adds others, such as one for uploads, by `--host`.
+fn first_domain(connector: &Connector) -> Result<String, Failure> {
     let domains = domains(connector);
-    let only = match domains.as_slice() {
-        [only] if !only.contains(['*', '{']) => Authority::parse(only, 443).ok(),
-        _ => None,
-    };
-    only.map(|authority| authority.to_string()).ok_or_else(|| {
+    let exact = |domain: &&String| !domain.contains(['*', '{']);
+    let first = domains.first().filter(exact);
+    let first = first.and_then(|domain| Authority::parse(domain, 443).ok());
+    first.map(|authority| authority.to_string()).ok_or_else(|| {
         let listed = match domains.as_slice() {
             [] => "it has no domains".to_owned(),
             domains => format!("its domains are {}", domains.join(", ")),

@@ -2,13 +2,13 @@
 //!
 //! INVARIANT: no secret is an argument, and none is shown, not even in an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::auth::{Field, Scheme};
+use crate::auth::{Field, Fields, Scheme};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::model::secret::Secret;
@@ -41,15 +41,21 @@ pub(super) struct Given {
     pub(super) secret: BTreeMap<String, Secret>,
 }
 
-/// Reads a value for each field.
+/// Reads a value for each field but for those that come otherwise.
 pub(super) fn read(
     context: &Context,
-    scheme: &Scheme,
+    (scheme, elsewhere): (&Scheme, &BTreeSet<&str>),
     file: Option<&Path>,
     connector: &str,
 ) -> Result<Given, Failure> {
+    let own = scheme.fields().iter();
+    let own = own.filter(|field| !elsewhere.contains(&*field.name));
+    let fields: Vec<&Field> = own.collect();
+    if fields.is_empty() {
+        return Ok(Given::default());
+    }
     if file.is_none() && context.process.stdin_is_terminal {
-        return ask(context, scheme);
+        return ask(context, scheme, &fields);
     }
     let text = match file {
         Some(path) => read_file(path)?,
@@ -60,9 +66,10 @@ pub(super) fn read(
             "what is given begins with a byte order mark, which would be part of the credential";
         return Err(Failure::failed("wrong_fields", detail).help("save it as UTF-8 without one"));
     }
-    let fields = scheme.fields();
     let lines: Vec<&str> = text.lines().collect();
-    if lines.len() != fields.len() {
+    let needed = fields.iter().rposition(|field| !field.optional);
+    let least = needed.map_or(0, |last| last + 1);
+    if !(least..=fields.len()).contains(&lines.len()) {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let formats = vec!["%s\\n"; names.len()].concat();
         let detail = format!(
@@ -83,15 +90,25 @@ pub(super) fn read(
         public: BTreeMap::new(),
         secret: BTreeMap::new(),
     };
-    for (field, line) in fields.iter().zip(lines) {
+    for (field, line) in fields.into_iter().zip(lines) {
         given.take(field, line.to_owned(), scheme)?;
     }
     Ok(given)
 }
 
 impl Given {
+    /// Returns all fields as a scheme takes them.
+    pub(super) fn opened(&self) -> Fields {
+        let public = self.public.iter();
+        let public = public.map(|(name, text)| (name.clone(), Secret::from(text.clone())));
+        public.chain(self.secret.clone()).collect()
+    }
+
     fn take(&mut self, field: &Field, value: String, scheme: &Scheme) -> Result<(), Failure> {
         check_copied(field, &value, scheme)?;
+        if value.is_empty() && field.optional {
+            return Ok(());
+        }
         if value.is_empty() {
             return Err(Failure::failed(
                 "empty_field",
@@ -143,14 +160,14 @@ fn check_copied(field: &Field, value: &str, scheme: &Scheme) -> Result<(), Failu
     Ok(())
 }
 
-fn ask(context: &Context, scheme: &Scheme) -> Result<Given, Failure> {
+fn ask(context: &Context, scheme: &Scheme, fields: &[&Field]) -> Result<Given, Failure> {
     let mut given = Given {
         public: BTreeMap::new(),
         secret: BTreeMap::new(),
     };
     let failed =
         |error: std::io::Error| Failure::failed("input", format!("nothing could be read: {error}"));
-    for field in scheme.fields() {
+    for field in fields {
         let value = if field.secret {
             rpassword::prompt_password(format!("{} (hidden): ", field.name)).map_err(failed)?
         } else {

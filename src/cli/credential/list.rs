@@ -4,8 +4,10 @@
 use serde_json::{Value as Json, json};
 
 use super::{binding, placement};
+use crate::admin::service::checks::CredentialHealth;
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::serve::note_deleted;
 use crate::cli::table::Table;
 use crate::cli::workspace::{Pins, Workspace, open_pins};
 use crate::connector::Catalog;
@@ -13,45 +15,48 @@ use crate::model::credential::SealedCredential;
 use crate::model::target::Authority;
 use crate::store::Store;
 
+const COLUMNS: [&str; 7] = [
+    "ID",
+    "CONNECTOR",
+    "SCHEME",
+    "GOES",
+    "STATE",
+    "FROM",
+    "CREATED",
+];
+
 pub(super) async fn run(context: &Context) -> Outcome {
     let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let stored = store.credentials().await?;
-    let pins = pins(context, &workspace, &store).await?;
     let catalog = workspace.catalog().ok();
-    let credentials = match &catalog {
-        Some(catalog) => workspace.credentials(catalog, &stored, &pins)?,
-        None => {
-            context
-                .output
-                .note("warning: connectors cannot be read, so only stored credentials are listed; `tollgate check` says why");
-            stored
-        }
-    };
+    let credentials = listed(context, &workspace, catalog.as_ref()).await?;
+    let known = super::known_health(context).await;
     let problem = |credential| {
         catalog
             .as_ref()
             .and_then(|catalog| problem(credential, catalog))
     };
+    let tested = |credential: &SealedCredential| {
+        let id = credential.id.as_str();
+        known.iter().find(|known| known.id == id)
+    };
     if context.output.is_json() {
         let credentials: Vec<Json> = credentials
             .iter()
-            .map(|credential| document(&workspace, credential, problem(credential)))
+            .map(|credential| {
+                let mut document = document(&workspace, credential, problem(credential));
+                if let (Some(fields), Some(tested)) = (document.as_object_mut(), tested(credential))
+                {
+                    fields.insert("health".to_owned(), json!(tested));
+                }
+                document
+            })
             .collect();
         context
             .output
             .document(&json!({ "credentials": credentials }))?;
         return Ok(Exit::Done);
     }
-    let mut table = Table::new([
-        "ID",
-        "CONNECTOR",
-        "SCHEME",
-        "GOES",
-        "STATE",
-        "FROM",
-        "CREATED",
-    ]);
+    let mut table = Table::new(COLUMNS);
     for credential in &credentials {
         let scheme = if credential.agent_owned {
             "the agent's own"
@@ -63,7 +68,7 @@ pub(super) async fn run(context: &Context) -> Outcome {
             &credential.connector,
             scheme,
             &binding::in_words(&credential.binding),
-            problem(credential).as_deref().unwrap_or("ok"),
+            &state(problem(credential), tested(credential)),
             from(&workspace, credential),
             &credential.created_at,
         ]);
@@ -72,13 +77,35 @@ pub(super) async fn run(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Returns the credentials of store and configuration; of the store alone where the connectors cannot be read.
+async fn listed(
+    context: &Context,
+    workspace: &Workspace,
+    catalog: Option<&Catalog>,
+) -> Result<Vec<SealedCredential>, Failure> {
+    let store = workspace.open_store().await?;
+    let stored = store.credentials().await?;
+    let pins = pins(context, workspace, &store).await?;
+    let Some(catalog) = catalog else {
+        context
+            .output
+            .note("warning: connectors cannot be read, so only stored credentials are listed; `tollgate check` says why");
+        return Ok(stored);
+    };
+    workspace.credentials(catalog, &stored, &pins)
+}
+
 /// Returns what declared credentials are bound to, as far as the vault can be opened here.
 async fn pins(context: &Context, workspace: &Workspace, store: &Store) -> Result<Pins, Failure> {
     if workspace.config().credentials.is_empty() {
         return Ok(Pins::new());
     }
     match workspace.unlock(store).await {
-        Ok(unlocked) => Ok(open_pins(&unlocked.rebinder, &store.pins().await?)),
+        Ok(unlocked) => {
+            let mut pins = open_pins(&unlocked.rebinder, &store.pins().await?);
+            note_deleted(workspace, &workspace.state().journal(), &mut pins);
+            Ok(pins)
+        }
         Err(_) => {
             context
                 .output
@@ -86,6 +113,14 @@ async fn pins(context: &Context, workspace: &Workspace, store: &Store) -> Result
             Ok(Pins::new())
         }
     }
+}
+
+/// Returns what keeps a credential from being used, else what its last test has found.
+fn state(problem: Option<String>, tested: Option<&CredentialHealth>) -> String {
+    let tested = tested.filter(|tested| tested.state != "unchecked");
+    problem
+        .or_else(|| tested.map(CredentialHealth::in_words))
+        .unwrap_or_else(|| "ok".to_owned())
 }
 
 fn from(workspace: &Workspace, credential: &SealedCredential) -> &'static str {

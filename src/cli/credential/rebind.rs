@@ -6,8 +6,10 @@ use super::placement;
 use crate::auth::Scheme;
 use crate::cli::Context;
 use crate::cli::args::RebindCredential;
-use crate::cli::change::note_change;
+use crate::cli::change::recorded;
 use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::offline;
+use crate::cli::serve::note_deleted;
 use crate::cli::workspace::{Workspace, declared_scheme, open_pins};
 use crate::connector::Catalog;
 use crate::model::credential::{CredentialId, SealedCredential};
@@ -18,9 +20,11 @@ use crate::vault::{Pin, Rebinder, Unlocked};
 pub(super) async fn run(context: &Context, args: RebindCredential) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
+    let _lock = offline::claim(context, workspace.state()).await?;
     let catalog = workspace.catalog()?;
     let Unlocked { rebinder, .. } = workspace.unlock(&store).await?;
-    let pins = open_pins(&rebinder, &store.pins().await?);
+    let mut pins = open_pins(&rebinder, &store.pins().await?);
+    note_deleted(&workspace, &workspace.state().journal(), &mut pins);
     let all = workspace.credentials(&catalog, &store.credentials().await?, &pins)?;
     let wanted: Vec<&SealedCredential> = match &args.id {
         Some(id) => vec![
@@ -118,7 +122,6 @@ impl Rebinding<'_> {
                 }
                 None => self.reseal(credential, scheme).await?,
             }
-            note_change(self.context, self.store, "credential.rebind", id.as_str()).await;
         }
         let now = if credential.agent_owned {
             was.clone()
@@ -130,18 +133,27 @@ impl Rebinding<'_> {
     }
 
     async fn reseal(&self, credential: &SealedCredential, scheme: &Scheme) -> Result<(), Failure> {
-        let fields = scheme.fields().iter().map(|field| field.name.as_str());
+        let needed = scheme.fields().iter().filter(|field| !field.optional);
+        let fields = needed.map(|field| field.name.as_str());
         let place = (scheme.id.as_str(), scheme.placement());
-        let bound = self
-            .rebinder
-            .rebind(credential, place, fields, &mut rand::rng())
-            .map_err(|error| {
-                Failure::failed("credential_refused", error.to_string()).help(format!(
-                    "take it out and add it again: `tollgate credential remove {}`",
-                    credential.id
-                ))
-            })?;
-        if self.store.replace_credential(credential, &bound).await? {
+        let refused = |error: String| {
+            Failure::failed("credential_refused", error).help(format!(
+                "take it out and add it again: `tollgate credential remove {}`",
+                credential.id
+            ))
+        };
+        let random = &mut rand::rng();
+        let bound = self.rebinder.rebind(credential, place, fields, random);
+        let mut bound = bound.map_err(|error| refused(error.to_string()))?;
+        // The operator has read where its bytes go for a token: that is part of what the placement says.
+        let urls = scheme.mint_urls(&credential.public_fields);
+        let urls = urls.map_err(|error| refused(error.to_string()))?;
+        if bound.binding.urls != urls && !credential.agent_owned {
+            let again = self.rebinder.with_urls(&bound, urls, random);
+            bound = again.map_err(|error| refused(error.to_string()))?;
+        }
+        let store = self.recorded(&credential.id);
+        if store.replace_credential(credential, &bound).await? {
             return Ok(());
         }
         let detail = format!("credential `{}` was changed meanwhile", credential.id);
@@ -153,8 +165,16 @@ impl Rebinding<'_> {
             .rebinder
             .seal_pin(id, pin, &mut rand::rng())
             .ok_or_else(|| Failure::failed("vault", "the binding cannot be sealed"))?;
-        self.store.put_pin(id.as_str(), &sealed).await?;
+        self.recorded(id).put_pin(id.as_str(), &sealed).await?;
         Ok(())
+    }
+
+    fn recorded(&self, id: &CredentialId) -> Store {
+        recorded(
+            self.context,
+            self.store,
+            super::note("credential.rebind", id),
+        )
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::admin::service::records::RequestRecords;
 use crate::cli::Context;
+use crate::cli::api::Api;
 use crate::cli::audit::line::shown;
 use crate::cli::audit::{directory, document, newest};
 use crate::cli::failure::{Exit, Failure, Outcome};
@@ -12,13 +14,18 @@ use crate::model::show::escape;
 /// Records of one request: there are two.
 const MOST: usize = 16;
 
-pub(super) fn run(context: &Context, request_id: &str) -> Outcome {
+pub(super) async fn run(context: &Context, request_id: &str) -> Outcome {
     if request_id.parse::<ulid::Ulid>().is_err() {
         let shown = escape(request_id);
         return Err(
             Failure::usage(format!("`{shown}` is not the id of a request"))
                 .help("give one, as in `Tollgate-Request-Id`; or a method, a URL and `--agent`"),
         );
+    }
+    if let Some(api) = Api::remote(context)? {
+        let path = format!("/api/v1/records/{request_id}");
+        let found: RequestRecords = api.get(path).await?;
+        return elsewhere(context, &found);
     }
     let query = Query {
         request_id: Some(request_id.to_owned()),
@@ -43,6 +50,21 @@ pub(super) fn run(context: &Context, request_id: &str) -> Outcome {
         let lines = told(time, &record, finished.and_then(Line::finished).as_ref());
         context.output.line(&lines.join("\n"))?;
     }
+    Ok(Exit::Done)
+}
+
+/// Prints what the gateway of `--server` knows of a request.
+fn elsewhere(context: &Context, found: &RequestRecords) -> Outcome {
+    if context.output.is_json() {
+        context.output.document(found)?;
+        return Ok(Exit::Done);
+    }
+    let text = |record: &Json| Line::of(record.to_string().as_bytes());
+    let (decided, finished) = (text(&found.decided), text(&found.finished));
+    let time = decided.front().map_or("", |front| front.time);
+    let record = decided.decided().unwrap_or_default();
+    let lines = told(time, &record, finished.finished().as_ref());
+    context.output.line(&lines.join("\n"))?;
     Ok(Exit::Done)
 }
 

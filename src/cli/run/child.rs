@@ -45,7 +45,7 @@ pub(super) async fn run(
                 // The terminal has already told the whole foreground group; twice would read as "now, at once".
                 let from_terminal = has_terminal && (signal == Signal::INT || signal == Signal::QUIT);
                 if let (Some(pid), false) = (pid, from_terminal) {
-                    // The child may have ended in this moment; then nobody is to be told.
+                    // The child may have ended in this moment; then there is no process to signal.
                     let _ = kill_process(pid, signal);
                 }
             }

@@ -1,6 +1,8 @@
-//! Writes the files that a child's toolchains read: CA bundles, with what was trusted before and the system's roots, and Node's
-//! preload.
+//! Writes the files that a child's toolchains read: CA bundles, with what was trusted before and the system's roots, Node's
+//! preload, and wget's settings.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -21,6 +23,7 @@ pub(in crate::cli) struct Files {
     pub(in crate::cli) extra: PathBuf,
     pub(in crate::cli) bundle: PathBuf,
     pub(in crate::cli) node_preload: PathBuf,
+    pub(in crate::cli) wgetrc: PathBuf,
 }
 
 impl Files {
@@ -30,7 +33,24 @@ impl Files {
             extra: directory.join("ca.pem"),
             bundle: directory.join("ca-bundle.pem"),
             node_preload: directory.join("node-proxy.cjs"),
+            wgetrc: directory.join("wgetrc"),
         }
+    }
+
+    /// Returns the file for wget, unless the user has one.
+    pub(in crate::cli) fn wgetrc_for(
+        &self,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Option<&Path> {
+        (!environment::has_wgetrc(environment)).then_some(&self.wgetrc)
+    }
+
+    /// Writes those whose text is not the trust of anybody.
+    fn write_programs(&self) -> Result<(), Failure> {
+        // wget reads no variable for authorities.
+        let wgetrc = format!("ca_certificate = {}\n", self.bundle.display());
+        write(&self.wgetrc, wgetrc.as_bytes())?;
+        write(&self.node_preload, NODE_PRELOAD)
     }
 }
 
@@ -49,7 +69,7 @@ pub(in crate::cli) fn write_files_into(
     let files = Files::within(directory);
     write(&files.extra, extra.to_pem().as_bytes())?;
     write(&files.bundle, bundle.to_pem().as_bytes())?;
-    write(&files.node_preload, NODE_PRELOAD)?;
+    files.write_programs()?;
     Ok(files)
 }
 
@@ -70,7 +90,7 @@ fn unreadable(error: &ProxyError) -> Failure {
     Failure::failed("roots", error.to_string())
 }
 
-/// Writes them into the state directory, anew each time: roots change, and so do we.
+/// Writes them into the state directory, again each time: roots change, and so do we.
 ///
 /// An environment that trusts further authorities gets files of its own, named by what is in them.
 pub(in crate::cli) fn write_files(
@@ -86,16 +106,18 @@ pub(in crate::cli) fn write_files(
         extra: workspace.ca_certificate(),
         bundle: state.bundle(),
         node_preload: state.node_preload(),
+        wgetrc: state.wgetrc(),
     };
     if !theirs.is_empty() {
         extra.absorb(&theirs);
         let name = short_hash(&extra.to_pem());
         files.extra = state.path().join(format!("ca-extra-{name}.pem"));
         files.bundle = state.path().join(format!("ca-bundle-{name}.pem"));
+        files.wgetrc = state.path().join(format!("wgetrc-{name}"));
         write(&files.extra, extra.to_pem().as_bytes())?;
     }
     write(&files.bundle, bundle.to_pem().as_bytes())?;
-    write(&files.node_preload, NODE_PRELOAD)?;
+    files.write_programs()?;
     Ok(files)
 }
 

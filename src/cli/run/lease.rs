@@ -1,15 +1,16 @@
-//! Leases a token for one child: renewed while the child lives, removed when it ends, void a minute after `run` was killed.
+//! Leases a token for one child: renewed while the child lives, removed when it ends, expired a minute after `run` was killed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::Context;
-use crate::cli::agent::give_token;
+use crate::cli::agent::unknown;
+use crate::cli::change::{Note, recorded};
 use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::model::agent::AgentName;
 use crate::model::clock::Clock;
 use crate::roster::{Token, TokenHash, TokenKind};
-use crate::store::{Store, StoreError, StoredToken};
+use crate::store::{Store, StoreError, StoredAgent, StoredToken};
 
 /// How long a token outlives its last renewal, in seconds.
 const TERM: i64 = 60;
@@ -21,6 +22,9 @@ const RENEWAL: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Lease {
     store: Store,
+    /// The same store, where the token's beginning and its end are recorded.
+    adding: Store,
+    ending: Store,
     hash: [u8; 32],
     agent: String,
     clock: Clock,
@@ -40,10 +44,25 @@ impl Lease {
         let stored = StoredToken {
             hash,
             expires_at: Some(end(clock.now())),
+            created_at: Some(context.process.clock.stamp()),
+            ..StoredToken::default()
         };
-        give_token(context, workspace, store, (agent, &stored)).await?;
+        let name = format!("{agent} {}", stored.id());
+        let note = |what| {
+            let note = Note {
+                what,
+                subject: &name,
+                agent: agent.as_str(),
+                via: "run",
+            };
+            recorded(context, store, note)
+        };
+        let adding = note("agent.token.add");
+        give(&adding, workspace, (agent, &stored), context).await?;
         let lease = Self {
             store: store.clone(),
+            adding,
+            ending: note("agent.token.revoke"),
             hash,
             agent: agent.to_string(),
             clock: clock.clone(),
@@ -51,11 +70,12 @@ impl Lease {
         Ok((lease, token))
     }
 
-    /// Renews for ever. A token that is gone was removed by an operator, or expired while the machine slept: only the second
-    /// is mended, by adding it again, and only while the agent exists.
+    /// Renews for ever. A token that is gone was removed by an operator, or expired while the machine slept. Only an
+    /// expired one is added again, and only while the agent exists.
     pub(super) fn keep(&self) -> impl Future<Output = ()> + use<> {
-        let (store, hash, agent, clock) = (
+        let (store, adding, hash, agent, clock) = (
             self.store.clone(),
+            self.adding.clone(),
             self.hash,
             self.agent.clone(),
             self.clock.clone(),
@@ -73,8 +93,9 @@ impl Lease {
                         let token = StoredToken {
                             hash,
                             expires_at: Some(end(now)),
+                            ..StoredToken::default()
                         };
-                        if store.add_token(&agent, &token, now).await.is_ok() {
+                        if adding.add_token(&agent, &token, now).await.is_ok() {
                             expires = end(now);
                         }
                     }
@@ -87,8 +108,38 @@ impl Lease {
 
     /// Removes the token; one that cannot be removed ends by itself.
     pub(super) async fn end(self) {
-        let _ = self.store.remove_token(&self.hash).await;
+        let _ = self.ending.remove_token(&self.hash).await;
     }
+}
+
+/// Adds the token to its agent. One that the configuration declares gets a row in the store for it; its labels stay those declared.
+async fn give(
+    adding: &Store,
+    workspace: &Workspace,
+    (name, token): (&AgentName, &StoredToken),
+    context: &Context,
+) -> Result<(), Failure> {
+    let now = context.process.clock.now();
+    let mut added = adding.add_token(name.as_str(), token, now).await;
+    let mut declared = workspace.declared_agents();
+    let declared = declared.find(|agent| agent.name == *name);
+    if let (Err(StoreError::NotFound { .. }), Some(declared)) = (&added, declared) {
+        let row = StoredAgent {
+            name: name.to_string(),
+            labels: declared.labels.clone(),
+            tokens: vec![token.clone()],
+            created_at: context.process.clock.stamp(),
+        };
+        added = match adding.add_agent(&row).await {
+            // Another `run` was faster.
+            Err(StoreError::Exists { .. }) => adding.add_token(name.as_str(), token, now).await,
+            done => done,
+        };
+    }
+    added.map_err(|error| match error {
+        StoreError::NotFound { .. } => unknown(name),
+        other => Failure::from(other),
+    })
 }
 
 fn end(now: SystemTime) -> i64 {

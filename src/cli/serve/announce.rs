@@ -1,4 +1,4 @@
-//! What `serve` prints once it listens: where, from what, and after the first start what to do next.
+//! Prints what `serve` says once it listens: where, from what, and after the first start what to do next.
 
 use std::net::SocketAddr;
 

@@ -1,14 +1,22 @@
 //! Settles the binding of each credential at start. Rows of an older build and newly declared credentials are bound to what the
 //! connectors say now; all others keep their binding.
 
+use std::path::Path;
+
+use serde_json::Map;
+
 use super::first_start::Prepared;
 use super::store_broken;
 use crate::cli::failure::Failure;
 use crate::cli::workspace::{Pins, StoreView, Workspace, declared_scheme, is_pinned, open_pins};
 use crate::connector::Catalog;
-use crate::model::credential::{NOWHERE, SealedCredential};
+use crate::journal::{Changed, Journal, Kind, Query, Reader};
+use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::store::Store;
 use crate::vault::{Pin, Rebinder};
+
+/// Written as `what` of the first sight of a declared credential.
+const PINNED: &str = "credential.pinned";
 
 /// Bindings that the start has settled.
 #[derive(Debug)]
@@ -23,13 +31,14 @@ pub(super) struct Settled {
 /// next start can continue an interrupted one.
 pub(super) async fn settle(
     workspace: &Workspace,
-    prepared: &Prepared,
+    (prepared, journal): (&Prepared, &Journal),
     catalog: &Catalog,
     view: &mut StoreView,
 ) -> Result<Settled, Failure> {
     let rebinder = &prepared.unlocked.rebinder;
     let resealed = reseal(&prepared.store, rebinder, catalog, &view.credentials).await?;
-    let pins = pin(workspace, &prepared.store, (rebinder, catalog), view).await?;
+    let stores = (&prepared.store, journal);
+    let pins = pin(workspace, stores, (rebinder, catalog), view).await?;
     // The revision stays the one that was read first: what is newer is read again.
     view.credentials = prepared.store.credentials().await.map_err(store_broken)?;
     view.pins = prepared.store.pins().await.map_err(store_broken)?;
@@ -75,14 +84,64 @@ async fn reseal(
     Ok(resealed)
 }
 
+/// Marks credentials whose pin was deleted as changed: the journal knows that they were bound before, so this is not the first sight of
+/// them. It is searched only for credentials without a pin. Blocks.
+pub(in crate::cli) fn note_deleted(workspace: &Workspace, journal: &Path, pins: &mut Pins) {
+    for declared in &workspace.config().credentials {
+        if declared.agent_owned || pins.contains_key(&declared.id) {
+            continue;
+        }
+        let query = Query {
+            kinds: vec![Kind::Changed],
+            text: Some(format!(
+                "\"what\":\"{PINNED}\",\"subject\":\"{}\"",
+                declared.id
+            )),
+            ..Query::default()
+        };
+        let found = Reader::open(journal, query).map(|mut lines| lines.next());
+        match found {
+            Ok(None) => {}
+            Ok(Some(Ok(_))) => {
+                pins.insert(declared.id.clone(), None);
+            }
+            Ok(Some(Err(error))) | Err(error) => {
+                tracing::error!(credential.id = %declared.id, %error, "whether the credential was bound before is not known: the journal cannot be read");
+                pins.insert(declared.id.clone(), None);
+            }
+        }
+    }
+}
+
+/// Records the first sight of a declared credential, before it is used.
+async fn record_pinned(journal: &Journal, id: &CredentialId, pin: &Pin) -> Result<(), Failure> {
+    let mut detail = Map::new();
+    for (key, text) in [
+        ("connector", &pin.connector),
+        ("scheme", &pin.scheme),
+        ("placement", &pin.placement),
+    ] {
+        detail.insert(key.to_owned(), text.as_str().into());
+    }
+    let changed = Changed {
+        what: PINNED.into(),
+        subject: id.as_str().into(),
+        detail,
+        ..Changed::default()
+    };
+    let recorded = journal.append(&changed).await;
+    recorded.map_err(|error| Failure::failed("journal", error.to_string()))
+}
+
 /// Pins what is declared and was not seen before: from now on it is bound to where its scheme puts it today.
 pub(in crate::cli::serve) async fn pin(
     workspace: &Workspace,
-    store: &Store,
+    (store, journal): (&Store, &Journal),
     (rebinder, catalog): (&Rebinder, &Catalog),
     view: &StoreView,
 ) -> Result<Pins, Failure> {
     let mut pins = open_pins(rebinder, &view.pins);
+    note_deleted(workspace, journal.directory(), &mut pins);
     for declared in &workspace.config().credentials {
         let id = &declared.id;
         match pins.get(id) {
@@ -110,6 +169,7 @@ pub(in crate::cli::serve) async fn pin(
         if let Some(sealed) = sealed {
             let put = store.put_pin(id.as_str(), &sealed).await;
             put.map_err(store_broken)?;
+            record_pinned(journal, id, &pin).await?;
         }
         pins.insert(id.clone(), Some(pin));
     }

@@ -43,7 +43,7 @@ pub(super) fn unwritable(workspace: &Workspace, error: &std::io::Error) -> Failu
     let elsewhere = "set `data_dir` in the configuration, or TOLLGATE_DATA_DIR";
     let owner = std::fs::metadata(workspace.state().path()).map(|data| data.uid());
     match owner {
-        // The volume of a container belongs to root where nobody has said otherwise.
+        // The volume of a container belongs to root unless its owner was changed.
         Ok(user) if error.kind() == ErrorKind::PermissionDenied => failure.help(format!(
             "it belongs to user {user}: give it to the user that runs the gateway (`chown 65532` for the image), or {elsewhere}"
         )),

@@ -11,7 +11,8 @@ const PER_TUNNEL: usize = 2;
 /// For the store, the listeners, and upstream connections that are kept.
 const OTHERS: usize = 1024;
 
-/// Makes room for as many connections as the limits allow, and as `edges` listeners of operators take at most: a limit that the system undercuts would hold for all agents together.
+/// Makes room for as many connections as the limits allow, and as `edges` listeners of operators take at most. If the system
+/// allowed fewer, all agents together would share that limit.
 pub(super) fn raise(limits: &Limits, edges: usize) {
     let tunnels = limits.tunnels.saturating_mul(PER_TUNNEL);
     let wanted = tunnels

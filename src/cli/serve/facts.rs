@@ -3,29 +3,29 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use crate::admin::{
-    Answering, Controls, Facts, Hosts, Readiness, ReloadState, SnapshotCounts, Status, Synced,
+    self, Answering, ConfigView, Controls, Facts, Hosts, Pages, Readiness, ReloadState, SinkState,
+    SnapshotCounts, Status, Synced,
 };
 use crate::approval::ApprovalService;
 use crate::cli::workspace::Workspace;
+use crate::dashboard::{self, Dashboard};
 use crate::journal::{self, Journal};
 use crate::limit::{Limits, Resource};
 use crate::model::clock::Clock;
 use crate::model::halt::Scope;
 use crate::proxy::Proxy;
+use crate::simulate::explain::explain;
 use crate::snapshot::Current;
 use crate::telemetry::{self, metrics::Metrics};
 
+use super::host::GatewayHost;
 use super::live::Live;
-use crate::cli::running;
-
-/// How often a revision that was asked for is looked for, and how long is waited between.
-const SYNC_TRIES: usize = 50;
-const SYNC_PAUSE: Duration = Duration::from_millis(20);
+use crate::admin::service::Service;
+use crate::cli::{config, running};
 
 /// Sources of the facts.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Sources {
     pub(super) proxy: Arc<Proxy>,
     /// Addresses where agents connect, as text and as sockets.
     pub(super) proxies: (Vec<String>, Vec<SocketAddr>),
+    /// Ports of the admin side.
+    pub(super) admin: Vec<SocketAddr>,
     pub(super) current: Arc<Current>,
     pub(super) journal: Journal,
     pub(super) approvals: Arc<ApprovalService>,
@@ -64,8 +66,31 @@ pub(super) fn of(sources: Sources) -> Facts {
         metrics: Arc::new(move || metrics.metrics()),
         sync: sync(&sources),
         run: run(&sources),
+        explain: explained(&sources),
+        config: {
+            let sources = Arc::clone(&sources);
+            Arc::new(move || sources.settings())
+        },
         controls: controls(&sources),
+        service: Arc::new(Service::new(
+            sources.live.store.clone(),
+            sources.clock.clone(),
+            Arc::new(GatewayHost(Arc::clone(&sources.live))),
+        )),
+        pages: pages(&sources),
     }
+}
+
+/// Returns the dashboard, whose sessions all listeners share.
+fn pages(sources: &Arc<Sources>) -> Pages {
+    let operators = Arc::clone(sources);
+    let dashboard = Dashboard::new(dashboard::Setup {
+        operators: Arc::new(move |token| operators.live.operator(token)),
+        clock: sources.clock.clone(),
+        addresses: sources.admin.clone(),
+        tls: sources.workspace.config().admin_tls.is_some(),
+    });
+    Arc::new(move |api| dashboard.routes(api))
 }
 
 type SyncCall = Arc<dyn Fn(i64) -> Answering<Synced> + Send + std::marker::Sync>;
@@ -77,15 +102,8 @@ fn sync(sources: &Arc<Sources>) -> SyncCall {
         let sources = Arc::clone(&sources);
         Box::pin(async move {
             let live = &sources.live;
-            for _ in 0..SYNC_TRIES {
-                live.follow_store().await;
-                if live.revision.load(Ordering::SeqCst) >= wanted {
-                    break;
-                }
-                tokio::time::sleep(SYNC_PAUSE).await;
-            }
             Synced {
-                store_revision: live.revision.load(Ordering::SeqCst),
+                store_revision: live.follow_to(wanted).await,
                 reload_failure: live.reloader.problem(),
             }
         })
@@ -97,6 +115,23 @@ fn run(sources: &Arc<Sources>) -> Arc<dyn Fn(&str) -> Json + Send + std::marker:
     Arc::new(move |agent| {
         let (live, snapshot) = (&sources.live, sources.current.snapshot());
         running::document(live, &snapshot, &sources.proxies.1, agent)
+    })
+}
+
+fn explained(sources: &Arc<Sources>) -> admin::Explain {
+    let sources = Arc::clone(sources);
+    Arc::new(move |name, question| {
+        let live = &sources.live;
+        let agents = live.workspace().agents(Some(&live.view.load()));
+        let agent = agents.iter().find(|agent| agent.name.as_str() == name)?;
+        let snapshot = sources.current.snapshot();
+        Some(explain(
+            &snapshot,
+            &live.keyring,
+            agent,
+            &sources.clock,
+            question,
+        ))
     })
 }
 
@@ -120,8 +155,29 @@ impl Sources {
             draining: self.proxy.drain_state().is_draining(),
             journal_healthy: self.journal.is_healthy(),
             journal_disk_low: self.is_disk_low(),
+            journal_forked: self.journal.is_forked(),
             reload: self.reload(),
         }
+    }
+
+    /// Returns the settings that this process runs with.
+    fn settings(&self) -> ConfigView {
+        let workspace = self.live.workspace();
+        let settings = self.live.settings.lock();
+        let (started, env) = settings.started();
+        config::view(workspace.config(), started, env, &settings.needs_restart)
+    }
+
+    fn sinks(&self) -> Vec<SinkState> {
+        let newest = self.journal.head().seq;
+        let sinks = self.journal.sinks().iter();
+        sinks
+            .map(|sink| SinkState {
+                name: sink.name().to_owned(),
+                lag_records: newest.saturating_sub(sink.seq()),
+                missed_records: sink.missed(),
+            })
+            .collect()
     }
 
     fn is_disk_low(&self) -> bool {
@@ -169,10 +225,13 @@ impl Sources {
             draining: readiness.draining,
             journal_healthy: readiness.journal_healthy,
             journal_disk_low: readiness.journal_disk_low,
+            journal_forked: readiness.journal_forked,
+            sinks: self.sinks(),
             reload: readiness.reload,
             approvals_pending: self.approvals.pending(),
             halts: self.live.kill_switch.list(),
             credentials_unhealthy,
+            credentials_failing: self.live.failing(),
             credentials_unbound,
             credentials_resealed: self.live.resealed.clone(),
             exchanges_active: self.proxy.drain_state().exchanges_active(),
@@ -207,6 +266,12 @@ impl Sources {
         let journal = &self.journal;
         self.metrics
             .journal((journal.records_total(), journal.head().seq), journal.lag());
+        self.metrics.journal_fork(journal.is_forked());
+        let newest = journal.head().seq;
+        for sink in journal.sinks() {
+            let lag = newest.saturating_sub(sink.seq());
+            self.metrics.sink(sink.name(), (lag, sink.missed()));
+        }
         self.metrics.log_lines_dropped(telemetry::lines_dropped());
         self.metrics.render()
     }

@@ -1,5 +1,5 @@
-//! First start: an empty state directory in; a store, master key, CA, agent `default`, operator `local` and a first permission
-//! out. On a later start all of it is there already and is only opened.
+//! Prepares the state directory. A first start creates a store, master key, CA, agent `default`, operator `local` and a first
+//! permission; a later start only opens them.
 //!
 //! INVARIANT: cut off anywhere, the next start goes on; what exists is never replaced, but for a lost operator token.
 
@@ -73,7 +73,7 @@ pub(super) async fn prepare(context: &Context, workspace: &Workspace) -> Result<
         clear_half_authority(workspace)?;
     }
     let authority = authority(context, workspace)?;
-    let parameter_key = parameter_key(workspace)?;
+    let parameter_key = workspace.parameter_key()?;
     keep_operator(workspace, &store).await?;
     if is_first {
         make_agent(context, workspace, &store).await?;
@@ -149,7 +149,7 @@ fn clear_half_authority(workspace: &Workspace) -> Result<(), Failure> {
     }
 }
 
-/// Makes sure that the CLI of this user has an operator's token. A lost file is made anew: who can write it owns the state.
+/// Makes sure that the CLI of this user has an operator's token. A lost file is made again: a user who can write it owns the state.
 async fn keep_operator(workspace: &Workspace, store: &Store) -> Result<(), Failure> {
     let file = workspace.state().operator_token();
     let operators = store.operators().await.map_err(store_broken)?;
@@ -194,6 +194,8 @@ async fn make_agent(
     let stored = StoredToken {
         hash: token.hash().0,
         expires_at: None,
+        created_at: Some(context.process.clock.stamp()),
+        ..StoredToken::default()
     };
     let agent = StoredAgent {
         name: AGENT.to_owned(),
@@ -228,29 +230,6 @@ pub(super) async fn make_permission(workspace: &Workspace, store: &Store) -> Res
         .await
         .map_err(store_broken)?;
     Ok(())
-}
-
-/// Reads or makes the key; it lies beside the store, not in it, so that a copy of the journal alone tells nothing.
-fn parameter_key(workspace: &Workspace) -> Result<[u8; 32], Failure> {
-    let file = workspace.state().path().join("parameters.key");
-    match std::fs::read(&file) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            Failure::failed(
-                "state",
-                format!("`{}` is damaged: it does not have 32 bytes", file.display()),
-            )
-        }),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let key: [u8; 32] = rand::random();
-            state::write(&file, &key, Access::Owner)
-                .map_err(|error| unwritable(workspace, &error))?;
-            Ok(key)
-        }
-        Err(error) => Err(Failure::failed(
-            "state",
-            format!("`{}` cannot be read: {error}", file.display()),
-        )),
-    }
 }
 
 fn write_secret(workspace: &Workspace, file: &std::path::Path, text: &str) -> Result<(), Failure> {

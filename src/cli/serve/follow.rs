@@ -12,6 +12,15 @@ use crate::snapshot::watch::Watch;
 /// How often the store is asked whether something has changed.
 const STORE_POLL: Duration = Duration::from_millis(200);
 
+/// How often the store learns when tokens were last used; a crash forgets less than this.
+const USED: Duration = Duration::from_secs(60);
+
+/// How often secrets that lie in files or come from commands are looked at.
+const ORIGINS: Duration = Duration::from_secs(1);
+
+/// How long an opened credential that no request uses stays in memory.
+const CREDENTIAL_IDLE: Duration = Duration::from_secs(60);
+
 fn watched(live: &Live) -> Option<Watch> {
     let workspace = live.workspace();
     let config = workspace.config();
@@ -33,6 +42,9 @@ pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) 
     let mut watch = watched(&live);
     let mut poll = tokio::time::interval(STORE_POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut origins = tokio::time::interval(ORIGINS);
+    origins.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut used = tokio::time::interval_at(tokio::time::Instant::now() + USED, USED);
     loop {
         let files = async {
             match &mut watch {
@@ -45,6 +57,8 @@ pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) 
         tokio::select! {
             () = told => return,
             () = files => live.reload_files().await,
+            _ = used.tick() => live.note_used().await,
+            _ = origins.tick() => live.follow_origins().await,
             () = live.moved.notified() => watch = watched(&live),
             _ = poll.tick() => {
                 let has_changed = live.settings.lock().has_changed();
@@ -52,6 +66,7 @@ pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) 
                     live.reload().await;
                 }
                 live.follow_store().await;
+                live.keyring.forget_idle(CREDENTIAL_IDLE);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What keeps credentials from being used: rows that do not open, and connectors that now put them elsewhere.
+//! Finds what keeps credentials from being used: rows that do not open, and connectors that now put them elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +44,16 @@ impl CredentialHealth {
         for (id, unbound) in self.unbound.iter().filter(|(id, _)| !known.contains(id)) {
             tracing::error!(credential.id = %id, "{unbound}; nothing is sent with it until `tollgate credential rebind {id}`");
         }
+    }
+
+    /// Returns why each cannot be used, by id.
+    pub(super) fn reasons(&self) -> BTreeMap<String, String> {
+        let closed = self.closed.iter();
+        let closed = closed.map(|(id, error)| (id.to_string(), error.to_string()));
+        let unbound = self.unbound.iter();
+        closed
+            .chain(unbound.map(|(id, unbound)| (id.to_string(), unbound.to_string())))
+            .collect()
     }
 
     pub(super) fn health(&self, id: &CredentialId) -> Health {

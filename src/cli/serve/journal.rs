@@ -1,16 +1,10 @@
-//! The journal of a gateway: its key out of the vault, what the store knows of it, its anchor, and what an older version left.
-
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-use std::sync::Arc;
+//! Opens a gateway's journal with its key from the vault, and takes over what an older version left.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
-use tokio::sync::watch;
+use zeroize::Zeroizing;
 
+use super::checkpoints;
 use super::first_start::Prepared;
 use super::store_broken;
 use crate::cli::Context;
@@ -18,19 +12,20 @@ use crate::cli::failure::Failure;
 use crate::cli::workspace::Workspace;
 use crate::config;
 use crate::journal::{
-    Changed, CheckpointLimits, Head, Identity, Journal, Known, OldRecord, Opening, Retention,
-    SegmentLimits, Settings, Signed, Signer, TakeOver, TakenOver,
+    Changed, CheckpointLimits, Identity, Journal, Known, OldRecord, Opening, Retention,
+    STORED_HEAD, SegmentLimits, Settings, Signer, TakeOver, TakenOver,
 };
 use crate::model::clock::Clock;
-use crate::model::hex::hex;
+use crate::sink;
 use crate::store::{Store, StoreError};
 
 /// Free-standing values of the store.
 const KEY: &str = "journal.key";
+const NEXT_KEY: &str = "journal.next_key";
+/// Set where the next start is to rotate the key.
+pub(in crate::cli) const ROTATE: &str = "journal.rotate";
 const IDENTITY: &str = "journal.identity";
 const BOOT: &str = "journal.boot";
-/// Number and hash of the newest line at the last checkpoint, or at the last stop.
-pub(in crate::cli) const HEAD: &str = "journal.head";
 
 /// Events that are read out of the store at once.
 const PAGE: u32 = 1_000;
@@ -40,26 +35,41 @@ pub(super) async fn open(
     context: &Context,
     workspace: &Workspace,
     prepared: &Prepared,
-) -> Result<Journal, Failure> {
+) -> Result<(Journal, sink::Prepared), Failure> {
     let store = &prepared.store;
     let clock = context.process.clock.clone();
     let signer = signer(prepared).await?;
+    let next = next_key(prepared).await?;
+    let next_signer = next.as_deref().map(|key| Signer::new(key)).transpose();
+    let next_signer = next_signer.map_err(|error| Failure::failed("journal", error.to_string()))?;
     let identity = identity(store, &signer, &clock).await?;
     let boot = ulid::Ulid::from_datetime(clock.now()).to_string();
-    let head = store.meta(HEAD).await.map_err(store_broken)?;
-    let seq = head
+    let config = &workspace.config().audit;
+    let directory = workspace.state().journal();
+    let sinks = sink::Prepared::read(&directory, &config.sinks)
+        .map_err(|error| Failure::failed("sink", error.to_string()))?;
+    let mut lines = sinks.heads();
+    let head = store.meta(STORED_HEAD).await.map_err(store_broken)?;
+    let stored = head.as_deref().and_then(checkpoints::head_of);
+    lines.extend(stored.map(|head| ("store".to_owned(), head)));
+    let anchored = config
+        .anchor_file
         .as_deref()
-        .and_then(|head| head.split_once(' ')?.0.parse().ok());
+        .and_then(checkpoints::anchored);
+    lines.extend(anchored.map(|head| ("anchor".to_owned(), head)));
     let opening = Opening {
-        settings: settings(&workspace.config().audit),
+        settings: settings(config),
         signer: Some(signer),
+        next_signer,
         known: Known {
-            seq: seq.unwrap_or(0),
+            seq: 0,
+            lines,
             boot: store.meta(BOOT).await.map_err(store_broken)?,
         },
+        sinks: sinks.progress(),
         numbered_above: store.last_old_event().await.map_err(store_broken)?,
         boot: boot.clone(),
-        ..Opening::new(&workspace.state().journal(), identity, clock)
+        ..Opening::new(&directory, identity, clock)
     };
     // Reads files, and waits for the first record.
     let opened = tokio::task::spawn_blocking(move || opening.open()).await;
@@ -71,7 +81,17 @@ pub(super) async fn open(
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))?;
     store.put_meta(BOOT, &boot).await.map_err(store_broken)?;
-    Ok(journal)
+    if let Some(key) = next {
+        // The journal has it; a start that broke off before goes over again.
+        let sealed = sealed(prepared, KEY, &key)?;
+        for (name, value) in [(KEY, sealed.as_str()), (NEXT_KEY, ""), (ROTATE, "")] {
+            store.put_meta(name, value).await.map_err(store_broken)?;
+        }
+        tracing::warn!("the key that signs the journal is rotated");
+    }
+    // The next start looks for this line, not for one that this start found lost.
+    checkpoints::keep(store, &journal.head()).await;
+    Ok((journal, sinks))
 }
 
 /// Opens the signing key, or makes it.
@@ -83,9 +103,7 @@ async fn signer(prepared: &Prepared) -> Result<Signer, Failure> {
         Some(stored) => stored,
         None => {
             let key = Signer::generate().map_err(|error| failed(&error.to_string()))?;
-            let sealed = own.seal(KEY, &key, &mut rand::rng());
-            let sealed = sealed.ok_or_else(|| failed("the journal's key cannot be sealed"))?;
-            let sealed = STANDARD.encode(sealed);
+            let sealed = sealed(prepared, KEY, &key)?;
             let claimed = prepared.store.claim_meta(KEY, &sealed).await;
             claimed.map_err(store_broken)?
         }
@@ -95,6 +113,36 @@ async fn signer(prepared: &Prepared) -> Result<Signer, Failure> {
         failed("the journal's key does not authenticate: its row in the store was changed")
     })?;
     Signer::new(&key).map_err(|error| failed(&error.to_string()))
+}
+
+/// Returns the key that the journal goes over to, where `audit rotate-key` has asked for one. It is kept before it signs anything.
+async fn next_key(prepared: &Prepared) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let failed = |text: &str| Failure::failed("journal", text.to_owned());
+    let store = &prepared.store;
+    let is_set = |value: &String| !value.is_empty();
+    let kept = store.meta(NEXT_KEY).await.map_err(store_broken)?;
+    if let Some(kept) = kept.filter(is_set) {
+        let sealed = STANDARD.decode(kept).unwrap_or_default();
+        let key = prepared.unlocked.own.open(NEXT_KEY, &sealed);
+        return key.map(Some).ok_or_else(|| {
+            failed("the journal's next key does not authenticate: its row in the store was changed")
+        });
+    }
+    let asked = store.meta(ROTATE).await.map_err(store_broken)?;
+    if !asked.as_ref().is_some_and(is_set) {
+        return Ok(None);
+    }
+    let key = Signer::generate().map_err(|error| failed(&error.to_string()))?;
+    let sealed = sealed(prepared, NEXT_KEY, &key)?;
+    let put = store.put_meta(NEXT_KEY, &sealed).await;
+    put.map_err(store_broken)?;
+    Ok(Some(key))
+}
+
+fn sealed(prepared: &Prepared, name: &str, key: &[u8]) -> Result<String, Failure> {
+    let sealed = prepared.unlocked.own.seal(name, key, &mut rand::rng());
+    let failed = || Failure::failed("journal", "the journal's key cannot be sealed".to_owned());
+    Ok(STANDARD.encode(sealed.ok_or_else(failed)?))
 }
 
 /// Reads who writes this journal, or says it for good.
@@ -135,46 +183,6 @@ fn settings(config: &config::Audit) -> Settings {
     }
 }
 
-/// Keeps each checkpoint in the store, and where the configuration says to take it.
-pub(super) async fn follow_checkpoints(
-    mut checkpoints: watch::Receiver<Option<Signed>>,
-    store: Store,
-    anchor: Option<Arc<Path>>,
-) {
-    while checkpoints.changed().await.is_ok() {
-        let Some(signed) = checkpoints.borrow_and_update().clone() else {
-            continue;
-        };
-        keep(&store, &signed.head).await;
-        let Some(file) = anchor.clone() else { continue };
-        let taken = tokio::task::spawn_blocking(move || take(&file, &signed)).await;
-        match taken {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "a checkpoint is not anchored"),
-            Err(error) => tracing::error!(%error, "a checkpoint is not anchored"),
-        }
-    }
-}
-
-/// Keeps the newest line in the store, so that the next start notices what is missing.
-pub(super) async fn keep(store: &Store, head: &Head) {
-    let text = format!("{} {}", head.seq, hex(&head.hash));
-    if let Err(error) = store.put_meta(HEAD, &text).await {
-        tracing::warn!(%error, "the store does not know the newest record of the journal");
-    }
-}
-
-/// Appends a checkpoint to the anchor's file, which may be one that can only be appended to.
-fn take(file: &Path, signed: &Signed) -> io::Result<()> {
-    let line = json!({
-        "seq": signed.head.seq, "hash": hex(&signed.head.hash), "signature": signed.signature,
-    });
-    let mut options = OpenOptions::new();
-    let mut file: File = options.append(true).create(true).mode(0o600).open(file)?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
-}
-
 /// Records what commands have changed since the last time. Each goes out of the store once it is in the journal.
 pub(super) async fn record_changes(journal: &Journal, store: &Store) -> Result<(), StoreError> {
     for change in store.unrecorded_changes().await? {
@@ -183,6 +191,8 @@ pub(super) async fn record_changes(journal: &Journal, store: &Store) -> Result<(
             operator: change.operator.as_str().into(),
             subject: change.subject.as_str().into(),
             made_at: change.time.as_str().into(),
+            agent: change.agent.as_str().into(),
+            detail: serde_json::from_str(&change.detail).unwrap_or_default(),
             ..Changed::default()
         };
         if let Err(error) = journal.append(&changed).await {
@@ -194,7 +204,7 @@ pub(super) async fn record_changes(journal: &Journal, store: &Store) -> Result<(
     Ok(())
 }
 
-/// Takes over, once, the events that an older version kept in the store. A take-over that breaks off begins anew at the next start.
+/// Takes over, once, the events that an older version kept in the store. A take-over that breaks off begins again at the next start.
 pub(super) async fn take_over(journal: Journal, store: Store) {
     match store.last_old_event().await {
         Ok(0) => {}
@@ -211,17 +221,13 @@ pub(super) async fn take_over(journal: Journal, store: Store) {
     }
 }
 
-async fn take_over_all(journal: &Journal, store: &Store) -> Result<TakenOver, String> {
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let identity = store.meta(IDENTITY).await.map_err(|error| text(&error))?;
-    let identity: Identity =
-        serde_json::from_str(&identity.unwrap_or_default()).map_err(|error| text(&error))?;
-    let mut taking =
-        TakeOver::begin(journal.directory(), &identity).map_err(|error| text(&error))?;
+async fn take_over_all(journal: &Journal, store: &Store) -> anyhow::Result<TakenOver> {
+    let identity = store.meta(IDENTITY).await?;
+    let identity: Identity = serde_json::from_str(&identity.unwrap_or_default())?;
+    let mut taking = TakeOver::begin(journal.directory(), &identity)?;
     let mut after = 0;
     loop {
-        let page = store.old_events(after, PAGE).await;
-        let page = page.map_err(|error| text(&error))?;
+        let page = store.old_events(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         for event in page {
@@ -231,15 +237,14 @@ async fn take_over_all(journal: &Journal, store: &Store) -> Result<TakenOver, St
                 kind: event.kind,
                 body: event.body,
             };
-            taking.add(&record).map_err(|error| text(&error))?;
+            taking.add(&record)?;
         }
         // Others have work to do.
         tokio::task::yield_now().await;
     }
-    let taken = taking.finish().map_err(|error| text(&error))?;
-    let recorded = journal.append(&taken.record()).await;
-    recorded.map_err(|error| text(&error))?;
-    let dropped = store.drop_old_events().await;
-    dropped.map_err(|error| text(&error))?;
+    let taken = taking.finish()?;
+    // The rows go only once a signature says that they are here.
+    journal.append_signed(taken.record()).await?;
+    store.drop_old_events().await?;
     Ok(taken)
 }

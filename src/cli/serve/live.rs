@@ -6,35 +6,44 @@
 
 mod configuration;
 mod credentials;
+mod entries;
+mod recorded;
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
+use super::checks::Checks;
 use super::declared::{self, OperatorToken};
 use super::health::CredentialHealth;
 use super::journal::record_changes;
 use super::settings::Settings;
+
 use crate::admin::Operator;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
-use crate::journal::{Changed, Journal};
+use crate::journal::Journal;
 use crate::kill_switch::KillSwitch;
-use crate::model::agent::Agent;
 use crate::model::changes::Changes;
 use crate::model::clock::Clock;
 use crate::model::credential::SealedCredential;
 use crate::roster::{Roster, RosterEntry, TokenHash};
+use crate::simulate::case;
 use crate::snapshot::Current;
 use crate::snapshot::reload::Reloader;
 use crate::store::{Store, StoredOperator};
 use crate::telemetry::metrics::Metrics;
-use crate::vault::{Keyring, Opener, Rebinder, Sealer};
+use crate::vault::{Keyring, Opener, Placeholders, Rebinder, Sealer};
+
+pub(super) use recorded::Recorded;
+
+/// How often a revision that is waited for is looked for, and how long between.
+const FOLLOW_TRIES: usize = 50;
+const FOLLOW_PAUSE: Duration = Duration::from_millis(20);
 
 /// Declarations of the configuration, as last read.
 #[derive(Debug)]
@@ -70,6 +79,8 @@ pub(in crate::cli) struct Live {
     pub(super) current: Arc<Current>,
     pub(super) opener: Opener,
     pub(super) rebinder: Rebinder,
+    /// Makes what agents hold in place of credentials.
+    pub(in crate::cli) placeholders: Placeholders,
     pub(super) metrics: Arc<Metrics>,
     pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
@@ -87,10 +98,14 @@ pub(in crate::cli) struct Live {
     pub(super) moved: tokio::sync::Notify,
     /// Health of credentials, so that each problem is logged once.
     pub(super) health: Mutex<CredentialHealth>,
+    /// Tests credentials; set once the gateway is put together.
+    pub(super) checks: OnceLock<Checks>,
     /// Ids of rows of an older build that this start has bound to where their schemes put them.
     pub(super) resealed: Vec<String>,
     /// The last trouble with the store, so that it is logged once.
     pub(super) trouble: Mutex<Option<String>>,
+    /// What is recorded of files and configuration, so that each change of it is recorded once.
+    pub(super) recorded: Mutex<Recorded>,
 }
 
 impl Live {
@@ -119,9 +134,22 @@ impl Live {
                     self.revision.store(revision, Ordering::SeqCst);
                 }
             }
-            // What is in force stays; requests are refused by the journal if it is that bad.
+            // What is in effect stays; requests are refused by the journal if it is that bad.
             Err(error) => self.note_trouble(Some(error.to_string())),
         }
+    }
+
+    /// Takes the store over up to a revision at least, and returns the one that is in use: a lower one where the store cannot be
+    /// read for a second.
+    pub(super) async fn follow_to(self: &Arc<Self>, revision: i64) -> i64 {
+        for _ in 0..FOLLOW_TRIES {
+            self.follow_store().await;
+            if self.revision.load(Ordering::SeqCst) >= revision {
+                break;
+            }
+            tokio::time::sleep(FOLLOW_PAUSE).await;
+        }
+        self.revision.load(Ordering::SeqCst)
     }
 
     /// Applies agents, credentials, operators and halts; permissions come with the next snapshot.
@@ -157,7 +185,7 @@ impl Live {
         let moved = {
             let _turn = self.following.lock().await;
             let moved = self.reload_settings().await;
-            // Not the halts: those of the view may be older than those in force.
+            // Not the halts: those of the view may be older than those in effect.
             self.apply_names(&self.view.load());
             self.changes.tell();
             moved
@@ -176,7 +204,10 @@ impl Live {
             let workspace = live.workspace.load();
             let files = workspace.files();
             let inputs = files.map(|files| workspace.with_store(files, &live.view.load()));
-            let reloaded = live.reloader.reload(inputs);
+            let now = live.clock.now();
+            let reloaded = live.reloader.reload(inputs, |inputs, snapshot| {
+                case::of_files(inputs, snapshot, now)
+            });
             if reloaded {
                 (live.give_back)();
             }
@@ -184,18 +215,32 @@ impl Live {
         });
         match reloaded.await {
             Ok(true) => {
-                self.journal.append_later(&Changed {
-                    what: "files.reloaded".into(),
-                    ..Changed::default()
-                });
+                self.record_files();
                 self.note_health();
                 self.changes.tell();
             }
-            Ok(false) => {}
+            Ok(false) => self.record_files(),
             Err(error) => {
                 tracing::error!(%error, "reload broke off, the last good snapshot stays");
             }
         }
+    }
+
+    /// Keeps when tokens were last used.
+    pub(super) async fn note_used(&self) {
+        let used = self.roster.used().into_iter();
+        let used: Vec<([u8; 32], i64)> = used.map(|(hash, at)| (hash.0, at)).collect();
+        if used.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.note_used(&used).await {
+            tracing::warn!(%error, "the store does not know when tokens were last used");
+        }
+    }
+
+    /// Returns what tests credentials, once the gateway is put together.
+    pub(in crate::cli) fn checks(&self) -> Option<&Checks> {
+        self.checks.get()
     }
 
     /// The configuration and files that the gateway runs on.
@@ -213,27 +258,6 @@ impl Live {
             .filter(fits)
             .map(|(operator, _)| operator.clone())
             .next_back()
-    }
-
-    /// Returns the tokens of the store; an agent that is declared has the labels of the declaration.
-    fn stored_entries(&self, view: &StoreView) -> Vec<RosterEntry> {
-        let agents = self.workspace.load().agents(Some(view));
-        let by_name: HashMap<&str, &Arc<Agent>> = agents
-            .iter()
-            .map(|agent| (agent.name.as_str(), agent))
-            .collect();
-        let mut entries = Vec::new();
-        for stored in &view.agents {
-            let Some(agent) = by_name.get(stored.name.as_str()) else {
-                continue;
-            };
-            entries.extend(stored.tokens.iter().map(|token| RosterEntry {
-                hash: TokenHash(token.hash),
-                agent: Arc::clone(agent),
-                expires_at: token.expires_at.map(moment),
-            }));
-        }
-        entries
     }
 
     fn note_trouble(&self, trouble: Option<String>) {
@@ -256,9 +280,4 @@ fn known(stored: &StoredOperator) -> Operator {
         role: Role::of(&stored.role).unwrap_or(Role::Viewer),
         groups: stored.groups.iter().cloned().collect(),
     }
-}
-
-/// Seconds since 1970; a moment before that is long over.
-fn moment(seconds: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

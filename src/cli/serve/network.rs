@@ -1,5 +1,6 @@
 //! Derives the settings of egress and proxy from the configuration.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,6 +18,11 @@ use crate::proxy::{OuterTls, Timeouts};
 
 /// Puts egress rules together: exceptions, fixed addresses, our own listeners, and the proxy on the way.
 pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, Failure> {
+    egress_of(config, listeners.own())
+}
+
+/// As the gateway has it, for a command that asks a token endpoint.
+pub(in crate::cli) fn egress_of(config: &Config, own: Vec<SocketAddr>) -> Result<Egress, Failure> {
     let mut allow = Vec::new();
     for rule in &config.egress.allow {
         let text = match rule {
@@ -32,7 +38,7 @@ pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, F
     let rules = EgressRules {
         allow,
         resolve: config.egress.resolve.clone(),
-        own: listeners.own(),
+        own,
     };
     let egress =
         Egress::new(rules, Arc::new(SystemLookup::new())).lookup_timeout(config.limits.connect);

@@ -9,8 +9,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::compose::{Running, compose};
 use super::journal;
-use super::listeners::{Addresses, Listeners};
-use super::{first_start, follow};
+use super::listeners::{Addresses, Listeners, ReservedAddresses};
+use super::{checking, checkpoints, first_start, follow};
 use crate::admin::{self, Surface};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -18,12 +18,13 @@ use crate::cli::workspace::Workspace;
 use crate::cli::{Context, ProcessEnv};
 use crate::journal::Journal;
 use crate::proxy::{Drain, Proxy};
+use crate::sink::Sinks;
 
 /// How often refusals of unauthenticated connections are summed up.
 const SUMMARY: Duration = Duration::from_secs(60);
 
 /// How long admin and metrics connections have to finish.
-const EDGE_PATIENCE: Duration = Duration::from_secs(2);
+const EDGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running gateway. Dropping it without [`Serving::end`] cuts everything that is open.
 #[derive(Debug)]
@@ -37,8 +38,11 @@ pub struct Serving {
     edges: JoinSet<std::io::Result<()>>,
     stop: watch::Sender<bool>,
     follower: JoinHandle<()>,
+    checks: JoinHandle<()>,
     summaries: JoinHandle<()>,
     checkpoints: JoinHandle<()>,
+    anchors: Option<JoinHandle<()>>,
+    sinks: Option<Sinks>,
 }
 
 /// Why a gateway did not start, in the words that `serve` prints.
@@ -56,6 +60,9 @@ impl Serving {
             process,
             output: Output::new(false),
             config,
+            server: None,
+            ca: None,
+            offline: false,
         };
         let started = match Workspace::load_whole(&context) {
             Ok(workspace) => Self::on(&context, workspace).await,
@@ -66,16 +73,17 @@ impl Serving {
 
     /// Starts a gateway on a configuration that has been read.
     pub(super) async fn on(context: &Context, workspace: Workspace) -> Result<Self, Failure> {
-        // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
+        // The first use of TLS decides the provider of the process; ring is the only one built in.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut listeners = Listeners::bind(&workspace, &context.process.activated).await?;
+        let reserved = ReservedAddresses::reserve(&workspace, &context.process.activated).await?;
         let prepared = first_start::prepare(context, &workspace).await?;
         if prepared.is_first {
             first_start::make_permission(&workspace, &prepared.store).await?;
         }
+        let mut listeners = reserved.listen().await?;
         listeners.bind_socket(&workspace).await?;
         let is_first = prepared.is_first;
-        let running = compose(context, &workspace, prepared, &listeners).await?;
+        let mut running = compose(context, &workspace, prepared, &listeners).await?;
         if is_first {
             first_start::finish(context, &running.store).await?;
         }
@@ -85,11 +93,19 @@ impl Serving {
         let (proxies, edges) = serve(&running, listeners, &stopped);
         let summaries = tokio::spawn(summarize(
             Arc::clone(&running.proxy),
-            running.journal.clone(),
+            (running.journal.clone(), workspace.config().audit.min_free),
             stopped.clone(),
         ));
         let anchor = workspace.config().audit.anchor_file.clone();
-        let checkpoints = tokio::spawn(journal::follow_checkpoints(
+        let anchoring = running.anchoring.take();
+        let anchors = anchoring.map(|anchoring| {
+            tokio::spawn(checkpoints::anchor(
+                running.journal.checkpoints(),
+                anchoring,
+            ))
+        });
+        let sinks = running.sinks.take();
+        let checkpoints = tokio::spawn(checkpoints::follow_checkpoints(
             running.journal.checkpoints(),
             running.store.clone(),
             anchor.map(Arc::from),
@@ -98,6 +114,7 @@ impl Serving {
             running.journal.clone(),
             running.store.clone(),
         ));
+        let checks = checking::start(&running.live, workspace.config().test_every);
         let follower = tokio::spawn(follow::follow(Arc::clone(&running.live), stopped));
         Ok(Self {
             running,
@@ -109,8 +126,11 @@ impl Serving {
             edges,
             stop,
             follower,
+            checks,
             summaries,
             checkpoints,
+            anchors,
+            sinks,
         })
     }
 
@@ -141,18 +161,32 @@ impl Serving {
         };
         self.proxies.shutdown().await;
         // What was cut writes its last record when its task is dropped, which a shutdown does not wait for.
-        proxy.drain_state().wait(EDGE_PATIENCE).await;
+        proxy.drain_state().wait(EDGE_TIMEOUT).await;
         self.stop.send_replace(true);
+        self.checks.abort();
         let _ = (&mut self.follower).await;
         let _ = (&mut self.summaries).await;
         self.running.journal.close().await;
-        let _ = (&mut self.checkpoints).await;
-        journal::keep(&self.running.store, &self.running.journal.head()).await;
+        // An anchor on another machine may hang.
+        let _ = tokio::time::timeout(EDGE_TIMEOUT, &mut self.checkpoints).await;
+        self.end_sinks().await;
+        checkpoints::keep(&self.running.store, &self.running.journal.head()).await;
         let finished = async { while self.edges.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(EDGE_PATIENCE, finished).await;
+        let _ = tokio::time::timeout(EDGE_TIMEOUT, finished).await;
+        self.running.live.note_used().await;
         self.running.store.close().await;
         let _ = std::fs::remove_file(self.workspace.state().admin_socket());
         left
+    }
+
+    /// Lets records and checkpoints arrive where they are taken, for a moment.
+    async fn end_sinks(&mut self) {
+        if let Some(anchors) = self.anchors.take() {
+            let _ = tokio::time::timeout(EDGE_TIMEOUT, anchors).await;
+        }
+        if let Some(sinks) = self.sinks.take() {
+            sinks.end().await;
+        }
     }
 
     pub(super) fn workspace(&self) -> &Workspace {
@@ -176,7 +210,12 @@ impl Drop for Serving {
 }
 
 /// Sums up refusals of unauthenticated connections every minute and those of agents over their budget every second; both at the end.
-async fn summarize(proxy: Arc<Proxy>, journal: Journal, mut stopped: watch::Receiver<bool>) {
+async fn summarize(
+    proxy: Arc<Proxy>,
+    (journal, min_free): (Journal, u64),
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut is_low = false;
     // The first tick of an `interval` is at once, and would split the refusals of the first moment from the rest.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + SUMMARY, SUMMARY);
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -187,7 +226,9 @@ async fn summarize(proxy: Arc<Proxy>, journal: Journal, mut stopped: watch::Rece
         let ends = tokio::select! {
             () = told => true,
             _ = second.tick() => {
-                proxy.note_free(free(&journal));
+                let free = free(&journal);
+                proxy.note_free(free);
+                is_low = note_low(is_low, (free, min_free));
                 proxy.summarize_refusals().await;
                 continue;
             }
@@ -199,6 +240,24 @@ async fn summarize(proxy: Arc<Proxy>, journal: Journal, mut stopped: watch::Rece
             return;
         }
     }
+}
+
+/// Logs once that the journal's disk has become low, or is not any more; returns whether it is.
+fn note_low(was_low: bool, (free, min_free): (u64, u64)) -> bool {
+    let is_low = free < min_free;
+    if is_low && !was_low {
+        tracing::warn!(
+            free,
+            min_free,
+            "the disk of the journal has less than audit.min_free left; requests are refused once it is full"
+        );
+    } else if was_low && !is_low {
+        tracing::info!(
+            free,
+            "the disk of the journal has audit.min_free left again"
+        );
+    }
+    is_low
 }
 
 /// Returns how many bytes the disk of the journal has left for us; as many as there can be where that is not known.

@@ -1,5 +1,6 @@
 //! Watches `tollgate.yaml` while the gateway runs: when it has changed, and which of its keys need a restart.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
@@ -66,6 +67,11 @@ impl Settings {
         (self.args.clone(), self.started.clone())
     }
 
+    /// Returns the file as it was at the start, and the variables of the process.
+    pub(super) fn started(&self) -> (&Json, &BTreeMap<String, String>) {
+        (&self.started, &self.args.env)
+    }
+
     /// Returns whether the file has changed since it was read and been left alone since the last look.
     pub(super) fn has_changed(&mut self) -> bool {
         let now = self.args.config.as_deref().and_then(stamp);
@@ -84,7 +90,7 @@ fn stamp(file: &Path) -> Option<Stamp> {
     })
 }
 
-pub(super) fn document(file: &Path) -> Json {
+pub(in crate::cli) fn document(file: &Path) -> Json {
     let source = Source::new("", std::fs::read_to_string(file).unwrap_or_default());
     yaml::read(&source, &mut Report::default()).unwrap_or(Json::Null)
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Pins, Workspace, unusable};
-use crate::auth::Scheme;
+use crate::auth::{MintError, Scheme};
 use crate::cli::failure::Failure;
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::{DeclaredCredential, Field};
@@ -151,6 +151,8 @@ enum Misfit {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
+    Url(#[from] MintError),
+    #[error(transparent)]
     Seal(#[from] SealError),
 }
 
@@ -186,6 +188,10 @@ fn draft(
     } else {
         split(scheme, fields)?
     };
+    let mut binding = binding.clone();
+    if binding.urls.is_empty() && !*agent_owned {
+        binding.urls = scheme.mint_urls(&public_fields)?;
+    }
     Ok(CredentialDraft {
         id: id.clone(),
         connector: name.clone(),
@@ -193,7 +199,8 @@ fn draft(
         placement: scheme.placement().to_owned(),
         public_fields,
         secret_fields,
-        binding: binding.clone(),
+        origins: BTreeMap::new(),
+        binding,
         agent_owned: *agent_owned,
         created_at: created_at.to_owned(),
     })
@@ -212,6 +219,7 @@ fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, Misf
             (Some(Field::Unread), _) => {}
             (Some(Field::Secret(_)), false) => return Err(Misfit::Public(name)),
             (Some(Field::Public(_)), true) => return Err(Misfit::Secret(name)),
+            (None, _) if field.optional => {}
             (None, _) => return Err(Misfit::Missing(name)),
         }
     }

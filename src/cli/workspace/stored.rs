@@ -1,90 +1,39 @@
 //! Reads the store of a workspace at one revision, and explains the store's errors to a command.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
-use serde_json::Value as Json;
 
 use super::{Workspace, key_source};
+use crate::admin::service::manifest::{permission_source, policy_source};
 use crate::cli::environment::{self, Changes};
 use crate::cli::failure::Failure;
+use crate::cli::state::{self, Access};
 use crate::config::diagnostic::Source;
 use crate::model::agent::{Agent, AgentName};
-use crate::model::credential::{CredentialId, SealedCredential};
-use crate::model::halt::Halt;
+use crate::model::credential::CredentialId;
 use crate::snapshot::Inputs;
-use crate::store::{Store, StoreError, StoredAgent, StoredOperator, StoredPermission};
-use crate::vault::{Pin, Rebinder, Unlocked, unlock};
+use crate::store::{Store, StoreError, StoreView};
+use crate::vault::{Pin, Placeholders, Rebinder, Unlocked, unlock};
 
-/// Everything of the store that the gateway decides by.
-#[derive(Debug, Clone, Default)]
-pub(in crate::cli) struct StoreView {
-    /// Read first, so that later changes are read again.
-    pub(in crate::cli) revision: i64,
-    pub(in crate::cli) agents: Vec<StoredAgent>,
-    pub(in crate::cli) operators: Vec<StoredOperator>,
-    pub(in crate::cli) permissions: Vec<StoredPermission>,
-    pub(in crate::cli) credentials: Vec<SealedCredential>,
-    /// Sealed pins, by id of the credential.
-    pub(in crate::cli) pins: BTreeMap<String, Vec<u8>>,
-    pub(in crate::cli) halts: Vec<Halt>,
-}
-
-impl StoreView {
-    /// Reads all of it.
-    pub(in crate::cli) async fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self {
-            revision: store.revision().await?,
-            agents: store.agents().await?,
-            operators: store.operators().await?,
-            permissions: store.permissions().await?,
-            credentials: store.credentials().await?,
-            pins: store.pins().await?,
-            halts: store.halts().await?,
-        })
-    }
-
-    /// Reads all of it where there is a store.
-    pub(in crate::cli) async fn read_if_there(url: &str) -> Result<Option<Self>, Failure> {
-        match Store::open(url).await {
-            Ok(store) => Self::read(&store).await.map(Some).map_err(Failure::from),
-            Err(StoreError::Missing(_)) => Ok(None),
-            Err(error) => Err(Failure::from(error)),
-        }
-    }
-
-    /// The agents whose names are names.
-    pub(in crate::cli) fn living_agents(&self) -> impl Iterator<Item = Arc<Agent>> {
-        self.agents.iter().filter_map(|agent| {
-            let name = AgentName::parse(&agent.name).ok()?;
-            Some(Arc::new(Agent {
-                name,
-                labels: agent.labels.clone(),
-            }))
-        })
-    }
-
-    /// Returns the stored permissions as policy files, one each, named by the id under which `permission list` shows it.
-    pub(in crate::cli) fn permission_sources(&self) -> impl Iterator<Item = Source> {
-        self.permissions.iter().map(permission_source)
+/// Reads all of a store where there is one.
+pub(in crate::cli) async fn read_if_there(url: &str) -> Result<Option<StoreView>, Failure> {
+    match Store::open(url).await {
+        Ok(store) => StoreView::read(&store)
+            .await
+            .map(Some)
+            .map_err(Failure::from),
+        Err(StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(Failure::from(error)),
     }
 }
 
-/// Returns a stored permission as a policy file.
-pub(in crate::cli) fn permission_source(permission: &StoredPermission) -> Source {
-    // JSON in flow style: YAML reads it, and a manifest that somebody broke in the database stays inside the list.
-    let manifest: Json = serde_json::from_str(&permission.manifest).unwrap_or(Json::Null);
-    // The store's ids begin at 1.
-    let name = match permission.id {
-        0 => "this permission".to_owned(),
-        id => format!("store:{id}"),
-    };
-    Source {
-        name: name.into(),
-        text: format!("permissions: [{manifest}]").into(),
-        built_in: false,
-    }
+/// Returns the stored permissions and policies as policy files, one each.
+fn rule_sources(view: &StoreView) -> impl Iterator<Item = Source> {
+    let permissions = view.permissions.iter().map(permission_source);
+    permissions.chain(view.policies.iter().map(policy_source))
 }
 
 impl Workspace {
@@ -104,11 +53,36 @@ impl Workspace {
         let catalog = self.catalog()?;
         let credentials = self.credentials(&catalog, &store.credentials().await?, &Pins::new())?;
         let connectors = catalog.connectors().map(AsRef::as_ref);
+        // A vault that does not open here leaves placeholders that no credential answers to.
+        let made = match (self.unlock(store).await, self.parameter_key()) {
+            (Ok(unlocked), Ok(key)) => Some(Placeholders::new(key, unlocked.opener)),
+            _ => None,
+        };
         Ok(environment::placeholders(
             connectors,
             &credentials,
-            agent.as_str(),
+            (agent, made.as_ref()),
         ))
+    }
+
+    /// Reads or makes the key of hashes and placeholders; it lies beside the store, not in it, so that a copy of the journal alone
+    /// tells nothing.
+    pub(in crate::cli) fn parameter_key(&self) -> Result<[u8; 32], Failure> {
+        let file = self.state().path().join("parameters.key");
+        let failed =
+            |what: String| Failure::failed("state", format!("`{}` {what}", file.display()));
+        match std::fs::read(&file) {
+            Ok(bytes) => bytes
+                .try_into()
+                .map_err(|_| failed("is damaged: it does not have 32 bytes".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let key: [u8; 32] = rand::random();
+                state::write(&file, &key, Access::Owner)
+                    .map_err(|error| failed(format!("cannot be written: {error}")))?;
+                Ok(key)
+            }
+            Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        }
     }
 
     /// Unlocks the vault with the configured key source.
@@ -150,7 +124,7 @@ impl Workspace {
         let stored =
             stored.map(|credential| (credential.id.to_string(), credential.binding.hosts.clone()));
         inputs.bound.extend(stored);
-        inputs.stored.extend(view.permission_sources());
+        inputs.stored.extend(rule_sources(view));
         inputs.agents = self.agents(Some(view));
         inputs
     }

@@ -10,10 +10,9 @@ use crate::cli::workspace::{Workspace, open_pins};
 use crate::config::diagnostic::{Diagnostic, Report};
 use crate::config::{self, Config};
 use crate::connector::Catalog;
-use crate::snapshot::Inputs;
 
 impl Live {
-    /// Reads the configuration again and puts in force what can be; returns whether other directories hold the files now.
+    /// Reads the configuration again and applies what can be; returns whether other directories hold the files now.
     pub(super) async fn reload_settings(self: &Arc<Self>) -> bool {
         let (args, started) = self.settings.lock().begin_read();
         let Some(file) = args.config.clone() else {
@@ -43,6 +42,7 @@ impl Live {
         let mut settings = self.settings.lock();
         match taken {
             Ok(moved) => {
+                self.record_configuration(None);
                 settings.failure = None;
                 let keys = changed(&started, &document(&file));
                 if keys != settings.needs_restart && !keys.is_empty() {
@@ -55,6 +55,7 @@ impl Live {
             }
             Err(report) => {
                 let text = report.to_text();
+                self.record_configuration(Some(&text));
                 if settings.failure.as_ref() != Some(&text) {
                     report.log();
                     tracing::error!(
@@ -71,13 +72,14 @@ impl Live {
     /// an edited connector file would else put them elsewhere.
     async fn pin_declared(&self, catalog: &Catalog) {
         let (workspace, view) = (self.workspace.load_full(), self.view.load_full());
-        let pinned = bindings::pin(&workspace, &self.store, (&self.rebinder, catalog), &view).await;
+        let stores = (&self.store, &self.journal);
+        let pinned = bindings::pin(&workspace, stores, (&self.rebinder, catalog), &view).await;
         if pinned.is_err() {
             tracing::error!("declared credentials cannot be bound: the store cannot be written");
         }
     }
 
-    /// Puts agents, credentials, operators and directories of a configuration in force; returns whether directories were added,
+    /// Applies agents, credentials, operators and directories of a configuration; returns whether directories were added,
     /// and the connectors that its credentials are declared for.
     fn take_settings(self: &Arc<Self>, config: Config) -> Result<(bool, Catalog), Report> {
         let old = self.workspace.load_full();
@@ -90,12 +92,14 @@ impl Live {
             operators: config.operators,
             connectors,
             policies,
+            built_in: config.built_in,
             secret_variables: config.secret_variables,
             ..old.config().clone()
         });
         let catalog = self.catalog_of(&workspace)?;
         let created_at = self.clock.stamp();
-        let pins = open_pins(&self.rebinder, &self.view.load().pins);
+        let mut pins = open_pins(&self.rebinder, &self.view.load().pins);
+        bindings::note_deleted(&workspace, self.journal.directory(), &mut pins);
         let credentials =
             workspace.declared_credentials(&catalog, &pins, &created_at, |draft| {
                 self.sealer.seal(draft, &mut rand::rng())
@@ -108,9 +112,11 @@ impl Live {
 
     /// The connectors of a configuration's directories: what its credentials are declared for.
     fn catalog_of(&self, workspace: &Workspace) -> Result<Catalog, Report> {
-        let Inputs { connectors, .. } = workspace.files()?;
+        let inputs = workspace.files()?;
         let mut report = Report::default();
-        let catalog = Catalog::compile(&connectors, &mut report);
+        let current = self.current.snapshot();
+        let (before, sources) = (current.catalog(), &inputs.connectors);
+        let catalog = Catalog::compile_after(before, sources, &inputs.variables, &mut report);
         if report.has_errors() {
             Err(report)
         } else {

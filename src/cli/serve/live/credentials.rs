@@ -3,7 +3,8 @@
 use super::Live;
 use crate::cli::serve::health::CredentialHealth;
 use crate::cli::workspace::{Pins, StoreView, open_pins};
-use crate::model::credential::{NOWHERE, SealedCredential};
+use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
+use crate::telemetry::metrics::Health;
 
 impl Live {
     /// Declared and stored credentials, sealed.
@@ -27,18 +28,49 @@ impl Live {
 
     /// Looks at every credential once, so that an edited row, or a connector that now puts it elsewhere, is told now and not by
     /// the first request that needs it.
-    pub(super) fn note_health(&self) {
+    pub(in crate::cli::serve) fn note_health(&self) {
         let snapshot = self.current.snapshot();
         let credentials = self.keyring.list();
         let found = CredentialHealth::of(&credentials, &self.opener, snapshot.catalog());
-        let mut known = self.health.lock();
-        found.log_news(&known);
-        self.metrics.credentials(
-            credentials
-                .iter()
-                .map(|credential| (credential.id.as_str(), found.health(&credential.id))),
-        );
-        *known = found;
+        let mut before = self.health.lock();
+        found.log_news(&before);
+        self.record_health(&found, &before);
+        let known = self.checks().map(|checks| checks.known(&self.keyring));
+        let failing = |id: &CredentialId| {
+            let check = known.as_ref().and_then(|known| known.get(id.as_str()));
+            check.is_some_and(|check| check.state.is_bad())
+        };
+        self.metrics
+            .credentials(credentials.iter().map(|credential| {
+                let health = match found.health(&credential.id) {
+                    Health::Healthy if failing(&credential.id) => Health::Unhealthy,
+                    health => health,
+                };
+                (credential.id.as_str(), health)
+            }));
+        *before = found;
+    }
+
+    /// Reads secrets again that lie in files or come from commands, and forgets what was opened of those that have changed.
+    pub(in crate::cli::serve) async fn follow_origins(&self) {
+        let origins = self.opener.origins().clone();
+        let refreshed = tokio::task::spawn_blocking(move || origins.refresh());
+        if refreshed.await.unwrap_or(true) {
+            let _turn = self.following.lock().await;
+            self.keyring.renew();
+            self.note_health();
+            self.changes.tell();
+        }
+    }
+
+    /// Returns the credentials that their APIs do not accept, each with what the last test has found.
+    pub(in crate::cli::serve) fn failing(&self) -> Vec<String> {
+        let known = self.checks().map(|checks| checks.known(&self.keyring));
+        let known = known.unwrap_or_default().into_iter();
+        known
+            .filter(|(_, check)| check.state.is_bad())
+            .map(|(id, check)| format!("{id} ({})", check.in_words()))
+            .collect()
     }
 
     /// Returns what the configuration declares as an operator has bound it since: `credential rebind` writes the pin.

@@ -1,0 +1,31 @@
+//! Checks credentials in the background, while the gateway serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::live::Live;
+
+/// How often it is looked whether a check is due.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Checks credentials until it is aborted, each about as often as `every` says; never, where that is no time at all.
+pub(super) fn start(live: &Arc<Live>, every: Duration) -> JoinHandle<()> {
+    let live = Arc::clone(live);
+    tokio::spawn(async move {
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !every.is_zero() {
+            look.tick().await;
+            let Some(checks) = live.checks() else {
+                continue;
+            };
+            for credential in checks.due(&live.keyring) {
+                checks.check(&credential).await;
+                checks.plan(&credential.id, every);
+                live.note_health();
+            }
+        }
+    })
+}

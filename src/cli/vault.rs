@@ -1,0 +1,160 @@
+//! Runs `vault`: takes all stored credentials to another gateway, sealed under a passphrase.
+
+use std::path::Path;
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Context;
+use super::args::VaultCommand;
+use super::change::{Note, recorded, settled};
+use super::failure::{Exit, Failure, Outcome};
+use super::serve::first_start;
+use super::state::{self, Access};
+use super::workspace::Workspace;
+use crate::model::secret::Secret;
+use crate::model::show::{counted, escape};
+use crate::vault::{ExportError, import};
+
+/// The longest passphrase and the longest export, in bytes.
+const MAX_PASSPHRASE: u64 = 1024;
+const MAX_EXPORT: u64 = 64 << 20;
+
+pub(super) async fn run(context: &Context, command: VaultCommand) -> Outcome {
+    match command {
+        VaultCommand::Export { out } => export(context, &out).await,
+        VaultCommand::Import { file } => bring(context, &file).await,
+    }
+}
+
+async fn export(context: &Context, out: &Path) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let store = workspace.open_store().await?;
+    let unlocked = workspace.unlock(&store).await?;
+    let credentials = store.credentials().await?;
+    if out.exists() {
+        let detail = format!("`{}` exists already; nothing was written", out.display());
+        return Err(Failure::failed("exists", detail).help("name a file that does not exist"));
+    }
+    let passphrase = passphrase(context, Asked::Twice)?;
+    let text = unlocked
+        .rebinder
+        .export(&credentials, &passphrase, &mut rand::rng())
+        .map_err(refused)?;
+    state::write(out, text.as_bytes(), Access::Owner)
+        .map_err(|error| Failure::failed("unwritable", format!("`{}`: {error}", out.display())))?;
+    if context.output.is_json() {
+        let count = credentials.len();
+        context
+            .output
+            .document(&json!({ "exported": count, "file": out }))?;
+    } else {
+        context.output.line(&format!(
+            "{} written to `{}`, which only the passphrase opens",
+            counted(credentials.len() as u64, "credentials"),
+            escape(&out.display().to_string())
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn bring(context: &Context, file: &Path) -> Outcome {
+    let workspace = Workspace::load(context)?;
+    let text = read(file)?;
+    let passphrase = passphrase(context, Asked::Once)?;
+    let drafts = import(&text, &passphrase).map_err(refused)?;
+    let store = first_start::open_or_make(context, &workspace).await?;
+    let sealer = workspace.unlock(&store).await?.sealer;
+    let stored = store.credentials().await?;
+    let is_taken = |draft: &&crate::vault::CredentialDraft| {
+        workspace.declares_credential(&draft.id) || stored.iter().any(|known| known.id == draft.id)
+    };
+    let taken: Vec<&str> = drafts
+        .iter()
+        .filter(is_taken)
+        .map(|draft| draft.id.as_str())
+        .collect();
+    if !taken.is_empty() {
+        let detail = format!("there are credentials of these ids: {}", taken.join(", "));
+        return Err(
+            Failure::failed("exists", detail).help("remove them first; nothing was imported")
+        );
+    }
+    let sealed: Result<Vec<_>, _> = drafts
+        .into_iter()
+        .map(|draft| sealer.seal(draft, &mut rand::rng()))
+        .collect();
+    let sealed =
+        sealed.map_err(|error| Failure::failed("credential_refused", error.to_string()))?;
+    for credential in &sealed {
+        let note = Note {
+            what: "credential.import",
+            subject: credential.id.as_str(),
+            agent: "",
+            via: "offline",
+        };
+        recorded(context, &store, note)
+            .put_credential(credential)
+            .await?;
+    }
+    settled(context, &workspace.gateway(), &store).await;
+    if context.output.is_json() {
+        context
+            .output
+            .document(&json!({ "imported": sealed.len() }))?;
+    } else {
+        let count = counted(sealed.len() as u64, "credentials");
+        context.output.line(&format!("{count} imported"))?;
+    }
+    Ok(Exit::Done)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
+fn refused(error: ExportError) -> Failure {
+    Failure::failed("vault", error.to_string())
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    use std::io::Read as _;
+    let failed = |error: std::io::Error| {
+        Failure::failed(
+            "input",
+            format!("`{}` cannot be read: {error}", file.display()),
+        )
+    };
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    opened
+        .take(MAX_EXPORT)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    Ok(text)
+}
+
+/// How often a person types a passphrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Once,
+    Twice,
+}
+
+/// Reads the passphrase from a person, or from the first line of standard input.
+fn passphrase(context: &Context, asked: Asked) -> Result<Secret, Failure> {
+    use std::io::{BufRead as _, Read as _};
+    let failed =
+        |error: std::io::Error| Failure::failed("input", format!("nothing could be read: {error}"));
+    if !context.process.stdin_is_terminal {
+        let mut line = Zeroizing::new(String::new());
+        let stdin = std::io::stdin().lock();
+        let mut stdin = stdin.take(MAX_PASSPHRASE);
+        stdin.read_line(&mut line).map_err(failed)?;
+        let line = line.trim_end_matches(['\r', '\n']);
+        return Ok(Secret::new(line.as_bytes().to_vec()));
+    }
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new);
+    let typed = ask("passphrase (hidden): ").map_err(failed)?;
+    if asked == Asked::Twice && *typed != *ask("again (hidden): ").map_err(failed)? {
+        return Err(Failure::usage("the two passphrases differ"));
+    }
+    Ok(Secret::new(typed.as_bytes().to_vec()))
+}
