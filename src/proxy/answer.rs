@@ -8,19 +8,19 @@ use http::header::{
 };
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType, Result};
 use sha1::{Digest as _, Sha1};
 
-use super::exchange::{Exchange, Extent, Permitted, State};
-use super::peer::{self, Failure, Sent};
+use super::exchange::{Exchange, Permitted};
+use super::slot::TOKEN_REFUSED;
+use super::status::{has_no_content, is_last};
+use super::watch::Extent;
 use crate::model::header_value;
 use crate::pipeline::Outgoing;
 use crate::pipeline::mask::mask_head;
 use crate::pipeline::record::Outcome;
-use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
 use crate::pipeline::websocket::Protocol;
-use crate::telemetry::metrics::UpstreamError;
 
 /// Meant for us, or sets the agent's connection to us, or sends it past us: not passed on.
 const HOP: [HeaderName; 7] = [
@@ -33,26 +33,18 @@ const HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-authentication-info"),
 ];
 
-/// What an agent may rely on (RFC 9113 section 8.7).
-const UNPROCESSED: &str = "The upstream refused the request before it processed it, so it took no effect and may be sent again.";
-
-/// Returns whether no other head follows one with this status.
-pub(super) fn is_last(status: StatusCode) -> bool {
-    status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational()
-}
-
 /// Returns whether an answer ends with its head (RFC 9110 section 6.4.1, RFC 9112 section 6.3).
 fn has_no_body(outgoing: &Outgoing, response: &Parts) -> bool {
     let length = response.headers.get(CONTENT_LENGTH);
     outgoing.method == Method::HEAD
-        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status)
+        || has_no_content(response.status)
         || length.is_some_and(|length| {
             !length.is_empty() && length.as_bytes().iter().all(|byte| *byte == b'0')
         })
 }
 
-/// Checks an answer that switches protocols: what follows it passes unread in both directions, so it must be the WebSocket
-/// that was asked for (RFC 6455 section 4.1), and not a status that something behind the upstream made up.
+/// Checks an answer that switches protocols. What follows it passes unread in both directions, so it must be the WebSocket that
+/// was asked for (RFC 6455 section 4.1), and not a status that a server behind the upstream made up.
 ///
 /// # Errors
 /// When it is not; the agent reads that the upstream failed.
@@ -94,25 +86,49 @@ fn accept_of(key: &[u8]) -> String {
 ///
 /// # Errors
 /// As [`receive`].
-pub(super) fn receive_header(
-    permitted: &mut Permitted,
-    response: &mut ResponseHeader,
-) -> Result<()> {
+pub(super) fn receive_header(exchange: &mut Exchange, response: &mut ResponseHeader) -> Result<()> {
     let empty = ResponseHeader::build_no_case(StatusCode::OK, Some(0))?;
     let mut parts = Parts::from(std::mem::replace(response, empty));
-    let received = receive(permitted, &mut parts);
+    let received = receive(exchange, &mut parts);
     *response = ResponseHeader::from(parts);
     received
+}
+
+/// Gives an answer to an agent of HTTP/1.1 chunks, where its length is not known any more.
+pub(super) fn delimit(request: &RequestHeader, response: &mut ResponseHeader) -> Result<()> {
+    let is_delimited = response.headers.contains_key(CONTENT_LENGTH)
+        || response.headers.contains_key(TRANSFER_ENCODING)
+        || request.method == Method::HEAD
+        || is_empty(response.status);
+    if is_delimited || request.version != Version::HTTP_11 {
+        return Ok(());
+    }
+    response.insert_header(TRANSFER_ENCODING, "chunked")
 }
 
 /// Takes the head of an answer, and makes of it what the agent reads.
 ///
 /// # Errors
-/// When it says two things, or switches to what was not asked for.
-pub(super) fn receive(permitted: &mut Permitted, response: &mut Parts) -> Result<()> {
+/// When it says two things, switches to what was not asked for, or holds a credential that cannot be hidden.
+pub(super) fn receive(exchange: &mut Exchange, response: &mut Parts) -> Result<()> {
+    let Some(permitted) = exchange.permitted() else {
+        let what = "an answer came without a permit";
+        return Error::e_explain(ErrorType::InternalError, what);
+    };
+    read(permitted, response)?;
+    exchange.mask_head(response)
+}
+
+fn read(permitted: &mut Permitted, response: &mut Parts) -> Result<()> {
     check_switch(permitted.permit.outgoing(), response)?;
+    if response.status == StatusCode::UNAUTHORIZED && permitted.goes_with_another_token() {
+        return Err(Error::new(ErrorType::Custom(TOKEN_REFUSED)));
+    }
+    let promises = has_stray_body(response.status, &response.headers);
+    frame(response.status, &mut response.headers)?;
     if !is_last(response.status) {
-        return mask(permitted, response);
+        mask(permitted, response);
+        return Ok(());
     }
     let (status, headers) = (response.status, &response.headers);
     permitted
@@ -121,10 +137,13 @@ pub(super) fn receive(permitted: &mut Permitted, response: &mut Parts) -> Result
     permitted
         .open_exchange
         .note_head(permitted.permit.validity(), headers);
-    permitted.extent = Extent::of(headers);
+    permitted.extent = if permitted.uploads_without_end {
+        Extent::Stream
+    } else {
+        Extent::of(headers)
+    };
     let ends = has_no_body(permitted.permit.outgoing(), response);
-    let promises = is_empty(status) && headers.contains_key(TRANSFER_ENCODING);
-    mask(permitted, response)?;
+    mask(permitted, response);
     permitted.is_answering = true;
     if ends {
         permitted.note_answered();
@@ -138,8 +157,21 @@ pub(super) fn receive(permitted: &mut Permitted, response: &mut Parts) -> Result
 
 /// Returns whether answers of this status have no body, whatever their headers say (RFC 9110 section 6.4.1).
 fn is_empty(status: StatusCode) -> bool {
-    status.is_informational()
-        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+    status.is_informational() || has_no_content(status)
+}
+
+/// Returns whether a body may come behind an answer that has none: it would be taken for the next answer.
+pub(super) fn has_stray_body(status: StatusCode, headers: &HeaderMap) -> bool {
+    let says_length = || {
+        let lengths = headers.get_all(CONTENT_LENGTH).iter();
+        lengths
+            .flat_map(HeaderValue::as_bytes)
+            .any(|byte| *byte != b'0')
+    };
+    // The length of a 304 is that of what was not sent (RFC 9110 section 8.6).
+    is_empty(status)
+        && (headers.contains_key(TRANSFER_ENCODING)
+            || status != StatusCode::NOT_MODIFIED && says_length())
 }
 
 /// Leaves of the headers that frame an answer what its status allows, once (RFC 9110 section 8.6, RFC 9112 section 6.3).
@@ -155,6 +187,11 @@ fn frame(status: StatusCode, headers: &mut HeaderMap) -> Result<()> {
         }
     }
     one_coding(headers)?;
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // The coding counts (RFC 9112 section 6.3); an agent that reads the length would see another body.
+        headers.remove(CONTENT_LENGTH);
+        return Ok(());
+    }
     let Some(length) = one_length(headers)? else {
         return Ok(());
     };
@@ -211,85 +248,17 @@ fn unreadable(what: &'static str) -> Box<Error> {
     Error::explain(ErrorType::InvalidHTTPHeader, what).into_up()
 }
 
-/// Leaves of a head what the agent may know.
-///
-/// # Errors
-/// When it says two lengths.
-fn mask(permitted: &Permitted, parts: &mut Parts) -> Result<()> {
+/// Leaves of a head, whose framing was checked, what the agent may know.
+fn mask(permitted: &Permitted, parts: &mut Parts) {
     let headers = &mut parts.headers;
     remove_nominated(headers);
     for name in &HOP {
         headers.remove(name);
     }
-    frame(parts.status, headers)?;
     mask_head(&permitted.permit, &permitted.open_exchange, headers);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         headers.remove(TRANSFER_ENCODING);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    Ok(())
-}
-
-/// Notes why an exchange failed; returns the refusal for the agent, unless the agent is gone.
-pub(super) fn failed(exchange: &mut Exchange, error: &Error) -> Option<RefusedExchange> {
-    if let Some(refusal) = exchange.refusal.take() {
-        return Some(refusal);
-    }
-    if exchange.is_answered() {
-        // An upstream that answers early closes while the agent still sends; the agent then leaves as it likes.
-        return None;
-    }
-    let sent = match &exchange.state {
-        State::Permitted(permitted) if permitted.is_sent => Sent::Maybe,
-        _ => Sent::Nothing,
-    };
-    let unprocessed = sent == Sent::Nothing
-        && matches!(error.etype(), ErrorType::H2Error | ErrorType::H2Downgrade)
-        && matches!(&exchange.state, State::Permitted(permitted) if permitted.unread > 0);
-    let failure = match peer::failure(error, sent) {
-        Failure::AgentLeft if exchange.is_unclear() => Failure::AgentUnclear,
-        Failure::Upstream(..) if unprocessed => {
-            Failure::Upstream(UpstreamError::Unprocessed, Code::UpstreamUnreachable)
-        }
-        failure => failure,
-    };
-    // The kind only: the rest of Pingora's text quotes bytes of both sides.
-    tracing::warn!(
-        request.id = exchange.request_id,
-        error.kind = error.etype().as_str(),
-        ?failure,
-        "exchange failed"
-    );
-    let code = note_failure(exchange, failure)?;
-    let mut refusal = match exchange.fault() {
-        Some(fault) if code == Code::BadRequest => Refusal::from(fault),
-        _ => Refusal::from(code),
-    };
-    if code == Code::UpstreamTimeout && sent == Sent::Maybe {
-        refusal.detail += " The request was sent and may have taken effect.";
-    }
-    if unprocessed {
-        refusal.detail = UNPROCESSED.into();
-    }
-    Some(exchange.refused(refusal))
-}
-
-/// Notes how an exchange has ended; returns the agent's code, or `None` if there is no answer.
-fn note_failure(exchange: &mut Exchange, failure: Failure) -> Option<Code> {
-    let refused = |code: Code| (Outcome::Refused(code.as_str()), code);
-    let (outcome, code) = match failure {
-        Failure::AgentLeft => {
-            exchange.note_outcome(Outcome::AgentLeft);
-            return None;
-        }
-        // The answer had begun, so there cannot be another.
-        Failure::Idle => return None,
-        Failure::AgentSlow => refused(Code::BodyTooSlow),
-        Failure::AgentUnclear => refused(Code::BadRequest),
-        Failure::Internal => refused(Code::Internal),
-        Failure::Upstream(kind, code) => (Outcome::UpstreamFailed(kind), code),
-    };
-    exchange.note_outcome(outcome);
-    Some(code)
 }

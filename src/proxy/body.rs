@@ -107,7 +107,7 @@ impl BodyReader for SessionBody<'_> {
         let body = if self.empty {
             Bytes::new()
         } else {
-            // Who sends a byte now and then keeps memory that others could use.
+            // An agent that sends a byte now and then keeps memory that others could use.
             tokio::time::timeout(self.whole, self.read_whole(limit))
                 .await
                 .map_err(|_| BodyFault::TooSlow)??

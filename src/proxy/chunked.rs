@@ -2,20 +2,34 @@
 //!
 //! INVARIANT: one reading. What a server might repair is a fault, so nothing repaired is completed upstream.
 
-/// Longest line of a chunk's size with its extensions, and longest line of trailers, in bytes.
-const MAX_LINE: usize = 1024;
+/// Longest line of a chunk's size with its extensions, longest line of trailers, in bytes, and most lines of those.
+const AGENTS: Bounds = Bounds {
+    line: 1024,
+    trailers: 64,
+};
 
-/// Most lines of trailers.
-const MAX_TRAILERS: usize = 64;
+/// The same of answers, which are lost where they have more. Nothing of it is kept.
+const UPSTREAMS: Bounds = Bounds {
+    line: 16 * 1024,
+    trailers: 1024,
+};
 
 /// Digits of a size; more would not fit in 64 bits.
 const MAX_DIGITS: usize = 15;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bounds {
+    line: usize,
+    trailers: usize,
+}
 
 /// The position of the next byte in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChunkState {
     /// In a size, of which so many digits were read.
     Size(usize),
+    /// In blanks behind a size.
+    Blank,
     /// Inside the extension after a size.
     Extension,
     /// Behind the CR of a line that gave a size.
@@ -44,6 +58,9 @@ pub(super) struct Chunked {
     /// Bytes of the present line.
     line: usize,
     trailers: usize,
+    bounds: Bounds,
+    /// Blanks may stand behind a size, as old servers write them; before an extension the grammar has them.
+    pads: bool,
 }
 
 /// It is not a chunked body.
@@ -57,6 +74,17 @@ impl Chunked {
             size: 0,
             line: 0,
             trailers: 0,
+            bounds: AGENTS,
+            pads: false,
+        }
+    }
+
+    /// Follows a body of an upstream's, which may be as old as the first servers that had chunks.
+    pub(super) fn of_upstream() -> Self {
+        Self {
+            bounds: UPSTREAMS,
+            pads: true,
+            ..Self::new()
         }
     }
 
@@ -102,7 +130,7 @@ impl Chunked {
 
     fn step(&mut self, byte: u8) -> Option<ChunkState> {
         self.line += 1;
-        if self.line > MAX_LINE {
+        if self.line > self.bounds.line {
             return None;
         }
         let next = match (self.state, byte) {
@@ -111,8 +139,10 @@ impl Chunked {
                 self.size = self.size << 4 | u64::from(digit);
                 (digits < MAX_DIGITS).then_some(ChunkState::Size(digits + 1))?
             }
+            (ChunkState::Size(1..) | ChunkState::Blank, b' ' | b'\t') => ChunkState::Blank,
             (ChunkState::Size(1..) | ChunkState::Extension, b'\r') => ChunkState::SizeEnd,
-            (ChunkState::Size(1..), b';') => ChunkState::Extension,
+            (ChunkState::Blank, b'\r') if self.pads => ChunkState::SizeEnd,
+            (ChunkState::Size(1..) | ChunkState::Blank, b';') => ChunkState::Extension,
             (ChunkState::Extension, byte) if is_text(byte) => ChunkState::Extension,
             (ChunkState::SizeEnd, b'\n') => match self.size {
                 0 => ChunkState::Line,
@@ -127,7 +157,7 @@ impl Chunked {
             (ChunkState::Value, byte) if is_text(byte) => ChunkState::Value,
             (ChunkState::ValueEnd, b'\n') => {
                 self.trailers += 1;
-                (self.trailers <= MAX_TRAILERS).then_some(ChunkState::Line)?
+                (self.trailers <= self.bounds.trailers).then_some(ChunkState::Line)?
             }
             _ => return None,
         };
@@ -147,4 +177,43 @@ fn is_text(byte: u8) -> bool {
 /// RFC 9110 section 5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_may_have_more_trailers_than_requests() {
+        let body = |count: usize, length: usize| {
+            let line = format!("X: {}\r\n", "y".repeat(length));
+            format!("0\r\n{}\r\n", line.repeat(count))
+        };
+        let takes = |mut chunked: Chunked, body: &str| {
+            chunked
+                .feed(body.as_bytes())
+                .is_ok_and(|end| end == Some(body.len()))
+        };
+        for (count, length, of_agent, of_upstream) in [
+            (64, 10, true, true),
+            (65, 10, false, true),
+            (1024, 10, false, true),
+            (1025, 10, false, false),
+            (1, 1000, true, true),
+            (1, 1100, false, true),
+            (1, 17_000, false, false),
+        ] {
+            let body = body(count, length);
+            assert_eq!(
+                takes(Chunked::new(), &body),
+                of_agent,
+                "{count} of {length}"
+            );
+            assert_eq!(
+                takes(Chunked::of_upstream(), &body),
+                of_upstream,
+                "{count} of {length}"
+            );
+        }
+    }
 }

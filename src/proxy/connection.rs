@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::drain::Fresh;
 use super::header_deadline::HeaderDeadline;
@@ -19,7 +19,7 @@ pub(super) struct Connection {
     /// Until its first request.
     pub(super) fresh: Fresh,
     pub(super) header_deadline: HeaderDeadline,
-    /// Requests of HTTP/2.
+    /// The requests under way on it, if it speaks HTTP/2.
     pub(super) streams: Streams,
     /// The body under way is framed in a way that cannot be read.
     unclear: AtomicBool,
@@ -28,6 +28,10 @@ pub(super) struct Connection {
     /// The rest of a request is waited for.
     hurry: AtomicBool,
 }
+
+/// One request of a connection and its answer; the next head is expected once this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken(Arc<Connection>);
 
 /// How requests reach us.
 #[derive(Debug)]
@@ -46,7 +50,17 @@ pub(super) struct Tunnel {
     pub(super) pass: Option<Pass>,
     /// Whether TLS is spoken inside.
     pub(super) tls: bool,
+    /// Since the start of the process, for records.
+    pub(super) number: u64,
     sni_disagrees: AtomicBool,
+}
+
+/// Number of the last tunnel.
+static TUNNELS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns a number for a new tunnel.
+pub(super) fn next_tunnel() -> u64 {
+    TUNNELS.fetch_add(1, Ordering::Relaxed).saturating_add(1)
 }
 
 impl Connection {
@@ -65,6 +79,21 @@ impl Connection {
             unclear: AtomicBool::new(false),
             switched: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that a head has arrived. `None` on HTTP/2, whose requests do not follow one another.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Taken> {
+        self.header_deadline
+            .pause()
+            .then(|| Taken(Arc::clone(self)))
+    }
+
+    /// Returns the tunnel that it is the inside of.
+    pub(super) fn tunnel(&self) -> Option<&Tunnel> {
+        match &self.via {
+            Via::Direct => None,
+            Via::Tunnel(tunnel) => Some(tunnel),
         }
     }
 
@@ -97,12 +126,31 @@ impl Connection {
     }
 }
 
+impl Taken {
+    /// Notes that the upstream has accepted another protocol.
+    pub(super) fn note_switched(&self) {
+        self.0.note_switched();
+    }
+
+    /// Returns whether the request's body is framed in a way that cannot be read.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.0.is_unclear()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.header_deadline.resume();
+    }
+}
+
 impl Tunnel {
     pub(super) fn new(authority: Authority, pass: Option<Pass>, tls: bool) -> Self {
         Self {
             authority,
             pass,
             tls,
+            number: next_tunnel(),
             sni_disagrees: AtomicBool::new(false),
         }
     }

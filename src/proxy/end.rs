@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 
-use super::exchange::{Extent, Watch};
+use super::watch::{Extent, Watch};
 use crate::pipeline::refuse::RefusedExchange;
 
 /// The wait for the end of a permit.

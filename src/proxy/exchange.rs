@@ -6,23 +6,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Version};
-use pingora::proxy::Session;
+use http::Version;
+use http::response::Parts;
 use pingora::{Error, ErrorType, Result};
 
-use super::drain::{Counted, Drain};
+use super::body::Unread;
+use super::connection::Taken;
+use super::drain::Counted;
 use super::head::Fault;
-use super::header_deadline::Taken;
 use super::http2_support::Upstream;
-use super::relay;
-use super::response_buffer::ResponseBuffer;
 use super::reuse::Tracker;
-use super::slot::Slot;
+use super::slot::{REVOKED, Slot};
 use super::streams::Stream;
 use super::upstream::{self, Carriage, Framing};
+use super::watch::Extent;
+use crate::pipeline::decide::ResponseSecrets;
 use crate::pipeline::forward::Destination;
-use crate::pipeline::permit_validity::PermitValidity;
+use crate::pipeline::mask::answer_mask::AnswerMask;
+use crate::pipeline::mint;
 use crate::pipeline::record::{OpenExchange, Outcome};
 use crate::pipeline::refuse::{Refusal, RefusedExchange};
 use crate::pipeline::{Gateway, Permit};
@@ -38,8 +39,10 @@ pub(super) struct Exchange {
     pub(super) refusal: Option<RefusedExchange>,
     /// Until then the connection waits for no other request.
     pub(super) taken: Option<Taken>,
-    /// Of HTTP/2.
+    /// Its stream, if it came over HTTP/2.
     pub(super) stream: Option<Arc<Stream>>,
+    /// The request's body is framed in a way that cannot be read, where `taken` does not say so.
+    pub(super) has_unclear_body: bool,
     _counted: Counted,
 }
 
@@ -68,47 +71,41 @@ pub(super) struct Permitted {
     /// How often the upstream has refused the request unread.
     pub(super) unread: u8,
     pub(super) extent: Extent,
+    /// The agent's body has no declared end, so the exchange is judged again as long as it lasts.
+    pub(super) uploads_without_end: bool,
+    /// The agent's body is not kept, so it cannot go again.
+    pub(super) streams_body: bool,
     /// The answer has passed to its last byte, so nothing that fails now changes how the exchange has ended.
     pub(super) is_answered: bool,
     /// Set while a relay stands in for the agent's session.
     pub(super) relay: Option<Slot>,
 }
 
-/// Conditions of an open exchange, checked while bytes move.
-pub(super) struct Watch {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) validity: Arc<PermitValidity>,
-    /// As it is before the answer begins.
-    pub(super) extent: Extent,
-    /// Whether this is the last answer of its connection.
-    pub(super) drain: Arc<Drain>,
-    /// Buffer for an answer that may issue a credential.
-    pub(super) held: Option<ResponseBuffer>,
-    /// The request's own, if it is one of HTTP/2.
-    pub(super) stream: Option<Arc<Stream>>,
-}
-
-/// Whether an exchange has an end of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// It finishes on the snapshot that it was judged by.
-    Bounded,
-    /// It may go on for ever, so it is judged again.
-    Stream,
-}
-
-impl Extent {
-    /// Returns what the head of an answer says.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        if headers.contains_key(CONTENT_LENGTH) {
-            Self::Bounded
-        } else {
-            Self::Stream
+impl Permitted {
+    /// Of a request that is not sent yet.
+    pub(super) fn new(
+        permit: Permit,
+        open_exchange: OpenExchange,
+        (destination, framing): (Destination, Framing),
+    ) -> Self {
+        Self {
+            permit,
+            open_exchange,
+            destination,
+            attempt: 0,
+            framing,
+            tracker: None,
+            is_sent: false,
+            is_answering: false,
+            unread: 0,
+            extent: Extent::Bounded,
+            uploads_without_end: false,
+            streams_body: false,
+            is_answered: false,
+            relay: None,
         }
     }
-}
 
-impl Permitted {
     /// Takes the connection of this attempt for the request.
     ///
     /// # Errors
@@ -131,17 +128,27 @@ impl Permitted {
         Ok(())
     }
 
+    /// Returns what hides credentials in an answer that passes as it comes; one that is held back is searched when it is whole.
+    pub(super) fn streaming_mask(&self) -> Option<&AnswerMask> {
+        let is_held = self.permit.validity().response_secrets() == ResponseSecrets::Masked;
+        self.open_exchange.mask().filter(|_| !is_held)
+    }
+
     /// Returns the upstream that is tried: its address, and what its connections are grouped by.
     pub(super) fn upstream(&self) -> Option<Upstream> {
         let address = self.destination.addresses.get(self.attempt)?;
+        self.permit.validity().note_upstream(*address);
         Some((*address, self.destination.group_key))
+    }
+
+    /// Notes that the upstream refuses the request's credential; returns whether the request goes again with another token.
+    pub(super) fn goes_with_another_token(&mut self) -> bool {
+        mint::note_refused(&mut self.permit, &self.open_exchange, !self.streams_body)
     }
 
     /// Notes that the answer has passed to its last byte.
     pub(super) fn note_answered(&mut self) {
-        if !self.is_answered
-            && let Some(tracker) = &self.tracker
-        {
+        if let (false, Some(tracker)) = (self.is_answered, &self.tracker) {
             tracker.note_answered();
         }
         self.is_answered = true;
@@ -151,6 +158,14 @@ impl Permitted {
     pub(super) fn condemn(&self) {
         if let Some(tracker) = &self.tracker {
             tracker.condemn();
+        }
+    }
+
+    /// Notes that the agent's body passes as it comes. What declares no length may go on for ever.
+    pub(super) fn note_upload(&mut self, unread: Unread) {
+        self.streams_body = unread == Unread::Whole;
+        if self.streams_body && self.framing == Framing::Streamed(None) {
+            (self.uploads_without_end, self.extent) = (true, Extent::Stream);
         }
     }
 
@@ -179,13 +194,16 @@ impl Exchange {
             refusal: None,
             taken: None,
             stream: None,
+            has_unclear_body: false,
             _counted: counted,
         }
     }
 
     /// Returns whether the request's body is framed in a way that cannot be read.
     pub(super) fn is_unclear(&self) -> bool {
-        self.taken.as_ref().is_some_and(Taken::is_unclear) || self.fault().is_some()
+        self.has_unclear_body
+            || self.taken.as_ref().is_some_and(Taken::is_unclear)
+            || self.fault().is_some()
     }
 
     /// Returns why an HTTP/2 request is malformed.
@@ -205,7 +223,7 @@ impl Exchange {
         matches!(&self.state, State::Permitted(permitted) if permitted.is_answered)
     }
 
-    /// Ends a stream whose permit has become void, and any exchange whose agent may not ask any more. One atomic load while
+    /// Ends a stream whose permit was revoked, and any exchange whose agent may not ask any more. One atomic load while
     /// nothing has changed.
     ///
     /// # Errors
@@ -223,23 +241,45 @@ impl Exchange {
             return Ok(());
         };
         self.end(refusal);
-        Error::e_explain(ErrorType::InternalError, "the permit has become void")
+        Error::e_explain(ErrorType::InternalError, "the permit was revoked")
     }
 
-    /// Puts the agent's own session back in the place of the relay; keeps why the relay has ended the exchange, if it has.
-    pub(super) fn take_back(&mut self, session: &mut Session) {
-        let relay = self
-            .permitted()
-            .and_then(|permitted| permitted.relay.take());
-        if let Some(refusal) = relay.and_then(|slot| relay::restore(session, &slot)) {
+    /// Gets another token, where the upstream has refused the request's; ends the exchange where there is none.
+    pub(super) async fn renew_token(&mut self) -> Result<()> {
+        let Some(permitted) = self.permitted() else {
+            return Ok(());
+        };
+        let renewed = mint::renew(&mut permitted.permit, &mut permitted.open_exchange);
+        renewed.await.map_err(|refusal| {
             self.end(refusal);
-        }
+            Error::new(ErrorType::Custom(REVOKED))
+        })
     }
 
     /// Keeps why a permitted request is refused after all.
     pub(super) fn end(&mut self, refusal: RefusedExchange) {
         self.note_outcome(Outcome::Refused(refusal.code().as_str()));
         self.refusal = Some(refusal);
+    }
+
+    /// Hides credentials in the head of an answer that passes as it comes.
+    ///
+    /// # Errors
+    /// Ends the exchange where the answer must not pass.
+    pub(super) fn mask_head(&mut self, head: &mut Parts) -> Result<()> {
+        if let State::Permitted(permitted) = &self.state
+            && let Some(mask) = permitted.streaming_mask()
+        {
+            let masked = mask.head(permitted.permit.outgoing(), head);
+            return masked.map_err(|refusal| self.refuse(refusal));
+        }
+        Ok(())
+    }
+
+    /// Ends a permitted exchange with a refusal; returns the error that Pingora passes on.
+    pub(super) fn refuse(&mut self, refusal: Refusal) -> Box<Error> {
+        self.end(self.refused(refusal));
+        Error::new(ErrorType::Custom(REVOKED))
     }
 
     /// Joins a refusal with this exchange.

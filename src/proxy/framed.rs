@@ -1,5 +1,5 @@
-//! Framed: an agent's connection of HTTP/1.1 in; the same one, cut where its requests end, out. Pingora repairs what it reads, and
-//! answers by itself what it cannot read; so it gets heads that were checked, and bodies that end where one reading ends them.
+//! Cuts an agent's HTTP/1.1 connection where its requests end. Pingora repairs what it reads, and answers by itself what it
+//! cannot read. So it gets heads that were checked, and bodies that end where one reading ends them.
 //!
 //! INVARIANT: no byte beyond a request's end is handed on before the next request is expected.
 
@@ -8,20 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::UPGRADE;
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
-    TimingDigest, UniqueID, UniqueIDType,
-};
+use pingora::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::chunked::Chunked;
 use super::connection::Connection;
 use super::head::{self, Body, MAX_HEAD};
 use super::turn_away::{Refuser, TurnAway};
+use super::wrapper::wraps_stream;
 
 /// Read at once while a head is expected.
 const READ: usize = 4096;
@@ -251,37 +247,4 @@ impl AsyncWrite for Framed {
     }
 }
 
-#[async_trait]
-impl Shutdown for Framed {
-    async fn shutdown(&mut self) {
-        Shutdown::shutdown(self.inner.as_mut()).await;
-    }
-}
-
-impl UniqueID for Framed {
-    fn id(&self) -> UniqueIDType {
-        self.inner.id()
-    }
-}
-
-impl Ssl for Framed {}
-
-impl Peek for Framed {}
-
-impl GetTimingDigest for Framed {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Framed {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for Framed {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
-}
+wraps_stream!(Framed, alpn: None);

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 pub(super) use line::{RequestLine, compare_names, read_name};
+use memchr::memchr3_iter;
 
 use crate::model::header_value;
 use crate::pipeline::refuse::{Code, Refusal};
@@ -221,31 +222,27 @@ pub(super) fn value(bytes: &[u8]) -> Result<&[u8], &'static str> {
 
 /// RFC 9112 sections 2.2 and 5.2.
 fn check_lines(head: &[u8]) -> Result<(), &'static str> {
-    let mut previous = 0;
-    for (at, byte) in head.iter().copied().enumerate() {
-        // Nearly every byte, and nothing below is about it.
-        if byte > b' ' && previous > b' ' {
-            previous = byte;
-            continue;
-        }
-        match (previous, byte) {
-            (_, 0) => return Err("the request head has a NUL"),
-            (before, b'\n') if before != b'\r' => {
-                return Err("a line of the request head ends in a bare LF");
+    if let Some(b' ' | b'\t' | b'\r') = head.first() {
+        return Err("the request head starts with white space");
+    }
+    for at in memchr3_iter(0, b'\r', b'\n', head) {
+        let (here, rest) = head.split_at_checked(at).unwrap_or((head, &[]));
+        match (here.last(), rest) {
+            (_, [0, ..] | [b'\r', 0, ..]) => return Err("the request head has a NUL"),
+            (_, [b'\r', b'\n', ..] | [b'\r']) => {}
+            (_, [b'\r', ..]) => return Err("the request head has a bare CR"),
+            (Some(b'\r'), [b'\n', b' ' | b'\t', ..]) => {
+                return Err("a header is folded over several lines");
             }
-            (b'\r', after) if after != b'\n' => return Err("the request head has a bare CR"),
-            (b'\n', b' ' | b'\t') => return Err("a header is folded over several lines"),
-            (_, b' ' | b'\t' | b'\r' | b'\n') if at == 0 => {
-                return Err("the request head starts with white space");
-            }
-            _ => previous = byte,
+            (Some(b'\r'), _) => {}
+            (_, _) => return Err("a line of the request head ends in a bare LF"),
         }
     }
     Ok(())
 }
 
-/// RFC 9112 section 6.1: a request that can be cut in two ways is an attack. RFC 9110 section 7.6.1: `Host` is for everybody on the way,
-/// so one that is nominated for removal would leave the host to whoever reads next.
+/// RFC 9112 section 6.1: a request that can be cut in two ways is an attack. RFC 9110 section 7.6.1: `Host` is for every hop,
+/// so one that is nominated for removal would leave the host to the next reader.
 ///
 /// # Errors
 /// One sentence for the agent.

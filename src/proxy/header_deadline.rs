@@ -3,26 +3,19 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::connection::Connection;
-
 /// Whether a connection is between two requests.
 #[derive(Debug)]
 pub(super) struct HeaderDeadline {
     limit: Duration,
-    /// Odd while a head is expected; 0 until the first, and for ever on HTTP/2, where what comes between requests is none.
+    /// Odd while a head is expected; 0 until the first, and for ever on HTTP/2, which bounds its heads itself.
     turn: AtomicU64,
 }
-
-/// While it lives, what comes is no head: one request and its answer.
-#[derive(Debug)]
-pub(super) struct Taken(Arc<Connection>);
 
 /// The head that is arriving.
 #[derive(Debug, Default)]
@@ -43,6 +36,11 @@ impl HeaderDeadline {
         }
     }
 
+    /// Returns how long a head may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Expects the first head of an HTTP/1.1 connection.
     pub(super) fn begin(&self) {
         self.turn.store(1, Ordering::Release);
@@ -53,32 +51,18 @@ impl HeaderDeadline {
         self.turn.load(Ordering::Acquire) % 2 == 1
     }
 
-    /// Notes that a head is there; the next one is expected when what comes back is dropped.
-    pub(super) fn take(connection: &Arc<Connection>) -> Option<Taken> {
-        let turn = &connection.header_deadline.turn;
-        if turn.load(Ordering::Acquire) == 0 {
-            return None;
+    /// Notes that a head has arrived; returns whether [`HeaderDeadline::resume`] must follow, which HTTP/2 does not need.
+    pub(super) fn pause(&self) -> bool {
+        if self.turn.load(Ordering::Acquire) == 0 {
+            return false;
         }
-        turn.fetch_add(1, Ordering::AcqRel);
-        Some(Taken(Arc::clone(connection)))
-    }
-}
-
-impl Taken {
-    /// Notes that the upstream has accepted another protocol.
-    pub(super) fn note_switched(&self) {
-        self.0.note_switched();
+        self.turn.fetch_add(1, Ordering::AcqRel);
+        true
     }
 
-    /// Returns whether the request's body is framed in a way that cannot be read.
-    pub(super) fn is_unclear(&self) -> bool {
-        self.0.is_unclear()
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.0.header_deadline.turn.fetch_add(1, Ordering::AcqRel);
+    /// Expects the next head.
+    pub(super) fn resume(&self) {
+        self.turn.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -128,7 +112,8 @@ impl Arriving {
     }
 }
 
-fn late() -> io::Error {
+/// What ends a connection whose head came too late.
+pub(super) fn late() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
         "the request head did not arrive in time",

@@ -19,21 +19,20 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::{Buf as _, BytesMut};
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    TimingDigest, UniqueID, UniqueIDType,
-};
+use pingora::protocols::{ALPN, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::connection::Connection;
+use super::header_deadline;
+use super::wrapper::wraps_stream;
 use reading::{Next, Reader};
 use writing::Writer;
 
-/// Read at once.
+/// Bytes that one read takes at most.
 const READ: usize = 8 * 1024;
 
 /// Gathered before it is written: what TLS puts into one record.
@@ -45,10 +44,14 @@ const USUAL: usize = 1024;
 /// An agent's connection of HTTP/2, after its TLS.
 #[derive(Debug)]
 pub(super) struct Http2 {
-    inner: pingora::protocols::Stream,
+    inner: Stream,
     reader: Reader,
     /// Read, and not looked at.
     held: BytesMut,
+    /// When the frame or the header block that has begun must have ended; `None` while none has.
+    late: Option<Pin<Box<Sleep>>>,
+    /// How long that may take.
+    limit: Duration,
     /// Of what is ready in the reader, so many bytes were handed on.
     handed: usize,
     writer: Writer,
@@ -58,11 +61,13 @@ pub(super) struct Http2 {
 }
 
 impl Http2 {
-    pub(super) fn new(inner: pingora::protocols::Stream, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(inner: Stream, connection: Arc<Connection>) -> Self {
         Self {
             inner,
+            limit: connection.header_deadline.limit(),
             reader: Reader::new(Arc::clone(&connection)),
             held: BytesMut::new(),
+            late: None,
             handed: 0,
             writer: Writer::new(connection),
             out: Vec::new(),
@@ -91,11 +96,26 @@ impl Http2 {
             // An idle connection keeps no buffer.
             self.held = BytesMut::new();
         }
+        self.check_late(cx)?;
         let mut chunk = [0; READ];
         let mut read = ReadBuf::new(&mut chunk);
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
         self.held.extend_from_slice(read.filled());
         Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// Ends a connection whose agent keeps memory by a head that it does not finish. Bodies pass, and have limits of their own.
+    fn check_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.held.is_empty() && !self.reader.is_within_block() {
+            self.late = None;
+            return Ok(());
+        }
+        let limit = self.limit;
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(limit)));
+        match late.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(header_deadline::late()),
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Writes what was gathered.
@@ -178,41 +198,4 @@ impl AsyncWrite for Http2 {
     }
 }
 
-#[async_trait]
-impl Shutdown for Http2 {
-    async fn shutdown(&mut self) {
-        Shutdown::shutdown(self.inner.as_mut()).await;
-    }
-}
-
-impl UniqueID for Http2 {
-    fn id(&self) -> UniqueIDType {
-        self.inner.id()
-    }
-}
-
-impl Ssl for Http2 {
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        Some(ALPN::H2)
-    }
-}
-
-impl Peek for Http2 {}
-
-impl GetTimingDigest for Http2 {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Http2 {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for Http2 {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
-}
+wraps_stream!(Http2, alpn: Some(ALPN::H2));

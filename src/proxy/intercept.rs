@@ -2,6 +2,9 @@
 //!
 //! INVARIANT: `upstream_peer` has a peer only where the exchange has a permit.
 
+mod attempt;
+mod open;
+
 use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -19,15 +22,14 @@ use super::authority::CertificateAuthority;
 use super::drain::Drain;
 use super::exchange::Exchange;
 use super::http2_support::Http2Support;
-use super::open::Opened;
 use super::repeat::Attempt;
 use super::respond::GatewayResponse;
 use super::reuse::Tracker;
-use super::{Timeouts, answer, http2, peer, repeat, respond, upstream};
+use super::{Timeouts, answer, failure, http2, relay, repeat, respond, status};
 use crate::model::clock::Clock;
 use crate::pipeline::Gateway;
-use crate::pipeline::inject::inject;
 use crate::pipeline::refuse::Code;
+use open::Opened;
 
 /// Serves requests for Pingora.
 #[derive(Clone)]
@@ -79,24 +81,8 @@ impl ProxyHttp for Intercept {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        let Some(permitted) = exchange.permitted() else {
-            return Error::e_explain(
-                ErrorType::InternalError,
-                "a request without a permit came to the upstream",
-            );
-        };
-        let Some(upstream) = permitted.upstream() else {
-            return Error::e_explain(ErrorType::InternalError, "a destination has no address");
-        };
-        let permit = &permitted.permit;
-        let timeouts = self.timeouts.awaiting(permit.validity().first_byte());
-        peer::peer(
-            permit.outgoing(),
-            &permitted.destination,
-            (upstream.0, self.http2_support.ask(upstream)),
-            &timeouts,
-            Some((Arc::clone(&self.gateway), Arc::clone(permit.validity()))),
-        )
+        exchange.renew_token().await?;
+        self.peer(exchange)
     }
 
     async fn connected_to_upstream(
@@ -120,29 +106,7 @@ impl ProxyHttp for Intercept {
         request: &mut RequestHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        // Connecting may have taken its time.
-        exchange.check_validity(&self.gateway)?;
-        let Some(permitted) = exchange.permitted() else {
-            return Error::e_explain(
-                ErrorType::InternalError,
-                "a request without a permit was about to be sent",
-            );
-        };
-        permitted.take_connection(request.version)?;
-        let mut outgoing = permitted.permit.outgoing().clone();
-        if let Err(refusal) = inject(&self.gateway, &permitted.permit, &mut outgoing) {
-            exchange.end(refusal);
-            return Error::e_explain(ErrorType::InternalError, "refused while injecting");
-        }
-        let line = outgoing.path.len() + outgoing.query.as_ref().map_or(0, String::len);
-        *request = upstream::header(outgoing, permitted.framing, request.version)?;
-        // From here on the upstream may have seen it.
-        let fields: usize = request
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        permitted.open_exchange.note_sent((line + fields) as u64);
+        *request = self.header(exchange, request.version)?;
         Ok(())
     }
 
@@ -179,17 +143,16 @@ impl ProxyHttp for Intercept {
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.check_validity(&self.gateway)?;
-        let Some(permitted) = exchange.permitted() else {
-            return Error::e_explain(ErrorType::InternalError, "an answer came without a permit");
-        };
         if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let code = Code::UpstreamProxyAuthentication;
             exchange.end(exchange.refused(code));
             return Error::e_explain(ErrorType::InternalError, "an upstream answers as a proxy");
         }
-        answer::receive_header(permitted, response)?;
+        answer::receive_header(exchange, response)?;
         if session.req_header().version == Version::HTTP_2 {
             http2::keep_date(response)?;
+        } else {
+            answer::delimit(session.req_header(), response)?;
         }
         if response.status == StatusCode::SWITCHING_PROTOCOLS
             && let Some(taken) = &exchange.taken
@@ -259,17 +222,17 @@ impl ProxyHttp for Intercept {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        exchange.take_back(session);
+        relay::take_back(session, exchange);
         let mut error_code = 0;
-        let failed = if session.was_upgraded() && peer::is_end(error) {
+        let failed = if session.was_upgraded() && failure::is_end(error) {
             // Either side of a WebSocket may go as it likes; its frames tell the other one whether that was the end.
             None
         } else {
-            answer::failed(exchange, error)
+            failure::failed(exchange, error)
         };
         let started = session
             .response_written()
-            .is_some_and(|head| answer::is_last(head.status));
+            .is_some_and(|head| status::is_last(head.status));
         if let (Some(refusal), false) = (failed, started) {
             error_code = respond::give_up(session, &refusal).await;
         }
@@ -289,7 +252,7 @@ impl ProxyHttp for Intercept {
         exchange: &mut Exchange,
     ) {
         // Whatever happened: only the agent's own session can be kept alive.
-        exchange.take_back(session);
+        relay::take_back(session, exchange);
     }
 
     fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {

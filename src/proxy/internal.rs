@@ -108,6 +108,7 @@ fn answer(method: &Method, request_id: &str, media: &'static str, body: Bytes) -
     }
     GatewayResponse {
         status: StatusCode::OK,
+        phrase: "".into(),
         headers: headers(media, request_id),
         body,
         drain_time: DRAIN,
@@ -124,6 +125,7 @@ fn problem(status: StatusCode, code: &str, detail: &str, request_id: &str) -> Ga
     });
     GatewayResponse {
         status,
+        phrase: "".into(),
         headers: headers("application/problem+json", request_id),
         body: Bytes::from(body.to_string()),
         drain_time: DRAIN,

@@ -230,7 +230,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (agent, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (_agent, (accepted, _)) = (agent.unwrap(), accepted.unwrap());
-        // As the system does for whoever answers what it reads.
+        // As the system does for a socket that answers what it reads.
         accepted.set_quickack(false).unwrap();
         assert!(!accepted.quickack().unwrap());
         let socket = super::Socket::Tcp(accepted);

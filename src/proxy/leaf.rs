@@ -1,6 +1,7 @@
-//! Makes a TLS acceptor with a certificate for exactly one host on first use, and keeps it for a day.
+//! Makes a TLS configuration with a certificate for exactly one host on first use, and keeps it for a day.
 //!
-//! One acceptor per host also keeps TLS sessions from being resumed under another name.
+//! INVARIANT: a TLS session is resumed only by the agent that it was begun with, and only for the same host: the tickets of each
+//! such pair are sealed with a key of their own.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,8 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use rustls::ServerConfig;
+use rustls::crypto::ring::Ticketer;
+use rustls::server::NoServerSessionStorage;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::ProxyError;
@@ -29,11 +32,14 @@ use crate::model::target::Host;
 /// Hosts kept at once. A leaf costs 50 µs to mint, so losing one is cheap.
 const CAPACITY: usize = 1024;
 
+/// Agents that sessions with one host are kept for at once; others make a whole handshake, which costs a signature.
+const RESUMING: usize = 64;
+
 /// How long a leaf is used, well below its validity.
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Hosts of which an agent may ask for a leaf that is not kept, at once and each second: far more than programs do, far less
-/// than what keeps a core busy.
+/// Hosts for which an agent may make the gateway sign a new leaf, at once and each second. Programs use far fewer; this many
+/// keep no core busy.
 const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
@@ -57,7 +63,10 @@ pub(super) struct Leaves {
 }
 
 struct Kept {
-    acceptor: Arc<Acceptor>,
+    /// What every agent begins with; it issues no tickets.
+    config: Arc<ServerConfig>,
+    /// By the agent; `None` for what has none.
+    acceptors: HashMap<Option<AgentName>, Arc<Acceptor>>,
     until: SystemTime,
 }
 
@@ -85,7 +94,8 @@ impl Leaves {
         })
     }
 
-    /// Returns whether an agent may have a leaf for a host now. One that is kept costs nothing.
+    /// Returns whether an agent may have a leaf for a host now. One that is kept costs nothing, so one that is allowed is made at
+    /// once: tunnels to one host that come together count once.
     pub(super) fn allows(&self, agent: &AgentName, host: &Host) -> bool {
         let now = self.clock.now();
         let kept = self
@@ -99,31 +109,38 @@ impl Leaves {
         if self.rates.len() > AGENTS {
             self.rates.retain_recent();
         }
-        self.rates.check_key(agent).is_ok()
+        // A failure to make it shows again where the tunnel's TLS begins.
+        self.rates.check_key(agent).is_ok() && self.acceptor(host, Some(agent)).is_ok()
     }
 
-    /// Returns the acceptor for a host.
-    pub(super) fn acceptor(&self, host: &Host) -> Result<Arc<Acceptor>, ProxyError> {
-        let now = self.clock.now();
-        if let Some(kept) = self.kept.lock().get(host).filter(|kept| kept.until > now) {
-            return Ok(Arc::clone(&kept.acceptor));
+    /// Returns the acceptor for an agent's tunnels to a host.
+    pub(super) fn acceptor(
+        &self,
+        host: &Host,
+        agent: Option<&AgentName>,
+    ) -> Result<Arc<Acceptor>, ProxyError> {
+        let (now, agent) = (self.clock.now(), agent.cloned());
+        let mut kept = self.kept.lock();
+        if let Some(kept) = kept.get_mut(host).filter(|kept| kept.until > now) {
+            return kept.acceptor(agent);
         }
-        let acceptor = Arc::new(self.mint(host)?);
+        drop(kept);
+        let config = Arc::new(self.mint(host)?);
         let mut kept = self.kept.lock();
         if kept.len() >= CAPACITY {
             make_room(&mut kept, now);
         }
-        kept.insert(
-            host.clone(),
-            Kept {
-                acceptor: Arc::clone(&acceptor),
-                until: now + KEEP,
-            },
-        );
-        Ok(acceptor)
+        let mut fresh = Kept {
+            config,
+            acceptors: HashMap::new(),
+            until: now + KEEP,
+        };
+        let acceptor = fresh.acceptor(agent);
+        kept.insert(host.clone(), fresh);
+        acceptor
     }
 
-    fn mint(&self, host: &Host) -> Result<Acceptor, ProxyError> {
+    fn mint(&self, host: &Host) -> Result<ServerConfig, ProxyError> {
         let leaf = self.authority.sign(&self.params(host)?, &self.key)?;
         let mut chain = vec![leaf.der().clone()];
         chain.extend_from_slice(self.authority.chain());
@@ -133,8 +150,14 @@ impl Leaves {
                 .with_safe_default_protocol_versions()
                 .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
                 .map_err(ProxyError::Tls)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Acceptor::from_server_config(Arc::new(config)))
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"]
+            .map(<[u8]>::to_vec)
+            .into();
+        // Tickets hold their sessions, so that none is kept here.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        // Each connection brings a new one (RFC 8446 appendix C.4), and most agents use none.
+        config.send_tls13_tickets = 1;
+        Ok(config)
     }
 
     fn params(&self, host: &Host) -> Result<CertificateParams, ProxyError> {
@@ -162,6 +185,22 @@ impl Leaves {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         Ok(params)
+    }
+}
+
+impl Kept {
+    fn acceptor(&mut self, agent: Option<AgentName>) -> Result<Arc<Acceptor>, ProxyError> {
+        if let Some(acceptor) = self.acceptors.get(&agent) {
+            return Ok(Arc::clone(acceptor));
+        }
+        if self.acceptors.len() >= RESUMING {
+            self.acceptors.clear();
+        }
+        let mut config = ServerConfig::clone(&self.config);
+        config.ticketer = Ticketer::new().map_err(ProxyError::Tls)?;
+        let acceptor = Arc::new(Acceptor::from_server_config(Arc::new(config)));
+        self.acceptors.insert(agent, Arc::clone(&acceptor));
+        Ok(acceptor)
     }
 }
 

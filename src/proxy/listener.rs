@@ -12,9 +12,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
 use super::ProxyError;
+use super::edge::Edge;
 use super::io::Socket;
 use super::pre_auth::Arrival;
-use super::tunnel::Edge;
 
 /// How long to wait when the process has run out of file descriptors.
 const BREATH: Duration = Duration::from_millis(50);

@@ -119,13 +119,11 @@ fn build(
         path: path.to_owned(),
         query,
         headers: hide_tokens(asked.headers),
-        pass: match &connection.via {
-            Via::Direct => None,
-            Via::Tunnel(tunnel) => tunnel.pass,
-        },
+        pass: connection.tunnel().and_then(|tunnel| tunnel.pass),
         received,
         request_id: request_id.to_owned(),
         peer: connection.peer,
+        tunnel: connection.tunnel().map(|tunnel| tunnel.number),
     })
 }
 

@@ -1,36 +1,32 @@
 //! Replaces the agent's session of a permitted request for Pingora. A body that was read before the decision is replayed, and an
 //! exchange in which nothing passes ends.
 //!
-//! INVARIANT: no wait outlives its permit. This is the only file that touches Pingora's hidden session trait (pinned to 0.9.1).
-//! The matrix in `tests/integration/proxy/replay.rs` tests what it relies on.
+//! INVARIANT: no wait outlives its permit. Only `session.rs` touches Pingora's hidden session trait (pinned to 0.9.1). The
+//! matrix in `tests/integration/proxy/replay.rs` tests what it relies on.
+
+mod session;
 
 use std::mem;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::protocols::Digest;
-use pingora::protocols::http::custom::CustomMessageWrite;
-use pingora::protocols::http::custom::server::Session as CustomSession;
+use pingora::Result;
+use pingora::http::ResponseHeader;
 use pingora::protocols::http::{HttpTask, ServerSession};
-use pingora::protocols::l4::socket::SocketAddr;
 use pingora::proxy::Session;
-use pingora::{Error, ErrorType, Result};
 
 use super::end::End;
-use super::exchange::{Extent, Watch};
-use super::idle_timeouts::{IdleTimeouts, expire};
+use super::exchange::Exchange;
+use super::idle_timeouts::IdleTimeouts;
+use super::masked_tasks::MaskedTasks;
 use super::response_buffer::Stop;
 use super::slot::Slot;
 use super::tail::Tail;
-use super::{answer, body};
+use super::watch::{Extent, Watch};
+use super::{body, status};
 use crate::pipeline::refuse::RefusedExchange;
 
-type MessageReader = Box<dyn futures_core::Stream<Item = Result<Bytes>> + Unpin + Send + Sync>;
-
-/// Names of the errors that end an exchange here, for [`super::peer::failure`]; Pingora lays them all at the agent's door.
+/// Names of the errors that end an exchange here, for [`super::failure`]; Pingora lays them all at the agent's door.
 pub(super) const BODY_STALLED: &str = "request body stalled";
 pub(super) const UPSTREAM_SILENT: &str = "no answer to an upgrade";
 pub(super) const IDLE: &str = "nothing passed for too long";
@@ -60,7 +56,7 @@ struct Relay {
     slot: Slot,
 }
 
-/// Puts a relay in the place of the agent's session. [`restore`] must follow before the exchange ends, since only the agent's
+/// Puts a relay in the place of the agent's session. [`take_back`] must follow before the exchange ends, since only the agent's
 /// own session can be kept alive.
 pub(super) fn install(
     session: &mut Session,
@@ -87,7 +83,7 @@ pub(super) fn install(
 }
 
 /// Puts the agent's own session back; returns why the relay has ended the exchange, if it has. Repeatable.
-pub(super) fn restore(session: &mut Session, slot: &Slot) -> Option<RefusedExchange> {
+fn restore(session: &mut Session, slot: &Slot) -> Option<RefusedExchange> {
     if session.downstream_session.is_custom() {
         // Dropping the relay is what fills the slot: the trait has no way down to the concrete type.
         drop(mem::replace(&mut *session.downstream_session, vacant()));
@@ -96,7 +92,17 @@ pub(super) fn restore(session: &mut Session, slot: &Slot) -> Option<RefusedExcha
     if let Some(agent) = returned.agent.take() {
         *session.downstream_session = agent;
     }
-    returned.void.take()
+    returned.refusal.take()
+}
+
+/// Puts the agent's own session back in the place of an exchange's relay; keeps why the relay has ended the exchange, if it has.
+pub(super) fn take_back(session: &mut Session, exchange: &mut Exchange) {
+    let relay = exchange
+        .permitted()
+        .and_then(|permitted| permitted.relay.take());
+    if let Some(refusal) = relay.and_then(|slot| restore(session, &slot)) {
+        exchange.end(refusal);
+    }
 }
 
 fn vacant() -> ServerSession {
@@ -108,7 +114,7 @@ impl Relay {
     fn answer(&self) -> Option<&ResponseHeader> {
         self.agent
             .response_written()
-            .filter(|head| answer::is_last(head.status))
+            .filter(|head| status::is_last(head.status))
     }
 
     /// Lets an agent of HTTP/1.1 know that no other request is taken on; HTTP/2 says so by itself.
@@ -134,6 +140,42 @@ impl Relay {
                 Stop::Failed(error) => error,
                 Stop::Refused(refusal) => self.slot.end(*refusal),
             })
+    }
+
+    /// Writes what may pass of an answer; returns whether that was its end.
+    async fn write_masked(&mut self, mut tasks: MaskedTasks) -> Result<bool> {
+        let mut ended = false;
+        loop {
+            let batch = tasks.next_batch().map_err(|refusal| {
+                let refusal = self.watch.validity.refused(refusal);
+                self.slot.end(refusal)
+            })?;
+            if batch.is_empty() {
+                return Ok(ended);
+            }
+            ended |= self.write(batch).await?;
+        }
+    }
+
+    /// Writes a part of an answer; returns whether that was its end.
+    async fn write(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        let extent = self.extent();
+        let (watch, end, slot) = (&self.watch, &mut self.end, &self.slot);
+        let write = self.agent.response_duplex_vec(tasks);
+        tokio::pin!(write);
+        tokio::select! {
+            biased;
+            written = &mut write => return written,
+            () = std::future::ready(()) => {}
+        }
+        // Until the agent reads on, the upstream's bytes stay in memory that counts as the agent's.
+        let stalled = watch.validity.reserve(&watch.gateway, STALLED);
+        let _stalled = stalled.map_err(|refusal| slot.end(refusal))?;
+        tokio::select! {
+            biased;
+            written = write => written,
+            refusal = end.wait(watch, extent) => Err(slot.end(refusal)),
+        }
     }
 
     /// Returns whether the exchange has an end of its own.
@@ -164,237 +206,4 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.slot.0.lock().agent = Some(mem::replace(&mut *self.agent, vacant()));
     }
-}
-
-#[async_trait]
-impl CustomSession for Relay {
-    // What makes it a relay.
-
-    fn is_body_done(&mut self) -> bool {
-        match self.body {
-            Body::Replayed(_) => true,
-            Body::Streamed => self.agent.is_body_done() && !self.tail.is_malformed(),
-        }
-    }
-
-    fn is_body_empty(&mut self) -> bool {
-        // Asked for the head, then, as an attempt begins, for what to send behind it. There an empty body would be ended, and
-        // Pingora takes that end, when it comes behind a 101 that was there already, for the end of what was switched to.
-        if mem::take(&mut self.begins) && self.agent.is_upgrade_req() {
-            return false;
-        }
-        match &self.body {
-            Body::Replayed(body) => body.is_empty(),
-            Body::Streamed => self.agent.is_body_empty() && !self.tail.is_malformed(),
-        }
-    }
-
-    fn get_retry_buffer(&self) -> Option<Bytes> {
-        match &self.body {
-            Body::Replayed(body) => Some(body.clone()),
-            Body::Streamed => self.tail.without(self.agent.get_retry_buffer()),
-        }
-    }
-
-    fn retry_buffer_truncated(&self) -> bool {
-        match self.body {
-            Body::Replayed(_) => false,
-            Body::Streamed => self.agent.retry_buffer_truncated(),
-        }
-    }
-
-    fn enable_retry_buffering(&mut self) {
-        self.begins = true;
-        if matches!(self.body, Body::Streamed) {
-            self.agent.enable_retry_buffering();
-        }
-    }
-
-    async fn read_body_bytes(&mut self) -> Result<Option<Bytes>> {
-        match self.body {
-            Body::Replayed(_) => Ok(None),
-            Body::Streamed => self.agent.read_request_body().await,
-        }
-    }
-
-    async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
-        let no_body = no_body_expected || matches!(self.body, Body::Replayed(_));
-        let idle_timeouts = self.idle_timeouts();
-        let extent = self.extent();
-        tokio::select! {
-            biased;
-            // Without a body it returns only when the agent is gone.
-            read = self.tail.read(&mut self.agent, no_body) => read,
-            refusal = self.end.wait(&self.watch, extent) => Err(self.slot.end(refusal)),
-            name = expire(idle_timeouts) => Err(Error::new(ErrorType::Custom(name))),
-        }
-    }
-
-    fn is_upgrade_req(&self) -> bool {
-        self.agent.is_upgrade_req()
-    }
-
-    fn was_upgraded(&self) -> bool {
-        self.agent.was_upgraded()
-    }
-
-    fn take_custom_message_reader(&mut self) -> Option<MessageReader> {
-        None
-    }
-
-    fn restore_custom_message_reader(&mut self, _reader: MessageReader) -> Result<()> {
-        Err(no_messages())
-    }
-
-    fn take_custom_message_writer(&mut self) -> Option<Box<dyn CustomMessageWrite>> {
-        None
-    }
-
-    fn restore_custom_message_writer(
-        &mut self,
-        _writer: Box<dyn CustomMessageWrite>,
-    ) -> Result<()> {
-        Err(no_messages())
-    }
-
-    // Everything else is the agent's own session.
-
-    fn req_header(&self) -> &RequestHeader {
-        self.agent.req_header()
-    }
-
-    fn req_header_mut(&mut self) -> &mut RequestHeader {
-        self.agent.req_header_mut()
-    }
-
-    async fn drain_request_body(&mut self) -> Result<()> {
-        self.agent.drain_request_body().await
-    }
-
-    async fn write_response_header(&mut self, head: Box<ResponseHeader>, _end: bool) -> Result<()> {
-        self.say_last();
-        self.agent.write_response_header(head).await
-    }
-
-    async fn write_response_header_ref(&mut self, head: &ResponseHeader, _end: bool) -> Result<()> {
-        self.say_last();
-        self.agent.write_response_header_ref(head).await
-    }
-
-    async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
-        let extent = self.extent();
-        tokio::select! {
-            biased;
-            written = self.agent.write_response_body(data, end) => written,
-            // An agent that does not read its answer.
-            refusal = self.end.wait(&self.watch, extent) => Err(self.slot.end(refusal)),
-        }
-    }
-
-    async fn write_trailers(&mut self, trailers: HeaderMap) -> Result<()> {
-        self.agent.write_response_trailers(trailers).await
-    }
-
-    async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
-        let Some(tasks) = self.release(tasks)? else {
-            return Ok(false);
-        };
-        self.say_last();
-        let extent = self.extent();
-        let (watch, end, slot) = (&self.watch, &mut self.end, &self.slot);
-        let write = self.agent.response_duplex_vec(tasks);
-        tokio::pin!(write);
-        tokio::select! {
-            biased;
-            written = &mut write => return written,
-            () = std::future::ready(()) => {}
-        }
-        // Until the agent reads on, the upstream's bytes stay in memory that counts as the agent's.
-        let stalled = watch.validity.reserve(&watch.gateway, STALLED);
-        let _stalled = stalled.map_err(|refusal| slot.end(refusal))?;
-        tokio::select! {
-            biased;
-            written = write => written,
-            refusal = end.wait(watch, extent) => Err(slot.end(refusal)),
-        }
-    }
-
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) {
-        self.agent.set_read_timeout(timeout);
-    }
-
-    fn get_read_timeout(&self) -> Option<Duration> {
-        self.agent.get_read_timeout()
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) {
-        self.agent.set_write_timeout(timeout);
-    }
-
-    fn get_write_timeout(&self) -> Option<Duration> {
-        self.agent.get_write_timeout()
-    }
-
-    fn set_total_drain_timeout(&mut self, timeout: Option<Duration>) {
-        self.agent.set_total_drain_timeout(timeout);
-    }
-
-    fn get_total_drain_timeout(&self) -> Option<Duration> {
-        self.agent.get_total_drain_timeout()
-    }
-
-    fn request_summary(&self) -> String {
-        self.agent.request_summary()
-    }
-
-    fn response_written(&self) -> Option<&ResponseHeader> {
-        self.agent.response_written()
-    }
-
-    async fn shutdown(&mut self, _code: u32, _ctx: &str) {
-        self.agent.shutdown().await;
-    }
-
-    async fn finish(&mut self) -> Result<()> {
-        self.agent.finish_body().await
-    }
-
-    async fn finish_custom(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn body_bytes_sent(&self) -> usize {
-        self.agent.body_bytes_sent()
-    }
-
-    fn body_bytes_read(&self) -> usize {
-        self.agent.body_bytes_read()
-    }
-
-    fn digest(&self) -> Option<&Digest> {
-        self.agent.digest()
-    }
-
-    fn digest_mut(&mut self) -> Option<&mut Digest> {
-        self.agent.digest_mut()
-    }
-
-    fn client_addr(&self) -> Option<&SocketAddr> {
-        self.agent.client_addr()
-    }
-
-    fn server_addr(&self) -> Option<&SocketAddr> {
-        self.agent.server_addr()
-    }
-
-    fn pseudo_raw_h1_request_header(&self) -> Bytes {
-        self.agent.to_h1_raw()
-    }
-}
-
-fn no_messages() -> Box<Error> {
-    Error::explain(
-        ErrorType::InternalError,
-        "a relayed session has no messages",
-    )
 }

@@ -5,7 +5,8 @@ use pingora::{Error, ErrorSource, ErrorType, RetryType};
 
 use super::exchange::Permitted;
 use super::http2_support::Http2Support;
-use super::{peer, reuse};
+use super::slot::TOKEN_REFUSED;
+use super::{failure, reuse};
 
 /// Retries of a request that an upstream has refused unread.
 const UNREAD_REPEATS: u8 = 1;
@@ -54,6 +55,11 @@ pub(super) fn after_sending(permitted: &mut Permitted, error: &Error, attempt: A
     if permitted.is_answering {
         return false;
     }
+    if *error.etype() == ErrorType::Custom(TOKEN_REFUSED) {
+        // Nothing was done (RFC 9110 section 15.5.2).
+        permitted.is_sent = false;
+        return attempt.is_whole;
+    }
     let is_upstreams = *error.esource() == ErrorSource::Upstream;
     let unread = is_upstreams && was_unread(error);
     if unread {
@@ -72,7 +78,7 @@ pub(super) fn after_sending(permitted: &mut Permitted, error: &Error, attempt: A
         permitted.unread <= UNREAD_REPEATS
     } else {
         // A connection of the pool may be closed by the upstream just as it is taken, with a farewell or without. Whether the
-        // request was read by then nobody knows, so only one without an effect goes again.
+        // request was read by then is unknown, so only one without an effect goes again.
         attempt.reused && is_stale(error) && attempt.is_safe
     };
     if again {
@@ -90,5 +96,5 @@ fn was_unread(error: &Error) -> bool {
 
 /// Returns whether a connection was gone before an answer came over it.
 fn is_stale(error: &Error) -> bool {
-    peer::is_end(error) || matches!(error.retry, RetryType::ReusedOnly)
+    failure::is_end(error) || matches!(error.retry, RetryType::ReusedOnly)
 }

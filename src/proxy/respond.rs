@@ -1,5 +1,6 @@
 //! Writes refusals and other answers of the gateway to the agent's connection.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -22,9 +23,14 @@ const HALTED_DRAIN: Duration = Duration::from_millis(50);
 /// Header on every answer of the gateway.
 pub(super) const REQUEST_ID: &str = "tollgate-request-id";
 
+/// Longest detail that stands in a status line, in bytes.
+const PHRASE: usize = 256;
+
 /// An answer that the gateway writes itself.
 pub(super) struct GatewayResponse {
     pub(super) status: StatusCode,
+    /// Reason phrase of HTTP/1.1; empty: the status's own.
+    pub(super) phrase: Cow<'static, str>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// How long to read what is left of the request's body, so that the agent gets to the answer.
@@ -47,6 +53,7 @@ impl GatewayResponse {
         set_request_id(&mut headers, &refusal.request_id);
         Self {
             status,
+            phrase: phrase(status, &refusal.refusal.detail),
             headers,
             body,
             // An agent that was silent for too long will not hurry now.
@@ -56,7 +63,7 @@ impl GatewayResponse {
                 Code::Killed => HALTED_DRAIN,
                 _ => DRAIN,
             },
-            // RFC 9112 section 6.3: where such a request ends, and the next one begins, is anybody's guess.
+            // RFC 9112 section 6.3: where such a request ends, and the next one begins, is unknown.
             after: if refusal.code() == Code::BadRequest {
                 After::Close
             } else {
@@ -73,8 +80,10 @@ impl GatewayResponse {
     /// Writes the answer in HTTP/1.1; to HEAD without its body.
     pub(super) fn to_answer(&self, after: After, is_head: bool) -> Bytes {
         let mut out = BytesMut::with_capacity(512 + self.body.len());
-        let reason = self.status.canonical_reason().unwrap_or("");
-        out.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).as_bytes());
+        let own = || self.status.canonical_reason().unwrap_or("");
+        let phrase = Some(&*self.phrase).filter(|phrase| !phrase.is_empty());
+        let phrase = phrase.unwrap_or_else(own);
+        out.put_slice(format!("HTTP/1.1 {} {phrase}\r\n", self.status.as_u16()).as_bytes());
         for (name, value) in self
             .headers
             .iter()
@@ -108,6 +117,9 @@ impl GatewayResponse {
             session.set_keepalive(None);
         }
         let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 1))?;
+        if !self.phrase.is_empty() {
+            head.set_reason_phrase(Some(&self.phrase))?;
+        }
         for (name, value) in self
             .headers
             .iter()
@@ -123,6 +135,18 @@ impl GatewayResponse {
         };
         session.write_response_header(Box::new(head), false).await?;
         session.write_response_body(Some(body), true).await
+    }
+}
+
+/// Returns what the status line of a decision says: pip, apt, wget and Maven print it, and no body.
+#[expect(clippy::ptr_arg, reason = "a text that is static is not copied")]
+fn phrase(status: StatusCode, detail: &Cow<'static, str>) -> Cow<'static, str> {
+    let is_phrase = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    let fits = detail.len() <= PHRASE && detail.bytes().all(is_phrase);
+    if status == StatusCode::FORBIDDEN && fits {
+        detail.clone()
+    } else {
+        Cow::Borrowed("")
     }
 }
 

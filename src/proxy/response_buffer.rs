@@ -8,8 +8,9 @@ use pingora::Error;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
 
-use super::answer;
+use super::status::{has_no_content, is_last};
 use crate::pipeline::decide::ResponseSecrets;
+use crate::pipeline::mask::answer_mask::AnswerMask;
 use crate::pipeline::mask::response_secret::TOO_LARGE;
 use crate::pipeline::mask::{mask_response_secrets, refuse_unmaskable};
 use crate::pipeline::permit_validity::PermitValidity;
@@ -21,6 +22,8 @@ pub(super) struct ResponseBuffer {
     method: Method,
     head: Option<Box<ResponseHeader>>,
     body: BytesMut,
+    /// Hides the host's own credentials in it too.
+    mask: Option<AnswerMask>,
     /// The answer has been passed on.
     passed: bool,
 }
@@ -34,11 +37,12 @@ pub(super) enum Stop {
 
 impl ResponseBuffer {
     /// Returns a buffer if the permit requires one.
-    pub(super) fn of(permit: &Permit) -> Option<Self> {
+    pub(super) fn of(permit: &Permit, mask: Option<&AnswerMask>) -> Option<Self> {
         (permit.validity().response_secrets() == ResponseSecrets::Masked).then(|| Self {
             method: permit.outgoing().method.clone(),
             head: None,
             body: BytesMut::new(),
+            mask: mask.cloned(),
             passed: false,
         })
     }
@@ -58,7 +62,7 @@ impl ResponseBuffer {
         for task in tasks {
             ended |= match task {
                 HttpTask::Header(head, end) => {
-                    if answer::is_last(head.status) {
+                    if is_last(head.status) {
                         self.head = Some(head);
                     }
                     end
@@ -92,8 +96,7 @@ impl ResponseBuffer {
 
     /// RFC 9110 section 6.4.1.
     fn is_bodiless(&self, status: StatusCode) -> bool {
-        self.method == Method::HEAD
-            || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+        self.method == Method::HEAD || has_no_content(status)
     }
 
     fn pass(
@@ -105,7 +108,8 @@ impl ResponseBuffer {
         let mut parts = Parts::from(*head);
         let raw = self.body.split().freeze();
         let place = (parts.status, &mut parts.headers);
-        let body = mask_response_secrets(gateway, validity, place, raw).map_err(refused)?;
+        let mask = self.mask.as_ref();
+        let body = mask_response_secrets(gateway, (validity, mask), place, raw).map_err(refused)?;
         let bodiless = self.is_bodiless(parts.status);
         parts.headers.remove(CONTENT_LENGTH);
         if !bodiless {

@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::peer::dial;
+use super::dial::dial;
 use super::upstream::Framing;
 use crate::pipeline::Gateway;
 use crate::pipeline::forward::Chain;

@@ -1,5 +1,5 @@
-//! Services: what carries the requests of every connection: Pingora's proxy for HTTP/2 and for what is handed over, the upstream connections for
-//! the rest, and what both of them share.
+//! Carries the requests of every connection: Pingora's proxy those of HTTP/2 and of connections that are handed over, the
+//! HTTP/1.1 lane all others.
 
 use std::path::Path;
 use std::sync::Arc;

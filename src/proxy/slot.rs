@@ -8,8 +8,11 @@ use pingora::{Error, ErrorType};
 
 use crate::pipeline::refuse::RefusedExchange;
 
-/// Names the error that ends an exchange whose permit does not stand any more.
-pub(super) const VOID: &str = "the permit has become void";
+/// Names the error that ends an exchange whose permit was revoked.
+pub(super) const REVOKED: &str = "the permit was revoked";
+
+/// The reason of an error: the upstream refuses the token, and the request goes again with another one.
+pub(super) const TOKEN_REFUSED: &str = "the upstream refuses the token";
 
 /// The values that a removed relay returns.
 #[derive(Clone, Default)]
@@ -20,13 +23,13 @@ pub(super) struct Returned {
     /// The agent's own session.
     pub(super) agent: Option<ServerSession>,
     /// The reason why the exchange was ended.
-    pub(super) void: Option<RefusedExchange>,
+    pub(super) refusal: Option<RefusedExchange>,
 }
 
 impl Slot {
     /// Keeps why an exchange ends, for its answer and its record.
     pub(super) fn end(&self, refusal: RefusedExchange) -> Box<Error> {
-        self.0.lock().void = Some(refusal);
-        Error::new(ErrorType::Custom(VOID))
+        self.0.lock().refusal = Some(refusal);
+        Error::new(ErrorType::Custom(REVOKED))
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn claim(session: &mut Session, streams: &Streams) -> Result<Option<A
     let id = mark.and_then(|mark| mark.to_str().ok()?.parse().ok());
     let stream = id.and_then(|id| streams.take(id));
     let stream = stream.unwrap_or_else(|| {
-        // It was reset already, so its answer reaches nobody.
+        // It was reset already, so its answer reaches no agent.
         let reset = Stream::default();
         reset.note("the stream was reset".into());
         Arc::new(reset)

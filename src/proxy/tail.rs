@@ -12,13 +12,13 @@ use pingora::{Error, ErrorType, Result};
 use super::body;
 use super::streams::Stream;
 
-/// Names the error of a malformed request, for [`super::peer::failure`].
+/// Names the error of a malformed request, for [`super::failure`].
 pub(super) const MALFORMED: &str = "malformed request body";
 
 /// Follows the body of one request.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// `None` for HTTP/1.1.
+    /// The stream of the request; `None` for HTTP/1.1.
     stream: Option<Arc<Stream>>,
     /// Bytes still to come; `None` where no end is held back.
     left: Option<u64>,

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-use crate::model::media_type::MediaType;
+use crate::model::media_type;
 use crate::pipeline::Outgoing;
 use crate::pipeline::websocket::Protocol;
 
@@ -22,7 +22,7 @@ pub(super) enum Framing {
 }
 
 /// Set here, or meant for the next hop only: never taken from the outgoing headers.
-const RESERVED: [HeaderName; 12] = [
+pub(super) const RESERVED: [HeaderName; 12] = [
     CONNECTION,
     CONTENT_LENGTH,
     EXPECT,
@@ -84,7 +84,7 @@ pub(super) fn spell(outgoing: Outgoing, framing: Framing, version: Version) -> (
 }
 
 /// Without a length Pingora uses chunked coding for requests with a body.
-fn content_length(framing: Framing, method: &Method) -> Option<u64> {
+pub(super) fn content_length(framing: Framing, method: &Method) -> Option<u64> {
     match framing {
         Framing::Replayed(0) => {
             (method == Method::POST || method == Method::PUT || method == Method::PATCH)
@@ -117,7 +117,6 @@ pub(super) fn carriage(outgoing: &Outgoing) -> Carriage {
 
 /// Returns whether the request needs HTTP/2 all the way, since trailers carry its status.
 fn is_grpc(outgoing: &Outgoing) -> bool {
-    MediaType::of(&outgoing.headers).is_some_and(|media| {
-        media.starts_with("application/grpc") && !media.starts_with("application/grpc-web")
-    })
+    let starts = |start: &str| media_type::starts_with(&outgoing.headers, start);
+    starts("application/grpc") && !starts("application/grpc-web")
 }

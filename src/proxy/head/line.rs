@@ -1,5 +1,5 @@
-//! Request lines: their three parts, one blank between each two, and nothing in the target that is read in two ways
-//! (RFC 9112 section 3).
+//! Parses request lines: three parts, one blank between each two, and nothing in the target that is read in two ways (RFC 9112
+//! section 3).
 
 use std::str::from_utf8;
 
@@ -156,7 +156,7 @@ impl<'a> RequestLine<'a> {
         }
     }
 
-    /// Writes the head anew, the unusual escaped, with this `Host` instead of its own if one is given.
+    /// Writes the head again, unusual bytes escaped, with this `Host` instead of its own if one is given.
     pub(super) fn respell(&self, head: &[u8], host: Option<&str>) -> Vec<u8> {
         let mut out = Vec::with_capacity(head.len() + 64);
         out.extend_from_slice(self.method.as_bytes());

@@ -1,5 +1,5 @@
-//! The reader of heads against two others: httparse, and one by hand that splits lines. What is read here is read the same by both;
-//! what the strict one by hand reads is read here.
+//! Compares the reader of heads with two others: httparse, and a strict one by hand that splits lines. What is read here is read
+//! the same by both; what the strict one reads is read here.
 
 use bytes::Bytes;
 use http::Method;

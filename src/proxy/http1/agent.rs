@@ -1,12 +1,13 @@
-//! Agent: the two halves of an agent's connection. The one reads heads and what follows them, the other writes answers.
+//! Splits an agent's connection into two halves: one reads heads and what follows them, the other writes answers.
 
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use pingora::protocols::Stream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
+use super::progress::Progress;
 use crate::proxy::connection::Connection;
 use crate::proxy::head::{self, MAX_HEAD};
 
@@ -25,6 +26,8 @@ pub(super) struct Reader {
     input: BytesMut,
     /// So much of that has no end of a head in it.
     searched: usize,
+    /// An empty line before the next head was passed over.
+    is_past_line: bool,
 }
 
 /// Splits a connection into what is read and what is written.
@@ -35,6 +38,7 @@ pub(super) fn split(stream: Stream, connection: &Arc<Connection>) -> (Reader, Wr
         connection: Arc::clone(connection),
         input: BytesMut::new(),
         searched: 0,
+        is_past_line: false,
     };
     (reader, writer)
 }
@@ -52,17 +56,23 @@ pub(super) async fn write(writer: &mut WriteHalf<Stream>, bytes: &[u8]) -> io::R
 
 impl Reader {
     /// Reads up to the end of a head; `None` where the connection ends. Safe to drop.
-    pub(super) async fn head(&mut self) -> io::Result<Option<Bytes>> {
+    pub(super) async fn head(&mut self, progress: &Progress) -> io::Result<Option<Bytes>> {
         loop {
+            // RFC 9112 section 2.2: some agents end a body with one.
+            if !self.is_past_line && self.input.starts_with(b"\r\n") {
+                self.input.advance(2);
+                (self.is_past_line, self.searched) = (true, 0);
+            }
             let length = head::length_from(&self.input, self.searched);
             if length.is_some() || self.input.len() > MAX_HEAD {
-                self.searched = 0;
+                (self.is_past_line, self.searched) = (false, 0);
                 let length = length.unwrap_or(self.input.len());
                 return Ok(Some(self.input.split_to(length).freeze()));
             }
             self.searched = self.input.len();
             if !self.input.is_empty() {
                 self.connection.hurry();
+                progress.begin_head();
             }
             self.input.reserve(HEAD_READ);
             if self.half.read_buf(&mut self.input).await? == 0 {
@@ -86,11 +96,6 @@ impl Reader {
     /// Returns what was read, and not taken yet.
     pub(super) fn input(&mut self) -> &mut BytesMut {
         &mut self.input
-    }
-
-    /// Notes that the end of the body under way cannot be told.
-    pub(super) fn note_unclear(&self) {
-        self.connection.note_unclear();
     }
 
     /// Reads more of a body. Nothing more is there at the end of the connection. Safe to drop.

@@ -1,4 +1,4 @@
-//! Answer: what an upstream answers in, its bytes on the agent's connection out, as they come.
+//! Writes an upstream's answer on the agent's connection, as it arrives.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -20,12 +20,13 @@ use super::source::Source;
 use crate::pipeline::Gateway;
 use crate::pipeline::permit_validity::PermitValidity;
 use crate::pipeline::refuse::{Code, RefusedExchange};
-use crate::proxy::answer::{self, is_last};
+use crate::proxy::answer;
 use crate::proxy::drain::Drain;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::relay::STALLED;
 use crate::proxy::response_buffer::{ResponseBuffer, Stop};
-use crate::proxy::slot::VOID;
+use crate::proxy::slot::REVOKED;
+use crate::proxy::status::is_last;
 
 /// Pieces that are there at once are written at once, up to this size: one TLS record.
 const ONE_WRITE: usize = 16 * 1024;
@@ -69,12 +70,11 @@ impl Answering<'_> {
                 let refusal = self.exchange.refused(code);
                 return Err(self.end(refusal));
             }
-            let Some(permitted) = self.exchange.permitted() else {
-                return Err(internal("an answer came without a permit"));
-            };
-            answer::receive(permitted, &mut parts)?;
+            answer::receive(self.exchange, &mut parts)?;
             if is_last(parts.status) {
-                self.progress.begin_answer(permitted.extent);
+                if let Some(permitted) = self.exchange.permitted() {
+                    self.progress.begin_answer(permitted.extent);
+                }
                 return Ok(parts);
             }
             // RFC 9110 section 15.2.
@@ -128,6 +128,59 @@ impl Answering<'_> {
         Ok(())
     }
 
+    /// Returns the next piece of the upstream's body that the agent may have; `None` at its end.
+    ///
+    /// What is to be written goes out before a wait.
+    async fn next_piece<S: Source>(
+        &mut self,
+        source: &mut S,
+        out: &mut BytesMut,
+    ) -> Result<Option<Bytes>> {
+        let mask = self.exchange.permitted();
+        let mask = mask.and_then(|permitted| permitted.streaming_mask().cloned());
+        loop {
+            if let Some(mask) = &mask {
+                let passed = mask.next_piece();
+                let passed = passed.map_err(|refusal| self.exchange.refuse(refusal))?;
+                if passed.is_some() || mask.has_ended() {
+                    return Ok(passed);
+                }
+            }
+            let piece = self.piece_or_flush(source, out).await?;
+            self.note(piece.as_ref())?;
+            match (&mask, piece) {
+                (None, piece) => return Ok(piece),
+                (Some(mask), Some(piece)) => {
+                    let fed = mask.feed(piece);
+                    fed.map_err(|refusal| self.exchange.refuse(refusal))?;
+                }
+                (Some(mask), None) => mask.end(),
+            }
+        }
+    }
+
+    async fn piece_or_flush<S: Source>(
+        &mut self,
+        source: &mut S,
+        out: &mut BytesMut,
+    ) -> Result<Option<Bytes>> {
+        let next = source.piece();
+        tokio::pin!(next);
+        let at_once = tokio::select! {
+            biased;
+            piece = &mut next => Some(piece),
+            () = ready(()) => None,
+        };
+        match at_once {
+            Some(piece) => piece,
+            None => {
+                self.write_answer(out).await?;
+                out.clear();
+                next.await
+            }
+        }
+    }
+
     /// Writes an answer as it comes.
     async fn pass<S: Source>(&mut self, source: &mut S, parts: Parts, notes: bool) -> Result<bool> {
         let mut shape = Shape::of(self.asker, parts.status, &parts.headers);
@@ -135,16 +188,16 @@ impl Answering<'_> {
         let keeps = self.keeps && goes_on && shape != Shape::Close;
         let mut out = BytesMut::with_capacity(1024);
         put_answer(&mut out, (&parts, shape), self.asker, keeps);
-        self.progress.start_response();
         while shape != Shape::Empty {
-            if !out.is_empty() && (out.len() >= ONE_WRITE || !source.has_more()) {
-                self.write(&out).await?;
+            if out.len() >= ONE_WRITE {
+                self.write_answer(&out).await?;
                 out.clear();
             }
-            let piece = source.piece().await?;
-            if notes {
-                self.note(piece.as_ref())?;
-            }
+            let piece = if notes {
+                self.next_piece(source, &mut out).await?
+            } else {
+                source.piece().await?
+            };
             let Some(piece) = piece else {
                 break;
             };
@@ -156,14 +209,22 @@ impl Answering<'_> {
             };
             put.map_err(|_| broken("an answer that is longer than it says"))?;
             if direct {
-                self.write(&piece).await?;
+                self.write_answer(&piece).await?;
             }
         }
         if !shape.end(&mut out) {
             return Err(broken("an answer that is shorter than it says"));
         }
-        self.write(&out).await?;
+        self.write_answer(&out).await?;
         Ok(keeps)
+    }
+
+    /// Writes bytes of the last head or the body: from the first of them on, a failure cannot be answered any more.
+    async fn write_answer(&mut self, bytes: &[u8]) -> Result<()> {
+        if !bytes.is_empty() {
+            self.progress.start_response();
+        }
+        self.write(bytes).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -185,13 +246,13 @@ impl Answering<'_> {
                     Ok(stalled) => stalled,
                     Err(refusal) => {
                         self.exchange.end(refusal);
-                        return Err(Error::new(ErrorType::Custom(VOID)));
+                        return Err(Error::new(ErrorType::Custom(REVOKED)));
                     }
                 };
                 self.progress.writing(write).await
             }
         };
-        self.progress.touch();
+        self.progress.touch_answer();
         written.map_err(|error| {
             Error::because(ErrorType::WriteError, "while answering", error).into_down()
         })
@@ -199,7 +260,7 @@ impl Answering<'_> {
 
     fn end(&mut self, refusal: RefusedExchange) -> Box<Error> {
         self.exchange.end(refusal);
-        Error::new(ErrorType::Custom(VOID))
+        Error::new(ErrorType::Custom(REVOKED))
     }
 }
 
@@ -213,10 +274,6 @@ impl Source for Memory {
 
     async fn piece(&mut self) -> Result<Option<Bytes>> {
         Ok(self.0.take().filter(|body| !body.is_empty()))
-    }
-
-    fn has_more(&self) -> bool {
-        true
     }
 }
 

@@ -1,9 +1,9 @@
-//! Attempt: a permitted request in, its exchange with an upstream out; again where that is safe, or the answer that it has failed.
+//! Carries a permitted request to an upstream, again where that is safe, or answers that it has failed.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::Method;
+use bytes::Bytes;
 use pingora::protocols::http::v2::client::Http2Session;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorType, Result};
@@ -13,14 +13,11 @@ use super::flight::Flight;
 use super::lane::Lane;
 use super::request::RequestState;
 use super::send::{Http1Sink, Http2Sink, Replay};
-use super::shape;
 use super::source::{Http1Source, Http2Source};
-use super::spell::{Spelled, http2_header, shape_of};
-use crate::proxy::end::End;
-use crate::proxy::exchange::{Exchange, Watch};
+use crate::proxy::exchange::Exchange;
 use crate::proxy::repeat::{self, Attempt};
-use crate::proxy::slot::VOID;
-use crate::proxy::{answer, peer};
+use crate::proxy::slot::REVOKED;
+use crate::proxy::{failure, peer};
 
 /// An attempt that has failed.
 struct Failed {
@@ -40,23 +37,14 @@ impl Lane<'_> {
         let Some(permitted) = exchange.permitted() else {
             return false;
         };
-        let validity = permitted.permit.validity();
-        let watch = Watch {
-            gateway: Arc::clone(&self.services.gateway),
-            validity: Arc::clone(validity),
-            extent: permitted.extent,
-            drain: Arc::clone(&self.services.drain),
-            held: None,
-            stream: None,
-        };
+        let validity = Arc::clone(permitted.permit.validity());
         let mut flight = Flight {
             timeouts: self.services.timeouts.awaiting(validity.first_byte()),
             is_safe: permitted.permit.outgoing().method.is_safe(),
             exchange,
             state,
             judged,
-            watch,
-            end: End::default(),
+            validity,
             replay: Replay::new(),
             progress: Arc::clone(&self.progress),
             fresh: false,
@@ -65,7 +53,7 @@ impl Lane<'_> {
             match self.attempt(&mut flight).await {
                 Ok(keeps) => return keeps,
                 Err(failed) if self.goes_again(&mut flight, &failed) => flight.fresh = true,
-                Err(failed) => return self.fail(flight, &failed.error).await,
+                Err(failed) => return Box::pin(self.fail(flight, &failed.error)).await,
             }
         }
     }
@@ -90,7 +78,7 @@ impl Lane<'_> {
 
     /// Answers that an exchange has failed, or cuts the answer that has begun.
     async fn fail(&mut self, mut flight: Flight, error: &Error) -> bool {
-        let refusal = answer::failed(&mut flight.exchange, error);
+        let refusal = failure::failed(&mut flight.exchange, error);
         match refusal {
             _ if self.progress.is_response_started() => self.cut(flight.state.asker).await,
             Some(refusal) => self.give_up(&refusal, &mut flight.state).await,
@@ -100,37 +88,35 @@ impl Lane<'_> {
     }
 
     async fn attempt(&mut self, flight: &mut Flight) -> Result<bool, Failed> {
+        let renewed = flight.exchange.renew_token().await;
+        renewed.map_err(|error| Failed {
+            error,
+            reused: Some(false),
+        })?;
         let (link, reused) = self.link(flight).await?;
         let failed = |error| Failed {
             error,
             reused: Some(reused),
         };
-        let spelled = self.spell(flight, &link).map_err(failed)?;
         let carried = match link {
-            Link::Http1(kept) => self.over_http1(flight, kept, spelled).await,
+            Link::Http1(kept) => self.over_http1(flight, kept).await,
             Link::Http2(session, peer) => {
-                let carried = self.over_http2(flight, (session, &peer), spelled).await;
+                // On the heap: nearly every request goes without it.
+                let carried = Box::pin(self.over_http2(flight, (session, &peer))).await;
                 carried.inspect_err(|error| self.services.upstreams.note_failed(&peer, error))
             }
         };
         carried.map_err(failed)
     }
 
-    async fn over_http1(
-        &mut self,
-        flight: &mut Flight,
-        mut kept: Box<Kept>,
-        spelled: Spelled,
-    ) -> Result<bool> {
-        let mut out = BytesMut::with_capacity(1024);
-        let shape = shape_of(flight, &spelled);
-        shape::put_request(&mut out, &spelled.method, &spelled.target, &spelled.headers);
+    async fn over_http1(&mut self, flight: &mut Flight, mut kept: Box<Kept>) -> Result<bool> {
+        let head = self.http1_head(flight)?;
+        let is_head = head.is_head;
         let sink = Http1Sink {
             writer: &mut kept.writer,
-            out,
-            shape,
+            out: head.bytes,
+            shape: head.shape,
         };
-        let is_head = spelled.method == Method::HEAD;
         let progress = Arc::clone(&flight.progress);
         let (reader, input) = (&mut kept.reader, &mut kept.input);
         let mut source = Http1Source::new(reader, input, &progress, is_head);
@@ -146,13 +132,12 @@ impl Lane<'_> {
         &mut self,
         flight: &mut Flight,
         (mut session, peer): (Box<Http2Session>, &HttpPeer),
-        spelled: Spelled,
     ) -> Result<bool> {
+        let head = self.http2_head(flight, peer.tls())?;
         let is_empty = match &flight.judged {
             Some(body) => body.is_empty(),
             None => flight.state.incoming.is_ended() && flight.replay.is_empty(),
         };
-        let head = http2_header(spelled, peer.tls())?;
         let written = session.write_request_header(head, is_empty);
         written.map_err(|error| error.into_up())?;
         let Some(writer) = session.take_request_body_writer() else {
@@ -206,12 +191,15 @@ impl Lane<'_> {
         let peer = peer::peer(outgoing, &permitted.destination, to, timeouts, None);
         let peer = peer.map_err(before)?;
         let extent = permitted.extent;
+        let (revocation, gateway) = (&mut self.revocation, &self.services.gateway);
+        // On the heap: a handshake takes far more room than the requests that go over it.
+        let connecting = Box::pin(self.services.upstreams.connect(peer, key, flight.fresh));
         let connected = tokio::select! {
             biased;
-            connected = self.services.upstreams.connect(peer, key, flight.fresh) => connected,
-            refusal = flight.end.wait(&flight.watch, extent) => {
-                flight.exchange.end(refusal);
-                return Err(before(Error::new(ErrorType::Custom(VOID))));
+            connected = connecting => connected,
+            refusal = poll_fn(|cx| revocation.poll(cx, gateway, (&flight.validity, extent))) => {
+                flight.exchange.end(*refusal);
+                return Err(before(Error::new(ErrorType::Custom(REVOKED))));
             }
         };
         connected.map_err(|error| Failed {

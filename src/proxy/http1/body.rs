@@ -1,4 +1,4 @@
-//! Body: what an agent sends behind a head, followed to its end; read whole for the pipeline, or piece by piece for the upstream.
+//! Follows a request's body to its end; reads it whole for the pipeline, or piece by piece for the upstream.
 
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -17,7 +17,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// A request's body, as far as it was read.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    place: Place,
+    place: Remaining,
     /// `Content-Length`, where there is one.
     pub(super) declared: Option<u64>,
     pub(super) is_chunked: bool,
@@ -26,7 +26,7 @@ pub(super) struct Incoming {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum Remaining {
     /// So much is to come.
     Sized(u64),
     Chunked(Chunked),
@@ -56,12 +56,12 @@ pub(super) struct Whole<'a> {
 impl Incoming {
     pub(super) fn new(body: Body, declared: Option<u64>, expects: bool) -> Self {
         let place = match body {
-            Body::Sized(0) => Place::Ended,
-            Body::Sized(length) => Place::Sized(length),
-            Body::Chunked => Place::Chunked(Chunked::new()),
+            Body::Sized(0) => Remaining::Ended,
+            Body::Sized(length) => Remaining::Sized(length),
+            Body::Chunked => Remaining::Chunked(Chunked::new()),
         };
         Self {
-            expects: expects && !matches!(place, Place::Ended),
+            expects: expects && !matches!(place, Remaining::Ended),
             is_chunked: body == Body::Chunked,
             place,
             declared,
@@ -69,7 +69,7 @@ impl Incoming {
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        matches!(self.place, Place::Ended)
+        matches!(self.place, Remaining::Ended)
     }
 
     /// Returns whether the agent waits for a 100 that it has not got.
@@ -80,21 +80,21 @@ impl Incoming {
     /// Takes what belongs to the body; what is beyond stays.
     pub(super) fn take(&mut self, input: &mut BytesMut) -> Result<Bytes, NotChunked> {
         match &mut self.place {
-            Place::Ended => Ok(Bytes::new()),
-            Place::Sized(left) => {
+            Remaining::Ended => Ok(Bytes::new()),
+            Remaining::Sized(left) => {
                 let here = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
                 *left -= here as u64;
                 if *left == 0 {
-                    self.place = Place::Ended;
+                    self.place = Remaining::Ended;
                 }
                 Ok(input.split_to(here).freeze())
             }
-            Place::Chunked(chunked) => {
+            Remaining::Chunked(chunked) => {
                 let mut data = BytesMut::new();
                 match chunked.feed_to(input, |piece| data.extend_from_slice(piece))? {
                     Some(end) => {
                         input.advance(end);
-                        self.place = Place::Ended;
+                        self.place = Remaining::Ended;
                     }
                     None => input.clear(),
                 }
@@ -123,10 +123,7 @@ impl Incoming {
                 return Ok(None);
             }
             if reader.has_input() {
-                let piece = self.take(reader.input()).map_err(|_| {
-                    reader.note_unclear();
-                    Fault::Unclear
-                })?;
+                let piece = self.take(reader.input()).map_err(|_| Fault::Unclear)?;
                 if !piece.is_empty() {
                     return Ok(Some(piece));
                 }
@@ -214,7 +211,7 @@ impl BodyReader for Whole<'_> {
         let body = if self.is_empty {
             Bytes::new()
         } else {
-            // Who sends a byte now and then keeps memory that others could use.
+            // An agent that sends a byte now and then keeps memory that others could use.
             tokio::time::timeout(self.timeouts.idle, self.read_whole(limit))
                 .await
                 .map_err(|_| BodyFault::TooSlow)??

@@ -1,4 +1,4 @@
-//! Connect: a peer in, a connection to it out: one that was kept, or a new one. Verification, pinning and pool keys are Pingora's.
+//! Finds a connection to a peer: one that was kept, or a new one. Verification, pinning and pool keys are Pingora's.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl Upstreams {
         }
     }
 
-    /// Keeps a connection for whoever asks next with the same key.
+    /// Keeps a connection for the next request with the same key.
     pub(super) fn keep(&self, kept: Kept, idle: Duration) {
         let hash = kept.peer.reuse_hash();
         let stream = kept.reader.unsplit(kept.writer);
@@ -138,7 +138,7 @@ impl Kept {
     /// Waits until the upstream closes, or sends what belongs to no exchange. Safe to drop.
     pub(super) async fn ended(&mut self) {
         let mut byte = [0];
-        // Whatever comes, nothing more can be read that is somebody's.
+        // Whatever comes belongs to no exchange.
         let _ = self.reader.read(&mut byte).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Duplex: a request on its way and its answer on its own, both at once, until the answer has passed, or something ends them.
+//! Moves a request and its answer at the same time, until the answer has passed or something ends them.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::source::Source;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::relay::{BODY_STALLED, IDLE};
 use crate::proxy::response_buffer::ResponseBuffer;
-use crate::proxy::slot::VOID;
+use crate::proxy::slot::REVOKED;
 
 /// How both directions have ended.
 enum Ended {
@@ -29,11 +29,12 @@ impl Ended {
     fn result(self, exchange: &mut Exchange) -> Result<bool> {
         let error = match self {
             Self::Answered(answered) => return answered,
-            Self::Stopped(Stopped::Void(refusal)) => {
+            Self::Stopped(Stopped::Revoked(refusal)) => {
                 exchange.end(*refusal);
-                Error::new(ErrorType::Custom(VOID))
+                Error::new(ErrorType::Custom(REVOKED))
             }
-            Self::Stopped(Stopped::Agent(Fault::Left | Fault::Unclear)) => {
+            Self::Stopped(Stopped::Agent(fault)) => {
+                exchange.has_unclear_body |= matches!(fault, Fault::Unclear);
                 Error::new(ErrorType::ConnectionClosed).into_down()
             }
             Self::Stopped(Stopped::Upstream) => Error::new(ErrorType::WriteError).into_up(),
@@ -55,12 +56,14 @@ impl Lane<'_> {
         sink: S,
         source: &mut A,
     ) -> Result<bool> {
-        let validity = Arc::clone(&flight.watch.validity);
+        let validity = Arc::clone(&flight.validity);
         let progress = Arc::clone(&flight.progress);
         let keeps =
             flight.state.keeps && (flight.judged.is_none() || flight.state.incoming.is_ended());
         let held = flight.exchange.permitted();
-        let held = held.and_then(|permitted| ResponseBuffer::of(&permitted.permit));
+        let held = held.and_then(|permitted| {
+            ResponseBuffer::of(&permitted.permit, permitted.open_exchange.mask())
+        });
         let feed = Feed {
             reader: &mut self.reader,
             incoming: &mut flight.state.incoming,
@@ -87,7 +90,7 @@ impl Lane<'_> {
             let request = sending.run(sink, feed);
             let answer = answering.run(source);
             tokio::pin!(request, answer);
-            let (end, watch) = (&mut flight.end, &flight.watch);
+            let (revocation, gateway) = (&mut self.revocation, &self.services.gateway);
             let (timer, timeouts) = (&mut self.timer, &flight.timeouts);
             let mut goes_on = true;
             loop {
@@ -99,8 +102,8 @@ impl Lane<'_> {
                         stopped => break Ended::Stopped(stopped),
                     },
                     answered = &mut answer => break Ended::Answered(answered),
-                    refusal = poll_fn(|cx| end.poll(cx, watch, progress.extent())) => {
-                        break Ended::Stopped(Stopped::Void(Box::new(refusal)));
+                    refusal = poll_fn(|cx| revocation.poll(cx, gateway, (&validity, progress.extent()))) => {
+                        break Ended::Stopped(Stopped::Revoked(refusal));
                     }
                     silence = progress.silence(timer, timeouts) => break Ended::Silent(silence),
                 }

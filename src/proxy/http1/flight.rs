@@ -1,4 +1,4 @@
-//! Flight: a permitted request from its first attempt to its last, with what was sent of it so far.
+//! Keeps a permitted request from its first attempt to its last, with what was sent of it so far.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::progress::Progress;
 use super::request::RequestState;
 use super::send::Replay;
+use crate::pipeline::permit_validity::PermitValidity;
 use crate::proxy::Timeouts;
-use crate::proxy::end::End;
-use crate::proxy::exchange::{Exchange, Watch};
+use crate::proxy::exchange::Exchange;
 
 /// What an exchange rests on, from one attempt to the next.
 pub(super) struct Flight {
@@ -17,8 +17,7 @@ pub(super) struct Flight {
     pub(super) state: RequestState,
     /// The body, where it was judged.
     pub(super) judged: Option<Bytes>,
-    pub(super) watch: Watch,
-    pub(super) end: End,
+    pub(super) validity: Arc<PermitValidity>,
     pub(super) replay: Replay,
     pub(super) progress: Arc<Progress>,
     pub(super) timeouts: Timeouts,

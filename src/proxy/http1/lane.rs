@@ -1,4 +1,4 @@
-//! Lane: an agent's connection of HTTP/1.1 in; its requests read, judged and answered in turn, until one side, or the drain, ends it.
+//! Serves an agent's HTTP/1.1 connection: reads, judges and answers its requests in turn, until one side or the drain ends it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,13 +16,13 @@ use super::agent::{self, Reader};
 use super::connect::Kept;
 use super::progress::Progress;
 use super::request::{Opened, RequestState, needs_http_proxy};
+use super::revocation::Revocation;
 use super::shape::Asker;
 use crate::pipeline::refuse::RefusedExchange;
 use crate::proxy::connection::Connection;
-use crate::proxy::exchange::{Exchange, Extent};
+use crate::proxy::exchange::Exchange;
 use crate::proxy::framed::Framed;
 use crate::proxy::head::{self, Fault};
-use crate::proxy::header_deadline::HeaderDeadline;
 use crate::proxy::request_id;
 use crate::proxy::respond::{After, DRAIN, GatewayResponse};
 use crate::proxy::services::Services;
@@ -38,6 +38,9 @@ pub(in crate::proxy) struct Lane<'e> {
     pub(super) kept: Option<Box<Kept>>,
     pub(super) progress: Arc<Progress>,
     pub(super) timer: Pin<Box<Sleep>>,
+    pub(super) revocation: Revocation,
+    /// The connection ends without TLS's own end, which would make an answer whole that was cut.
+    is_cut: bool,
     /// The end of the drain's moment; `None` once it has come.
     settled: Option<Pin<Box<dyn Future<Output = ()> + Send + 'e>>>,
 }
@@ -66,6 +69,8 @@ impl<'e> Lane<'e> {
             kept: None,
             progress: Arc::new(Progress::new()),
             timer: Box::pin(sleep(services.timeouts.idle)),
+            revocation: Revocation::default(),
+            is_cut: false,
             settled: Some(Box::pin(services.drain.settled())),
         }
     }
@@ -96,7 +101,7 @@ impl<'e> Lane<'e> {
     async fn next_head(&mut self) -> Option<Bytes> {
         self.progress.touch();
         self.reader.shrink();
-        let idle = self.services.timeouts.idle;
+        let timeouts = &self.services.timeouts;
         loop {
             if self.settled.is_none() && !self.reader.has_input() {
                 return None;
@@ -104,9 +109,9 @@ impl<'e> Lane<'e> {
             tokio::select! {
                 biased;
                 () = ended(&mut self.kept) => self.kept = None,
-                head = self.reader.head() => return head.ok().flatten(),
+                head = self.reader.head(&self.progress) => return head.ok().flatten(),
                 () = come(&mut self.settled) => self.settled = None,
-                () = self.progress.idle(&mut self.timer, idle) => return None,
+                () = self.progress.idle(&mut self.timer, timeouts) => return None,
             }
         }
     }
@@ -116,7 +121,6 @@ impl<'e> Lane<'e> {
         self.progress.reset();
         let counted = self.services.drain.exchange();
         let mut exchange = Exchange::new(request_id(&self.services.clock), counted);
-        exchange.taken = HeaderDeadline::take(&self.connection);
         let mut state = RequestState::of(&request);
         match self.open(request, &mut exchange, &mut state).await {
             Ok(Opened::Permitted(judged)) => {
@@ -126,10 +130,10 @@ impl<'e> Lane<'e> {
                     Next::Close(Bytes::new())
                 }
             }
-            Ok(Opened::Answered(answer)) => self.respond(answer, state).await,
+            Ok(Opened::Answered(answer)) => Box::pin(self.respond(answer, state)).await,
             Err(refusal) => {
-                self.respond(GatewayResponse::refusal(&refusal), state)
-                    .await
+                let answer = GatewayResponse::refusal(&refusal);
+                Box::pin(self.respond(answer, state)).await
             }
         }
     }
@@ -181,9 +185,11 @@ impl<'e> Lane<'e> {
     /// Ends the connection within an answer that has begun, so that the agent reads what there is of it and sees that the rest is
     /// missing. Where the close is the end of an answer, a proper one would make it whole.
     pub(super) async fn cut(&mut self, asker: Asker) {
-        if asker.version == Version::HTTP_11 || self.progress.extent() == Extent::Bounded {
+        if asker.version == Version::HTTP_11 {
             // An agent that does not read gets no more.
             let _ = timeout(DRAIN, self.writer.shutdown()).await;
+        } else {
+            self.is_cut = true;
         }
     }
 
@@ -191,6 +197,8 @@ impl<'e> Lane<'e> {
     async fn hand_over(mut self, head: &Bytes) {
         self.release();
         let (services, connection) = (self.services, self.connection);
+        // From here on others bound the time that a head may take.
+        connection.header_deadline.begin();
         let (stream, rest) = agent::join(self.reader, self.writer);
         let mut held = BytesMut::from(&head[..]);
         held.extend_from_slice(&rest);
@@ -206,7 +214,10 @@ impl<'e> Lane<'e> {
     }
 
     /// Writes the rest, and closes.
-    async fn close(self, last: Bytes) {
+    async fn close(mut self, last: Bytes) {
+        if self.is_cut {
+            return self.release();
+        }
         self.finish(TurnAway::new(last)).await;
     }
 

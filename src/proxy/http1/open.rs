@@ -1,4 +1,4 @@
-//! Open: a request's head in, an exchange with a permit out; or the answer that it gets from us.
+//! Opens an exchange from a request's head: gives it a permit, or an answer of the gateway.
 
 use std::sync::Arc;
 
@@ -12,16 +12,18 @@ use super::lane::Lane;
 use super::request::{Opened, RequestState};
 use crate::pipeline::admit::{Pass, recognise};
 use crate::pipeline::forward::{Destination, forward};
+use crate::pipeline::inject::filled_body;
 use crate::pipeline::record::{OpenExchange, Outcome, refused_early};
 use crate::pipeline::refuse::RefusedExchange;
 use crate::pipeline::{Gateway, Head, Permit, judge};
 use crate::proxy::body::Unread;
 use crate::proxy::connection::Via;
-use crate::proxy::exchange::{Exchange, Extent, Permitted, State};
+use crate::proxy::exchange::{Exchange, Permitted, State};
 use crate::proxy::head::Request;
 use crate::proxy::internal;
 use crate::proxy::receive::{self, Asked};
 use crate::proxy::upstream::{self, Carriage, Framing};
+use crate::proxy::watch::Extent;
 
 impl Lane<'_> {
     /// Judges a request, and finds the addresses that it may go to.
@@ -37,7 +39,7 @@ impl Lane<'_> {
             Err(unheard) => {
                 let (who, host, refusal) = *unheard;
                 let who = (who, self.connection.peer);
-                refused_early(&gateway, who, &host, &refusal).await;
+                Box::pin(refused_early(&gateway, who, &host, &refusal)).await;
                 return Err(refusal);
             }
         };
@@ -64,26 +66,15 @@ impl Lane<'_> {
             (false, Some(_)) => Unread::Nothing,
         };
         let destination = destination(&gateway, &permit, &mut open_exchange).await?;
-        let mut permitted = Permitted {
-            framing: Framing::Streamed(state.incoming.declared),
-            permit,
-            open_exchange,
-            destination,
-            attempt: 0,
-            tracker: None,
-            is_sent: false,
-            is_answering: false,
-            unread: 0,
-            extent: Extent::Bounded,
-            is_answered: false,
-            relay: None,
-        };
-        let body = self.body(&mut permitted, state, unread).await;
+        let filled = filled(&gateway, &permit, &mut open_exchange)?;
+        let framing = Framing::Streamed(state.incoming.declared);
+        let mut permitted = Permitted::new(permit, open_exchange, (destination, framing));
+        let body = self.body(&mut permitted, state, (unread, filled)).await;
         exchange.state = State::Permitted(Box::new(permitted));
         Ok(Opened::Permitted(body))
     }
 
-    /// Returns the head to judge; or whose it is, for which host, and why it is refused.
+    /// Returns the head to judge; or its agent, its host and why it is refused.
     fn head(
         &self,
         request: Request,
@@ -123,19 +114,20 @@ impl Lane<'_> {
         &mut self,
         permitted: &mut Permitted,
         state: &mut RequestState,
-        unread: Unread,
+        (unread, filled): (Unread, Option<Bytes>),
     ) -> Option<Bytes> {
         let outgoing = permitted.permit.outgoing();
         if upstream::carriage(outgoing) != Carriage::Any {
             permitted.extent = Extent::Stream;
         }
-        let judged = outgoing.body.clone();
+        let judged = filled.or_else(|| outgoing.body.clone());
         let streams = match (&judged, unread) {
             (None, Unread::Empty | Unread::Whole) => true,
             (Some(body), Unread::Empty) => body.is_empty(),
             (Some(_), Unread::Whole) | (_, Unread::Nothing) => false,
         };
         if streams {
+            permitted.note_upload(unread);
             // A failure to write shows again, as the agent's, when the body is read.
             let answer = state.incoming.answer_expectation(&mut self.writer);
             let _ = timeout(self.services.timeouts.idle, answer).await;
@@ -145,6 +137,17 @@ impl Lane<'_> {
         permitted.framing = Framing::Replayed(body.len());
         Some(body)
     }
+}
+
+/// Returns the body with the credential in it, where it is put there.
+fn filled(
+    gateway: &Gateway,
+    permit: &Permit,
+    open_exchange: &mut OpenExchange,
+) -> Result<Option<Bytes>, RefusedExchange> {
+    filled_body(gateway, permit).inspect_err(|refusal| {
+        open_exchange.note_outcome(Outcome::Refused(refusal.code().as_str()));
+    })
 }
 
 /// Finds the addresses that a permitted request may go to.

@@ -1,4 +1,4 @@
-//! Progress: what an exchange waits for and since when, written by both of its directions; what it means that nothing came for too long.
+//! Notes what an exchange waits for and since when, in both directions, and says what a silence that is too long means.
 //!
 //! There is one timer a connection. It is set again when it has run out, or when something is due earlier, and not for every byte.
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::proxy::Timeouts;
-use crate::proxy::exchange::Extent;
+use crate::proxy::watch::Extent;
 
 /// The agent has more of its request to send.
 const OWES: u8 = 1;
@@ -28,6 +28,8 @@ const TOLD: u8 = 32;
 
 /// The request has not passed to its last byte.
 const UNSENT: u8 = 64;
+/// The next head has begun to come.
+const HEADING: u8 = 128;
 
 /// What a connection waits for.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ pub(super) struct Progress {
     sent: AtomicU64,
 }
 
-/// Whom an exchange has waited for in vain.
+/// The side that an exchange has waited for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Silence {
     /// The agent does not send the rest of its request.
@@ -69,6 +71,21 @@ impl Progress {
     pub(super) fn touch(&self) {
         let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Notes that a byte of the answer has passed. Before its last head, none puts off the time that it may take to begin.
+    pub(super) fn touch_answer(&self) {
+        if self.is(ANSWERING) {
+            self.touch();
+        }
+    }
+
+    /// Notes that a part of the next head is there; from its first byte on there is a time for all of it.
+    pub(super) fn begin_head(&self) {
+        if !self.is(HEADING) {
+            self.flags.fetch_or(HEADING, Ordering::Relaxed);
+            self.touch();
+        }
     }
 
     /// Forgets the exchange before this one.
@@ -103,6 +120,7 @@ impl Progress {
     /// Notes that the last head of the answer is there.
     pub(super) fn begin_answer(&self, extent: Extent) {
         self.flags.fetch_or(ANSWERING, Ordering::Relaxed);
+        self.touch();
         match extent {
             Extent::Stream => self.flags.fetch_or(STREAM, Ordering::Relaxed),
             Extent::Bounded => self.flags.fetch_and(!STREAM, Ordering::Relaxed),
@@ -169,9 +187,18 @@ impl Progress {
         .await
     }
 
-    /// Waits until nothing has passed for so long.
-    pub(super) async fn idle(&self, timer: &mut Pin<Box<Sleep>>, limit: Duration) {
-        poll_fn(|cx| self.poll(timer, cx, || (limit, ()))).await;
+    /// Waits until no head has come for too long, or not all of one.
+    pub(super) async fn idle(&self, timer: &mut Pin<Box<Sleep>>, timeouts: &Timeouts) {
+        let limit = || {
+            let is_begun = self.is(HEADING);
+            let limit = if is_begun {
+                timeouts.request_head
+            } else {
+                timeouts.idle
+            };
+            (limit, ())
+        };
+        poll_fn(|cx| self.poll(timer, cx, limit)).await;
     }
 
     fn poll<T>(
@@ -211,8 +238,9 @@ impl Progress {
         }
         match (self.is(ANSWERING), self.is(OWES)) {
             (false, true) => (request_head, Silence::AgentSends),
-            (true, true) if idle < first_byte => (idle, Silence::Both),
-            _ => (first_byte, Silence::UpstreamSends),
+            (false, false) => (first_byte, Silence::UpstreamSends),
+            (true, true) => (idle, Silence::Both),
+            (true, false) => (idle, Silence::UpstreamSends),
         }
     }
 
@@ -244,7 +272,7 @@ mod tests {
         progress.begin_answer(Extent::Stream);
         assert_eq!(now(&progress), (3, Silence::Both));
         progress.end_request();
-        assert_eq!(now(&progress), (4, Silence::UpstreamSends));
+        assert_eq!(now(&progress), (3, Silence::UpstreamSends));
         progress.begin(false, Extent::Bounded);
         assert_eq!(now(&progress), (4, Silence::UpstreamSends));
     }
@@ -270,14 +298,25 @@ mod tests {
         assert_eq!(progress.limit(&TIMEOUTS).1, Silence::UpstreamSends);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn bytes_before_the_last_head_do_not_put_off_its_end() {
+        let progress = Progress::new();
+        progress.begin(false, Extent::Bounded);
+        let begun = progress.last.load(Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        progress.touch_answer();
+        assert_eq!(progress.last.load(Ordering::Relaxed), begun);
+        progress.begin_answer(Extent::Bounded);
+        assert!(progress.last.load(Ordering::Relaxed) > begun);
+    }
+
     #[tokio::test]
     async fn a_timer_that_runs_out_early_is_set_again() {
         let progress = Progress::new();
         let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         timer.as_mut().await;
         {
-            let long = Duration::from_secs(3600);
-            let waits = progress.idle(&mut timer, long);
+            let waits = progress.idle(&mut timer, &TIMEOUTS);
             tokio::pin!(waits);
             tokio::select! {
                 biased;
@@ -287,6 +326,24 @@ mod tests {
         }
         assert!(timer.deadline() > Instant::now());
         // What is due earlier sets it as well.
-        progress.idle(&mut timer, Duration::ZERO).await;
+        let none = Timeouts {
+            idle: Duration::ZERO,
+            ..TIMEOUTS
+        };
+        progress.idle(&mut timer, &none).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time_from_its_first_byte_on() {
+        let progress = Progress::new();
+        let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        tokio::time::advance(Duration::from_millis(2_500)).await;
+        progress.begin_head();
+        tokio::time::advance(Duration::from_millis(700)).await;
+        // More of it does not put that off.
+        progress.begin_head();
+        let begun = Instant::now();
+        progress.idle(&mut timer, &TIMEOUTS).await;
+        assert_eq!(begun.elapsed().as_millis(), 300);
     }
 }

@@ -1,4 +1,4 @@
-//! Request: what a head says of how it is answered, and of who answers it.
+//! Keeps what a head says of how its request is answered, and who answers it.
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, UPGRADE};
@@ -57,11 +57,15 @@ fn keeps(version: Version, headers: &HeaderMap) -> bool {
     !says(b"close") && (version == Version::HTTP_11 || says(b"keep-alive"))
 }
 
+/// How the media types of gRPC begin.
+const GRPC: &[u8] = b"application/grpc";
+
 /// Returns whether Pingora's proxy carries a request: it switches protocols, or needs HTTP/2 all the way.
 pub(super) fn needs_http_proxy(request: &Request) -> bool {
     let upgrades = request.version == Version::HTTP_11 && request.headers.contains_key(UPGRADE);
     let media = request.headers.get(CONTENT_TYPE);
-    upgrades || media.is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"))
+    let start = media.and_then(|media| media.as_bytes().get(..GRPC.len()));
+    upgrades || start.is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
 }
 
 #[cfg(test)]
@@ -110,6 +114,7 @@ mod tests {
         for (lines, expected) in [
             ("Upgrade: websocket\r\n", true),
             ("Content-Type: application/grpc+proto\r\n", true),
+            ("Content-Type: Application/GRPC\r\n", true),
             ("Content-Type: application/json\r\n", false),
         ] {
             let request = request("GET / HTTP/1.1", lines);

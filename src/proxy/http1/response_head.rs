@@ -1,6 +1,7 @@
-//! Heads of answers: an upstream's bytes in; a status and headers, how the body is delimited, and whether the connection is kept, out
-//! (RFC 9112 sections 4, 6.3 and 9.3).
+//! Parses heads of answers: status and headers, how the body is delimited, and whether the connection is kept (RFC 9112 sections
+//! 4, 6.3 and 9.3).
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
@@ -8,7 +9,9 @@ use pingora::{Error, ErrorType, Result};
 
 use super::shape::Shape;
 use crate::model::header_value;
+use crate::proxy::answer::has_stray_body;
 use crate::proxy::head::MAX_HEADERS;
+use crate::proxy::status::has_no_content;
 
 /// As many headers as nearly every answer has; room for more is made when there are more.
 const USUAL_HEADERS: usize = 48;
@@ -22,13 +25,13 @@ pub(super) fn read_head(input: &[u8]) -> Result<Option<(usize, Parts)>> {
             let mut many = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut response = httparse::Response::new(&mut many);
             let parsed = parser().parse_response(&mut response, input);
-            collect(parsed, &response)
+            collect(input, parsed, &response)
         }
-        parsed => collect(parsed, &response),
+        parsed => collect(input, parsed, &response),
     }
 }
 
-/// Upstreams of all ages answer; what they may spell in an old way is spelled anew.
+/// Upstreams of all ages answer; an old spelling is written in the present one.
 fn parser() -> httparse::ParserConfig {
     let mut parser = httparse::ParserConfig::default();
     parser.allow_spaces_after_header_name_in_responses(true);
@@ -37,6 +40,7 @@ fn parser() -> httparse::ParserConfig {
 }
 
 fn collect(
+    input: &[u8],
     parsed: httparse::Result<usize>,
     response: &httparse::Response<'_, '_>,
 ) -> Result<Option<(usize, Parts)>> {
@@ -57,19 +61,29 @@ fn collect(
         Version::HTTP_10
     };
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 4);
+    // All values share one copy.
+    let head = Bytes::copy_from_slice(input.get(..length).unwrap_or_default());
     for header in response.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad(()))?;
-        headers.append(name, value(header.value)?);
+        headers.append(name, value((input, &head), header.value)?);
     }
     parts.headers = headers;
     Ok(Some((length, parts)))
 }
 
-/// Reads a value; one that is folded over several lines is unfolded (RFC 9112 section 5.2).
-fn value(value: &[u8]) -> Result<HeaderValue> {
+/// Reads a value of the input, of which the head is a copy. One that is folded over several lines is unfolded (RFC 9112 section
+/// 5.2).
+fn value((input, head): (&[u8], &Bytes), value: &[u8]) -> Result<HeaderValue> {
     let bad = |_| malformed("a header that is none");
-    if !value.contains(&b'\n') && !value.contains(&b'\r') {
-        return HeaderValue::from_bytes(value).map_err(bad);
+    if memchr::memchr2(b'\n', b'\r', value).is_none() {
+        // Where the copy has it; `httparse` gives slices of its input.
+        let start = value.as_ptr().addr().wrapping_sub(input.as_ptr().addr());
+        let end = start.saturating_add(value.len());
+        return if start <= end && end <= head.len() {
+            HeaderValue::from_maybe_shared(head.slice(start..end)).map_err(bad)
+        } else {
+            HeaderValue::from_bytes(value).map_err(bad)
+        };
     }
     let mut unfolded = Vec::with_capacity(value.len());
     let lines = value.split(|byte| *byte == b'\r' || *byte == b'\n');
@@ -87,8 +101,7 @@ fn value(value: &[u8]) -> Result<HeaderValue> {
 
 /// Returns how an answer is delimited, RFC 9112 section 6.3. Two codings or two lengths are refused where they are masked.
 pub(super) fn delimited(is_head: bool, parts: &Parts) -> Result<Shape> {
-    let empty = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
-    if is_head || empty {
+    if is_head || has_no_content(parts.status) {
         return Ok(Shape::Empty);
     }
     if parts.headers.contains_key(TRANSFER_ENCODING) {
@@ -119,7 +132,8 @@ pub(super) fn keeps(parts: &Parts, shape: Shape) -> bool {
         tokens.any(|entry| entry.eq_ignore_ascii_case(token.as_bytes()))
     };
     let coded = headers.contains_key(TRANSFER_ENCODING);
-    let doubtful = coded && (shape != Shape::Chunked || headers.contains_key(CONTENT_LENGTH));
+    let doubtful = coded && (shape != Shape::Chunked || headers.contains_key(CONTENT_LENGTH))
+        || has_stray_body(parts.status, headers);
     match parts.version {
         _ if shape == Shape::Close || doubtful || says("close") => false,
         Version::HTTP_11 => true,
@@ -198,6 +212,16 @@ mod tests {
             let (_, parts) = head(&format!("HTTP/1.1 {lines}\r\n")).unwrap().unwrap();
             let found = delimited(is_head, &parts).unwrap();
             assert_eq!((found, keeps(&parts, found)), (shape, kept), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_204_that_announces_a_body_keeps_no_connection() {
+        for (length, kept) in [("5", false), ("0", true), ("00", true), ("0, 5", false)] {
+            let text = format!("HTTP/1.1 204 No Content\r\nContent-Length: {length}\r\n\r\n");
+            let (_, parts) = head(&text).unwrap().unwrap();
+            let found = delimited(false, &parts).unwrap();
+            assert_eq!(keeps(&parts, found), kept, "{length}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Send: a request in, its bytes on the upstream's connection out, as they come; then the wait for an agent that leaves.
+//! Writes a request on the upstream's connection, as it arrives; then waits for an agent that leaves.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::shape::Shape;
 use crate::pipeline::Gateway;
 use crate::pipeline::permit_validity::PermitValidity;
 use crate::pipeline::refuse::RefusedExchange;
-use crate::proxy::exchange::Extent;
+use crate::proxy::watch::Extent;
 
 /// A body up to this size goes out in one write with its head: one TLS record.
 const ONE_WRITE: usize = 14 * 1024;
@@ -62,7 +62,7 @@ pub(super) struct Feed<'a> {
 pub(super) enum Stopped {
     Agent(Fault),
     Upstream,
-    Void(Box<RefusedExchange>),
+    Revoked(Box<RefusedExchange>),
 }
 
 /// What a request is sent by.
@@ -165,7 +165,7 @@ impl Sending<'_> {
             Extent::Bounded => self.validity.check_admission(self.gateway),
             Extent::Stream => self.validity.check(self.gateway),
         };
-        stands.map_err(|refusal| Stopped::Void(Box::new(refusal)))
+        stands.map_err(|refusal| Stopped::Revoked(Box::new(refusal)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Shape: how a body is delimited in HTTP/1.1 (RFC 9112 section 6), towards agents and upstreams: its head and its pieces in, bytes out.
+//! Delimits bodies in HTTP/1.1, towards agents and upstreams (RFC 9112 section 6).
 
 use std::fmt::Write as _;
 
@@ -10,6 +10,8 @@ use http::header::{
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 use pingora::protocols::http::date::get_cached_date;
+
+use crate::proxy::status::has_no_content;
 
 /// How a body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +39,7 @@ pub(super) struct Asker {
 impl Shape {
     /// Returns how an answer is delimited for an agent.
     pub(super) fn of(asker: Asker, status: StatusCode, headers: &HeaderMap) -> Self {
-        let empty = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
-        if asker.is_head || empty || status.is_informational() {
+        if asker.is_head || has_no_content(status) || status.is_informational() {
             return Self::Empty;
         }
         let length = headers.get(CONTENT_LENGTH);
@@ -132,19 +133,24 @@ fn put_status(out: &mut BytesMut, status: StatusCode) {
     out.put_slice(b"\r\n");
 }
 
-/// Writes the head of a request.
-pub(super) fn put_request(out: &mut BytesMut, method: &Method, target: &str, headers: &HeaderMap) {
+/// Writes the first line of a request, whose target is a path and a query.
+pub(super) fn put_request_line(
+    out: &mut BytesMut,
+    method: &Method,
+    (path, query): (&str, Option<&str>),
+) {
     out.put_slice(method.as_str().as_bytes());
     out.put_u8(b' ');
-    out.put_slice(target.as_bytes());
-    out.put_slice(b" HTTP/1.1\r\n");
-    for (name, value) in headers {
-        put_header(out, name, value.as_bytes());
+    out.put_slice(path.as_bytes());
+    if let Some(query) = query {
+        out.put_u8(b'?');
+        out.put_slice(query.as_bytes());
     }
-    out.put_slice(b"\r\n");
+    out.put_slice(b" HTTP/1.1\r\n");
 }
 
-fn put_header(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
+/// Writes one header line, its name in the usual spelling.
+pub(super) fn put_header(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
     out.put_slice(usual(name).as_bytes());
     out.put_slice(b": ");
     out.put_slice(value);

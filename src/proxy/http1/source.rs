@@ -1,4 +1,4 @@
-//! Source: an upstream's connection in, the heads and the body of one answer out, and whether the connection may carry another one.
+//! Reads the heads and the body of one answer, and says whether its connection may carry another one.
 //!
 //! INVARIANT: a connection is clean only after an answer that ended where its own framing says, with nothing behind it (RFC 9112
 //! sections 6.3 and 9.3).
@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::response_head::{delimited, keeps, malformed, read_head};
 use super::shape::Shape;
 use crate::proxy::chunked::Chunked;
+use crate::proxy::head;
 
 /// Longest head of an answer, in bytes; as much as Pingora takes.
 const MAX_HEAD: usize = 1024 * 1024;
@@ -31,9 +32,6 @@ pub(super) trait Source: Send {
 
     /// Returns the next piece of the body behind the last head; `None` at its end.
     fn piece(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
-
-    /// Returns whether more of the body is there without a wait.
-    fn has_more(&self) -> bool;
 }
 
 /// An answer of HTTP/1.1.
@@ -43,12 +41,12 @@ pub(super) struct Http1Source<'a> {
     pub(super) progress: &'a Progress,
     pub(super) is_head: bool,
     /// Where in the body the next byte is; `None` before the last head.
-    place: Option<Place>,
+    place: Option<BodyPosition>,
     keeps: bool,
 }
 
 #[derive(Debug)]
-enum Place {
+enum BodyPosition {
     Sized(u64),
     Chunked(Box<Chunked>),
     Close,
@@ -80,18 +78,19 @@ impl<'a> Http1Source<'a> {
 
     /// Returns whether the answer has ended exactly, and the upstream keeps the connection.
     pub(super) fn is_clean(&self) -> bool {
-        self.keeps && matches!(self.place, Some(Place::Ended)) && self.input.is_empty()
+        self.keeps && matches!(self.place, Some(BodyPosition::Ended)) && self.input.is_empty()
     }
 
     async fn read(&mut self) -> Result<usize> {
         let room = match self.place {
             None => HEAD_READ,
-            Some(Place::Sized(left)) => usize::try_from(left).unwrap_or(BODY_READ).min(BODY_READ),
+            Some(BodyPosition::Sized(left)) => {
+                usize::try_from(left).unwrap_or(BODY_READ).min(BODY_READ)
+            }
             Some(_) => BODY_READ,
         };
         self.input.reserve(room);
         let read = self.half.read_buf(self.input).await;
-        self.progress.touch();
         read.map_err(|error| {
             // A reset of the socket is no sign of an attack; anything that TLS finds may be one.
             let stale = error.raw_os_error().is_some();
@@ -105,6 +104,9 @@ impl<'a> Http1Source<'a> {
 
     /// Takes a head out of what was read.
     fn take_head(&mut self) -> Result<Option<Parts>> {
+        if self.input.is_empty() {
+            return Ok(None);
+        }
         let Some((length, parts)) = read_head(self.input)? else {
             return Ok(None);
         };
@@ -115,10 +117,10 @@ impl<'a> Http1Source<'a> {
         let shape = delimited(self.is_head, &parts)?;
         self.keeps = keeps(&parts, shape);
         self.place = Some(match shape {
-            Shape::Empty => Place::Ended,
-            Shape::Sized(length) => Place::Sized(length),
-            Shape::Chunked => Place::Chunked(Box::new(Chunked::new())),
-            Shape::Close => Place::Close,
+            Shape::Empty => BodyPosition::Ended,
+            Shape::Sized(length) => BodyPosition::Sized(length),
+            Shape::Chunked => BodyPosition::Chunked(Box::new(Chunked::of_upstream())),
+            Shape::Close => BodyPosition::Close,
         });
         Ok(Some(parts))
     }
@@ -126,39 +128,44 @@ impl<'a> Http1Source<'a> {
     /// Takes what there is of the body.
     fn take(&mut self) -> Result<Bytes> {
         match &mut self.place {
-            Some(Place::Sized(left)) => {
+            Some(BodyPosition::Sized(left)) => {
                 let room = self.input.len();
                 let here = usize::try_from(*left).map_or(room, |left| left.min(room));
                 *left -= here as u64;
                 if *left == 0 {
-                    self.place = Some(Place::Ended);
+                    self.place = Some(BodyPosition::Ended);
                 }
                 Ok(self.input.split_to(here).freeze())
             }
-            Some(Place::Chunked(chunked)) => {
+            Some(BodyPosition::Chunked(chunked)) => {
                 let mut data = BytesMut::with_capacity(self.input.len());
                 let fed = chunked.feed_to(self.input, |piece| data.extend_from_slice(piece));
                 match fed.map_err(|_| malformed("chunks that cannot be told apart"))? {
                     Some(end) => {
                         self.input.advance(end);
-                        self.place = Some(Place::Ended);
+                        self.place = Some(BodyPosition::Ended);
                     }
                     None => self.input.clear(),
                 }
                 Ok(data.freeze())
             }
-            Some(Place::Close) => Ok(self.input.split().freeze()),
-            Some(Place::Ended) | None => Ok(Bytes::new()),
+            Some(BodyPosition::Close) => Ok(self.input.split().freeze()),
+            Some(BodyPosition::Ended) | None => Ok(Bytes::new()),
         }
     }
 }
 
 impl Source for Http1Source<'_> {
     async fn head(&mut self) -> Result<Parts> {
+        let mut searched = 0;
         loop {
-            if let Some(parts) = self.take_head()? {
+            // What is no head is told by its beginning; else reading waits for the end, so that a head in drips is not read again
+            // with each of them.
+            let is_due = searched == 0 || head::length_from(self.input, searched).is_some();
+            if is_due && let Some(parts) = self.take_head()? {
                 return Ok(parts);
             }
+            searched = self.input.len();
             if self.input.len() > MAX_HEAD {
                 return Err(malformed("a head over 1 MiB"));
             }
@@ -172,29 +179,26 @@ impl Source for Http1Source<'_> {
 
     async fn piece(&mut self) -> Result<Option<Bytes>> {
         loop {
-            if matches!(self.place, Some(Place::Ended) | None) {
+            if matches!(self.place, Some(BodyPosition::Ended) | None) {
                 return Ok(None);
             }
             if !self.input.is_empty() {
                 let piece = self.take()?;
                 if !piece.is_empty() {
+                    self.progress.touch_answer();
                     return Ok(Some(piece));
                 }
                 continue;
             }
             if self.read().await? == 0 {
-                if matches!(self.place, Some(Place::Close)) {
-                    self.place = Some(Place::Ended);
+                if matches!(self.place, Some(BodyPosition::Close)) {
+                    self.place = Some(BodyPosition::Ended);
                     return Ok(None);
                 }
                 let error = Error::explain(ErrorType::ConnectionClosed, "within an answer");
                 return Err(error.into_up());
             }
         }
-    }
-
-    fn has_more(&self) -> bool {
-        !self.input.is_empty() || matches!(self.place, Some(Place::Ended))
     }
 }
 
@@ -230,9 +234,5 @@ impl Source for Http2Source<'_> {
                 .map_err(|error| error.into_up())?;
         }
         Ok(None)
-    }
-
-    fn has_more(&self) -> bool {
-        self.session.response_finished()
     }
 }

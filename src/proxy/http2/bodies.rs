@@ -12,9 +12,16 @@ use super::header;
 use super::hpack::Fields;
 use crate::proxy::streams::Stream;
 
+/// So many requests are kept before those are looked for that nobody answers any more.
+const KEPT: usize = 128;
+
 /// Requests whose body has not ended, by the number of their stream.
 #[derive(Debug, Default)]
-pub(super) struct Bodies(HashMap<u32, Body>);
+pub(super) struct Bodies {
+    open: HashMap<u32, Body>,
+    /// How many there may be before the next look.
+    most: usize,
+}
 
 #[derive(Debug)]
 struct Body {
@@ -26,25 +33,31 @@ struct Body {
 impl Bodies {
     /// Begins the body of a request.
     pub(super) fn begin(&mut self, id: u32, stream: Arc<Stream>, declared: Option<u64>) {
+        if self.open.len() >= self.most.max(KEPT) {
+            // Of a request that was answered early the agent sends no end, and nobody else knows it.
+            self.open
+                .retain(|_, body| Arc::strong_count(&body.stream) > 1);
+            self.most = self.open.len().saturating_mul(2);
+        }
         let body = Body {
             stream,
             left: declared,
         };
-        self.0.insert(id, body);
+        self.open.insert(id, body);
     }
 
     /// Forgets the body of a request that was reset.
     pub(super) fn forget(&mut self, id: u32) {
-        self.0.remove(&id);
+        self.open.remove(&id);
     }
 
     /// Counts so many bytes of DATA, its padding left out.
     pub(super) fn data(&mut self, frame: Frame, count: usize) {
-        if let Some(body) = self.0.get_mut(&frame.stream) {
+        if let Some(body) = self.open.get_mut(&frame.stream) {
             body.count(frame, count);
         }
         if frame.has(END_STREAM) {
-            self.0.remove(&frame.stream);
+            self.open.remove(&frame.stream);
         }
     }
 
@@ -55,7 +68,7 @@ impl Bodies {
         trailers: &Fields,
         out: &mut Vec<u8>,
     ) -> bool {
-        let Some(body) = self.0.remove(&id) else {
+        let Some(body) = self.open.remove(&id) else {
             return false;
         };
         if let Err(fault) = header::check_trailers(trailers) {
@@ -99,4 +112,26 @@ fn put_end(out: &mut Vec<u8>, stream: u32) {
         stream,
     };
     frame.put(out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_nobody_answers_any_more_are_forgotten() {
+        let mut bodies = Bodies::default();
+        let mut answered = Vec::new();
+        for at in 0..10_000 {
+            let stream = Arc::new(Stream::new(None));
+            if at % 50 == 0 {
+                answered.push((2 * at + 1, Arc::clone(&stream)));
+            }
+            bodies.begin(2 * at + 1, stream, None);
+            assert!(bodies.open.len() <= KEPT + 2 * answered.len(), "{at}");
+        }
+        for (id, _) in &answered {
+            assert!(bodies.open.contains_key(id), "{id}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Keeps the `Date` of an upstream. Pingora writes its own into every head of an answer, so the upstream's travels past it under another
-//! name, and takes its place in the block that the `h2` crate has written.
+//! Keeps the `Date` of an upstream. Pingora writes its own into every head of an answer, so the upstream's passes it under another
+//! name. It then takes the place of Pingora's in the block that the `h2` crate has written.
 
 use std::sync::LazyLock;
 

@@ -12,7 +12,7 @@ pub(super) const RST_STREAM: u8 = 0x3;
 pub(super) const SETTINGS: u8 = 0x4;
 pub(super) const CONTINUATION: u8 = 0x9;
 
-/// Of `SETTINGS`.
+/// Flag of a `SETTINGS` frame.
 pub(super) const ACK: u8 = 0x1;
 /// Of `DATA` and `HEADERS`.
 pub(super) const END_STREAM: u8 = 0x1;
@@ -20,7 +20,7 @@ pub(super) const END_STREAM: u8 = 0x1;
 pub(super) const END_HEADERS: u8 = 0x4;
 /// Of `DATA` and `HEADERS`.
 pub(super) const PADDED: u8 = 0x8;
-/// Of `HEADERS`.
+/// Flag of a `HEADERS` frame.
 pub(super) const PRIORITY: u8 = 0x20;
 
 /// What a frame says of itself.
@@ -51,7 +51,7 @@ impl Frame {
         self.flags & flag != 0
     }
 
-    /// Writes the head.
+    /// Writes the nine bytes of a frame's head.
     pub(super) fn put(self, out: &mut Vec<u8>) {
         let [.., a, b, c] = self.length.to_be_bytes();
         out.extend_from_slice(&[a, b, c, self.kind, self.flags]);

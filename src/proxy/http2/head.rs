@@ -25,7 +25,7 @@ const HTTPS: usize = 7;
 /// A head that was checked.
 #[derive(Debug)]
 pub(super) struct Checked {
-    /// `Content-Length`.
+    /// Length of the body that `Content-Length` declares.
     pub(super) declared: Option<u64>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Pseudo<'a> {
     }
 }
 
-/// Reads all headers; returns those that say how the request is cut, or whose it is.
+/// Reads all headers; returns those that say how the request is cut, or which agent sends it.
 fn framing(fields: &Fields, count: usize) -> Result<HeaderMap, Fault> {
     let mut map = HeaderMap::new();
     for field in fields.iter().skip(count) {

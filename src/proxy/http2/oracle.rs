@@ -22,7 +22,7 @@ use crate::proxy::connection::{Connection, Tunnel, Via};
 use crate::proxy::drain::Drain;
 use crate::proxy::header_deadline::HeaderDeadline;
 use crate::proxy::streams::MARK;
-use coder::{Cut, Form, PREFACE, Written, start, written};
+use coder::{Cut, PREFACE, Representation, Written, start, written};
 
 type Parsed = (Method, Uri, HeaderMap);
 
@@ -90,7 +90,11 @@ async fn requests(bytes: &[u8]) -> Vec<Parsed> {
 }
 
 fn fields() -> impl Strategy<Value = Vec<Written>> {
-    let form = prop_oneof![Just(Form::Indexed), Just(Form::Plain), Just(Form::Never)];
+    let form = prop_oneof![
+        Just(Representation::Indexed),
+        Just(Representation::Plain),
+        Just(Representation::Never)
+    ];
     let name = prop_oneof![
         "[a-z0-9!#$%&'*+.^_`|~-]{1,20}",
         prop_oneof![
@@ -134,7 +138,7 @@ fn fields() -> impl Strategy<Value = Vec<Written>> {
             let pseudo = |name: &str, value: &str| Written {
                 name: name.to_owned(),
                 value: value.to_owned(),
-                form: Form::Indexed,
+                form: Representation::Indexed,
                 huffman,
             };
             let mut all = vec![

@@ -25,7 +25,7 @@ const MAX_BLOCK: usize = 4 * MAX_HEAD;
 /// What a head is longer by that is handed on, since it names its stream.
 const MARKED: usize = 64;
 
-/// `SETTINGS_HEADER_TABLE_SIZE`.
+/// Identifier of `SETTINGS_HEADER_TABLE_SIZE` (RFC 9113 section 6.5.2).
 const TABLE_SIZE: [u8; 2] = [0, 1];
 
 /// What becomes of bytes that were read.
@@ -39,13 +39,13 @@ pub(super) enum Next {
     Take(usize),
 }
 
-/// Reads one connection.
+/// Reads the frames of one connection.
 #[derive(Debug)]
 pub(super) struct Reader {
     connection: Arc<Connection>,
     decoder: Decoder,
     fields: Fields,
-    place: Place,
+    place: NextByte,
     /// A header block whose end has not come.
     begun: Option<Begun>,
     /// Requests whose body has not ended.
@@ -60,7 +60,7 @@ pub(super) struct Reader {
 
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum NextByte {
     /// The rest of something that passes.
     Pass(usize),
     Frame,
@@ -81,7 +81,7 @@ impl Reader {
             connection,
             decoder: Decoder::new(),
             fields: Fields::new(MAX_HEAD - MARKED),
-            place: Place::Pass(PREFACE),
+            place: NextByte::Pass(PREFACE),
             begun: None,
             bodies: Bodies::default(),
             last: 0,
@@ -96,23 +96,28 @@ impl Reader {
         &mut self.ready
     }
 
+    /// Returns whether a header block has begun and not ended.
+    pub(super) fn is_within_block(&self) -> bool {
+        self.begun.is_some()
+    }
+
     /// Says what becomes of the first of these bytes.
     pub(super) fn next(&mut self, bytes: &[u8]) -> Next {
         match self.place {
-            Place::Pass(0) => {
-                self.place = Place::Frame;
+            NextByte::Pass(0) => {
+                self.place = NextByte::Frame;
                 self.frame(bytes)
             }
-            Place::Pass(left) => Next::Pass(left),
-            Place::Frame => self.frame(bytes),
-            Place::Failed => Next::Take(bytes.len()),
+            NextByte::Pass(left) => Next::Pass(left),
+            NextByte::Frame => self.frame(bytes),
+            NextByte::Failed => Next::Take(bytes.len()),
         }
     }
 
     /// Notes how many of the bytes were handed on that pass.
     pub(super) fn note_passed(&mut self, count: usize) {
-        if let Place::Pass(left) = self.place {
-            self.place = Place::Pass(left.saturating_sub(count));
+        if let NextByte::Pass(left) = self.place {
+            self.place = NextByte::Pass(left.saturating_sub(count));
         }
     }
 
@@ -171,7 +176,7 @@ impl Reader {
         } else if frame.kind == RST_STREAM {
             self.bodies.forget(frame.stream);
         }
-        self.place = Place::Pass(whole);
+        self.place = NextByte::Pass(whole);
         Next::Pass(whole)
     }
 
@@ -280,7 +285,7 @@ impl Reader {
             stream: 1,
         };
         frame.put(&mut self.ready);
-        self.place = Place::Failed;
+        self.place = NextByte::Failed;
         Next::Take(0)
     }
 }

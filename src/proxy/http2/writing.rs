@@ -6,7 +6,7 @@ use super::date;
 use super::frame::{self, CONTINUATION, END_HEADERS, Frame, HEADERS, RST_STREAM};
 use crate::proxy::connection::Connection;
 
-/// Writes one connection.
+/// Writes the frames of one connection.
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Arc<Connection>,

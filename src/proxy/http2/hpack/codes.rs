@@ -1,4 +1,4 @@
-//! Huffman codes: for every byte, and last for the end of a string, its code and how many bits that has (RFC 7541 appendix B).
+//! Lists the Huffman code of every byte, and last that of the end of a string, with its number of bits (RFC 7541 appendix B).
 
 /// By byte; the last is `EOS`.
 #[rustfmt::skip]

@@ -1,11 +1,11 @@
-//! The fields of one header block: all their text in one buffer, which is used again for the next block.
+//! Keeps the fields of one header block: all their text in one buffer, which the next block uses again.
 
 use std::ops::Range;
 
-use super::super::USUAL;
 use super::fixed::FIELDS;
-use super::table::Entry;
+use super::table::TableEntry;
 use super::{put_field, put_indexed, put_whole};
+use crate::proxy::http2::USUAL;
 
 /// Of a field, beside its name and value (RFC 9113 section 6.5.2).
 const OVERHEAD: usize = 32;
@@ -31,7 +31,7 @@ pub(super) struct Span {
     value: Range<usize>,
 }
 
-/// One field.
+/// One field of a header block, borrowed from its buffer.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy::http2) struct Field<'a> {
     /// Of its name in the static table; 0 if it is not there.
@@ -96,7 +96,7 @@ impl Fields {
     }
 
     /// Adds a field of a table.
-    pub(super) fn push_entry(&mut self, entry: Entry<'_>) {
+    pub(super) fn push_entry(&mut self, entry: TableEntry<'_>) {
         // The table is not changed by it, so a field that is over the limit costs nothing.
         if self.is_over() {
             return;
@@ -109,7 +109,7 @@ impl Fields {
     }
 
     /// Begins a field with the name of an entry.
-    pub(super) fn begin(&mut self, entry: Entry<'_>) {
+    pub(super) fn begin(&mut self, entry: TableEntry<'_>) {
         self.begin_name();
         self.begun.index = entry.index();
         if entry.index() == 0 {

@@ -1,4 +1,4 @@
-//! Static table: the fields that HPACK names by a number (RFC 7541 appendix A).
+//! Lists the fields that HPACK names by a number, its static table (RFC 7541 appendix A).
 
 /// By index, which begins with 1.
 #[rustfmt::skip]

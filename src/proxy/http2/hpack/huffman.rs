@@ -25,7 +25,7 @@ enum Effect {
     None,
     /// A byte is complete.
     Emit,
-    /// `EOS`.
+    /// The code is that of `EOS`, which no string contains.
     Fail,
 }
 

@@ -1,4 +1,4 @@
-//! The tables of HPACK: the static one, and the dynamic one, which the agent fills (RFC 7541 section 2.3).
+//! Keeps the tables of HPACK: the static one, and the dynamic one, which the agent fills (RFC 7541 section 2.3).
 
 use std::collections::VecDeque;
 
@@ -11,14 +11,14 @@ const OVERHEAD: usize = 32;
 #[derive(Debug)]
 pub(super) struct Table {
     /// The newest comes first.
-    entries: VecDeque<Own>,
+    entries: VecDeque<DynamicField>,
     size: usize,
     limit: usize,
 }
 
 /// An entry of the dynamic table.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(super) struct DynamicField {
     /// Of its name in the static table; 0 if it is not there.
     index: usize,
     /// The name, if it is not in the static table, and the value.
@@ -29,10 +29,10 @@ pub(super) struct Own {
 
 /// An entry of either table.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Entry<'a> {
+pub(super) enum TableEntry<'a> {
     /// With the index of its name, which is that of the first field of this name.
     Fixed(usize, &'static str),
-    Own(&'a Own),
+    Dynamic(&'a DynamicField),
 }
 
 impl Table {
@@ -45,11 +45,14 @@ impl Table {
     }
 
     /// Returns an entry; indexes begin with 1.
-    pub(super) fn get(&self, index: usize) -> Option<Entry<'_>> {
+    pub(super) fn get(&self, index: usize) -> Option<TableEntry<'_>> {
         let index = index.checked_sub(1)?;
         match FIELDS.get(index) {
-            Some((_, value)) => Some(Entry::Fixed(index + 1, value)),
-            None => self.entries.get(index - FIELDS.len()).map(Entry::Own),
+            Some((_, value)) => Some(TableEntry::Fixed(index + 1, value)),
+            None => self
+                .entries
+                .get(index - FIELDS.len())
+                .map(TableEntry::Dynamic),
         }
     }
 
@@ -68,7 +71,7 @@ impl Table {
         }
         self.size += size;
         self.entries
-            .push_front(Own::new(index, (name, value), size));
+            .push_front(DynamicField::new(index, (name, value), size));
     }
 
     fn evict(&mut self, needed: usize) {
@@ -80,7 +83,7 @@ impl Table {
     }
 }
 
-impl Own {
+impl DynamicField {
     fn new(index: usize, (name, value): (&[u8], &[u8]), size: usize) -> Self {
         let name = if index == 0 { name } else { b"" };
         Self {
@@ -92,12 +95,12 @@ impl Own {
     }
 }
 
-impl Entry<'_> {
+impl TableEntry<'_> {
     /// Returns the index of the name in the static table; 0 if it is not there.
     pub(super) fn index(&self) -> usize {
         match self {
             Self::Fixed(index, _) => *index,
-            Self::Own(own) => own.index,
+            Self::Dynamic(own) => own.index,
         }
     }
 
@@ -105,14 +108,14 @@ impl Entry<'_> {
     pub(super) fn name(&self) -> &[u8] {
         match self {
             Self::Fixed(..) => b"",
-            Self::Own(own) => own.text.get(..own.name).unwrap_or_default(),
+            Self::Dynamic(own) => own.text.get(..own.name).unwrap_or_default(),
         }
     }
 
     pub(super) fn value(&self) -> &[u8] {
         match self {
             Self::Fixed(_, value) => value.as_bytes(),
-            Self::Own(own) => own.text.get(own.name..).unwrap_or_default(),
+            Self::Dynamic(own) => own.text.get(own.name..).unwrap_or_default(),
         }
     }
 }

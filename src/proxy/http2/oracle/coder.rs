@@ -1,16 +1,16 @@
 //! Writes connections of HTTP/2 in all the ways that are lawful, by a second implementation of HPACK's tables.
 
-use super::super::frame::{
+use crate::proxy::http2::frame::{
     CONTINUATION, END_HEADERS, END_STREAM, Frame, HEADERS, PADDED, PRIORITY, SETTINGS,
 };
-use super::super::hpack::{huffman, put_integer};
+use crate::proxy::http2::hpack::{huffman, put_integer};
 
 /// RFC 9113 section 3.4.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How a field is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum Representation {
     /// Added to the table, or by its index where it is there.
     Indexed,
     Plain,
@@ -21,7 +21,7 @@ pub(super) enum Form {
 pub(super) struct Written {
     pub(super) name: String,
     pub(super) value: String,
-    pub(super) form: Form,
+    pub(super) form: Representation,
     pub(super) huffman: bool,
 }
 
@@ -63,16 +63,16 @@ impl Coder {
         let name = self.table.iter().position(|(name, _)| *name == field.name);
         let index = name.map_or(0, |at| 62 + at);
         match (field.form, known) {
-            (Form::Indexed, Some(at)) => return put_integer(block, 0x80, 7, 62 + at),
-            (Form::Indexed, None) => put_integer(block, 0x40, 6, index),
-            (Form::Plain, _) => put_integer(block, 0, 4, index),
-            (Form::Never, _) => put_integer(block, 0x10, 4, index),
+            (Representation::Indexed, Some(at)) => return put_integer(block, 0x80, 7, 62 + at),
+            (Representation::Indexed, None) => put_integer(block, 0x40, 6, index),
+            (Representation::Plain, _) => put_integer(block, 0, 4, index),
+            (Representation::Never, _) => put_integer(block, 0x10, 4, index),
         }
         if index == 0 {
             string(block, &field.name, field.huffman);
         }
         string(block, &field.value, field.huffman);
-        if matches!(field.form, Form::Indexed) {
+        if matches!(field.form, Representation::Indexed) {
             let size = field.name.len() + field.value.len() + 32;
             self.evict(size);
             if size <= self.limit {

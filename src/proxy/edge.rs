@@ -1,33 +1,30 @@
-//! Serves an agent's connection: answers a CONNECT and hands its inside to Pingora, or hands on the connection itself.
-//!
-//! CONNECT is always answered 200 (except 407), so that a refusal can be read inside. TLS passthrough is different: see
-//! `tls_passthrough.rs`.
+//! Serves an agent's connection: ends the TLS around it, reads its first head, and opens a CONNECT or hands the connection on.
+
+mod tls_passthrough;
+mod tunnel;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use pingora::protocols::{ALPN, Ssl as _, Stream};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use super::connection::{Connection, Tunnel, Via};
+use super::connection::{Connection, Via};
 use super::drain::Drain;
 use super::head::{self, Connect, First};
 use super::header_deadline::HeaderDeadline;
-use super::http1::Lane;
-use super::http2::Http2;
-use super::io::{Socket, TunnelIo};
+use super::io::Socket;
 use super::leaf::Leaves;
-use super::outer::{Outer, OuterTls, TLS_HANDSHAKE};
+use super::outer::{Outer, OuterTls};
 use super::pre_auth::{Arrival, HeadFault, PreAuth, PreAuthQueue};
 use super::respond::{After, GatewayResponse};
 use super::services::Services;
 use super::{Timeouts, internal, request_id};
 use crate::model::agent::{Agent, AgentName};
 use crate::model::clock::Clock;
-use crate::model::target::{Authority, Host};
+use crate::model::target::Authority;
 use crate::pipeline::admit::{Pass, admit, keep, recognise};
 use crate::pipeline::record::{refused_early, refused_unauthenticated};
 use crate::pipeline::refuse::{Code, Refusal, RefusedExchange};
@@ -236,135 +233,7 @@ impl Edge {
         Ok(Admitted { authority, kept })
     }
 
-    /// Answers 200 and serves the inside, or passes the tunnel through where a connector says so.
-    async fn open(&self, mut pre_auth: PreAuth, admitted: Admitted) {
-        let Admitted { authority, kept } = admitted;
-        if let Some(kept) = &kept {
-            pre_auth.slot = None;
-            if let Some(found) = self.find_passthrough(&authority) {
-                return self
-                    .pass_through(pre_auth, found, authority, kept.pass)
-                    .await;
-            }
-            if authority.port != 80 && !self.leaves.allows(&kept.agent, &authority.host) {
-                return self.refuse_leaf(pre_auth, &authority, kept.pass).await;
-            }
-        }
-        let _counted = (
-            self.drain.tunnel(),
-            self.gateway.dependencies().metrics.tunnel(),
-        );
-        let established = format!(
-            "HTTP/1.1 200 Connection Established\r\ntollgate-request-id: {}\r\n\r\n",
-            request_id(&self.clock)
-        );
-        if !pre_auth.write(established.as_bytes()).await {
-            return;
-        }
-        let Some(first) = self.read_first(&mut pre_auth).await else {
-            return;
-        };
-        let tls = first == TLS_HANDSHAKE;
-        if !tls && authority.port == 443 {
-            let refusal = self.refusal(
-                Code::BadRequest,
-                "port 443 must speak TLS inside the tunnel",
-            );
-            pre_auth
-                .write(&GatewayResponse::refusal(&refusal).to_bytes(After::Close))
-                .await;
-            return pre_auth.close().await;
-        }
-        let host = authority.host.clone();
-        let pass = kept.as_ref().map(|kept| kept.pass);
-        let via = Via::Tunnel(Tunnel::new(authority, pass, tls));
-        let header_deadline = HeaderDeadline::new(self.timeouts.request_head);
-        let connection = Connection::new(via, pre_auth.peer, pre_auth.fresh, header_deadline);
-        let ahead = pre_auth.read.freeze();
-        if tls {
-            self.terminate(pre_auth.socket, ahead, connection, &host)
-                .await;
-        } else {
-            self.hand_over(pre_auth.socket, ahead, connection).await;
-        }
-    }
-
-    /// Refuses an agent that makes the gateway sign too much.
-    async fn refuse_leaf(&self, mut pre_auth: PreAuth, authority: &Authority, pass: Pass) {
-        self.gateway.dependencies().metrics.limit_reached("leaves");
-        let detail = "This agent opens tunnels to new hosts too quickly.";
-        let refusal = self.refusal(Code::Busy, detail);
-        let host = authority.to_string();
-        refused_early(&self.gateway, (Some(pass), None), &host, &refusal).await;
-        let answer = GatewayResponse::refusal(&refusal).to_bytes(After::Close);
-        pre_auth.write(&answer).await;
-        pre_auth.close().await;
-    }
-
-    /// Waits for the first byte inside a tunnel.
-    async fn read_first(&self, pre_auth: &mut PreAuth) -> Option<u8> {
-        if pre_auth.read.is_empty() {
-            let read = tokio::select! {
-                read = timeout(self.timeouts.idle, pre_auth.socket.read_buf(&mut pre_auth.read)) => read.ok()?.ok()?,
-                () = self.drain.settled() => return None,
-            };
-            if read == 0 {
-                return None;
-            }
-        }
-        pre_auth.read.first().copied()
-    }
-
-    /// Ends the agent's TLS here and serves the requests inside.
-    async fn terminate(&self, socket: Socket, ahead: Bytes, connection: Connection, host: &Host) {
-        let connection = Arc::new(connection);
-        let (acceptor, stream) = match (
-            self.leaves.acceptor(host),
-            TunnelIo::new(socket, ahead, Arc::clone(&connection)),
-        ) {
-            (Ok(acceptor), Ok(stream)) => (acceptor, stream),
-            (Err(error), _) => {
-                return tracing::error!(%error, host = %host, "no certificate for a host");
-            }
-            (_, Err(_)) => return,
-        };
-        let tls = match timeout(self.timeouts.request_head, acceptor.tls_handshake(stream)).await {
-            Ok(Ok(tls)) => tls,
-            Ok(Err(_)) => {
-                return tracing::info!(host = %host, "TLS handshake with an agent failed; does it trust the CA?");
-            }
-            Err(_) => {
-                return tracing::debug!(host = %host, "TLS handshake with an agent took too long");
-            }
-        };
-        if let Via::Tunnel(tunnel) = &connection.via
-            && let Some(name) = tls.get_ssl().and_then(|tls| tls.server_name())
-            && Host::parse(name).as_ref() != Ok(host)
-        {
-            tunnel.note_other_sni();
-        }
-        if tls.selected_alpn_proto() == Some(ALPN::H2) {
-            return self
-                .services
-                .run(Box::new(Http2::new(Box::new(tls), connection)))
-                .await;
-        }
-        self.run_http1(Box::new(tls), connection).await;
-    }
-
-    async fn hand_over(&self, socket: Socket, ahead: Bytes, connection: Connection) {
-        let connection = Arc::new(connection);
-        if let Ok(stream) = TunnelIo::new(socket, ahead, Arc::clone(&connection)) {
-            self.run_http1(Box::new(stream), connection).await;
-        }
-    }
-
-    async fn run_http1(&self, stream: Stream, connection: Arc<Connection>) {
-        connection.header_deadline.begin();
-        Lane::new(&self.services, stream, connection).run().await;
-    }
-
-    pub(super) fn refusal(&self, code: Code, detail: &str) -> RefusedExchange {
+    fn refusal(&self, code: Code, detail: &str) -> RefusedExchange {
         self.refused(Refusal::because(code, detail.to_owned()))
     }
 

@@ -15,10 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::pre_auth::PreAuth;
-use super::respond::{After, GatewayResponse};
-use super::tunnel::Edge;
-use super::{internal, peer, request_id};
+use super::Edge;
 use crate::model::target::{Authority, Host};
 use crate::pipeline::admit::Pass;
 use crate::pipeline::forward::{Chain, forward};
@@ -26,6 +23,10 @@ use crate::pipeline::record::Outcome;
 use crate::pipeline::refuse::{Code, RefusedExchange};
 use crate::pipeline::tls_passthrough::{self, TlsPassthrough};
 use crate::pipeline::{Head, Permit};
+use crate::proxy::connection::next_tunnel;
+use crate::proxy::pre_auth::PreAuth;
+use crate::proxy::respond::{After, GatewayResponse};
+use crate::proxy::{dial, internal, request_id};
 use crate::telemetry::metrics::UpstreamError;
 use meter::{Meter, Tally};
 
@@ -81,6 +82,7 @@ impl Edge {
             received: Instant::now(),
             request_id: request_id(&self.clock),
             peer: pre_auth.peer,
+            tunnel: Some(next_tunnel()),
         };
         let refusal = match tls_passthrough::judge(&self.gateway, found, &head).await {
             Ok((permit, open_exchange)) => {
@@ -97,7 +99,7 @@ impl Edge {
         pre_auth.close().await;
     }
 
-    /// Connects to the upstream, unless the permit is void by then.
+    /// Connects to the upstream, unless the permit is revoked by then.
     async fn reach(
         &self,
         permit: &Permit,
@@ -127,6 +129,7 @@ impl Edge {
         for address in destination.addresses {
             let chain = destination.chain.as_deref();
             let chain = chain.filter(|chain| chain.carries(authority, address));
+            permit.validity().note_upstream(address);
             match timeout(self.timeouts.connect, dial(chain, address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(kind)) => failed = (kind, Code::UpstreamUnreachable),
@@ -167,14 +170,14 @@ impl Edge {
             return self.turn_away(pre_auth, fault).await;
         }
         let idle = self.timeouts.idle;
-        let void = tokio::select! {
+        let revoked = tokio::select! {
             biased;
             refusal = validity.revoked(&self.gateway) => Some(refusal),
             // Either side may close as it likes; its bytes have reached the other one.
             _ = exchange(pre_auth, upstream, &tally.meter) => None,
             () = tally.meter.silence(idle) => None,
         };
-        if let Some(refusal) = void {
+        if let Some(refusal) = revoked {
             tally.note_refusal(&refusal);
         }
     }
@@ -240,7 +243,7 @@ impl Fault {
 
 async fn dial(chain: Option<&Chain>, address: SocketAddr) -> Result<TcpStream, UpstreamError> {
     let stream = match chain {
-        Some(chain) => peer::dial(chain, address).await.ok_or(UpstreamError::Proxy),
+        Some(chain) => dial::dial(chain, address).await.ok_or(UpstreamError::Proxy),
         None => TcpStream::connect(address)
             .await
             .map_err(|_| UpstreamError::Connect),

@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pingora::proxy::Session;
 
-use super::body::{self, SessionBody, Unread};
-use super::connection::{Connection, Via};
-use super::exchange::{Exchange, Extent, Permitted, State, Watch};
-use super::header_deadline::HeaderDeadline;
-use super::idle_timeouts::IdleTimeouts;
-use super::intercept::Intercept;
-use super::relay::{self, Body};
-use super::respond::GatewayResponse;
-use super::response_buffer::ResponseBuffer;
-use super::streams::{self, Stream};
-use super::upstream::{self, Carriage, Framing};
-use super::{connection, internal, receive};
+use super::Intercept;
 use crate::model::agent::Agent;
 use crate::pipeline::admit::{Pass, admit, again, recognise};
 use crate::pipeline::forward::forward;
+use crate::pipeline::inject::filled_body;
 use crate::pipeline::record::{Outcome, refused_early};
 use crate::pipeline::refuse::{Code, RefusedExchange};
 use crate::pipeline::{Head, judge};
+use crate::proxy::body::{self, SessionBody, Unread};
+use crate::proxy::connection::{Connection, Via};
+use crate::proxy::exchange::{Exchange, Permitted, State};
+use crate::proxy::idle_timeouts::IdleTimeouts;
+use crate::proxy::relay::{self, Body};
+use crate::proxy::respond::GatewayResponse;
+use crate::proxy::response_buffer::ResponseBuffer;
+use crate::proxy::streams::{self, Stream};
+use crate::proxy::upstream::{self, Carriage, Framing};
+use crate::proxy::watch::{Extent, Watch};
+use crate::proxy::{connection, internal, receive};
 
 /// The result of opening an exchange.
 pub(super) enum Opened {
@@ -49,7 +51,7 @@ impl Intercept {
         let connection = connection::of(session.digest())
             .ok_or_else(|| RefusedExchange::unjudged(Code::Internal, &exchange.request_id))?;
         connection.fresh.end();
-        exchange.taken = HeaderDeadline::take(&connection);
+        exchange.taken = connection.take();
         let head = match self.take_head(session, &connection, exchange).await {
             Ok(head) => head,
             Err(refusal) => {
@@ -80,22 +82,12 @@ impl Intercept {
                 return Err(refusal);
             }
         };
-        let mut permitted = Permitted {
-            permit,
-            open_exchange,
-            destination,
-            attempt: 0,
-            framing,
-            tracker: None,
-            is_sent: false,
-            is_answering: false,
-            unread: 0,
-            extent: Extent::Bounded,
-            is_answered: false,
-            relay: None,
-        };
+        let filled = filled_body(&self.gateway, &permit).inspect_err(|refusal| {
+            open_exchange.note_outcome(Outcome::Refused(refusal.code().as_str()));
+        })?;
+        let mut permitted = Permitted::new(permit, open_exchange, (destination, framing));
         let stream = exchange.stream.clone();
-        self.place_body(session, &mut permitted, (unread, stream))
+        self.place_body(session, &mut permitted, (unread, filled, stream))
             .await;
         exchange.state = State::Permitted(Box::new(permitted));
         Ok(Opened::Permitted)
@@ -140,15 +132,16 @@ impl Intercept {
         &self,
         session: &mut Session,
         permitted: &mut Permitted,
-        (unread, stream): (Unread, Option<Arc<Stream>>),
+        (unread, filled, stream): (Unread, Option<Bytes>, Option<Arc<Stream>>),
     ) {
-        let judged = permitted.permit.outgoing().body.clone();
+        let judged = filled.or_else(|| permitted.permit.outgoing().body.clone());
         let streams = match (&judged, unread) {
             (None, Unread::Empty | Unread::Whole) => true,
             (Some(body), Unread::Empty) => body.is_empty(),
             (Some(_), Unread::Whole) | (_, Unread::Nothing) => false,
         };
         let body = if streams {
+            permitted.note_upload(unread);
             // A failure to write shows again, as the agent's, when the body is read.
             let _ = body::answer_expectation(session).await;
             Body::Streamed
@@ -166,7 +159,8 @@ impl Intercept {
             validity: Arc::clone(permitted.permit.validity()),
             extent: permitted.extent,
             drain: Arc::clone(&self.drain),
-            held: ResponseBuffer::of(&permitted.permit),
+            held: ResponseBuffer::of(&permitted.permit, permitted.open_exchange.mask()),
+            mask: permitted.streaming_mask().cloned(),
             stream,
         };
         // The relay bounds the agent's silence; Pingora would end a WebSocket after a minute.
@@ -180,7 +174,7 @@ impl Intercept {
     }
 
     /// Answers a request to the gateway itself.
-    pub(super) fn answer_internal(
+    pub(in crate::proxy) fn answer_internal(
         &self,
         head: &Head,
         connection: &Connection,
