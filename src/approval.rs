@@ -1,9 +1,10 @@
 //! Holds requests that need an operator's approval until an operator answers; identical requests share one question.
 //!
-//! INVARIANT: one approval lets one request go. INVARIANT: every approval is bound to a fingerprint, so to exactly what the
-//! operator was shown.
+//! INVARIANT: one approval lets one request go, unless the operator gave it for a time. INVARIANT: every approval is bound to a
+//! fingerprint, so to exactly what the operator was shown; one for a time to the agent, the actions and all of their parameters.
 
 mod fingerprint;
+mod lasting;
 mod pending;
 mod service;
 mod waiter;
@@ -18,7 +19,7 @@ use crate::model::clock;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use service::{ApprovalService, ResolveError, Submission};
-pub use waiter::{Waiter, WaiterSignal};
+pub use waiter::Waiter;
 
 /// Bounds and durations of approvals.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,17 @@ pub struct ApprovalSettings {
     pub grant: Duration,
     /// How long the same request is refused without asking after a no.
     pub refusal: Duration,
+}
+
+/// Signal that a waiting request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaiterSignal {
+    /// No operator has answered yet.
+    Wait,
+    /// An operator has answered: submit the request again.
+    Answered,
+    /// The gateway is shutting down.
+    Closed,
 }
 
 /// A request as an operator sees it.
@@ -117,6 +129,12 @@ pub struct Resolution {
     /// When the operator answered; RFC 3339 in JSON.
     #[serde(serialize_with = "moment")]
     pub at: SystemTime,
+    /// Until when requests alike pass without asking; absent for an approval of one request.
+    #[serde(
+        serialize_with = "maybe_moment",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub until: Option<SystemTime>,
 }
 
 /// A question and what became of it, at one moment. Serialised as the admin API shows it.
@@ -163,6 +181,16 @@ impl Approval {
             "expires_at": clock::stamp(self.expires_at),
             "waiting": self.waiting,
         })
+    }
+}
+
+fn maybe_moment<S: serde::Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => moment(time, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -7,11 +7,13 @@ mod build;
 mod declared;
 pub mod diagnostic;
 pub mod discovery;
+pub mod effective;
 mod environment;
 mod limits;
 mod manifest;
 mod render;
 mod secret_source;
+mod sink;
 pub mod sources;
 pub mod suggest;
 pub mod units;
@@ -21,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -35,6 +38,7 @@ pub use build::{LogFilterError, check_log_filter, load};
 pub use declared::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field, Role};
 pub use limits::{Approval, Limits, Refusals};
 pub use manifest::Manifest;
+pub use sink::{HttpUrl, Otlp, Sink, SinkTarget, SyslogServer, Webhook};
 
 /// Returns the JSON Schema of `tollgate.yaml`, for editors; `schemas/tollgate.schema.json` holds it.
 #[must_use]
@@ -75,7 +79,7 @@ pub enum Secrets {
     Needed,
     /// They are left out: a pull request is checked, and a command is run, where secrets are not at hand.
     IfThere,
-    /// None is read: the file may be anybody's, or only its settings are asked for.
+    /// None is read: the file may be untrusted, or only its settings are asked for.
     Unread,
 }
 
@@ -88,6 +92,8 @@ pub struct Config {
     pub proxy: Vec<Listen>,
     /// The certificate of the proxy's ports; `None` where they speak no TLS themselves.
     pub proxy_tls: Option<CertFiles>,
+    /// Certificate of the admin ports.
+    pub admin_tls: Option<CertFiles>,
     /// Addresses where operators connect; may be empty.
     pub admin: Vec<Listen>,
     /// Addresses that serve metrics; may be empty.
@@ -98,12 +104,16 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Directories of connector files; they exist.
     pub connectors: Vec<PathBuf>,
+    /// Ids of the built-in connectors to load; `None` for all of them.
+    pub built_in: Option<Vec<String>>,
     /// Directories of policy files; they exist.
     pub policies: Vec<PathBuf>,
     /// URL of the store, `sqlite:<path>`.
     pub store_url: String,
     /// Source of the master key.
     pub vault_key: VaultKey,
+    /// How often each credential is tested; zero for never.
+    pub test_every: Duration,
     /// Declared agents, by name.
     pub agents: Vec<DeclaredAgent>,
     /// Declared credentials, in order.

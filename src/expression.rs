@@ -9,14 +9,18 @@ mod guards;
 mod link;
 mod names;
 mod optional;
+mod parts;
 mod plain;
+mod predicate;
 mod program;
 mod queried;
 mod scope;
 mod tree;
 mod types;
 
-pub use program::{Outcome, Program, ProgramDraft};
+pub use parts::{Part, parts};
+pub use predicate::{Order, Predicate, Test, Unanswered, Values};
+pub use program::{EvaluationError, Outcome, Program, ProgramDraft};
 pub use scope::{Datum, Scope};
 pub use types::{Environment, Record, Type};
 

@@ -9,6 +9,7 @@ pub mod curl;
 mod discovery;
 mod document;
 mod draft;
+mod existing;
 mod graphql;
 mod merge;
 mod moved;
@@ -20,6 +21,7 @@ mod risk;
 mod sample;
 mod secrets;
 mod sentence;
+mod suggested_id;
 mod table;
 mod write;
 
@@ -35,6 +37,7 @@ use std::collections::BTreeSet;
 
 use crate::config::diagnostic::{Report, Source};
 use document::Document;
+use existing::Existing;
 
 /// In which language a description is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,7 @@ pub fn connector(api: &Api, id: &str, origin: &str) -> Drafted {
 /// As [`connector`], without some operations.
 #[must_use]
 pub fn connector_without(api: &Api, id: &str, origin: &str, left_out: &[LeftOut]) -> Drafted {
-    let mut draft = draft::of(api, id, &draft::Existing::default());
+    let mut draft = draft::of(api, id, &Existing::default());
     draft.leave_out(left_out);
     let text = write::file(&draft, api, origin);
     Drafted {

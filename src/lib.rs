@@ -1,10 +1,11 @@
-//! Tollgate: an egress gateway for AI agents. This file lists the modules by rung; each may use only those below it.
+//! Lists the modules of Tollgate, an egress gateway for AI agents, by rung; each may use only those below it.
 //!
 //! ARCHITECTURE.md tells the story; `tests/integration/architecture.rs` enforces the ladder.
 
-// Edges: somebody outside calls us.
+// Edges: clients call them.
 pub mod admin;
 pub mod cli;
+pub mod dashboard;
 pub mod proxy;
 
 // What the edges ask of the pipeline without sending anything.
@@ -19,6 +20,12 @@ pub mod snapshot;
 // What others know of an API, as a connector file.
 pub mod import;
 
+// Records of the journal, taken elsewhere.
+pub mod sink;
+
+// The gateway's own requests, under the rules of egress.
+pub mod outbound;
+
 // Nouns: none imports another.
 pub mod approval;
 pub mod auth;
@@ -27,6 +34,7 @@ pub mod egress;
 pub mod journal;
 pub mod kill_switch;
 pub mod limit;
+pub mod mask;
 pub mod policy;
 pub mod roster;
 pub mod vault;

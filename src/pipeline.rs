@@ -4,6 +4,7 @@
 //! INVARIANT: what was judged is what is sent. INVARIANT: no `Permit`, no upstream.
 
 pub mod admit;
+pub mod check_credential;
 pub mod classify;
 mod clearance;
 pub mod client_credential;
@@ -14,12 +15,15 @@ mod decode;
 mod escalate;
 pub mod forward;
 mod headers;
+mod host_patterns;
 pub mod inject;
 mod judge;
 mod judged_request;
 pub mod mask;
+pub mod mint;
 mod outgoing;
 pub mod permit_validity;
+mod placeholders;
 pub mod record;
 pub mod refuse;
 pub mod tls_passthrough;
@@ -30,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 pub use crate::limit::Share;
 pub use judge::judge;
@@ -41,16 +45,21 @@ use crate::egress::Egress;
 use crate::journal::{Journal, Refusals};
 use crate::kill_switch::KillSwitch;
 use crate::limit::Limits;
-use crate::model::agent::Agent;
+use crate::mask::PatternSet;
+use crate::model::agent::{Agent, AgentName};
 use crate::model::changes::Changes;
 use crate::model::clock::{self, Clock};
 use crate::model::target::Authority;
+use crate::outbound::Outbound;
 use crate::roster::Roster;
 use crate::snapshot::Current;
 use crate::telemetry::metrics::{Metrics, Stage};
-use crate::vault::{Keyring, Opener};
+use crate::vault::{Keyring, Opener, Placeholders, RotatedFields};
 use collect::Bounds;
+use host_patterns::{HostPatterns, PatternSources};
+use mint::{Carried, Renewal};
 use permit_validity::PermitValidity;
+use placeholders::{Held, PlaceholderIndex};
 use record::UnauthenticatedRefusals;
 use refuse::{Refusal, RefusedExchange};
 
@@ -67,6 +76,12 @@ pub struct Dependencies {
     pub keyring: Arc<Keyring>,
     /// Opens sealed credentials for requests.
     pub opener: Opener,
+    /// Keeps what token endpoints replace.
+    pub rotated: RotatedFields,
+    /// Sends the gateway's own requests.
+    pub outbound: Outbound,
+    /// Makes what agents hold in place of credentials.
+    pub placeholders: Placeholders,
     /// Takes the records of requests.
     pub journal: Journal,
     /// Which refusals are recorded one by one.
@@ -98,6 +113,10 @@ pub struct Dependencies {
 pub struct Gateway {
     dependencies: Dependencies,
     unauthenticated: UnauthenticatedRefusals,
+    /// What every request gets in `Via`.
+    via: Option<HeaderValue>,
+    patterns: HostPatterns,
+    placeholders: PlaceholderIndex,
 }
 
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
@@ -123,6 +142,8 @@ pub struct Head {
     pub request_id: String,
     /// Where the agent connects from, for logs only.
     pub peer: Option<std::net::SocketAddr>,
+    /// Number of the tunnel that it came through, since the start of the process.
+    pub tunnel: Option<u64>,
 }
 
 /// Why a body could not be read.
@@ -155,6 +176,11 @@ pub struct Permit {
     outgoing: Outgoing,
     validity: Arc<PermitValidity>,
     agent: Arc<Agent>,
+    /// What answers of the host are searched for.
+    patterns: Option<Arc<PatternSet>>,
+    /// The token that it carries, where its credential mints one.
+    carried: Option<Carried>,
+    renewal: Renewal,
     /// The memory that the outgoing body takes, and an answer that is held until it is whole.
     _memory: [Option<Share>; 2],
     /// The request counts as one under way until it has ended.
@@ -167,9 +193,14 @@ impl Gateway {
     /// Puts a gateway together.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
+        // A pseudonym that no header can hold is not told.
+        let via = HeaderValue::from_str(&format!("1.1 {}", dependencies.pseudonym)).ok();
         Self {
+            via,
             dependencies,
             unauthenticated: UnauthenticatedRefusals::default(),
+            patterns: HostPatterns::default(),
+            placeholders: PlaceholderIndex::default(),
         }
     }
 
@@ -177,6 +208,23 @@ impl Gateway {
     #[must_use]
     pub fn dependencies(&self) -> &Dependencies {
         &self.dependencies
+    }
+
+    /// Returns what answers of a host are searched for; `None` where no credential is bound to it.
+    fn patterns(&self, authority: &Authority) -> Option<Arc<PatternSet>> {
+        let sources = PatternSources {
+            keyring: &self.dependencies.keyring,
+            opener: &self.dependencies.opener,
+            snapshot: &self.dependencies.current.snapshot(),
+        };
+        self.patterns.of(authority, sources)
+    }
+
+    /// Returns the placeholders that an agent holds; `None` where it has none.
+    fn placeholders(&self, agent: &AgentName) -> Option<Arc<Held>> {
+        let dependencies = &self.dependencies;
+        let sources = (&*dependencies.keyring, &dependencies.placeholders);
+        self.placeholders.of(agent, sources)
     }
 
     /// Makes the id of a new request.
@@ -235,12 +283,9 @@ impl Permit {
     }
 }
 
-/// Records how long a stage took; returns when the next one starts.
-fn staged(gateway: &Gateway, stage: Stage, started: Instant) -> Instant {
-    let now = Instant::now();
-    gateway
-        .dependencies
-        .metrics
-        .staged(stage, now.duration_since(started));
-    now
+/// Counts how long a stage took, and returns it.
+fn staged(gateway: &Gateway, stage: Stage, started: Instant) -> Duration {
+    let took = started.elapsed();
+    gateway.dependencies.metrics.staged(stage, took);
+    took
 }

@@ -7,10 +7,14 @@ mod decide;
 mod facts;
 mod lint;
 mod manifest;
+mod outlook;
 mod permission;
 mod policy_test;
+mod reading;
 mod rule;
 mod selector;
+mod suggestion;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -30,7 +34,9 @@ pub use decide::combine;
 pub use manifest::{
     Access, Expectation, Manifest, PermissionEntry, PolicyEntry, ResponseSecrets, TestEntry,
 };
+pub use outlook::{Case, Outlook};
 pub use policy_test::{PolicyTest, Subject};
+pub use trace::RuleTrace;
 
 /// Outcome for a request; ordered by strictness.
 #[derive(

@@ -6,7 +6,8 @@ mod token;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use subtle::ConstantTimeEq as _;
@@ -15,29 +16,43 @@ use crate::model::agent::{Agent, AgentName};
 
 pub use token::{Token, TokenHash, TokenKind};
 
-/// One token and whose it is.
+/// One token and its owner.
 #[derive(Debug, Clone)]
 pub struct RosterEntry {
     /// SHA-256 of the token; the token itself is not kept.
     pub hash: TokenHash,
     /// The agent that the token belongs to.
     pub agent: Arc<Agent>,
-    /// From this moment it is void.
+    /// Moment at which it expires.
     pub expires_at: Option<SystemTime>,
 }
 
 /// All living agents and their tokens, replaced whole when they change.
 #[derive(Debug, Default)]
 pub struct Roster {
-    entries: ArcSwap<HashMap<TokenHash, RosterEntry>>,
+    entries: ArcSwap<HashMap<TokenHash, KnownToken>>,
+}
+
+/// An entry, and when its token was last used.
+#[derive(Debug)]
+struct KnownToken {
+    entry: RosterEntry,
+    /// Seconds since 1970; 0 for never.
+    used_at: AtomicI64,
 }
 
 impl Roster {
     /// Takes over a new list. Of two entries with one token the earlier counts, so declared agents come first.
     pub fn replace(&self, entries: Vec<RosterEntry>) {
+        let known = self.entries.load();
         let mut by_hash = HashMap::with_capacity(entries.len());
         for entry in entries {
-            by_hash.entry(entry.hash).or_insert(entry);
+            let used_at = known.get(&entry.hash);
+            let used_at = used_at.map_or(0, |held| held.used_at.load(Ordering::Relaxed));
+            by_hash.entry(entry.hash).or_insert(KnownToken {
+                entry,
+                used_at: AtomicI64::new(used_at),
+            });
         }
         self.entries.store(Arc::new(by_hash));
     }
@@ -48,16 +63,34 @@ impl Roster {
         let entries = self.entries.load();
         // The map's comparisons may leak timing about unknown hashes, which callers cannot choose; the final comparison is
         // constant-time.
-        let entry = entries.get(hash)?;
+        let KnownToken { entry, used_at } = entries.get(hash)?;
         let same = bool::from(entry.hash.0.ct_eq(&hash.0));
         let living = entry.expires_at.is_none_or(|end| now < end);
-        (same && living).then(|| Arc::clone(&entry.agent))
+        if !same || !living {
+            return None;
+        }
+        let now = seconds(now);
+        // Written once a second at most, so that the workers do not take the cache line from one another on each request.
+        if used_at.load(Ordering::Relaxed) != now {
+            used_at.store(now, Ordering::Relaxed);
+        }
+        Some(Arc::clone(&entry.agent))
     }
 
-    /// Returns from which moment a token is void; `None` for one that does not run out, or is unknown.
+    /// Returns the tokens that were used since this gateway started, and when, in seconds since 1970.
+    #[must_use]
+    pub fn used(&self) -> Vec<(TokenHash, i64)> {
+        let entries = self.entries.load();
+        let used = entries
+            .iter()
+            .map(|(hash, held)| (*hash, held.used_at.load(Ordering::Relaxed)));
+        used.filter(|(_, at)| *at > 0).collect()
+    }
+
+    /// Returns when a token expires; `None` for one that does not, or is unknown.
     #[must_use]
     pub fn expiry(&self, hash: &TokenHash) -> Option<SystemTime> {
-        self.entries.load().get(hash)?.expires_at
+        self.entries.load().get(hash)?.entry.expires_at
     }
 
     /// Returns every agent that has a token, expired or not, by name.
@@ -66,8 +99,13 @@ impl Roster {
         let entries = self.entries.load();
         let by_name: BTreeMap<&AgentName, &Arc<Agent>> = entries
             .values()
-            .map(|entry| (&entry.agent.name, &entry.agent))
+            .map(|KnownToken { entry, .. }| (&entry.agent.name, &entry.agent))
             .collect();
         by_name.into_values().cloned().collect()
     }
+}
+
+fn seconds(now: SystemTime) -> i64 {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

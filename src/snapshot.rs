@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::thread;
 
 use arc_swap::ArcSwap;
+use sha2::{Digest as _, Sha256};
 
 pub use bound::BoundHosts;
-pub use built_in::built_in_connectors;
+pub use built_in::{built_in_connectors, built_in_connectors_of};
 
 use crate::config::diagnostic::{Diagnostic, Report, Source};
 use crate::connector::Catalog;
 use crate::model::agent::Agent;
+use crate::model::hex::hex;
 use crate::model::vocabulary::{Unknown, Vocabulary};
 use crate::policy::PolicySet;
 
@@ -46,6 +48,7 @@ pub struct Inputs {
 /// Connectors and policies that fit each other.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    id: Arc<str>,
     catalog: Catalog,
     policies: PolicySet,
 }
@@ -57,25 +60,42 @@ pub struct Current(ArcSwap<Snapshot>);
 impl Snapshot {
     /// Compiles everything. All problems are in the report; with an error among them there is no snapshot.
     ///
-    /// On a thread of its own: an allocator keeps what one thread frees of another's memory until that one allocates again, and
-    /// whoever compiles a snapshot is long idle when it is replaced.
+    /// It runs on a thread of its own. An allocator keeps memory that one thread frees for another until that other one allocates
+    /// again, and the thread that compiled a snapshot is long idle when the snapshot is replaced.
     #[must_use]
     pub fn compile(inputs: &Inputs) -> (Option<Self>, Report) {
+        Self::compile_apart(None, inputs)
+    }
+
+    /// As [`Snapshot::compile`], to read requests by: without tests and warnings of built-in connectors. Those whose files are as they
+    /// were in the snapshot before are the same values.
+    #[must_use]
+    pub fn compile_after(before: &Self, inputs: &Inputs) -> (Option<Self>, Report) {
+        Self::compile_apart(Some(before), inputs)
+    }
+
+    fn compile_apart(before: Option<&Self>, inputs: &Inputs) -> (Option<Self>, Report) {
         thread::scope(|scope| {
             let compiler = thread::Builder::new().name("tollgate-compile".to_owned());
-            match compiler.spawn_scoped(scope, || Self::compile_here(inputs)) {
+            match compiler.spawn_scoped(scope, || Self::compile_here(before, inputs)) {
                 Ok(compiling) => compiling
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
                 // No thread is to be had; the memory matters less.
-                Err(_) => Self::compile_here(inputs),
+                Err(_) => Self::compile_here(before, inputs),
             }
         })
     }
 
-    fn compile_here(inputs: &Inputs) -> (Option<Self>, Report) {
+    fn compile_here(before: Option<&Self>, inputs: &Inputs) -> (Option<Self>, Report) {
         let mut report = Report::default();
-        let catalog = Catalog::compile_with(&inputs.connectors, &inputs.variables, &mut report);
+        let (sources, variables) = (&inputs.connectors, &inputs.variables);
+        let catalog = match before {
+            Some(before) => {
+                Catalog::compile_after(&before.catalog, sources, variables, &mut report)
+            }
+            None => Catalog::compile_with(sources, variables, &mut report),
+        };
         bound::check(&catalog, &inputs.bound, &mut report);
         let mut vocabulary = Vocabulary {
             credentials: inputs.credentials.clone(),
@@ -100,8 +120,18 @@ impl Snapshot {
             &vocabulary,
             &mut report,
         );
-        let snapshot = (!report.has_errors()).then_some(Self { catalog, policies });
+        let snapshot = (!report.has_errors()).then(|| Self {
+            id: id(inputs),
+            catalog,
+            policies,
+        });
         (snapshot, report)
+    }
+
+    /// Returns the hash of its files and permissions, 16 hexadecimal digits: for records.
+    #[must_use]
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
     }
 
     /// Returns the connectors and what finds them.
@@ -115,6 +145,21 @@ impl Snapshot {
     pub fn policies(&self) -> &PolicySet {
         &self.policies
     }
+}
+
+/// Returns the start of a SHA-256 over names and texts, each behind its length.
+fn id(inputs: &Inputs) -> Arc<str> {
+    let mut hash = Sha256::new();
+    let files = inputs.connectors.iter().chain(&inputs.policies);
+    for Source { name, text, .. } in files.chain(&inputs.stored).chain(&inputs.candidate) {
+        for part in [name.as_bytes(), text.as_bytes()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    let hash = hash.finalize();
+    let (start, _) = hash.split_at(8);
+    hex(start).into()
 }
 
 /// A credential outlives its connector's file: it is kept, and goes nowhere.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use super::lasting::LastingApprovals;
 use super::{
     Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Fingerprint,
     Resolution, WaiterSignal,
@@ -26,6 +27,10 @@ pub(super) struct PendingApprovals {
     waiting: HashMap<String, usize>,
     /// Number of questions made so far, which orders them by age.
     made: u64,
+    /// Approvals for a time.
+    pub(super) lasting: LastingApprovals,
+    /// No question is accepted any more.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -87,14 +92,29 @@ impl Record {
         self.signal.send_replace(WaiterSignal::Answered);
     }
 
-    pub(super) fn close(&self) {
+    /// Says more about the answer than when it was given.
+    pub(super) fn note(&mut self, answer: Resolution) {
+        self.answer = Some(answer);
+    }
+
+    fn close(&self) {
         self.signal.send_replace(WaiterSignal::Closed);
     }
 }
 
-// === impl Shelf ===
+// === impl PendingApprovals ===
 
 impl PendingApprovals {
+    /// Ends all waits and accepts no new question.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.records.values().for_each(Record::close);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<&Record> {
         self.records.get(id)
     }
@@ -163,7 +183,7 @@ impl PendingApprovals {
         }
     }
 
-    /// Puts a question on the shelf; `None` where the agent's part of it is full of what cannot go.
+    /// Keeps a question; `None` where the agent's share is full of questions that must stay.
     pub(super) fn put(
         &mut self,
         request: Arc<ApprovalRequest>,

@@ -1,9 +1,11 @@
 //! Lets requests that need approval wait, and operators answer. Everything is in memory: a restart forgets questions and answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::lasting::is_named;
 use super::pending::PendingApprovals;
 use super::{
     Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Resolution,
@@ -16,13 +18,7 @@ use crate::model::clock::Clock;
 pub struct ApprovalService {
     settings: ApprovalSettings,
     clock: Clock,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    pending: PendingApprovals,
-    closed: bool,
+    pending: Arc<Mutex<PendingApprovals>>,
 }
 
 /// The result of submitting a request.
@@ -52,32 +48,37 @@ pub enum ResolveError {
     /// The fingerprint is that of another request.
     #[error("the fingerprint is that of another request")]
     Another,
+    /// It matches no route, so nothing says which requests are alike.
+    #[error("a request that matches no route is approved once only")]
+    Unnamed,
     /// It has been answered, or is over.
     #[error("it is no longer pending")]
     Over(Box<Approval>),
 }
 
 impl ApprovalService {
-    /// Opens an empty desk.
+    /// Creates a service without questions.
     #[must_use]
     pub fn new(settings: ApprovalSettings, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             settings,
             clock,
-            state: Mutex::default(),
+            pending: Arc::default(),
         })
     }
 
     /// Asks. Requests with one fingerprint wait for one answer; a yes lets one of them go, and the others ask again.
     pub fn submit(self: &Arc<Self>, request: ApprovalRequest) -> Submission {
         let now = self.clock.now();
-        let mut state = self.state.lock();
-        if state.closed {
+        let mut pending = self.pending.lock();
+        if pending.is_closed() {
             return Submission::Closed;
         }
-        let pending = &mut state.pending;
         if let Some(record) = pending.refused(&request.subject, now) {
             return Submission::Refused(Box::new(record.show(now)));
+        }
+        if let Some(approval) = pending.lasting.of(&request, now) {
+            return Submission::Granted(Box::new(approval.clone()));
         }
         let joined = match pending.current(&request.fingerprint) {
             None => None,
@@ -109,12 +110,55 @@ impl ApprovalService {
         pending.enter(&id);
         match pending.get(&id) {
             Some(record) => Submission::Waiting(Box::new(Waiter {
-                service: Arc::clone(self),
+                pending: Arc::clone(&self.pending),
                 approval: record.show(now),
                 signal: record.watch(),
             })),
             None => Submission::Full,
         }
+    }
+
+    /// Approves a request, and those alike for a time: of the same agent, with the same actions, all parameters equal.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ApprovalService::resolve`]; `Unnamed` where no parameters tell such requests apart.
+    pub fn approve_for(
+        &self,
+        id: &str,
+        by: (&str, Option<&str>),
+        time: Duration,
+    ) -> Result<Approval, ResolveError> {
+        let asked = self.get(id);
+        if asked.is_some_and(|asked| !is_named(&asked.request.actions)) {
+            return Err(ResolveError::Unnamed);
+        }
+        let approval = self.resolve(id, ApprovalVerdict::Approve, by)?;
+        let until = self.clock.now() + time;
+        let answer = approval.answer.map(|answer| Resolution {
+            until: Some(until),
+            ..answer
+        });
+        let approval = Approval { answer, ..approval };
+        let mut pending = self.pending.lock();
+        pending.lasting.put(approval.clone(), until);
+        if let (Some(record), Some(answer)) = (pending.get_mut(id), &approval.answer) {
+            record.note(answer.clone());
+        }
+        Ok(approval)
+    }
+
+    /// Ends an approval for a time; requests alike ask again. Returns whether there was one.
+    #[must_use]
+    pub fn end(&self, id: &str) -> bool {
+        let now = self.clock.now();
+        let mut pending = self.pending.lock();
+        let ended = pending.lasting.end(id, now);
+        if ended && let Some(record) = pending.get_mut(id) {
+            // Its first request may not have gone yet.
+            record.take();
+        }
+        ended
     }
 
     /// Answers a question and wakes the requests that wait for it. `opened` is the fingerprint that the operator saw in full; an
@@ -130,9 +174,8 @@ impl ApprovalService {
         (operator, opened): (&str, Option<&str>),
     ) -> Result<Approval, ResolveError> {
         let now = self.clock.now();
-        let mut state = self.state.lock();
-        let record = state
-            .pending
+        let mut pending = self.pending.lock();
+        let record = pending
             .get_mut(id)
             .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
         if record.status(now) != ApprovalStatus::Pending {
@@ -155,10 +198,11 @@ impl ApprovalService {
             verdict,
             by: operator.to_owned(),
             at: now,
+            until: None,
         };
         record.answer(answer, now + lasts);
         let shown = record.show(now);
-        state.pending.remember(&shown.request.subject, id, verdict);
+        pending.remember(&shown.request.subject, id, verdict);
         Ok(shown)
     }
 
@@ -166,15 +210,15 @@ impl ApprovalService {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Approval> {
         let now = self.clock.now();
-        Some(self.state.lock().pending.get(id)?.show(now))
+        Some(self.pending.lock().get(id)?.show(now))
     }
 
     /// Returns all questions that are remembered, in the order in which they were asked.
     #[must_use]
     pub fn list(&self) -> Vec<Approval> {
         let now = self.clock.now();
-        let state = self.state.lock();
-        let all = state.pending.all();
+        let pending = self.pending.lock();
+        let all = pending.all();
         all.into_iter().map(|record| record.show(now)).collect()
     }
 
@@ -182,8 +226,8 @@ impl ApprovalService {
     #[must_use]
     pub fn pending(&self) -> usize {
         let now = self.clock.now();
-        let state = self.state.lock();
-        let records = state.pending.records();
+        let pending = self.pending.lock();
+        let records = pending.records();
         records
             .filter(|record| record.status(now) == ApprovalStatus::Pending)
             .count()
@@ -191,16 +235,6 @@ impl ApprovalService {
 
     /// Ends all waits and accepts no new question: the gateway is shutting down.
     pub fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        state.pending.records().for_each(|record| record.close());
-    }
-
-    pub(super) fn leave(&self, waiter: &Waiter) {
-        let approval = waiter.approval();
-        self.state
-            .lock()
-            .pending
-            .leave(&approval.id, &approval.request.agent);
+        self.pending.lock().close();
     }
 }

@@ -3,25 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::service::ApprovalService;
-use super::{Approval, Fingerprint};
+use super::pending::PendingApprovals;
+use super::{Approval, Fingerprint, WaiterSignal};
 
-/// Signal that a waiting request gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaiterSignal {
-    /// No operator has answered yet.
-    Wait,
-    /// An operator has answered: ask the desk again.
-    Answered,
-    /// The gateway is shutting down.
-    Closed,
-}
-
-/// A request that waits. Dropping it leaves the desk; the question stays until it expires.
+/// A request that waits. Dropping it ends the wait; the question stays until it expires.
 pub struct Waiter {
-    pub(super) service: Arc<ApprovalService>,
+    pub(super) pending: Arc<Mutex<PendingApprovals>>,
     pub(super) approval: Approval,
     pub(super) signal: watch::Receiver<WaiterSignal>,
 }
@@ -55,13 +45,14 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.service.leave(self);
+        let Approval { id, request, .. } = &self.approval;
+        self.pending.lock().leave(id, &request.agent);
     }
 }
 
 impl fmt::Debug for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold")
+        f.debug_struct("Waiter")
             .field("approval", &self.approval.id)
             .field("fingerprint", self.fingerprint())
             .finish_non_exhaustive()

@@ -1,13 +1,14 @@
-//! The settings of the journal.
+//! Defines the settings of the journal.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::limits::Refusals;
+use super::sink::{Sink, Webhook};
 use crate::model::durability::Durability;
 
 /// The journal: how durable it is, how it is cut into segments, and what is kept of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Audit {
     /// When a record counts as kept.
     pub durability: Durability,
@@ -29,6 +30,10 @@ pub struct Audit {
     pub min_free: u64,
     /// Each checkpoint is appended to this file.
     pub anchor_file: Option<PathBuf>,
+    /// Each checkpoint is sent to this receiver.
+    pub anchor_webhook: Option<Webhook>,
+    /// Each record is taken to these places.
+    pub sinks: Vec<Sink>,
 }
 
 impl Default for Audit {
@@ -44,6 +49,8 @@ impl Default for Audit {
             retain_bytes: 10 << 30,
             min_free: 256 << 20,
             anchor_file: None,
+            anchor_webhook: None,
+            sinks: Vec::new(),
         }
     }
 }

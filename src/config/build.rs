@@ -6,9 +6,11 @@ mod declared;
 mod limits;
 mod log;
 mod network;
+mod sink;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Report, Source};
 use super::manifest::{ApprovalSection, Enforcement, KeySection, Manifest};
@@ -24,6 +26,9 @@ use limits::period;
 const PROXY_PORT: u16 = 7070;
 const ADMIN_PORT: u16 = 7071;
 const METRICS_PORT: u16 = 7072;
+
+/// How often each credential is tested, unless the file says.
+const TEST_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// Finds, reads and checks the configuration.
 ///
@@ -105,6 +110,7 @@ fn build(source: &Source, base: &Path, args: &Args) -> Result<Config, Report> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it names each setting once")]
 fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
     refuse_unsupported(context, manifest);
     let data_dir = data_dir(context, manifest);
@@ -113,6 +119,10 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
         file: None,
         proxy,
         proxy_tls: manifest.proxy.tls.as_ref().map(|tls| CertFiles {
+            cert: context.file(&tls.cert),
+            key: context.file(&tls.key),
+        }),
+        admin_tls: manifest.admin.tls.as_ref().map(|tls| CertFiles {
             cert: context.file(&tls.cert),
             key: context.file(&tls.key),
         }),
@@ -127,6 +137,10 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
             .iter()
             .map(|at| context.directory(at))
             .collect(),
+        built_in: manifest
+            .built_in
+            .as_ref()
+            .map(|ids| ids.iter().map(|id| id.value.clone()).collect()),
         policies: manifest
             .policies
             .iter()
@@ -134,6 +148,11 @@ fn check(context: &mut Context<'_>, manifest: &Manifest) -> Option<Config> {
             .collect(),
         store_url: store_url(context, manifest.store.url.as_ref(), data_dir.as_deref()),
         vault_key: vault_key(context, &manifest.vault.key, data_dir.as_deref()),
+        test_every: manifest
+            .vault
+            .test_every
+            .as_ref()
+            .map_or(TEST_EVERY, |every| every.value.0),
         agents: declared::agents(context, &manifest.agents),
         credentials: declared::credentials(context, &manifest.credentials),
         operators: declared::operators(context, &manifest.operators),

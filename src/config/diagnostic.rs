@@ -73,7 +73,7 @@ impl Text {
 
     /// Returns no text in its stead.
     #[must_use]
-    pub fn cleared(&self) -> Self {
+    pub fn erased(&self) -> Self {
         Self {
             text: "".into(),
             quotable: self.quotable,
@@ -231,7 +231,7 @@ impl Diagnostic {
         for place in &mut self.places {
             place.note.clear();
             if !place.source.text.quotable {
-                place.source.text = place.source.text.cleared();
+                place.source.text = place.source.text.erased();
             }
         }
         self

@@ -17,7 +17,7 @@ pub(super) fn find(args: &Args) -> Result<Option<(PathBuf, Source)>, Diagnostic>
     locate(args)
         .map(|path| {
             let source = match (args.secrets, path.parent()) {
-                // In a directory that was named to be checked: it may be anybody's.
+                // In a directory that was named to be checked: it may be untrusted.
                 (Secrets::Unread, Some(root)) => read_found(&path, &args.cwd, root),
                 _ => read(&path, &args.cwd),
             };
@@ -26,7 +26,7 @@ pub(super) fn find(args: &Args) -> Result<Option<(PathBuf, Source)>, Diagnostic>
         .transpose()
 }
 
-/// Returns where the configuration is, never by the working directory, which may be anybody's.
+/// Returns where the configuration is, never by the working directory, which may be untrusted.
 ///
 /// It is where it was asked for, where the state directory remembers it, or in a directory of the user's or the machine's.
 #[must_use]

@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 use super::suggest;
 use super::yaml::{Given, Override};
 
-const PREFIX: &str = "TOLLGATE_";
+pub(super) const PREFIX: &str = "TOLLGATE_";
 
 /// Variables that are not keys of the file.
 const OTHERS: [&str; 3] = ["TOLLGATE_CONFIG", "TOLLGATE_LOG", "TOLLGATE_OPERATOR_TOKEN"];

@@ -2,6 +2,7 @@
 
 mod audit;
 mod network;
+mod sink;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use super::{LogFormat, Role};
 
 pub(super) use audit::{AuditSection, RefusalsSection};
 pub(super) use network::{CaSection, CertSection, EgressProxySection, EgressSection};
+pub(super) use sink::{Signal, SinkKind, SinkSection, WebhookSection};
 
 /// The configuration file of a gateway.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -23,7 +25,7 @@ pub struct Manifest {
     /// Addresses where agents connect.
     pub(super) proxy: ProxySection,
     /// Addresses where operators connect; `listen: []` opens no port.
-    pub(super) admin: ListenSection,
+    pub(super) admin: AdminSection,
     /// Addresses that serve metrics and health; `listen: []` opens no port.
     pub(super) metrics: ListenSection,
     /// State directory: store, keys, CA and socket.
@@ -32,6 +34,9 @@ pub struct Manifest {
     /// Directories of connector files.
     #[schemars(example = ["connectors.d"])]
     pub(super) connectors: Vec<At<String>>,
+    /// Ids of the built-in connectors that are loaded; all of them unless said. `[]` loads none.
+    #[schemars(example = ["github", "npm"])]
+    pub(super) built_in: Option<Vec<At<String>>>,
     /// Directories of policy files.
     #[schemars(example = ["policies.d"])]
     pub(super) policies: Vec<At<String>>,
@@ -75,6 +80,18 @@ pub(super) struct ProxySection {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct AdminSection {
+    /// Each is `host:port` or `unix:/path`.
+    pub(super) listen: Option<At<Vec<At<String>>>>,
+    /// Further names that clients use in URLs of this listener, such as the name of a service; any other `Host` is answered 421.
+    #[schemars(example = ["tollgate"])]
+    pub(super) hosts: Vec<At<String>>,
+    /// Certificate for the admin ports, which commands on other machines need (`--server https://…`).
+    pub(super) tls: Option<CertSection>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ListenSection {
     /// Each is `host:port` or `unix:/path`.
     pub(super) listen: Option<At<Vec<At<String>>>>,
@@ -95,6 +112,8 @@ pub(super) struct StoreSection {
 pub(super) struct VaultSection {
     /// Exactly one of the keys below.
     pub(super) key: KeySection,
+    /// How often each credential is tested with its connector's `health` request; default: 15m. `0s`: only when asked.
+    pub(super) test_every: Option<At<Period>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

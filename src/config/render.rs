@@ -126,7 +126,7 @@ fn text(diagnostic: &Diagnostic) -> String {
 
 fn location(place: &Place) -> String {
     let name = escape(&place.source.name);
-    // What the store holds has no lines that anybody has seen.
+    // What the store holds has no lines that an operator has seen.
     if name.starts_with("store:") {
         return name.into_owned();
     }

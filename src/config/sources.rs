@@ -1,4 +1,4 @@
-//! Directories of connector or policy files in, their texts out, sorted by path.
+//! Reads the connector or policy files of directories, sorted by path.
 
 use std::path::{Path, PathBuf};
 

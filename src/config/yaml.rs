@@ -1,4 +1,4 @@
-//! YAML text to typed values, strictly: places for every value, all problems at once into the report.
+//! Reads typed values from YAML text, strictly: every value has a place, and all problems are reported at once.
 //!
 //! A file is declared as plain serde structs. A pass that fails is repeated without the item or field that failed, so each
 //! broken item is told; keys that a struct lacks are told by themselves, `deny_unknown_fields` or not. Never `flatten`.
@@ -183,7 +183,7 @@ fn replace(node: &mut Node, path: &[String], value: &Rc<Node>) {
                 .id
                 .saturating_sub(u32::try_from(500 + path.len()).unwrap_or(500));
             let empty = Node::new(id, value.spot.clone(), Kind::Map(Vec::new()));
-            entries.push(node::Entry {
+            entries.push(node::MapEntry {
                 key: key.as_str().into(),
                 spot: value.spot.clone(),
                 value: Rc::new(empty),

@@ -1,4 +1,4 @@
-//! A connector file and those below it in, a compiled connector out, or nothing and the problems in the report.
+//! Compiles a connector file, and those below it, into a connector; every problem goes into the report.
 
 pub(crate) mod answers;
 pub(crate) mod batch;
@@ -21,6 +21,7 @@ pub(crate) mod parameter;
 pub(crate) mod params;
 pub(crate) mod paths;
 pub(crate) mod plan;
+pub(crate) mod read_ahead;
 pub(crate) mod risks;
 pub(crate) mod router;
 pub(crate) mod routes;
@@ -51,6 +52,24 @@ pub(crate) struct Common<'a> {
     pub(crate) patterns: Patterns,
     /// Variables for children that the operator lets files set.
     pub(crate) variables: &'a BTreeSet<String>,
+    pub(crate) thoroughness: Thoroughness,
+}
+
+/// How much is compiled of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thoroughness {
+    /// Everything, with tests and warnings.
+    Full,
+    /// What requests are read by. Tests and warnings of built-in files, which were there before they were embedded, are left out:
+    /// they take a quarter of a start, and memory for good.
+    Serving,
+}
+
+impl Thoroughness {
+    /// Returns whether tests and warnings of a file are compiled.
+    fn covers(self, source: &Source) -> bool {
+        self == Self::Full || !source.built_in
+    }
 }
 
 /// What compiling a file needs at hand: whose problem it is, and what all files share.
@@ -63,7 +82,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) params: SharedParams,
     pub(crate) paths: Paths,
     /// Where bodies hold credentials.
-    pub(crate) foreign: BodyPlaces,
+    pub(crate) client_credentials: BodyPlaces,
     /// What is read of every JSON-RPC message, where some route is for them.
     pub(crate) rpc: Option<RpcEnvelope>,
     /// Reads what no data can say.
@@ -80,7 +99,7 @@ impl<'a> Scope<'a> {
             id: own.manifest.connector.value.as_str().into(),
             params: SharedParams::default(),
             paths: Paths::default(),
-            foreign: BodyPlaces::default(),
+            client_credentials: BodyPlaces::default(),
             rpc: None,
             native: None,
         }
@@ -120,6 +139,10 @@ impl<'a> Scope<'a> {
 }
 
 /// Compiles one file, laid over those that it extends.
+#[expect(
+    clippy::too_many_lines,
+    reason = "it names each part of a connector once"
+)]
 pub(crate) fn connector<'a>(
     layers: &Layers<'a>,
     common: &'a mut Common<'_>,
@@ -127,6 +150,7 @@ pub(crate) fn connector<'a>(
 ) -> Option<Connector> {
     let before = errors(report);
     let own = layers.own()?;
+    let is_tested = common.thoroughness.covers(&own.source);
     let id = &own.manifest.connector;
     let mut scope = Scope::new(own, common, report);
     check_id(id, &mut scope)?;
@@ -137,7 +161,11 @@ pub(crate) fn connector<'a>(
     let entries = layers.routes(&mut scope);
     let defaults = Defaults::compile(layers, &mut scope);
     let routes = routes::compile(&defaults, &entries, &endpoints, &mut scope);
-    let cases = test_case::compile(&layers.tested(), &entries, &mut scope);
+    let cases = if is_tested {
+        test_case::compile(&layers.tested(), &entries, &mut scope)
+    } else {
+        Vec::new()
+    };
     let (groups, routers) = group::compile(&routes, &mut scope);
     let default_headers = head::headers(layers, &mut scope);
     let known = (&default_headers, places.headers.as_slice());
@@ -149,7 +177,7 @@ pub(crate) fn connector<'a>(
         plaintext: layers.pick(&mut scope, |manifest| manifest.http) == Some(true),
         public,
         places,
-        foreign: std::mem::take(&mut scope.foreign),
+        client_credentials: std::mem::take(&mut scope.client_credentials),
         schemes,
         oddities: head::oddities(layers, &mut scope),
         errors: head::errors(layers, &mut scope),
@@ -162,11 +190,11 @@ pub(crate) fn connector<'a>(
         groups,
         routers,
         fallback_risk: head::fallback_risk(layers, &mut scope),
-        terms: defaults.unsaid(),
+        unmatched_options: defaults.unsaid(),
         probe: ActionName::parse(&format!("{}.git.probe", id.value)).ok()?,
         tunnel: ActionName::parse(&format!("{}.tunnel.open", id.value)).ok()?,
         fallback: ActionName::parse(&format!("{}.unknown", id.value)).ok()?,
-        health: head::health(layers, &mut scope),
+        health: head::health::compile(layers, &mut scope),
         cases,
         rpc: scope.rpc,
         reply: ActionName::parse(&format!("{}.reply", id.value)).ok()?,
@@ -177,9 +205,11 @@ pub(crate) fn connector<'a>(
         routes,
         id: Arc::clone(&scope.id),
     };
-    head::check_health(&connector, layers, &mut scope);
+    head::health::check(&connector, layers, &mut scope);
     scope.source = &own.source;
-    lint::check(&connector, &mut scope);
+    if is_tested {
+        lint::check(&connector, &mut scope);
+    }
     (errors(scope.report) == before).then_some(connector)
 }
 

@@ -1,4 +1,4 @@
-//! The connector file as written: YAML in, raw values with their places out. `compile` makes the checked value.
+//! Defines the connector file as it is written: raw values with their places. `compile` makes the checked value.
 
 pub(crate) mod entry;
 pub(crate) mod route;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::auth::SchemeManifest;
 use crate::config::yaml::At;
 use crate::connector::manifest::entry::{
-    Auth, DomainEntry, ErrorsEntry, OneOrMany, Tls, UnknownHeaders,
+    Auth, DomainEntry, ErrorsEntry, OneOrMany, Params, Tls, UnknownHeaders,
 };
 use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
 use crate::model::action::Risk;
@@ -56,7 +56,7 @@ pub struct Manifest {
     pub auth: Option<At<Auth>>,
     /// A request that tests a credential.
     pub health: Option<HealthEntry>,
-    /// Defaults for routes.
+    /// What holds for every route that does not say otherwise.
     #[serde(default)]
     pub defaults: Defaults,
     /// Error shape of this API, so that its SDKs show refusals: a known one, or `{ status, body }`.
@@ -118,9 +118,12 @@ pub struct HealthEntry {
     /// Method and path of a low-risk route of this connector.
     #[schemars(example = &"GET /user")]
     pub request: At<String>,
-    /// `JSONPath` in the answer to the credential's account.
+    /// `JSONPath` in the answer to the credential's account. An answer without it says that the API does not know the credential.
     #[schemars(example = &"$.login")]
     pub identity: Option<At<String>>,
+    /// Where the answer says when the credential expires: a `JSONPath`, or `header:name`.
+    #[schemars(example = &"$.expires_at")]
+    pub expires: Option<At<String>>,
 }
 
 /// Default risks, by method.
@@ -130,6 +133,10 @@ pub struct Defaults {
     /// Risk of each HTTP method.
     #[serde(default)]
     pub risk: BTreeMap<String, At<Risk>>,
+    /// Options of captured labels (`pattern`, `fold`, `secret`), for routes that do not list the label under `params`.
+    #[schemars(example = serde_json::json!({ "owner": { "pattern": "[A-Za-z0-9-]+", "fold": "lower" } }))]
+    #[serde(default)]
+    pub params: Params,
 }
 
 /// Exceptions from the rules for paths.

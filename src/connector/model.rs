@@ -1,4 +1,4 @@
-//! What a connector file means, compiled: values that know nothing of how they were written, or of how a request is read by them.
+//! Holds what a connector file means, compiled: values that know nothing of how they were written, or of how a request is read by them.
 
 pub(crate) mod answer;
 pub(crate) mod batch;
@@ -21,10 +21,12 @@ pub(crate) mod naming;
 pub(crate) mod native;
 pub(crate) mod operation;
 pub(crate) mod options;
+pub(crate) mod origins;
 pub(crate) mod override_headers;
 pub(crate) mod parameter;
 pub(crate) mod pattern;
 pub(crate) mod plan;
+pub(crate) mod protocol;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod rpc;

@@ -1,7 +1,8 @@
-//! From a request and its candidate routes to actions: every form of a body, query and header is read here, each in one way.
+//! Reads a request and its candidate routes as actions: every form of a body, query and header is read here, each in one way.
 
 pub(crate) mod answer;
 pub(crate) mod candidates;
+pub(crate) mod classify;
 pub(crate) mod client_credential;
 pub(crate) mod computed;
 pub(crate) mod condition;
@@ -10,6 +11,7 @@ pub(crate) mod form;
 pub(crate) mod git;
 pub(crate) mod graphql;
 pub(crate) mod headers;
+pub(crate) mod health;
 pub(crate) mod json;
 pub(crate) mod members;
 pub(crate) mod multipart;

@@ -4,24 +4,46 @@ mod methods;
 
 use cel::common::ast::operators;
 
-use super::check::Known;
 use super::functions::{MATCHES, WITHIN};
 use super::tree::spelling;
-use super::types::{Extent, Type};
+use super::types::{Extent, Known, Type};
 
 /// How a function was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CallForm {
+pub(crate) enum CallForm {
     /// `f(a, b)`, operators too.
     Function,
     /// `a.f(b)`; `a` is the first operand.
     Method,
 }
 
-type CallResult = Result<(Known, u64), String>;
+/// Why nothing of that name can be called so.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("unknown function `{0}`")]
+    Unknown(String),
+    #[error("there is no `{name}` for {operands}")]
+    NotForThese { name: String, operands: String },
+    #[error("nothing is `null` here: a parameter that a request leaves out is absent, see `has`")]
+    Null,
+    #[error("`{name}` compares {left} with {right}")]
+    Mixed {
+        name: String,
+        left: String,
+        right: String,
+    },
+    #[error("{0} has no order")]
+    NoOrder(String),
+    #[error("`in` looks for {item} in a list of {kind}")]
+    NotInSuchList { item: String, kind: String },
+    #[error("`in` needs a list on its right, not {0}")]
+    NotAList(String),
+}
+
+type CallResult = Result<(Known, u64), CallError>;
 
 /// Answers for everything an expression may call; anything else is an error.
-pub(super) fn call(name: &str, form: CallForm, operands: &[Known]) -> CallResult {
+pub(crate) fn call(name: &str, form: CallForm, operands: &[Known]) -> CallResult {
     let found = match (name, operands) {
         (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [truth])
             if truth.value_type.fits(&Type::Bool) =>
@@ -72,26 +94,24 @@ pub(super) fn call(name: &str, form: CallForm, operands: &[Known]) -> CallResult
             .map(|operand| operand.value_type.to_string())
             .collect();
         match types.as_slice() {
-            [] => format!("unknown function `{}`", spelling(name)),
-            _ => format!(
-                "there is no `{}` for {}",
-                spelling(name),
-                types.join(" and ")
-            ),
+            [] => CallError::Unknown(spelling(name).to_owned()),
+            _ => CallError::NotForThese {
+                name: spelling(name).to_owned(),
+                operands: types.join(" and "),
+            },
         }
     })
 }
 
-fn mixed(name: &str, left: &Known, right: &Known) -> String {
+fn mixed(name: &str, left: &Known, right: &Known) -> CallError {
     if left.value_type == Type::Null || right.value_type == Type::Null {
-        return "nothing is `null` here: a parameter that a request leaves out is absent, see `has`".to_owned();
+        return CallError::Null;
     }
-    format!(
-        "`{}` compares {} with {}",
-        spelling(name),
-        left.value_type,
-        right.value_type
-    )
+    CallError::Mixed {
+        name: spelling(name).to_owned(),
+        left: left.value_type.to_string(),
+        right: right.value_type.to_string(),
+    }
 }
 
 fn equality(name: &str, left: &Known, right: &Known) -> CallResult {
@@ -109,7 +129,7 @@ fn order(name: &str, left: &Known, right: &Known) -> CallResult {
         return Err(mixed(name, left, right));
     }
     if !left.value_type.ordered() || !right.value_type.ordered() {
-        return Err(format!("{} has no order", left.value_type));
+        return Err(CallError::NoOrder(left.value_type.to_string()));
     }
     Ok((
         Known::scalar(Type::Bool),
@@ -124,15 +144,15 @@ fn membership(item: &Known, owner: &Known) -> CallResult {
             let each = owner.extent.each.min(item.extent.bytes).saturating_add(32);
             Ok((bool, owner.extent.items.saturating_mul(each)))
         }
-        Type::List(kind) => Err(format!(
-            "`in` looks for {} in a list of {kind}",
-            item.value_type
-        )),
+        Type::List(kind) => Err(CallError::NotInSuchList {
+            item: item.value_type.to_string(),
+            kind: kind.to_string(),
+        }),
         Type::Labels | Type::Query | Type::Record(_) if item.value_type.fits(&Type::Text) => {
             Ok((bool, item.extent.bytes))
         }
         Type::Any => Ok((bool, owner.extent.bytes)),
-        other => Err(format!("`in` needs a list on its right, not {other}")),
+        other => Err(CallError::NotAList(other.to_string())),
     }
 }
 

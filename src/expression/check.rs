@@ -3,6 +3,7 @@
 //! INVARIANT: what passes evaluates within [`MAX_COST`] and [`MAX_BYTES`], whatever the request says.
 
 mod loops;
+mod named;
 
 use std::collections::BTreeSet;
 
@@ -10,12 +11,10 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::ExpressionError;
 use super::calls;
-use super::functions::Constant;
 use super::grammar::Parsed;
-use super::guards::{facts, path};
+use super::guards::facts;
 use super::link::Linked;
-use super::types::{Environment, Extent, Type};
-use crate::model::vocabulary::did_you_mean;
+use super::types::{Environment, Extent, Known, Type};
 
 /// About a byte touched each, so a quarter of a second for the largest parameters that a request can have.
 const MAX_COST: u64 = 250_000_000;
@@ -26,29 +25,8 @@ const QUERY_HELP: &str = "a query is a map of lists of decoded texts, as in `\"f
 /// Cost of any step, in bytes touched.
 const STEP: u64 = 100;
 
-/// Type and size of a value, known before the request.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) value_type: Type,
-    pub(super) extent: Extent,
-}
-
-impl Known {
-    pub(super) fn scalar(value_type: Type) -> Self {
-        Self {
-            value_type,
-            extent: Extent::SCALAR,
-        }
-    }
-
-    pub(super) fn outside(value_type: Type) -> Self {
-        let extent = Extent::outside(&value_type);
-        Self { value_type, extent }
-    }
-}
-
 /// Checks a whole condition: every name exists, and the value is a bool. Returns the paths it reads that may be absent.
-pub(super) fn check(
+pub(crate) fn check(
     parsed: &Parsed,
     linked: &Linked,
     environment: &Environment,
@@ -63,7 +41,7 @@ pub(super) fn check(
 }
 
 /// Checks that everything an expression names exists; returns the type of its value.
-pub(super) fn type_of(
+pub(crate) fn type_of(
     parsed: &Parsed,
     linked: &Linked,
     environment: &Environment,
@@ -136,64 +114,6 @@ impl<'a> Checker<'a> {
             },
             LiteralValue::Bytes(_) => return Err(self.error(node, "bytes are not supported")),
         })
-    }
-
-    fn name(&self, node: &IdedExpr, name: &str) -> Result<Known, ExpressionError> {
-        if let Some((_, known)) = self.locals.iter().rev().find(|(local, _)| *local == name) {
-            return Ok(known.clone());
-        }
-        if let Some(constant) = constant(&self.linked.constants, name) {
-            return Ok(Known::scalar(match constant {
-                Constant::Risk(_) => Type::Risk,
-                Constant::Pattern(_) | Constant::Network(_) => Type::Any,
-            }));
-        }
-        match self.environment.get(name) {
-            Some(value_type) => Ok(Known::outside(value_type.clone())),
-            None => Err(self
-                .error(node, &format!("unknown name `{}`", name.escape_debug()))
-                .help(did_you_mean(name, self.environment.names()))),
-        }
-    }
-
-    fn field(
-        &mut self,
-        node: &IdedExpr,
-        operand: &'a IdedExpr,
-        field: &str,
-    ) -> Result<Known, ExpressionError> {
-        let owner = self.visit(operand)?;
-        match &owner.value_type {
-            Type::Labels => Ok(Known::outside(Type::Text)),
-            Type::Query => Ok(Known::outside(Type::List(Box::new(Type::Text)))),
-            Type::Record(record) => match record.fields.get(field) {
-                Some(value_type) => {
-                    let path = path(node).filter(|path| !self.present.contains(path));
-                    self.absent
-                        .extend(path.filter(|_| record.optional.contains(field)));
-                    Ok(Known::outside(value_type.clone()))
-                }
-                None if path(node).is_some_and(|path| self.present.contains(&path)) => {
-                    Ok(Known::outside(Type::Any))
-                }
-                None => {
-                    let shown = path(node).unwrap_or_else(|| field.to_owned());
-                    Err(self
-                        .error(
-                            node,
-                            &format!("`{}` is not {}", shown.escape_debug(), record.what),
-                        )
-                        .help(did_you_mean(
-                            field,
-                            record.fields.keys().map(String::as_str),
-                        )))
-                }
-            },
-            other => Err(self.error(
-                node,
-                &format!("{other} has no field `{}`", field.escape_debug()),
-            )),
-        }
     }
 
     fn list(
@@ -271,8 +191,8 @@ impl<'a> Checker<'a> {
         } else {
             calls::CallForm::Function
         };
-        let (known, cost) = calls::call(&call.func_name, form, &operands).map_err(|message| {
-            let error = self.error(node, &message);
+        let (known, cost) = calls::call(&call.func_name, form, &operands).map_err(|error| {
+            let error = self.error(node, &error.to_string());
             let query = operands.iter().any(|known| known.value_type == Type::Query);
             if query { error.help(QUERY_HELP) } else { error }
         })?;
@@ -319,9 +239,4 @@ impl<'a> Checker<'a> {
             ..ExpressionError::new(message)
         }
     }
-}
-
-/// Returns the constant that a name stands for.
-pub(super) fn constant<'c>(constants: &'c [Constant], name: &str) -> Option<&'c Constant> {
-    constants.get(name.strip_prefix('@')?.parse::<usize>().ok()?)
 }

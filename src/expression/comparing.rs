@@ -13,7 +13,7 @@ const DIFFERS: &str = "@differs";
 const HOLDS: &str = "@holds";
 
 /// Adds the functions that comparisons become.
-pub(super) fn add(library: &mut cel::Env) -> bool {
+pub(crate) fn add(library: &mut cel::Env) -> bool {
     let two = || vec![DYN_TYPE, DYN_TYPE];
     let added = library
         .add_overload(SAME, SAME, two(), same)
@@ -23,7 +23,7 @@ pub(super) fn add(library: &mut cel::Env) -> bool {
 }
 
 /// Replaces every `==`, `!=` and `in` of a tree. The orders (`<`) fail across types by themselves.
-pub(super) fn replace(node: &mut IdedExpr) {
+pub(crate) fn replace(node: &mut IdedExpr) {
     match &mut node.expr {
         Expr::Select(select) => replace(&mut select.operand),
         Expr::Call(call) => {

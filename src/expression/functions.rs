@@ -14,9 +14,9 @@ use regex::Regex;
 use crate::model::action::Risk;
 
 /// The function that a linked `matches` or `glob` calls.
-pub(super) const MATCHES: &str = "@matches";
+pub(crate) const MATCHES: &str = "@matches";
 /// The function that a linked `cidr` calls.
-pub(super) const WITHIN: &str = "@within";
+pub(crate) const WITHIN: &str = "@within";
 
 static PATTERN: Type = Type::new_unspecified_type("pattern");
 static NETWORK: Type = Type::new_unspecified_type("network");
@@ -24,7 +24,7 @@ static RISK: Type = Type::new_unspecified_type("risk");
 
 /// A literal that is not one of CEL's own; stands in an expression under a name that cannot be written.
 #[derive(Debug, Clone)]
-pub(super) enum Constant {
+pub(crate) enum Constant {
     /// Of `matches` and `glob`.
     Pattern(Regex),
     /// A network, from a call of `cidr`.
@@ -34,7 +34,7 @@ pub(super) enum Constant {
 }
 
 /// Builds the library. It knows no optional values: `a.?b` is linked to the test and the field that it stands for.
-pub(super) fn library() -> cel::Env {
+pub(crate) fn library() -> cel::Env {
     let mut library = cel::Env::stdlib().with_optional_support(false);
     let added = library
         .add_extension(cel::extensions::strings)
@@ -55,13 +55,13 @@ pub(super) fn library() -> cel::Env {
 }
 
 /// Compiles a glob, in which `*` is any run of characters, to a pattern.
-pub(super) fn pattern_of_glob(glob: &str) -> Result<Regex, regex::Error> {
+pub(crate) fn pattern_of_glob(glob: &str) -> Result<Regex, regex::Error> {
     let parts: Vec<_> = glob.split('*').map(regex::escape).collect();
     compile(&format!("(?s)^{}$", parts.join(".*")))
 }
 
 /// Compiles a pattern whose automaton stays small; matching is linear in the text.
-pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(256 * 1024)
         .dfa_size_limit(1024 * 1024)
@@ -164,4 +164,9 @@ impl Comparer for Constant {
             )),
         }
     }
+}
+
+/// Returns the constant that a name stands for.
+pub(crate) fn constant<'c>(constants: &'c [Constant], name: &str) -> Option<&'c Constant> {
+    constants.get(name.strip_prefix('@')?.parse::<usize>().ok()?)
 }

@@ -10,7 +10,7 @@ use super::ExpressionError;
 use super::functions;
 
 /// Longest expression in bytes.
-pub(super) const MAX_SOURCE: usize = 2 * 1024;
+pub(crate) const MAX_SOURCE: usize = 2 * 1024;
 /// Most nodes after macros are expanded.
 const MAX_NODES: usize = 1_000;
 /// The deepest nesting that is accepted.
@@ -21,27 +21,27 @@ const MAX_LOOPS: usize = 1;
 const PARSER_STACK: usize = 64 * 1024 * 1024;
 
 /// Everything that expressions can call; building it takes 20 µs, so there is one.
-pub(super) static LIBRARY: LazyLock<Arc<cel::Env>> =
+pub(crate) static LIBRARY: LazyLock<Arc<cel::Env>> =
     LazyLock::new(|| Arc::new(functions::library()));
 
 /// A tree within the limits, and where its nodes stand in the text.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     /// The root of the tree.
-    pub(super) root: IdedExpr,
+    pub(crate) root: IdedExpr,
     offsets: SourceInfo,
 }
 
 impl Parsed {
     /// Returns the characters before a node, where they are known.
-    pub(super) fn offset(&self, id: u64) -> Option<usize> {
+    pub(crate) fn offset(&self, id: u64) -> Option<usize> {
         let (start, _) = self.offsets.offset_for(id)?;
         usize::try_from(start).ok()
     }
 }
 
 /// Parses on a thread of its own: the parser recurses as deep as the text nests, and a stack that overflows ends the process.
-pub(super) fn parse(source: &str) -> Result<Parsed, ExpressionError> {
+pub(crate) fn parse(source: &str) -> Result<Parsed, ExpressionError> {
     if source.len() > MAX_SOURCE {
         return Err(ExpressionError::new(format!(
             "the expression is longer than {MAX_SOURCE} bytes"
@@ -165,7 +165,7 @@ impl Meter {
 }
 
 /// Returns a node's children, each with whether it is run once for every item of a comprehension.
-pub(super) fn children(node: &IdedExpr) -> Vec<(&IdedExpr, bool)> {
+pub(crate) fn children(node: &IdedExpr) -> Vec<(&IdedExpr, bool)> {
     let once = |node| (node, false);
     match &node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Vec::new(),

@@ -7,7 +7,7 @@ use cel::common::ast::{Expr, IdedExpr, operators};
 use super::tree;
 
 /// Returns `a.b.c` where a node is that.
-pub(super) fn path(node: &IdedExpr) -> Option<String> {
+pub(crate) fn path(node: &IdedExpr) -> Option<String> {
     match &node.expr {
         Expr::Ident(name) => Some(name.clone()),
         Expr::Select(select) => Some(format!("{}.{}", path(&select.operand)?, select.field)),
@@ -16,7 +16,7 @@ pub(super) fn path(node: &IdedExpr) -> Option<String> {
 }
 
 /// Returns the paths that exist where a condition has this outcome.
-pub(super) fn facts(node: &IdedExpr, outcome: bool) -> BTreeSet<String> {
+pub(crate) fn facts(node: &IdedExpr, outcome: bool) -> BTreeSet<String> {
     let Expr::Call(call) = &node.expr else {
         return BTreeSet::new();
     };

@@ -14,15 +14,15 @@ use crate::model::action::UnknownRisk;
 
 /// Results of linking besides the tree.
 #[derive(Debug, Default)]
-pub(super) struct Linked {
+pub(crate) struct Linked {
     /// `@0`, `@1`, … in the tree: names that cannot be written.
-    pub(super) constants: Vec<Constant>,
+    pub(crate) constants: Vec<Constant>,
     /// The nodes that were written as `has(…)`.
-    pub(super) tests: BTreeSet<u64>,
+    pub(crate) tests: BTreeSet<u64>,
 }
 
 /// Replaces literals that are known at load with compiled ones.
-pub(super) fn link(parsed: &mut Parsed) -> Result<Linked, ExpressionError> {
+pub(crate) fn link(parsed: &mut Parsed) -> Result<Linked, ExpressionError> {
     let mut root = std::mem::take(&mut parsed.root);
     let mut linker = Linker {
         parsed,

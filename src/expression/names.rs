@@ -1,11 +1,11 @@
 //! Rewrites `params.a`, a field of a name, to a single name that is looked up once.
 //!
-//! INVARIANT: the tree evaluates to what it did. CEL would put the name together anew in every evaluation.
+//! INVARIANT: the tree evaluates to what it did. CEL would put the name together again in every evaluation.
 
 use cel::common::ast::{Expr, IdedExpr};
 
 /// Joins names with their fields, except in comprehensions, whose variables may have any name.
-pub(super) fn join(node: &mut IdedExpr) {
+pub(crate) fn join(node: &mut IdedExpr) {
     match &mut node.expr {
         Expr::Select(select) => match &select.operand.expr {
             Expr::Ident(root) => node.expr = Expr::Ident(format!("{root}.{}", select.field)),

@@ -8,7 +8,7 @@ use super::{grammar, tree};
 
 /// How a node is rewritten.
 #[derive(Debug)]
-pub(super) enum Optional {
+pub(crate) enum Optional {
     /// It is none of this.
     No,
     /// It stands for this; the id is that of the node in it that tests whether the field is there.
@@ -18,10 +18,10 @@ pub(super) enum Optional {
 }
 
 /// The help of errors about `.?`.
-pub(super) const HELP: &str = "`.?` goes before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
+pub(crate) const HELP: &str = "`.?` goes before one field and is followed by `.orValue(…)` or `.hasValue()`, as in `params.?bulk.orValue(false)`";
 
 /// Returns how a node is rewritten.
-pub(super) fn read(node: &IdedExpr) -> Optional {
+pub(crate) fn read(node: &IdedExpr) -> Optional {
     let Expr::Call(call) = &node.expr else {
         return match &node.expr {
             Expr::List(list) if !list.optional_indices.is_empty() => Optional::Misused,
@@ -67,7 +67,7 @@ pub(super) fn read(node: &IdedExpr) -> Optional {
 }
 
 /// Returns the id of a node in which `.?` or `[?…]` stands.
-pub(super) fn first(node: &IdedExpr) -> Option<u64> {
+pub(crate) fn first(node: &IdedExpr) -> Option<u64> {
     let found = matches!(read(node), Optional::Misused | Optional::Means(..));
     let mut children = grammar::children(node).into_iter();
     let below = children.find_map(|(child, _)| first(child));

@@ -2,12 +2,14 @@
 //!
 //! INVARIANT: evaluating is total. It ends, and whatever goes wrong is [`Outcome::Failed`].
 
+mod reads;
+
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{Expr, IdedExpr, operators};
+use cel::common::ast::IdedExpr;
 
 use super::ExpressionError;
 use super::check;
@@ -18,7 +20,6 @@ use super::names;
 use super::plain::Plain;
 use super::queried::Queried;
 use super::scope::{Datum, Scope, Variables};
-use super::tree;
 use super::types::{Environment, Type};
 use crate::model::show::brief;
 use crate::model::value::Value;
@@ -27,17 +28,6 @@ use crate::model::value::Value;
 /// count.
 static FUNCTIONS: LazyLock<cel::Context<'_, '_>> =
     LazyLock::new(|| cel::Context::with_env(Arc::clone(&LIBRARY)));
-
-/// Operators that compare two values.
-const COMPARING: [&str; 7] = [
-    operators::EQUALS,
-    operators::NOT_EQUALS,
-    operators::LESS,
-    operators::LESS_EQUALS,
-    operators::GREATER,
-    operators::GREATER_EQUALS,
-    operators::IN,
-];
 
 /// A condition that parses, but may name what does not exist.
 #[derive(Debug)]
@@ -66,6 +56,35 @@ pub enum Outcome {
     False,
     /// It cannot be said: an absent parameter, a value over a limit, a wrong type. One line, for the operator.
     Failed(String),
+}
+
+/// Why an expression has no value for a request. Holds nothing of the request but names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    /// The request does not say it.
+    #[error("`{0}` is absent")]
+    Absent(String),
+    /// A function does not take the value.
+    #[error("`{0}` cannot be applied")]
+    NotApplied(String),
+    /// A comparison, or an operator, of other types.
+    #[error("a value is of another type than the expression expects")]
+    OtherType,
+    /// A value is over a limit.
+    #[error("a value is too long to be judged")]
+    TooLong,
+    /// A name of the query that servers may take for one that is read.
+    #[error("the query's `{0}` may be a name that is read, spelled differently")]
+    Misspelt(String),
+    /// It gives a list, a map or a time.
+    #[error("the value is not a text, number or bool")]
+    NotSingle,
+    /// It gives no bool where one is needed.
+    #[error("the value is not a bool")]
+    NotBool,
+    /// It fails for another reason.
+    #[error("the expression cannot be evaluated")]
+    Other,
 }
 
 impl ProgramDraft {
@@ -114,7 +133,7 @@ impl ProgramDraft {
     #[must_use]
     pub fn fields_of(&self, root: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        collect(&self.parsed.root, root, &mut found);
+        reads::collect(&self.parsed.root, root, &mut found);
         found
     }
 
@@ -122,7 +141,7 @@ impl ProgramDraft {
     #[must_use]
     pub fn compared_of(&self, root: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        compared(&self.parsed.root, root, &mut found);
+        reads::compared(&self.parsed.root, root, &mut found);
         found
     }
 
@@ -142,18 +161,21 @@ impl ProgramDraft {
     }
 }
 
+impl From<EvaluationError> for Outcome {
+    fn from(error: EvaluationError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl Program {
     /// Evaluates over a request.
     #[must_use]
     pub fn evaluate(&self, scope: &dyn Scope) -> Outcome {
         if let Some(name) = self.misspelt(scope) {
-            return Outcome::Failed(format!(
-                "the query's `{}` may be a name that is read, spelled differently",
-                brief(name)
-            ));
+            return EvaluationError::Misspelt(brief(name)).into();
         }
         let plain = self.plain.as_ref();
-        match plain.and_then(|plain| plain.evaluate(scope, &self.linked.constants)) {
+        match plain.and_then(|plain| plain.evaluate(scope)) {
             Some(true) => return Outcome::True,
             Some(false) => return Outcome::False,
             None => {}
@@ -165,9 +187,9 @@ impl Program {
         };
         // A panic of the crate is one more way to fail; nothing that it could leave half done outlives the call.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(&variables)))
-            .unwrap_or_else(|_| Outcome::Failed("the expression cannot be evaluated".to_owned()));
+            .unwrap_or_else(|_| EvaluationError::Other.into());
         if *variables.oversize.get_mut() {
-            return Outcome::Failed("a value is too long to be judged".to_owned());
+            return EvaluationError::TooLong.into();
         }
         outcome
     }
@@ -175,24 +197,24 @@ impl Program {
     /// Evaluates over a request to a text, a number or a bool.
     ///
     /// # Errors
-    /// Says why it cannot be said, for the operator.
-    pub fn value(&self, scope: &dyn Scope) -> Result<Value, String> {
+    /// Why there is none.
+    pub fn value(&self, scope: &dyn Scope) -> Result<Value, EvaluationError> {
         let mut variables = Variables {
             scope,
             constants: &self.linked.constants,
             oversize: AtomicBool::new(false),
         };
         let value = catch_unwind(AssertUnwindSafe(|| self.resolve(&variables)))
-            .unwrap_or_else(|_| Err("the expression cannot be evaluated".to_owned()));
+            .unwrap_or(Err(EvaluationError::Other));
         if *variables.oversize.get_mut() {
-            return Err("a value is too long to be judged".to_owned());
+            return Err(EvaluationError::TooLong);
         }
         match value? {
             cel::Value::Bool(truth) => Ok(Value::Bool(truth)),
             cel::Value::Int(number) => Ok(Value::Int(number)),
             cel::Value::Float(number) if number.is_finite() => Ok(Value::Number(number)),
             cel::Value::String(text) => Ok(Value::text(&text)),
-            _ => Err("the value is not a text, number or bool".to_owned()),
+            _ => Err(EvaluationError::NotSingle),
         }
     }
 
@@ -209,77 +231,29 @@ impl Program {
         match self.resolve(variables) {
             Ok(cel::Value::Bool(true)) => Outcome::True,
             Ok(cel::Value::Bool(false)) => Outcome::False,
-            Ok(_) => Outcome::Failed("the value is not a bool".to_owned()),
-            Err(reason) => Outcome::Failed(reason),
+            Ok(_) => EvaluationError::NotBool.into(),
+            Err(error) => error.into(),
         }
     }
 
-    fn resolve(&self, variables: &Variables<'_>) -> Result<cel::Value, String> {
+    fn resolve(&self, variables: &Variables<'_>) -> Result<cel::Value, EvaluationError> {
         let mut context = FUNCTIONS.new_inner_scope();
         context.set_variable_resolver(variables);
         // `resolve_val` would be inlined here, where a debug build gives every level of the tree 30 KiB of stack.
         cel::Value::resolve(&self.root, &context).map_err(|error| match error {
-            cel::ExecutionError::NoSuchKey(path) => format!("`{path}` is absent"),
+            cel::ExecutionError::NoSuchKey(path) => EvaluationError::Absent(path.to_string()),
             // A function without a dot would be one that is not there.
             cel::ExecutionError::UndeclaredReference(path) if path.contains('.') => {
-                format!("`{path}` is absent")
+                EvaluationError::Absent(path.to_string())
             }
             cel::ExecutionError::FunctionError { function, .. } => {
-                format!("`{function}` cannot be applied")
+                EvaluationError::NotApplied(function)
             }
             // Other messages hold values of the request.
             cel::ExecutionError::NoSuchOverload(_) | cel::ExecutionError::UnexpectedType { .. } => {
-                "a value is of another type than the expression expects".to_owned()
+                EvaluationError::OtherType
             }
-            _ => "the expression cannot be evaluated".to_owned(),
+            _ => EvaluationError::Other,
         })
-    }
-}
-
-fn compared(node: &IdedExpr, root: &str, found: &mut BTreeSet<String>) {
-    if let Expr::Call(call) = &node.expr
-        && let [one, other] = call.args.as_slice()
-        && COMPARING.contains(&call.func_name.as_str())
-    {
-        for (field, literal) in [(one, other), (other, one)] {
-            if let Expr::Select(select) = &field.expr
-                && matches!(&select.operand.expr, Expr::Ident(name) if name == root)
-                && is_literal(literal)
-            {
-                found.insert(select.field.clone());
-            }
-        }
-    }
-    for (child, _) in grammar::children(node) {
-        compared(child, root, found);
-    }
-}
-
-fn is_literal(node: &IdedExpr) -> bool {
-    match &node.expr {
-        Expr::Literal(_) => true,
-        Expr::List(list) => list.elements.iter().all(is_literal),
-        _ => false,
-    }
-}
-
-fn collect(node: &IdedExpr, root: &str, found: &mut BTreeSet<String>) {
-    let is_root = |node: &IdedExpr| matches!(&node.expr, Expr::Ident(name) if name == root);
-    match &node.expr {
-        Expr::Select(select) if is_root(&select.operand) => {
-            found.insert(select.field.clone());
-        }
-        Expr::Call(call) => {
-            if let [key, owner] = call.args.as_slice()
-                && is_root(owner)
-                && let Some(key) = tree::text(key)
-            {
-                found.insert(key.to_owned());
-            }
-        }
-        _ => {}
-    }
-    for (child, _) in grammar::children(node) {
-        collect(child, root, found);
     }
 }

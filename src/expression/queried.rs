@@ -12,7 +12,7 @@ use crate::model::target::{Query, may_be, same_key, split_name};
 
 /// The names of a query that one condition reads.
 #[derive(Debug)]
-pub(super) struct Queried {
+pub(crate) struct Queried {
     names: Box<[Box<str>]>,
     /// A name is looked up that only the request tells: each name in it may be the one that is meant.
     computed: bool,
@@ -31,7 +31,7 @@ struct Finder<'a> {
 
 impl Queried {
     /// Returns what a linked tree reads, `None` where it reads no query. Its names must not be joined yet.
-    pub(super) fn of(root: &IdedExpr) -> Option<Self> {
+    pub(crate) fn of(root: &IdedExpr) -> Option<Self> {
         let mut finder = Finder::default();
         finder.visit(root);
         if finder.whole {
@@ -45,7 +45,7 @@ impl Queried {
     }
 
     /// Returns a name of the query that some server may take for one that is read, although it is spelled differently.
-    pub(super) fn misspelt<'q>(&self, query: &'q Query) -> Option<&'q str> {
+    pub(crate) fn misspelt<'q>(&self, query: &'q Query) -> Option<&'q str> {
         let mut given = query.pairs().map(|(name, _)| name);
         given.find(|given| {
             (self.computed && !has_one_spelling(given))

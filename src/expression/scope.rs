@@ -14,8 +14,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 
-use super::check::constant;
-use super::functions::Constant;
+use super::functions::{Constant, constant};
 use super::grammar::LIBRARY;
 use crate::model::action::Risk;
 use crate::model::target::Query;
@@ -50,11 +49,11 @@ pub trait Scope: fmt::Debug + Send + Sync {
 
 /// A scope and a program's constants, for one evaluation.
 #[derive(Debug)]
-pub(super) struct Variables<'a> {
-    pub(super) scope: &'a dyn Scope,
-    pub(super) constants: &'a [Constant],
+pub(crate) struct Variables<'a> {
+    pub(crate) scope: &'a dyn Scope,
+    pub(crate) constants: &'a [Constant],
     /// Something over a limit was read: no answer may be built on it.
-    pub(super) oversize: AtomicBool,
+    pub(crate) oversize: AtomicBool,
 }
 
 impl VariableResolver for Variables<'_> {

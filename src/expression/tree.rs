@@ -5,7 +5,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use super::{Literal, Node};
 
 /// Converts a tree that is within the limits.
-pub(super) fn node(from: &IdedExpr) -> Node {
+pub(crate) fn node(from: &IdedExpr) -> Node {
     match &from.expr {
         Expr::Literal(value) => literal(value).map_or(Node::Other("bytes"), Node::Literal),
         Expr::Ident(name) => Node::Name(name.clone()),
@@ -40,7 +40,7 @@ fn call(call: &CallExpr) -> Node {
 }
 
 /// Returns an operator as it is written; functions as they are.
-pub(super) fn spelling(name: &str) -> &str {
+pub(crate) fn spelling(name: &str) -> &str {
     match name {
         operators::LOGICAL_NOT => "!",
         operators::NEGATE | operators::SUBSTRACT => "-",
@@ -66,7 +66,7 @@ pub(super) fn spelling(name: &str) -> &str {
 }
 
 /// Returns a text literal's text.
-pub(super) fn text(node: &IdedExpr) -> Option<&str> {
+pub(crate) fn text(node: &IdedExpr) -> Option<&str> {
     match &node.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,

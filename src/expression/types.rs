@@ -69,11 +69,11 @@ impl Environment {
         self
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Type> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Type> {
         self.names.get(name)
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().copied()
     }
 }
@@ -106,7 +106,7 @@ impl Record {
 
 impl Type {
     /// Returns whether `==` between the two can ever hold.
-    pub(super) fn comparable(&self, other: &Self) -> bool {
+    pub(crate) fn comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => {
                 !matches!((self, other), (Self::Null, _) | (_, Self::Null))
@@ -119,7 +119,7 @@ impl Type {
     }
 
     /// Returns whether values of this type have an order.
-    pub(super) fn ordered(&self) -> bool {
+    pub(crate) fn ordered(&self) -> bool {
         self.is_number()
             || matches!(
                 self,
@@ -127,12 +127,12 @@ impl Type {
             )
     }
 
-    pub(super) fn is_number(&self) -> bool {
+    pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int | Self::Uint | Self::Double | Self::Number)
     }
 
     /// Returns whether a value of this type can be given where `wanted` is asked for.
-    pub(super) fn fits(&self, wanted: &Self) -> bool {
+    pub(crate) fn fits(&self, wanted: &Self) -> bool {
         match (self, wanted) {
             (Self::Any, _) | (_, Self::Any) => true,
             (Self::List(one), Self::List(other)) => one.fits(other),
@@ -165,24 +165,24 @@ impl fmt::Display for Type {
 
 /// How large a value can be at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// Items of a list, characters of a text.
-    pub(super) items: u64,
+    pub(crate) items: u64,
     /// Bytes of all of it.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Bytes of the largest item.
-    pub(super) each: u64,
+    pub(crate) each: u64,
 }
 
 impl Extent {
     /// A number, a truth, a moment.
-    pub(super) const SCALAR: Self = Self {
+    pub(crate) const SCALAR: Self = Self {
         items: 1,
         bytes: 16,
         each: 16,
     };
 
-    pub(super) fn text(bytes: u64) -> Self {
+    pub(crate) fn text(bytes: u64) -> Self {
         Self {
             items: bytes,
             bytes,
@@ -191,7 +191,7 @@ impl Extent {
     }
 
     /// A list item costs its box too.
-    pub(super) fn list(items: u64, each: u64) -> Self {
+    pub(crate) fn list(items: u64, each: u64) -> Self {
         Self {
             items,
             bytes: items.saturating_mul(each.saturating_add(32)),
@@ -200,7 +200,7 @@ impl Extent {
     }
 
     /// Returns the most that a value from outside can have.
-    pub(super) fn outside(value_type: &Type) -> Self {
+    pub(crate) fn outside(value_type: &Type) -> Self {
         match value_type {
             Type::Text => Self::text(MAX_TEXT as u64),
             Type::Any | Type::List(_) => Self::list(MAX_LIST as u64, MAX_TEXT as u64),
@@ -226,7 +226,7 @@ impl Extent {
         }
     }
 
-    pub(super) fn max(self, other: Self) -> Self {
+    pub(crate) fn max(self, other: Self) -> Self {
         Self {
             items: self.items.max(other.items),
             bytes: self.bytes.max(other.bytes),
@@ -234,11 +234,32 @@ impl Extent {
         }
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             items: self.items.saturating_add(other.items),
             bytes: self.bytes.saturating_add(other.bytes),
             each: self.each.max(other.each),
         }
+    }
+}
+
+/// Type and size of a value, known before the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) value_type: Type,
+    pub(crate) extent: Extent,
+}
+
+impl Known {
+    pub(crate) fn scalar(value_type: Type) -> Self {
+        Self {
+            value_type,
+            extent: Extent::SCALAR,
+        }
+    }
+
+    pub(crate) fn outside(value_type: Type) -> Self {
+        let extent = Extent::outside(&value_type);
+        Self { value_type, extent }
     }
 }

@@ -3,14 +3,25 @@
 use serde_json::{Map, Value};
 
 use super::api::{Api, Mark, Way};
-use super::curl;
+use super::curl::{self, CurlError};
 use super::observed::{self, Patterns, Payload, Seen};
+
+/// Why an answer is not understood; says what can be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AnswerError {
+    #[error("answer `bearer`, `basic`, `header X-Api-Key`, `query api_key` or `none`")]
+    Way,
+    #[error("write a request as `GET /tickets/{{id}}` or `POST /tickets title queue`")]
+    Request,
+    #[error(transparent)]
+    Command(#[from] CurlError),
+}
 
 /// Reads how requests authenticate: `bearer`, `basic`, `header NAME`, `query NAME`; nothing for `none`.
 ///
 /// # Errors
 /// Says what can be answered.
-pub(crate) fn way(text: &str) -> Result<Option<Way>, String> {
+pub(crate) fn way(text: &str) -> Result<Option<Way>, AnswerError> {
     let (kind, name) = text.split_once(' ').unwrap_or((text, ""));
     let name = name.trim();
     let good = !name.is_empty()
@@ -23,12 +34,7 @@ pub(crate) fn way(text: &str) -> Result<Option<Way>, String> {
         ("basic", _) => ("basic", Mark::Basic),
         ("header", true) => ("key", Mark::Header(name.to_owned(), "")),
         ("query", true) => ("key", Mark::Query(name.to_owned())),
-        (_, _) => {
-            return Err(
-                "answer `bearer`, `basic`, `header X-Api-Key`, `query api_key` or `none`"
-                    .to_owned(),
-            );
-        }
+        (_, _) => return Err(AnswerError::Way),
     };
     Ok(Some(Way {
         id: id.to_owned(),
@@ -40,16 +46,15 @@ pub(crate) fn way(text: &str) -> Result<Option<Way>, String> {
 ///
 /// # Errors
 /// Says how one is written.
-pub(crate) fn request(text: &str) -> Result<Seen, String> {
+pub(crate) fn request(text: &str) -> Result<Seen, AnswerError> {
     if text.starts_with("curl ") {
-        return curl::read(text).map(|command| command.seen);
+        return Ok(curl::read(text)?.seen);
     }
     let mut words = text.split_whitespace();
     let method = words.next().unwrap_or_default().to_ascii_uppercase();
     let target = words.next().filter(|target| target.starts_with('/'));
     let target = target.filter(|_| method.bytes().all(|byte| byte.is_ascii_uppercase()));
-    let target =
-        target.ok_or("write a request as `GET /tickets/{id}` or `POST /tickets title queue`")?;
+    let target = target.ok_or(AnswerError::Request)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let body: Map<String, Value> = words
         .map(|name| (name.to_owned(), Value::from("")))

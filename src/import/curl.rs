@@ -6,6 +6,7 @@ mod credential;
 mod option;
 mod parts;
 mod payload;
+mod request;
 mod word;
 mod written;
 
@@ -14,7 +15,8 @@ use super::names::parameter;
 use super::observed::{self, Patterns, Seen};
 use written::Written;
 
-pub(super) use payload::names;
+pub(crate) use payload::names;
+pub use request::{CurlRequest, request};
 
 /// What a command says.
 #[derive(Debug, Default)]
@@ -22,41 +24,75 @@ pub struct Command {
     /// What it asks for.
     pub seen: Seen,
     /// Which parts of it, where it may hold several.
-    pub(super) parts: Vec<RequestPart>,
+    pub(crate) parts: Vec<RequestPart>,
     /// Server that the command calls.
-    pub(super) server: Server,
+    pub(crate) server: Server,
     /// How it authenticates; nothing where it shows no credential.
-    pub(super) way: Option<Way>,
+    pub(crate) way: Option<Way>,
     /// What a person must look at.
-    pub(super) judge: Vec<String>,
+    pub(crate) judge: Vec<String>,
+}
+
+/// Why a command cannot be read. No message holds a value of the command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CurlError {
+    /// Its escapes are those of another shell.
+    #[error("the command is written for Windows' cmd: copy it as cURL (bash)")]
+    WindowsCmd,
+    /// The shell would wait for more.
+    #[error("a quote of the command is not closed")]
+    OpenQuote,
+    /// There is no word in it.
+    #[error("the command is empty")]
+    Empty,
+    /// It runs another program.
+    #[error("the command does not begin with `curl`")]
+    NotCurl,
+    /// It asks for several things, or for nothing.
+    #[error("the command has {0} URLs; it must have one")]
+    Urls(usize),
+    /// The URL is not one of HTTP, or its host is a variable.
+    #[error("the command's URL must begin with https:// and have its host written out")]
+    Url,
+    /// What the option does is not known.
+    #[error("the option `{0}` of curl is not known here; leave it out")]
+    UnknownOption(String),
+    /// The option needs a value.
+    #[error("nothing follows `{0}`")]
+    NoValue(String),
+    /// It makes several requests.
+    #[error("give each request as a command of its own: `--from-curl` may be there several times")]
+    Next,
 }
 
 /// Reads a command.
 ///
 /// # Errors
-/// Says what cannot be read, without a value of the command.
-pub fn read(command: &str) -> Result<Command, String> {
-    // Chrome's "Copy as cURL (cmd)": `^` escapes what `\` does elsewhere.
-    if command.contains("^\"") || command.contains("^\n") || command.contains("^\r\n") {
-        return Err("the command is written for Windows' cmd: copy it as cURL (bash)".to_owned());
-    }
-    let words = word::words(command.trim()).ok_or("a quote of the command is not closed")?;
-    let (program, rest) = words.split_first().ok_or("the command is empty")?;
-    let program = program.rsplit(['/', '\\']).next().unwrap_or_default();
-    if !matches!(program, "curl" | "curl.exe") {
-        return Err("the command does not begin with `curl`".to_owned());
-    }
-    let written = written::options(rest)?;
+/// What cannot be read of it.
+pub fn read(command: &str) -> Result<Command, CurlError> {
+    let written = split(command)?;
     let [url] = written.urls.as_slice() else {
-        return Err(format!(
-            "the command has {} URLs; it must have one",
-            written.urls.len()
-        ));
+        return Err(CurlError::Urls(written.urls.len()));
     };
     let mut command = Command::default();
     let query = place(url, &mut command)?;
     understand(&written, query, &mut command);
     Ok(command)
+}
+
+/// Splits a command into its options.
+fn split(command: &str) -> Result<Written, CurlError> {
+    // Chrome's "Copy as cURL (cmd)": `^` escapes what `\` does elsewhere.
+    if command.contains("^\"") || command.contains("^\n") || command.contains("^\r\n") {
+        return Err(CurlError::WindowsCmd);
+    }
+    let words = word::words(command.trim()).ok_or(CurlError::OpenQuote)?;
+    let (program, rest) = words.split_first().ok_or(CurlError::Empty)?;
+    let program = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    if !matches!(program, "curl" | "curl.exe") {
+        return Err(CurlError::NotCurl);
+    }
+    written::options(rest)
 }
 
 /// Makes one API of what commands ask for; the first one's host is the main one.
@@ -117,16 +153,14 @@ pub fn api(commands: &[Command]) -> Api {
 }
 
 /// Reads the URL; returns the names in its query.
-fn place(url: &str, command: &mut Command) -> Result<Vec<String>, String> {
-    let bad =
-        || "the command's URL must begin with https:// and have its host written out".to_owned();
+fn place(url: &str, command: &mut Command) -> Result<Vec<String>, CurlError> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     if scheme.eq_ignore_ascii_case("http") {
         command.remark(
             "the command goes without TLS: the gateway uses TLS unless the file says `http: true`",
         );
     } else if !scheme.eq_ignore_ascii_case("https") {
-        return Err(bad());
+        return Err(CurlError::Url);
     }
     let rest = rest.split('#').next().unwrap_or_default();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -136,7 +170,7 @@ fn place(url: &str, command: &mut Command) -> Result<Vec<String>, String> {
         .map_or((false, authority), |(_, host)| (true, host));
     let good = |c: char| c.is_ascii_alphanumeric() || "-._:{}[]".contains(c);
     if host.is_empty() || !host.chars().all(good) {
-        return Err(bad());
+        return Err(CurlError::Url);
     }
     let host = host
         .strip_suffix(":443")

@@ -13,7 +13,7 @@ const MAX_METHODS: usize = 20_000;
 const MAX_DEPTH: usize = 16;
 
 /// Reads a document; its problems are kept there.
-pub(super) fn read(document: &Document) -> Option<Api> {
+pub(crate) fn read(document: &Document) -> Option<Api> {
     let root = document.root();
     if root.text("kind") != Some("discovery#restDescription") {
         root.problem(

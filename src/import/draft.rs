@@ -6,10 +6,12 @@ mod left_out;
 mod params;
 mod target;
 mod test;
+mod title;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::{Api, Body, FieldPlace, Operation, RequestPart, Server};
+use super::api::{Api, Body, FieldPlace, Operation, RequestPart};
+use super::existing::Existing;
 use super::names::{self, Name};
 use super::risk::{self, Judge};
 use super::sentence;
@@ -17,101 +19,86 @@ use crate::connector::made_credential;
 use crate::model::action::Risk;
 use crate::model::value::ValueType;
 
-pub(super) use health::Health;
+pub(crate) use health::Health;
 pub use left_out::LeftOut;
-pub(super) use target::{MatchTarget, captured_by};
-pub(super) use test::Test;
+pub(crate) use target::{MatchTarget, captured_by, elsewhere};
+pub(crate) use test::Test;
 
 /// What a connector file is written from.
 #[derive(Debug, Clone)]
-pub(super) struct ConnectorDraft {
-    pub(super) id: String,
-    pub(super) health: Option<Health>,
+pub(crate) struct ConnectorDraft {
+    pub(crate) id: String,
+    pub(crate) health: Option<Health>,
     /// Whether a parameter may hold slashes, which some clients then encode.
-    pub(super) encoded_slash: bool,
+    pub(crate) encoded_slash: bool,
     /// Headers that operations take and no route reads, in lower case.
-    pub(super) allow_headers: Vec<String>,
+    pub(crate) allow_headers: Vec<String>,
     /// What a person must look at that belongs to no route.
-    pub(super) judge: Vec<String>,
+    pub(crate) judge: Vec<String>,
     /// Forms that several routes share, in order of name.
-    pub(super) shared: Vec<Shared>,
+    pub(crate) shared: Vec<Shared>,
     /// In order of resource.
-    pub(super) routes: Vec<DraftRoute>,
+    pub(crate) routes: Vec<DraftRoute>,
 }
 
 /// A form under an anchor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shared {
-    pub(super) anchor: String,
-    pub(super) form: ParameterForm,
+pub(crate) struct Shared {
+    pub(crate) anchor: String,
+    pub(crate) form: ParameterForm,
 }
 
 /// One route of a draft.
 #[derive(Debug, Clone)]
-pub(super) struct DraftRoute {
+pub(crate) struct DraftRoute {
     /// Without the connector's id.
-    pub(super) action: String,
+    pub(crate) action: String,
     /// The `match`, as in `POST /repos/{owner}/{repo}/issues`.
-    pub(super) matches: String,
-    pub(super) title: Option<String>,
-    pub(super) docs: Option<String>,
-    pub(super) params: Vec<Param>,
+    pub(crate) matches: String,
+    pub(crate) title: Option<String>,
+    pub(crate) docs: Option<String>,
+    pub(crate) params: Vec<Param>,
     /// Where it is not the method's own.
-    pub(super) risk: Option<Risk>,
+    pub(crate) risk: Option<Risk>,
     /// Empty where the answer is said to hold none.
-    pub(super) response_secrets: Option<Vec<String>>,
+    pub(crate) response_secrets: Option<Vec<String>>,
     /// Where it is not JSON alone; the first is the default.
-    pub(super) body: Vec<String>,
-    pub(super) part: Option<RequestPart>,
-    pub(super) summary: String,
-    pub(super) tests: Vec<Test>,
-    pub(super) judge: Vec<String>,
+    pub(crate) body: Vec<String>,
+    pub(crate) part: Option<RequestPart>,
+    pub(crate) summary: String,
+    pub(crate) tests: Vec<Test>,
+    pub(crate) judge: Vec<String>,
     /// First segment of the resource: routes of one stand together.
-    pub(super) group: String,
+    pub(crate) group: String,
 }
 
 /// One entry of `params:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Param {
-    pub(super) name: String,
+pub(crate) struct Param {
+    pub(crate) name: String,
     /// Empty for a captured label.
-    pub(super) from: Vec<String>,
-    pub(super) value_type: Option<ValueType>,
-    pub(super) form: ParameterForm,
+    pub(crate) from: Vec<String>,
+    pub(crate) value_type: Option<ValueType>,
+    pub(crate) form: ParameterForm,
     /// The anchor that holds the form.
-    pub(super) anchor: Option<String>,
+    pub(crate) anchor: Option<String>,
 }
 
 /// How values must be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ParameterForm {
-    pub(super) pattern: Option<String>,
-    pub(super) fold_lower: bool,
+pub(crate) struct ParameterForm {
+    pub(crate) pattern: Option<String>,
+    pub(crate) fold_lower: bool,
     /// The pattern is a guess that lets nearly everything through.
-    pub(super) guess: bool,
+    pub(crate) guess: bool,
     /// Shown and recorded only as a keyed hash.
-    pub(super) secret: bool,
-}
-
-/// What a connector has already that an API is drafted for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Existing {
-    /// For each operation, the action that it is there.
-    pub(super) actions: Vec<Option<String>>,
-    /// All actions that are there.
-    pub(super) taken: Vec<String>,
-}
-
-impl Existing {
-    fn has(&self, operation: usize) -> bool {
-        self.actions.get(operation).is_some_and(Option::is_some)
-    }
+    pub(crate) secret: bool,
 }
 
 /// Drafts the operations of an API that are not there yet.
-pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> ConnectorDraft {
+pub(crate) fn of(api: &Api, id: &str, existing: &Existing) -> ConnectorDraft {
     let names = names::of(api, id, existing);
-    let more = elsewhere(api);
+    let more = target::elsewhere(api);
     let servers = api.servers.iter().chain(&more);
     let captured: BTreeSet<String> = servers.flat_map(target::captured_by).collect();
     let literals = target::literals(api);
@@ -181,7 +168,7 @@ fn remarks(api: &Api, judge: &Judge<'_>) -> Vec<String> {
 }
 
 /// What all routes of an API have at hand.
-struct Known<'a> {
+pub(crate) struct Known<'a> {
     api: &'a Api,
     /// Every literal segment: a sample must not be one.
     literals: &'a BTreeSet<String>,
@@ -265,7 +252,7 @@ fn route(
     DraftRoute {
         action,
         matches: target.text(),
-        title: operation.title.as_deref().map(one_line),
+        title: operation.title.as_deref().map(title::one_line),
         docs: operation.docs.clone(),
         params,
         risk: stated.then_some(judged.risk),
@@ -296,57 +283,4 @@ fn body(operation: &Operation) -> Vec<String> {
     let bodies = std::iter::once(&operation.body).chain(&operation.also);
     let names: Vec<String> = bodies.filter_map(name).collect();
     if names == ["json"] { Vec::new() } else { names }
-}
-
-/// Leaves `<p>` and `</a>` out; a `<` that begins no tag stays.
-fn without_tags(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((front, behind)) = rest.split_once('<') {
-        out.push_str(front);
-        let begins = behind.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
-        match behind.split_once('>').filter(|_| begins) {
-            Some((_, after)) => rest = after,
-            None => {
-                out.push('<');
-                rest = behind;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Returns a title as one line that is not too long.
-fn one_line(text: &str) -> String {
-    let line: String = without_tags(text)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.trim_end_matches('.');
-    if line.chars().count() <= 100 {
-        return line.to_owned();
-    }
-    let cut: String = line.chars().take(99).collect();
-    format!(
-        "{}…",
-        cut.rsplit_once(' ')
-            .map_or(cut.as_str(), |(front, _)| front)
-    )
-}
-
-/// Returns the hosts that routes name in front of their paths.
-pub(super) fn elsewhere(api: &Api) -> Vec<Server> {
-    let mut found: Vec<Server> = Vec::new();
-    for server in api
-        .operations
-        .iter()
-        .filter_map(|operation| operation.elsewhere.as_ref())
-    {
-        if !found.contains(server) && !api.servers.contains(server) {
-            found.push(server.clone());
-        }
-    }
-    found
 }

@@ -36,7 +36,7 @@ struct Types {
 ///
 /// # Errors
 /// What is wrong with its syntax, with places.
-pub(super) fn read(source: &Source) -> Result<Api, Report> {
+pub(crate) fn read(source: &Source) -> Result<Api, Report> {
     let mut report = Report::default();
     if source.text.len() > MAX_BYTES {
         let message = format!("a schema is at most {} MiB", MAX_BYTES >> 20);

@@ -7,7 +7,8 @@ mod insert;
 use serde_json::Value;
 
 use super::api::{Api, Operation, RequestPart};
-use super::draft::{self, Existing, MatchTarget};
+use super::draft::{self, MatchTarget};
+use super::existing::Existing;
 use super::names;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 use crate::config::yaml;
@@ -43,7 +44,7 @@ struct Known {
 /// # Errors
 /// A file that does not read, or that is laid out so that nothing can be added without touching the rest; then the message holds
 /// the routes.
-pub(super) fn into(source: &Source, api: &Api) -> Result<Merged, Report> {
+pub(crate) fn into(source: &Source, api: &Api) -> Result<Merged, Report> {
     let mut report = Report::default();
     let Some(manifest): Option<Manifest> = yaml::read(source, &mut report) else {
         return Err(report);
@@ -53,10 +54,10 @@ pub(super) fn into(source: &Source, api: &Api) -> Result<Merged, Report> {
         .iter()
         .map(|base| base.value.trim_end_matches('/').to_owned())
         .collect();
-    let api = rebased(api, &bases).map_err(|message| {
+    let api = rebased(api, &bases).map_err(|error| {
         problem(
             source,
-            message,
+            error.to_string(),
             "give the description that the file was made from",
         )
     })?;
@@ -112,8 +113,13 @@ fn known(manifest: &Manifest) -> Vec<Known> {
     routes.collect()
 }
 
+/// An operation that the file's base path does not cover, and that base path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` of the description is not below the file's base path `{1}`")]
+struct NotBelow(String, String);
+
 /// Writes paths relative to the base path of the file where the description's is another.
-fn rebased(api: &Api, bases: &[String]) -> Result<Api, String> {
+fn rebased(api: &Api, bases: &[String]) -> Result<Api, NotBelow> {
     let own = bases.first().map_or("", String::as_str);
     let mut api = api.clone();
     let theirs = api
@@ -128,12 +134,7 @@ fn rebased(api: &Api, bases: &[String]) -> Result<Api, String> {
         let whole = format!("{theirs}{}", operation.path);
         let below = whole.strip_prefix(own).filter(|rest| rest.starts_with('/'));
         operation.path = below
-            .ok_or_else(|| {
-                format!(
-                    "`{}` of the description is not below the file's base path `{own}`",
-                    whole.escape_debug()
-                )
-            })?
+            .ok_or_else(|| NotBelow(whole.escape_debug().to_string(), own.to_owned()))?
             .to_owned();
     }
     for server in &mut api.servers {

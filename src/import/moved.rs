@@ -2,19 +2,29 @@
 
 use super::api::{Api, Operation, RequestPart, Server, TABLE};
 
+/// Why a text is not where an API is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It does not begin with a scheme.
+    #[error("`{0}` is not a URL; it starts with https://")]
+    NoScheme(String),
+    /// Its host cannot be read, or something follows its path.
+    #[error("`{0}` is not where an API is, as in `https://api.example.com/v1`")]
+    NotAPlace(String),
+}
+
 impl Api {
     /// Puts the API at another URL than the description says, or at one where it says none. A URL without a path keeps the base
     /// paths of the description; one that ends in `/` has none.
     ///
     /// # Errors
     /// Says what is wrong with the URL.
-    pub fn at(&mut self, url: &str) -> Result<(), String> {
-        let shown = url.escape_debug();
+    pub fn at(&mut self, url: &str) -> Result<(), UrlError> {
+        let shown = || url.escape_debug().to_string();
         let rest = url
             .strip_prefix("https://")
             .or_else(|| url.strip_prefix("http://"));
-        let rest =
-            rest.ok_or_else(|| format!("`{shown}` is not a URL; it starts with https://"))?;
+        let rest = rest.ok_or_else(|| UrlError::NoScheme(shown()))?;
         let (host, path) = match rest.split_once('/') {
             Some((host, path)) => (host, Some(path)),
             None => (rest, None),
@@ -24,9 +34,7 @@ impl Api {
             || !host.chars().all(good)
             || path.is_some_and(|path| path.contains(['?', '#']))
         {
-            return Err(format!(
-                "`{shown}` is not where an API is, as in `https://api.example.com/v1`"
-            ));
+            return Err(UrlError::NotAPlace(shown()));
         }
         let host = host.to_ascii_lowercase();
         self.judge.retain(|remark| !remark.contains("`domains`"));

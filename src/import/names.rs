@@ -7,37 +7,37 @@ mod choice;
 mod phrase;
 mod resource;
 mod unique;
-pub(super) mod verbs;
-pub(super) mod words;
+pub(crate) mod verbs;
+pub(crate) mod words;
 
 use super::api::{Api, Operation, RequestPart};
-use super::draft::Existing;
+use super::existing::Existing;
 use phrase::Phrase;
 use resource::Paths;
 use verbs::{Effect, Found, Verb};
 use words::words;
 
-pub(super) use phrase::own_words;
-pub(super) use resource::{ENDINGS, is_noise};
+pub(crate) use phrase::own_words;
+pub(crate) use resource::{ENDINGS, is_noise};
 
 /// What an operation is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
+pub(crate) struct Name {
     /// From the outside in; empty where a verb says everything, as `search`.
-    pub(super) resource: Vec<String>,
+    pub(crate) resource: Vec<String>,
     /// What the verb is done to; the resource may go on with what tells two operations apart.
-    pub(super) noun: String,
+    pub(crate) noun: String,
     /// As it stands in the name: `create`, `bulk_delete`.
-    pub(super) verb: String,
+    pub(crate) verb: String,
     /// The listed verb in it.
-    pub(super) means: &'static Verb,
+    pub(crate) means: &'static Verb,
     /// Words of the operation's id that the name does not say; they tell apart what would be called the same.
     spare: Vec<String>,
 }
 
 impl Name {
     /// Returns the name without the connector's id.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut parts: Vec<&str> = self.resource.iter().map(String::as_str).collect();
         parts.push(&self.verb);
         parts.join(".")
@@ -45,7 +45,7 @@ impl Name {
 }
 
 /// Names all operations of an API, in their order.
-pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Vec<Name> {
+pub(crate) fn of(api: &Api, id: &str, existing: &Existing) -> Vec<Name> {
     let paths = Paths::of(api);
     let names = api
         .operations
@@ -56,7 +56,7 @@ pub(super) fn of(api: &Api, id: &str, existing: &Existing) -> Vec<Name> {
 }
 
 /// Returns a text as the name of a parameter: `[a-z][a-z0-9_]*`.
-pub(super) fn parameter(text: &str) -> String {
+pub(crate) fn parameter(text: &str) -> String {
     let joined = words(text).join("_");
     match joined.bytes().next() {
         None => "value".to_owned(),

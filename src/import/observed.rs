@@ -72,7 +72,7 @@ type Read = Vec<(Segment, Shape)>;
 
 /// Makes operations of requests to one API. What routes capture that are there is captured.
 #[must_use]
-pub(super) fn operations(seen: &[Seen], known: &Patterns) -> Observed {
+pub(crate) fn operations(seen: &[Seen], known: &Patterns) -> Observed {
     let mut observed = Observed::default();
     let mut read: Vec<(&Seen, Read)> = Vec::new();
     for request in seen {

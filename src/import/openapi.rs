@@ -16,7 +16,7 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "
 
 /// Which of the two layouts a document has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+pub(crate) enum Version {
     /// A Swagger 2.0 document.
     Two,
     /// An OpenAPI 3.0 or 3.1 document.
@@ -24,7 +24,7 @@ enum Version {
 }
 
 /// Reads a document; its problems are kept there.
-pub(super) fn read(document: &Document) -> Option<Api> {
+pub(crate) fn read(document: &Document) -> Option<Api> {
     let root = document.root();
     let version = match (root.text("swagger"), root.text("openapi")) {
         (Some("2.0"), _) => Version::Two,
@@ -138,7 +138,7 @@ fn unread(path: &str, item: &Spot<'_>) -> Option<String> {
 }
 
 /// One operation as it is written.
-struct Written<'a, 'd> {
+pub(crate) struct Written<'a, 'd> {
     method: &'static str,
     path: &'d str,
     item: &'a Spot<'d>,

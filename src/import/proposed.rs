@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::api::{Api, Operation, Server};
-use super::draft::{self, Existing, MatchTarget};
+use super::draft::{self, MatchTarget};
+use super::existing::Existing;
 use super::write;
 
 /// A route that might be added.
@@ -23,7 +24,7 @@ pub struct Proposed {
 }
 
 /// Drafts a route for each operation. `site` is a host with a base path; `taken` are the actions that are there.
-pub(super) fn of(
+pub(crate) fn of(
     id: &str,
     site: &str,
     operations: Vec<(Operation, u64)>,
@@ -33,7 +34,7 @@ pub(super) fn of(
         .find('/')
         .and_then(|at| site.split_at_checked(at))
         .unwrap_or((site, ""));
-    // Of `*` nobody knows what it is, and a test needs a host.
+    // It is not known what `*` is, and a test needs a host.
     let host = if host.contains('*') { "" } else { host };
     let server = Server {
         host: host.to_owned(),

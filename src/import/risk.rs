@@ -52,16 +52,16 @@ const COMMON: usize = 8;
 
 /// What is said of an operation's risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Judged {
-    pub(super) risk: Risk,
+pub(crate) struct Judged {
+    pub(crate) risk: Risk,
     /// Where the answer holds a credential; then the action is critical by itself.
-    pub(super) response_secrets: Vec<String>,
+    pub(crate) response_secrets: Vec<String>,
     /// What a person must look at.
-    pub(super) judge: Option<String>,
+    pub(crate) judge: Option<String>,
 }
 
 /// Returns the risk that a method has by itself.
-pub(super) fn by_method(method: &str) -> Risk {
+pub(crate) fn by_method(method: &str) -> Risk {
     match method {
         "GET" | "HEAD" | "OPTIONS" => Risk::Low,
         "DELETE" => Risk::High,
@@ -71,7 +71,7 @@ pub(super) fn by_method(method: &str) -> Risk {
 
 /// What all operations of an API are judged by.
 #[derive(Debug)]
-pub(super) struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     api: &'a Api,
     /// Properties named like a secret that are in so many answers that they belong to a common thing.
     common: BTreeMap<String, usize>,
@@ -81,7 +81,7 @@ pub(super) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// Looks over all operations.
-    pub(super) fn of(api: &'a Api, names: &[Name]) -> Self {
+    pub(crate) fn of(api: &'a Api, names: &[Name]) -> Self {
         let mut common: BTreeMap<String, usize> = BTreeMap::new();
         for (operation, name) in api.operations.iter().zip(names) {
             for secret in operation
@@ -103,7 +103,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns what a person must look at once for many operations.
-    pub(super) fn remarks(&self) -> Vec<String> {
+    pub(crate) fn remarks(&self) -> Vec<String> {
         let remark = |(name, count): (&String, &usize)| {
             format!(
                 "{count} answers have `{}`; if that is a live credential, list it under `response_secrets` of their routes",
@@ -114,7 +114,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Estimates the risk of one operation.
-    pub(super) fn judge(&self, operation: &Operation, name: &Name) -> Judged {
+    pub(crate) fn judge(&self, operation: &Operation, name: &Name) -> Judged {
         let (risk, odd) = self.by_words(operation, name);
         let mut judged = Judged {
             risk,

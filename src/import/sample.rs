@@ -42,7 +42,7 @@ const KNOWN: [(&str, &str); 28] = [
 ];
 
 /// Returns a value of a path, query or header, as text. `None` where none can be made.
-pub(super) fn text(field: &Field, pattern: Option<&str>) -> Option<String> {
+pub(crate) fn text(field: &Field, pattern: Option<&str>) -> Option<String> {
     let shape = &field.shape;
     if let Some(pattern) = pattern.filter(|_| shape.format.as_deref() != Some("uuid")) {
         return by_pattern(pattern);
@@ -55,7 +55,7 @@ pub(super) fn text(field: &Field, pattern: Option<&str>) -> Option<String> {
 }
 
 /// Returns a value of a body. `None` for what no policy compares.
-pub(super) fn value(field: &Field) -> Option<Value> {
+pub(crate) fn value(field: &Field) -> Option<Value> {
     let shape = &field.shape;
     let one = match shape.kind {
         Kind::Int => json!(7),
@@ -69,7 +69,7 @@ pub(super) fn value(field: &Field) -> Option<Value> {
 }
 
 /// Returns a value of a label that a host or base path captures.
-pub(super) fn label(name: &str) -> String {
+pub(crate) fn label(name: &str) -> String {
     let value = one_text(name, &Shape::text()).to_lowercase();
     let fits = value
         .bytes()
@@ -114,7 +114,7 @@ fn one_text(name: &str, shape: &Shape) -> String {
 }
 
 /// Returns the shortest text of printable ASCII that a pattern accepts, if there is one that is easily found.
-pub(super) fn by_pattern(pattern: &str) -> Option<String> {
+pub(crate) fn by_pattern(pattern: &str) -> Option<String> {
     let hir = regex_syntax::ParserBuilder::new()
         .nest_limit(50)
         .build()

@@ -54,7 +54,7 @@ const SUBJECTS: [&str; 12] = [
 ];
 
 /// Returns whether a property of this name holds a credential.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let words = words(name);
     let joined = words.join("_");
     let ends = |list: &[&str]| {
@@ -65,7 +65,7 @@ pub(super) fn is_secret(name: &str) -> bool {
         && (ends(&PROPERTIES) || ends(&KEYS))
 }
 
-/// Names of values that nobody must read in a record although no answer hands them out.
+/// Names of values that must not be readable in a record, although no answer hands them out.
 const VALUES: [&str; 16] = [
     "accesskey",
     "apikey",
@@ -86,20 +86,20 @@ const VALUES: [&str; 16] = [
 ];
 
 /// Returns whether a value that is sent under this name is a secret. A switch never is.
-pub(super) fn is_secret_value(name: &str, kind: Kind) -> bool {
+pub(crate) fn is_secret_value(name: &str, kind: Kind) -> bool {
     let ends = |word: &String| VALUES.contains(&word.as_str());
     kind != Kind::Bool && (is_secret(name) || words(name).last().is_some_and(ends))
 }
 
 /// Returns whether a name of an operation says that it is about a credential.
-pub(super) fn is_about_secrets<'a>(words: impl IntoIterator<Item = &'a str>) -> bool {
+pub(crate) fn is_about_secrets<'a>(words: impl IntoIterator<Item = &'a str>) -> bool {
     words
         .into_iter()
         .any(|word| word.split('_').any(|part| SUBJECTS.contains(&part)))
 }
 
 /// Returns the `JSONPath` one name deeper.
-pub(super) fn step(path: &str, name: &str) -> String {
+pub(crate) fn step(path: &str, name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name
             .bytes()

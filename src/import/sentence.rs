@@ -18,7 +18,7 @@ struct Thing {
 }
 
 /// Writes the sentence. `path` is that of the route, with the names that its parameters have.
-pub(super) fn of(name: &Name, path: &str) -> String {
+pub(crate) fn of(name: &Name, path: &str) -> String {
     let verb = name.verb.replace('_', " ");
     let mut things = things(name, path);
     // What the path does not spell is what the verb is done to, or what tells it from others.

@@ -7,7 +7,7 @@ use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 const MAX_LINES: usize = 100_000;
 
 /// Returns whether a text begins as a table does.
-pub(super) fn is_one(text: &str) -> bool {
+pub(crate) fn is_one(text: &str) -> bool {
     let head = text.lines().next().unwrap_or_default();
     let has = |name: &str| head.split('\t').any(|column| column == name);
     has("method") && has("path")
@@ -17,7 +17,7 @@ pub(super) fn is_one(text: &str) -> bool {
 ///
 /// # Errors
 /// Lines that name no operation.
-pub(super) fn read(source: &Source) -> Result<Api, Report> {
+pub(crate) fn read(source: &Source) -> Result<Api, Report> {
     let mut report = Report::default();
     let mut problem = |line: usize, message: String| {
         let place = Place::new(source.clone(), line, 1);

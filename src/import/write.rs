@@ -8,23 +8,23 @@ use super::api::Api;
 use super::draft::{ConnectorDraft, DraftRoute};
 
 /// Starts every comment about something that a person must decide.
-pub(super) const JUDGE: &str = "judge:";
+pub(crate) const JUDGE: &str = "judge:";
 /// Characters of a line before things go to lines of their own.
 const WIDTH: usize = 124;
 
 /// Writes the whole file. `origin` is what it was made from, for the heading.
-pub(super) fn file(draft: &ConnectorDraft, api: &Api, origin: &str) -> String {
+pub(crate) fn file(draft: &ConnectorDraft, api: &Api, origin: &str) -> String {
     let mut body = String::new();
     head::write(draft, api, &mut body);
     body.push_str("\nroutes:\n");
     body.push_str(&routes(draft));
-    // A request that nobody has described may do more than any that somebody has.
+    // A request that has not been described may do more than any that has.
     body.push_str("\nfallback: { risk: high }\n");
     format!("{}{body}", heading(origin, &api.format, marks(&body)))
 }
 
 /// Counts the lines that wait for a person's decision.
-pub(super) fn marks(text: &str) -> usize {
+pub(crate) fn marks(text: &str) -> usize {
     let mark = format!("# {JUDGE}");
     text.lines()
         .filter(|line| line.trim_start().starts_with(&mark))
@@ -32,7 +32,7 @@ pub(super) fn marks(text: &str) -> usize {
 }
 
 /// Writes some routes alone, two spaces in, under a heading or none.
-pub(super) fn some(routes: &[&DraftRoute], heading: Option<&str>) -> String {
+pub(crate) fn some(routes: &[&DraftRoute], heading: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(heading) = heading {
         let heading = if heading.is_empty() {

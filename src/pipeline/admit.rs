@@ -26,7 +26,7 @@ const MAX_HEADER: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass(TokenHash);
 
-/// An agent's request that counts as under way, and since when of what is in force it is judged.
+/// An agent's request that counts as under way, and the count of changes that it is judged by.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) agent: Arc<Agent>,
@@ -45,14 +45,14 @@ pub fn admit(gateway: &Gateway, headers: &HeaderMap) -> Result<(Pass, Arc<Agent>
     recognise(gateway, headers).ok_or_else(|| unknown(gateway))
 }
 
-/// Counts and refuses who cannot be told apart from a stranger.
+/// Counts and refuses a request without a valid token.
 pub(super) fn unknown(gateway: &Gateway) -> Refusal {
     let code = Code::ProxyAuthenticationRequired;
     gateway.dependencies.metrics.refused("", "", code.as_str());
     code.into()
 }
 
-/// Returns whose `Proxy-Authorization` this is, where it is anybody's; nothing is refused, or counted.
+/// Returns the agent of a `Proxy-Authorization`, if there is one; nothing is refused, or counted.
 #[must_use]
 pub fn recognise(gateway: &Gateway, headers: &HeaderMap) -> Option<(Pass, Arc<Agent>)> {
     let mut values = headers.get_all(PROXY_AUTHORIZATION).iter();
@@ -178,6 +178,19 @@ pub(super) async fn expiry(gateway: &Gateway, pass: Pass) {
     }
 }
 
+/// Waits for a change, from now on, after which an agent may not be admitted any more; that its token runs out is one.
+pub fn next_change(gateway: &Arc<Gateway>, pass: Pass) -> impl Future<Output = ()> + Send + use<> {
+    let gateway = Arc::clone(gateway);
+    let seen = gateway.dependencies.changes.count();
+    async move {
+        tokio::select! {
+            () = gateway.dependencies.changes.after(seen) => {}
+            // That is not a change that is told.
+            () = expiry(&gateway, pass) => {}
+        }
+    }
+}
+
 /// Waits until an agent may not ask any more, and returns why: it is gone, or the kill switch holds it or the connector back.
 ///
 /// Safe to drop and to call again.
@@ -190,13 +203,13 @@ pub(super) async fn barred(gateway: &Gateway, pass: Pass, connector: &str) -> Re
         }
         tokio::select! {
             () = gateway.dependencies.changes.after(seen) => {}
-            // That a token has run out is no change that anybody tells of.
+            // An expired token is not a change that is told.
             () = expiry(gateway, pass) => {}
         }
     }
 }
 
-/// Does work that waits for the agent or for somebody else; it ends where the agent may not ask any more.
+/// Does work that waits for the agent or for another party; it ends where the agent may not ask any more.
 pub(super) async fn while_admitted<T>(
     gateway: &Gateway,
     (pass, connector): (Pass, &str),

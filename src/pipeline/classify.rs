@@ -1,14 +1,17 @@
 //! Finds the canonical target of a request and its candidate routes. A plain function of values.
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName};
 
 use super::Head;
 use super::headers;
 use super::refuse::{Code, Refusal};
-use super::websocket::{self, Protocol};
-use crate::connector::{Candidates, Catalog, Connector, ErrorShape, Place, UnreadableCode};
-use crate::model::target::{Authority, Path, Query, Target};
+use super::websocket;
+use crate::connector::{
+    self, Candidates, Connector, ErrorShape, Location, Protocol, Unreadable, UnreadableCode,
+    Unroutable, WrittenTarget,
+};
+use crate::model::target::Target;
 use crate::snapshot::Snapshot;
 
 /// A request whose target is canonical and whose headers are those that will be sent.
@@ -18,14 +21,16 @@ pub struct Classified {
     pub target: Target,
     /// Without hop-by-hop, nominated and underscored names.
     pub headers: HeaderMap,
-    /// Whose domain it is.
-    pub place: Place,
+    /// The connector and base path that the target belongs to.
+    pub place: Location,
     /// What it can mean.
     pub candidates: Candidates,
     /// What is spoken once the upstream has answered.
     pub protocol: Protocol,
     /// Headers that nothing declares, taken out so far.
     pub dropped: Vec<HeaderName>,
+    /// Headers that were taken out before anything was judged although some server might have read them.
+    pub stripped: Vec<HeaderName>,
     /// Length that `Content-Length` declares, in bytes; `None` without one.
     pub declared_length: Option<usize>,
 }
@@ -67,43 +72,22 @@ impl Classified {
 /// # Errors
 /// `no_connector`, `not_canonical`, `near_route`, `ambiguous_parameter`, `method_override`, `identity_header`, `plaintext`, `bad_request`.
 pub fn classify(snapshot: &Snapshot, head: &mut Head) -> Result<Classified, Unclassified> {
-    if matches!(head.method, Method::TRACE | Method::CONNECT) {
-        let detail = format!("{} is never forwarded.", head.method);
-        return Err(Refusal::because(Code::BadRequest, detail).into());
-    }
-    // Methods are compared letter by letter, and some servers take `delete` for `DELETE`.
-    if head
-        .method
-        .as_str()
-        .bytes()
-        .any(|byte| byte.is_ascii_lowercase())
-    {
-        let detail = "The method is not in upper case.";
-        return Err(Refusal::because(Code::NotCanonical, detail).into());
-    }
-    headers::clean(&mut head.headers)?;
-    let not_canonical =
-        |error: &dyn std::fmt::Display| Refusal::because(Code::NotCanonical, sentence(error));
+    connector::clean_headers(&mut head.headers).map_err(Refusal::from)?;
     let protocol = websocket::protocol(&head.method, &head.headers)?;
-    let path = Path::parse(&head.path).map_err(|error| not_canonical(&error))?;
-    let query = Query::parse(head.query.as_deref()).map_err(|error| {
-        if error.is_ambiguous() {
-            return Refusal::because(UnreadableCode::AmbiguousParameter.into(), sentence(&error));
-        }
-        not_canonical(&error)
-    })?;
-    let mut headers = std::mem::take(&mut head.headers);
-    let declared_length = declared_length(&headers);
-    headers::strip_hop_by_hop(&mut headers);
-    let target = Target {
-        method: head.method.clone(),
-        authority: head.authority.clone(),
-        path,
-        query,
+    let written = WrittenTarget {
+        method: &head.method,
+        authority: &head.authority,
+        path: &head.path,
+        query: head.query.as_deref(),
         tls: head.tls,
     };
+    let target = written.canonical().map_err(Refusal::from)?;
+    let mut headers = std::mem::take(&mut head.headers);
+    let declared_length = declared_length(&headers);
+    let stripped = headers::strip_hop_by_hop(&mut headers);
     let mut classified = again(snapshot, target, headers, protocol)?;
     classified.declared_length = declared_length;
+    classified.stripped = stripped;
     Ok(classified)
 }
 
@@ -121,13 +105,11 @@ pub(super) fn again(
     headers: HeaderMap,
     protocol: Protocol,
 ) -> Result<Classified, Unclassified> {
-    let place = snapshot
-        .catalog()
-        .locate(&target.authority, &target.path)
-        .ok_or_else(|| no_connector(snapshot, &target.authority))?;
-    let candidates = narrow(snapshot.catalog(), &place, &target, &headers, protocol);
-    let candidates = candidates.map_err(|refusal| Unclassified {
-        refusal,
+    let catalog = snapshot.catalog();
+    let place = catalog.place(&target).map_err(Refusal::from)?;
+    let candidates = catalog.routes(&place, &target, &headers, protocol);
+    let candidates = candidates.map_err(|error| Unclassified {
+        refusal: error.into(),
         shape: place.connector.error_shape(&headers).map(Box::new),
     })?;
     Ok(Classified {
@@ -137,70 +119,34 @@ pub(super) fn again(
         candidates,
         protocol,
         dropped: Vec::new(),
+        stripped: Vec::new(),
         declared_length: None,
     })
 }
 
-/// Finds the routes, once the connector's own rules let the target pass.
-fn narrow(
-    catalog: &Catalog,
-    place: &Place,
-    target: &Target,
-    headers: &HeaderMap,
-    protocol: Protocol,
-) -> Result<Candidates, Refusal> {
-    let connector = &place.connector;
-    if place.is_passed_through() {
-        let detail = format!("`{}` is only passed through as a tunnel.", target.authority);
-        return Err(Refusal::because(Code::NoConnector, detail));
+impl From<Unroutable> for Refusal {
+    fn from(error: Unroutable) -> Self {
+        let code = match &error {
+            Unroutable::Unreadable(unreadable) => return unreadable.clone().into(),
+            Unroutable::Plaintext => return Code::Plaintext.into(),
+            Unroutable::NeverForwarded(_) => Code::BadRequest,
+            Unroutable::UnknownHost(_)
+            | Unroutable::UnknownPath(_)
+            | Unroutable::PassedThrough(_) => Code::NoConnector,
+            Unroutable::NoWebSocket(_) => Code::NoWebSocket,
+        };
+        Self::because(code, sentence(&error))
     }
-    if !target.tls && (target.authority.port == 443 || !connector.allows_plaintext()) {
-        return Err(Refusal::from(Code::Plaintext));
-    }
-    connector
-        .check_target(target, headers)
-        .map_err(|error| Refusal::because(error.code.into(), sentence(&error)))?;
-    match protocol {
-        Protocol::Http => {
-            let candidates = place.candidates(&target.method, &target.query);
-            if candidates.are_none() {
-                check_near(catalog, target)?;
-            }
-            Ok(candidates)
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(error: Unreadable) -> Self {
+        let near = error.code == UnreadableCode::NearRoute;
+        Self {
+            suggest: near.then(|| "Spell the path as the API's documentation does.".into()),
+            ..Self::because(error.code.into(), sentence(&error))
         }
-        Protocol::WebSocket => place
-            .opening(&target.query)
-            .ok_or_else(|| no_websocket(connector)),
     }
-}
-
-/// Refuses a path that no route is for, where the server may well take it for one that has a route: a name, and what policies say of
-/// it, would be gone around by the spelling.
-fn check_near(catalog: &Catalog, target: &Target) -> Result<(), Refusal> {
-    let Some(odd) = catalog.near_route(target) else {
-        return Ok(());
-    };
-    let detail = format!(
-        "The path is one that the connector describes but for its spelling ({odd}), which many servers ignore."
-    );
-    Err(Refusal {
-        suggest: Some("Spell the path as the API's documentation does.".into()),
-        ..Refusal::because(Code::NearRoute, detail)
-    })
-}
-
-fn no_websocket(connector: &Connector) -> Refusal {
-    let detail = format!("No route of `{}` opens a WebSocket here.", connector.id());
-    Refusal::because(Code::NoWebSocket, detail)
-}
-
-fn no_connector(snapshot: &Snapshot, authority: &Authority) -> Refusal {
-    let detail = if snapshot.catalog().knows(authority) {
-        format!("A connector covers `{}`, but not this path.", authority)
-    } else {
-        format!("No connector covers `{}`.", authority)
-    };
-    Refusal::because(Code::NoConnector, detail)
 }
 
 /// Makes a sentence of an error's text.

@@ -1,4 +1,5 @@
-//! Whether a request may go, and with what: the credential, a human's yes, and what becomes of credentials in the answer.
+//! Defines whether a request may go, and with what: the credential, a human's approval, and what happens to credentials in the
+//! answer.
 
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ impl Clearance {
     /// Returns what goes out with this consent.
     ///
     /// # Errors
-    /// Why the request may not go; `approval_required` where nobody has been asked.
+    /// Why the request may not go; `approval_required` where no operator was asked.
     pub(super) fn granted(self, consent: Consent) -> Result<Injection, Refusal> {
         match (self, consent) {
             (Self::Allowed(injection), _) | (Self::NeedsApproval(injection), Consent::Given) => {

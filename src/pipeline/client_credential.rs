@@ -5,8 +5,7 @@ use super::decide::Injection;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::websocket::{self, Protocol};
-use crate::connector::query_signature;
-use crate::model::target::Query;
+use crate::connector::{Connector, CredentialPlace, Sending};
 
 /// Refuses a credential of the agent's own that cannot be stripped, unless the agent's own is what goes upstream.
 ///
@@ -27,31 +26,37 @@ pub fn check(request: &Collected, injection: &Injection) -> Result<(), Refusal> 
     }
     let target = &input.target;
     let public = connector.is_public_at(&target.authority, &target.path);
-    if public || input.terms.without_credential {
+    if public || input.options.without_credential {
         return Ok(());
     }
-    let in_body = || {
-        let place = input.terms.foreign.as_ref()?;
-        Some(format!(
-            "The body carries a credential of its own (`{place}`); leave it out."
-        ))
+    let found = connector.client_credential(&target.query, &payload.headers, Sending::Emptied);
+    // What the chosen scheme writes over does not go out.
+    let in_body = input.options.client_credential.as_deref();
+    let in_body = in_body.filter(|place| !is_overwritten(connector, injection, place));
+    let detail = match (found, in_body) {
+        (Some(CredentialPlace::Signature(key)), _) => {
+            format!("The URL carries a signature of its own (`{key}`); ask for it without one.")
+        }
+        (Some(CredentialPlace::Query(name)), _) => {
+            let name = name.escape_debug();
+            format!("The query key `{name}` could be read as a credential; leave it out.")
+        }
+        (Some(place @ CredentialPlace::Header(_)), _) => {
+            format!("The request carries a credential of its own (`{place}`); leave it out.")
+        }
+        (None, Some(place)) => {
+            format!("The body carries a credential of its own (`{place}`); leave it out.")
+        }
+        (None, None) => return Ok(()),
     };
-    let half = || {
-        let name = connector.half_credential(&target.query)?.escape_debug();
-        Some(format!(
-            "The query key `{name}` could be read as a credential; leave it out."
-        ))
-    };
-    let found = signature(&target.query).or_else(half).or_else(in_body);
-    if let Some(detail) = found {
-        return Err(Refusal::because(Code::ClientCredential, detail));
-    }
-    Ok(())
+    Err(Refusal::because(Code::ClientCredential, detail))
 }
 
-fn signature(query: &Query) -> Option<String> {
-    let key = query_signature(query)?;
-    Some(format!(
-        "The URL carries a signature of its own (`{key}`); ask for it without one."
-    ))
+/// Returns whether the credential that is put on takes this place of the body.
+fn is_overwritten(connector: &Connector, injection: &Injection, place: &str) -> bool {
+    let Injection::Credential(credential) = injection else {
+        return false;
+    };
+    let scheme = connector.put_on(credential).ok().flatten();
+    scheme.is_some_and(|scheme| scheme.places().body.iter().any(|own| own == place))
 }

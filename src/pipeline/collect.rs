@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
 
 use super::classify::Classified;
 use super::decision_input::{DecisionInput, RequestPayload};
@@ -12,8 +11,7 @@ use super::decode;
 use super::headers;
 use super::refuse::{Code, Refusal};
 use super::{BodyFault, BodyReader};
-use crate::connector::{BodyNeed, Connector, Dialect, Memory, Reading, RequestActions, Unreadable};
-use crate::model::media_type::MediaType;
+use crate::connector::{BodyNeed, Catalog, Connector, Dialect, Memory, Reading, RequestActions};
 
 /// A request that is understood by the connectors of one moment.
 #[derive(Debug)]
@@ -49,10 +47,9 @@ pub fn wanted(
     bounds: Bounds,
 ) -> Result<Option<(Dialect, usize)>, Refusal> {
     let need = classified.candidates.body_need(&classified.headers);
-    let BodyNeed::Read { dialect, limit } = need.map_err(unreadable)? else {
+    let BodyNeed::Read { dialect, limit } = need? else {
         return Ok(None);
     };
-    check_charset(&classified.headers)?;
     Ok(Some((dialect, limit.unwrap_or(bounds.body))))
 }
 
@@ -93,20 +90,22 @@ pub async fn read(
 /// # Errors
 /// 400 with the connector's code.
 pub fn understand(
+    catalog: &Catalog,
     classified: &mut Classified,
     body: Option<&Bytes>,
     bounds: Bounds,
     memory: &mut dyn Memory,
 ) -> Result<RequestActions, Refusal> {
     classified.candidates.limit_nodes(bounds.json_nodes);
-    classified.candidates.limit_parts(bounds.actions);
+    classified.candidates.limit_operations(bounds.actions);
     let reading = Reading {
         target: &classified.target,
         headers: &classified.headers,
         body: body.map(Bytes::as_ref),
+        catalog,
     };
     let understood = classified.candidates.understand_within(&reading, memory);
-    let named = understood.map_err(unreadable)?;
+    let named = understood?;
     if named.actions.len() > bounds.actions {
         return Err(Code::TooManyActions.into());
     }
@@ -131,11 +130,12 @@ impl Collected {
             candidates: _,
             protocol,
             mut dropped,
+            stripped: _,
             declared_length,
         } = classified;
         let RequestActions {
             actions,
-            terms,
+            options,
             unlisted,
             ..
         } = named;
@@ -152,14 +152,15 @@ impl Collected {
                 headers.insert(CONTENT_TYPE, dialect.content_type().clone());
             }
         }
-        let passes = terms.passes;
+        let passes = options.passes;
         Ok(Self {
             input: DecisionInput {
                 target,
                 content_type: headers.get(CONTENT_TYPE).cloned(),
                 body_bytes: body.as_ref().map(Bytes::len),
                 actions,
-                terms,
+                options,
+                presented: None,
             },
             payload: RequestPayload {
                 headers,
@@ -174,10 +175,6 @@ impl Collected {
     }
 }
 
-fn unreadable(error: Unreadable) -> Refusal {
-    Refusal::because(error.code.into(), error.detail)
-}
-
 pub(super) fn fault(fault: &BodyFault) -> Refusal {
     match fault {
         BodyFault::TooLarge(limit) => Refusal::because(
@@ -189,19 +186,4 @@ pub(super) fn fault(fault: &BodyFault) -> Refusal {
             Refusal::because(Code::BadRequest, "The body ended early or is malformed.")
         }
     }
-}
-
-/// UTF-8 is the only charset whose bytes every reader takes for the same text.
-fn check_charset(headers: &HeaderMap) -> Result<(), Refusal> {
-    let is_utf8 = |value: &HeaderValue| {
-        let text = value.to_str();
-        text.is_ok_and(|text| MediaType::read(text).is_utf8())
-    };
-    if headers.get_all(CONTENT_TYPE).iter().all(is_utf8) {
-        return Ok(());
-    }
-    Err(Refusal::because(
-        Code::UnsupportedMedia,
-        "Only UTF-8 bodies are read.",
-    ))
 }

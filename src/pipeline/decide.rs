@@ -16,7 +16,7 @@ use crate::vault::Keyring;
 
 pub use super::clearance::{Clearance, Consent, Injection, ResponseSecrets};
 
-/// Who asks, what they may use, and when.
+/// The agent that asks, what it may use, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionContext<'a> {
     /// The agent that sent the request.
@@ -44,9 +44,10 @@ pub fn decide(
         &context.agent.name,
     );
     fitting.retain(|fits| connector.takes(&target.authority, &target.path, &fits.scheme));
+    let presented = input.presented.as_ref();
     let only = match fitting.as_slice() {
         [only] => Some(&only.id),
-        _ => None,
+        several => presented.filter(|id| several.iter().any(|fits| fits.id == **id)),
     };
     let mut ruling = rule(snapshot, context, input, only);
     // A condition may read `credential.id`, so it is asked again about the one that the permission chose.
@@ -113,18 +114,29 @@ fn choose(
     (keyring, fitting): (&Keyring, &[Arc<SealedCredential>]),
 ) -> Result<Injection, Refusal> {
     let authority = &input.target.authority;
-    let terms = &input.terms;
+    let options = &input.options;
     // Replaced on the way back, if it is known where it lies.
-    if !ruling.passes_response_secrets && (terms.in_parts || terms.response_secrets.is_empty()) {
+    if !ruling.passes_response_secrets
+        && (options.has_operations || options.response_secrets.is_empty())
+    {
         return Err(Refusal::from(Code::ResponseSecret));
     }
     // The API takes no credential there, or the request brings its own proof in its URL. Nothing else goes out without one, but to
     // a host that a permission lists.
-    if connector.is_public_at(authority, &input.target.path) || terms.without_credential {
+    if connector.is_public_at(authority, &input.target.path) || options.without_credential {
         return Ok(Injection::Bare);
     }
+    let presented = input
+        .presented
+        .as_ref()
+        .and_then(|id| fitting.iter().find(|credential| credential.id == *id));
     let chosen = match (&ruling.credential, fitting) {
+        // The permission says which, and the agent holds another one's placeholder.
+        (Choice::One(id), _) if presented.is_some_and(|other| other.id != *id) => {
+            return Err(Refusal::from(Code::AmbiguousCredential));
+        }
         (Choice::One(id), fitting) => fitting.iter().find(|credential| credential.id == *id),
+        (Choice::Open, _) if presented.is_some() => presented,
         (Choice::Open, [only]) => Some(only),
         (Choice::Open, []) => None,
         (Choice::Open | Choice::Torn, _) => {
@@ -139,6 +151,7 @@ fn choose(
             Ok(Injection::AgentOwned(Arc::clone(credential)))
         }
         Some(credential) => Ok(Injection::Credential(Arc::clone(credential))),
+        None if connector.is_optional_at(authority, &input.target.path) => Ok(Injection::Bare),
         None if ruling.hosts.iter().any(|host| names(host, authority)) => Ok(Injection::Bare),
         None => {
             let id = connector.id();

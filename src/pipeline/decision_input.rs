@@ -1,4 +1,4 @@
-//! What of an understood request is decided on, a plain value that can be decided on again, and what is only sent.
+//! Separates what of an understood request is decided on, and can be decided on again, from what is only sent.
 //!
 //! INVARIANT: a `DecisionInput` holds no socket, no body and no secret, so it may be kept for as long as its exchange lives.
 
@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::websocket::Protocol;
-use crate::connector::{Passes, Terms};
+use crate::connector::{ExchangeOptions, Passes};
 use crate::model::action::Action;
+use crate::model::credential::CredentialId;
 use crate::model::target::Target;
 
 /// Everything that a decision is about, but for who asks.
@@ -20,9 +21,11 @@ pub struct DecisionInput {
     /// Length of the body where a candidate route read it.
     pub body_bytes: Option<usize>,
     /// What the routes say of the whole exchange.
-    pub terms: Terms,
+    pub options: ExchangeOptions,
     /// What the request does; at least one.
     pub actions: Vec<Action>,
+    /// The credential that the agent asks for by its placeholder.
+    pub presented: Option<CredentialId>,
 }
 
 /// What of a request is sent but not judged again.

@@ -3,7 +3,7 @@
 //! INVARIANT: an approval covers the request as it would be sent, and counts only if policies, agent and kill switch still agree
 //! at that moment.
 
-mod card;
+mod approval_request;
 mod content;
 mod json;
 mod volatile;
@@ -60,8 +60,9 @@ enum Woken {
 }
 
 impl JudgedRequest {
-    /// Reads what nobody has read: what waits is hashed whole, and a client that only waits to send could not be seen to leave.
-    async fn read_whole(
+    /// Reads a body that is not read yet: a request that waits is hashed whole, and a client that only waits to send could not be
+    /// seen to leave. What is signed with its body is read too.
+    pub(super) async fn read_whole(
         &mut self,
         gateway: &Gateway,
         body: &mut dyn BodyReader,
@@ -97,11 +98,11 @@ impl JudgedRequest {
         let deadline = Instant::now() + gateway.dependencies.approval_timeout;
         let mut place: Option<Waiter> = None;
         while let Clearance::NeedsApproval(injection) = &self.clearance {
-            let card = self.card(gateway, injection, recorder.request_id());
+            let request = self.approval_request(gateway, injection, recorder.request_id());
             // The place in the queue is kept for as long as the question is the same.
             let mut waiter = match place.take() {
-                Some(waiter) if *waiter.fingerprint() == card.fingerprint => waiter,
-                _ => match self.open(gateway, card, recorder)? {
+                Some(waiter) if *waiter.fingerprint() == request.fingerprint => waiter,
+                _ => match self.open(gateway, request, recorder)? {
                     Opened::Granted => {
                         self.consent = Consent::Given;
                         return Ok(());
@@ -122,10 +123,10 @@ impl JudgedRequest {
     fn open(
         &self,
         gateway: &Gateway,
-        card: ApprovalRequest,
+        request: ApprovalRequest,
         recorder: &mut DecisionRecorder,
     ) -> Result<Opened, Refusal> {
-        match gateway.dependencies.approvals.submit(card) {
+        match gateway.dependencies.approvals.submit(request) {
             Submission::Granted(approval) => {
                 recorder.note_approval(&approval);
                 Ok(Opened::Granted)
@@ -180,10 +181,10 @@ impl JudgedRequest {
         }
     }
 
-    /// Understands and judges the request on what is in force now.
+    /// Understands and judges the request by what is in effect now.
     ///
     /// # Errors
-    /// Why it may not go any more, whoever says yes.
+    /// Why it may not go any more, even with an approval.
     fn judge_again(
         &mut self,
         gateway: &Gateway,
@@ -205,7 +206,7 @@ impl JudgedRequest {
         }
     }
 
-    /// Reads the request by connectors that were put in force meanwhile: the same bytes may be another action now.
+    /// Reads the request by connectors that took effect meanwhile: the same bytes may be another action now.
     fn understand_again(
         &mut self,
         gateway: &Gateway,
@@ -246,8 +247,10 @@ impl JudgedRequest {
         };
         let mut memory = memory.or(self.memory.take());
         let named = admit::growing(gateway, &self.admission.agent, &mut memory, |memory| {
-            collect::understand(&mut classified, read.0.as_ref(), bounds, memory)
+            let catalog = snapshot.catalog();
+            collect::understand(catalog, &mut classified, read.0.as_ref(), bounds, memory)
         })?;
+        recorder.note_snapshot(&snapshot);
         recorder.note_named(&named, read.0.as_ref());
         let mut request = Collected::new(classified, read, named)?;
         recorder.note_dropped(&request.payload.dropped);

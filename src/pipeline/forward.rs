@@ -36,7 +36,8 @@ pub async fn forward(gateway: &Gateway, permit: &Permit) -> Result<Destination, 
     let authority = &permit.outgoing().authority;
     let started = Instant::now();
     let found = gateway.dependencies.egress.resolve(authority).await;
-    staged(gateway, Stage::Forward, started);
+    let took = staged(gateway, Stage::Forward, started);
+    permit.validity.sending.note(Stage::Forward, took);
     let addresses = found.map_err(|error| {
         tracing::info!(request.id = permit.request_id(), %authority, %error, "address refused");
         match error {

@@ -1,11 +1,13 @@
 //! Prepares request headers for judging and sending: removes hop-by-hop headers, refuses loops.
 
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, IF_RANGE, RANGE, VIA};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderName, IF_RANGE, RANGE, SEC_WEBSOCKET_EXTENSIONS, VIA,
+};
 use http::{HeaderMap, HeaderValue};
 
 use super::decision_input::RequestPayload;
 use super::refuse::{Code, Refusal};
-use crate::connector::{Connector, Passes, is_always_dropped};
+use crate::connector::{Connector, Passes, is_always_dropped, not_forwarded};
 use crate::model::action::{Action, Risk};
 use crate::model::header_value;
 use crate::model::target::Query;
@@ -16,61 +18,24 @@ const MAX_NAMED: usize = 8;
 /// Codings of answers that can be undone, so that what is in them can be masked.
 const READABLE: [&str; 5] = ["gzip", "deflate", "br", "zstd", "identity"];
 
-/// Strips the white space that may stand around a value (RFC 9110 section 5.5), so that the bytes that are judged are the bytes that
-/// are sent; refuses a value that servers read as different texts.
-///
-/// Runs before anything looks at a value, and nothing trims one later: HTTP/1.1 readers strip it, HTTP/2 readers do not.
-///
-/// # Errors
-/// `not_canonical`
-pub(super) fn clean(headers: &mut HeaderMap) -> Result<(), Refusal> {
-    for (name, value) in headers.iter_mut() {
-        let bytes = value.as_bytes();
-        if !header_value::is_clean(bytes) {
-            let detail = format!(
-                "The header `{name}` holds a space or control character that servers read differently; leave it out."
-            );
-            return Err(Refusal::because(Code::NotCanonical, detail));
-        }
-        let trimmed = header_value::trim_bytes(bytes);
-        if trimmed.len() == bytes.len() {
-            continue;
-        }
-        let mut stripped =
-            HeaderValue::from_bytes(trimmed).map_err(|_| Refusal::from(Code::NotCanonical))?;
-        stripped.set_sensitive(value.is_sensitive());
-        *value = stripped;
-    }
-    Ok(())
-}
+/// Which compressions of its messages a client of gRPC reads.
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Removes what concerns this hop only: fixed names, those that `Connection` nominates, names with `_`.
 ///
-/// Runs before anything is judged, so a header that a policy or route sees is one that is sent.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let nominated: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| header_value::entries(value.as_bytes()))
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        .collect();
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            is_always_dropped(name.as_str())
-                || nominated.contains(name)
-                // WSGI, CGI and others read `X_Y` as `X-Y`.
-                || name.as_str().bytes().any(|byte| byte == b'_')
-        })
-        .cloned()
-        .collect();
-    for name in dropped {
+/// Runs before anything is judged, so a header that a policy or route sees is one that is sent. Returns those that some server might
+/// have read: with `_` in their name, or nominated although they do not concern this hop only.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) -> Vec<HeaderName> {
+    let mut told = not_forwarded(headers);
+    for name in &told {
         headers.remove(name);
     }
+    told.retain(|name| !is_always_dropped(name.as_str()));
+    told
 }
 
-/// Refuses a request above low that would lose headers which nothing declares or reads: without `X-Dry-Run: true` a rehearsal would
-/// be the deed.
+/// Refuses a request above low that would lose headers which nothing declares or reads: without `X-Dry-Run: true` a dry run
+/// would take effect.
 ///
 /// # Errors
 /// `undeclared_header`
@@ -139,19 +104,21 @@ pub(super) fn keep_answer_readable(headers: &mut HeaderMap, passes: Passes) {
         headers.remove(RANGE);
         headers.remove(IF_RANGE);
     }
+    // RFC 7692: the server compresses only where it is asked to.
+    headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+    if headers.contains_key(GRPC_ACCEPT_ENCODING) {
+        headers.insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if asks_for_readable(headers) {
+        return;
+    }
     let kept: Vec<&str> = headers
         .get_all(ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(header_value::trim)
-        .filter(|entry| {
-            let mut parts = entry.split(';').map(header_value::trim);
-            let coding = parts.next().unwrap_or_default();
-            READABLE
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(coding))
-        })
+        .filter(|entry| is_readable(entry))
         .collect();
     // Without the header every coding is welcome, RFC 9110 section 12.5.3.
     let value = match kept.as_slice() {
@@ -162,8 +129,33 @@ pub(super) fn keep_answer_readable(headers: &mut HeaderMap, passes: Passes) {
     headers.extend(value.ok().map(|value| (ACCEPT_ENCODING, value)));
 }
 
+/// Returns whether `Accept-Encoding` is there once, and is spelled as it would be written here.
+fn asks_for_readable(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(ACCEPT_ENCODING).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let is_kept = |entry: &str| {
+        !entry.contains(',') && header_value::trim(entry) == entry && is_readable(entry)
+    };
+    value
+        .to_str()
+        .is_ok_and(|value| value.split(", ").all(is_kept))
+}
+
+/// Returns whether an entry of `Accept-Encoding` names a coding that can be undone.
+fn is_readable(entry: &str) -> bool {
+    let coding = header_value::trim(entry.split(';').next().unwrap_or_default());
+    let mut known = READABLE.iter();
+    known.any(|known| known.eq_ignore_ascii_case(coding))
+}
+
 /// Refuses a request that has been through this gateway, and adds this gateway to `Via` (RFC 9110 section 7.6.3).
-pub(super) fn pass_via(headers: &mut HeaderMap, pseudonym: &str) -> Result<(), Refusal> {
+pub(super) fn pass_via(
+    headers: &mut HeaderMap,
+    pseudonym: &str,
+    via: Option<&HeaderValue>,
+) -> Result<(), Refusal> {
     let seen = headers
         .get_all(VIA)
         .iter()
@@ -176,8 +168,8 @@ pub(super) fn pass_via(headers: &mut HeaderMap, pseudonym: &str) -> Result<(), R
     if seen {
         return Err(Refusal::from(Code::LoopDetected));
     }
-    if let Ok(value) = HeaderValue::from_str(&format!("1.1 {pseudonym}")) {
-        headers.append(VIA, value);
+    if let Some(via) = via {
+        headers.append(VIA, via.clone());
     }
     Ok(())
 }

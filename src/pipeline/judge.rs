@@ -10,12 +10,13 @@ use super::classify::{self, Classified};
 use super::collect::{self, Collected, ReadBody};
 use super::decide::Clearance;
 use super::judged_request::JudgedRequest;
-use super::record::{DecisionRecorder, OpenExchange, refused_unauthenticated};
+use super::record::{DecisionRecorder, OpenExchange, Outcome, refused_unauthenticated};
 use super::refuse::{Code, Refusal, RefusedExchange};
-use super::{BodyReader, Gateway, Head, Permit, escalate, headers, staged};
+use super::{BodyReader, Gateway, Head, Permit, escalate, headers, mint};
 use crate::connector::RequestActions;
 use crate::limit::Share;
 use crate::model::agent::Agent;
+use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Stage;
 
 /// Runs every stage that comes before the upstream is contacted. The open record goes with the exchange: its drop writes `finished`.
@@ -31,8 +32,8 @@ pub async fn judge(
     let changes = gateway.dependencies.changes.count();
     let started = Instant::now();
     let (pass, agent) = identify(gateway, &head)?;
-    staged(gateway, Stage::Admit, started);
     let mut recorder = DecisionRecorder::new(gateway, &head, &agent);
+    recorder.staged(Stage::Admit, started);
     let judged = match admit::enter(gateway, &agent) {
         Ok(stream) => {
             let admission = Admission {
@@ -45,7 +46,7 @@ pub async fn judge(
         }
         Err(refusal) => Err(refusal),
     };
-    conclude(recorder, judged).await
+    conclude(gateway, recorder, judged).await
 }
 
 /// Finds out who asks: by the tunnel's token, or by the request's own.
@@ -65,12 +66,20 @@ pub(crate) fn identify(
 
 /// Writes down what a request has come to. A permit counts only once its record is durable.
 pub(crate) async fn conclude(
+    gateway: &Arc<Gateway>,
     recorder: DecisionRecorder,
     judged: Result<Permit, Refusal>,
 ) -> Result<(Permit, OpenExchange), RefusedExchange> {
     match judged {
-        Ok(permit) => match recorder.permitted().await {
-            Ok(open) => Ok((permit, open)),
+        Ok(mut permit) => match recorder.permitted(permit.validity()).await {
+            Ok(mut open) => {
+                if let Err(refusal) = mint::provide(gateway, &mut permit).await {
+                    open.note_outcome(Outcome::Refused(refusal.code().as_str()));
+                    return Err(refusal);
+                }
+                open.search(permit.patterns.clone());
+                Ok((permit, open))
+            }
             Err(error) => {
                 tracing::error!(request.id = permit.request_id(), %error, "refused: the journal cannot be written");
                 Err(permit.refused(Code::JournalUnavailable))
@@ -78,7 +87,8 @@ pub(crate) async fn conclude(
         },
         Err(refusal) => {
             let refused = recorder.join(refusal);
-            recorder.refused(&refused).await;
+            // On the heap, as all that few requests need: a future is copied whole when it is begun.
+            Box::pin(recorder.refused(&refused)).await;
             Err(refused)
         }
     }
@@ -97,29 +107,40 @@ async fn stages(
     let started = Instant::now();
     let mut classified = classify::classify(&snapshot, head)
         .map_err(|unclassified| recorder.note_unclassified(unclassified))?;
-    let started = staged(gateway, Stage::Classify, started);
-    headers::pass_via(&mut classified.headers, &dependencies.pseudonym)?;
+    if body.is_empty() {
+        classified.declared_length = Some(0);
+    }
+    let started = recorder.staged(Stage::Classify, started);
+    recorder.note_snapshot(&snapshot);
+    let via = gateway.via.as_ref();
+    headers::pass_via(&mut classified.headers, &dependencies.pseudonym, via)?;
     recorder.note_classified(&classified);
-    let collected = understand(gateway, &admission, classified, body, recorder).await?;
-    let started = staged(gateway, Stage::Collect, started);
+    let collected =
+        understand((gateway, &snapshot), &admission, classified, body, recorder).await?;
+    let started = recorder.staged(Stage::Collect, started);
     let mut judged = JudgedRequest::new(gateway, admission, snapshot, collected);
-    staged(gateway, Stage::Decide, started);
+    recorder.staged(Stage::Decide, started);
     recorder.note_decided(&judged.ruling, judged.clearance.injection());
+    let connector = &judged.request.connector;
+    recorder.note_placeholders(judged.presented.told(connector, &dependencies.keyring));
     if matches!(judged.clearance, Clearance::NeedsApproval(_)) {
-        escalate::escalate(gateway, &mut judged, body, recorder).await?;
+        Box::pin(escalate::escalate(gateway, &mut judged, body, recorder)).await?;
+    }
+    if judged.signs_body() {
+        judged.read_whole(gateway, body).await?;
     }
     judged.permit(gateway, &head.request_id, recorder.native())
 }
 
 /// Reads the body where a route reads it, and names the actions.
 async fn understand(
-    gateway: &Gateway,
+    (gateway, snapshot): (&Gateway, &Snapshot),
     admission: &Admission,
     mut classified: Classified,
     body: &mut dyn BodyReader,
     recorder: &mut DecisionRecorder,
 ) -> Result<(Collected, Option<Share>), Refusal> {
-    let (read, named, memory) = read(gateway, admission, &mut classified, body)
+    let (read, named, memory) = read((gateway, snapshot), admission, &mut classified, body)
         .await
         .inspect_err(|_| recorder.note_candidates(&classified.candidates))?;
     recorder.note_named(&named, read.0.as_ref());
@@ -130,7 +151,7 @@ async fn understand(
 
 /// Memory is there before the body is, and before what is copied of it; an agent that is halted meanwhile is not waited for.
 async fn read(
-    gateway: &Gateway,
+    (gateway, snapshot): (&Gateway, &Snapshot),
     admission: &Admission,
     classified: &mut Classified,
     body: &mut dyn BodyReader,
@@ -152,7 +173,8 @@ async fn read(
         memory.shrink_to(read.0.as_ref().map_or(0, Bytes::len));
     }
     let named = admit::growing(gateway, &admission.agent, &mut memory, |memory| {
-        collect::understand(classified, read.0.as_ref(), bounds, memory)
+        let catalog = snapshot.catalog();
+        collect::understand(catalog, classified, read.0.as_ref(), bounds, memory)
     })?;
     Ok((read, named, memory))
 }

@@ -1,5 +1,6 @@
 //! Builds the outgoing request from judged values, never from received ones.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -8,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::decide::Injection;
 use super::decision_input::RequestPayload;
-use super::headers;
 use super::websocket::Protocol;
+use crate::auth::SigningScope;
 use crate::connector::{Connector, Passes};
 use crate::model::target::{Authority, Target};
 
@@ -37,6 +38,10 @@ pub struct Outgoing {
     pub body: Option<Bytes>,
     /// Headers of the agent's that nothing declares; the answer names them.
     pub dropped: Vec<HeaderName>,
+    /// What the agent's own signature was for, where it signed as AWS does.
+    pub signed_for: Option<SigningScope>,
+    /// Whether the request surely has no body.
+    pub is_empty: bool,
 }
 
 impl fmt::Debug for Outgoing {
@@ -62,22 +67,21 @@ pub(super) fn build(
         passes,
         body,
         dropped,
-        declared_length: _,
+        declared_length,
     } = payload;
-    let mut query = target.query.raw().map(str::to_owned);
+    let signed_for = SigningScope::of(&headers, target.query.raw());
+    let mut query = target.query.raw().map(Cow::Borrowed);
     if !matches!(injection, Injection::AgentOwned(_)) {
         let places = connector.credential_places();
         headers.remove(AUTHORIZATION);
         if !passes.cookies {
             headers.remove(COOKIE);
         }
-        for name in &places.headers {
+        let kept = |name: &str| passes.cookies && name == COOKIE;
+        for name in places.headers.iter().filter(|name| !kept(name)) {
             headers.remove(name.as_str());
         }
-        query = query.and_then(|query| without(&query, &places.query));
-    }
-    if matches!(injection, Injection::Credential(_)) {
-        headers::keep_answer_readable(&mut headers, passes);
+        query = query.and_then(|query| without(query, &places.query));
     }
     for (name, value) in connector.default_headers() {
         if !headers.contains_key(name) {
@@ -98,27 +102,34 @@ pub(super) fn build(
         authority: target.authority.clone(),
         tls: target.tls,
         path: target.path.as_str().to_owned(),
-        query,
+        query: query.map(Cow::into_owned),
         headers,
         protocol,
         passes,
         body,
         dropped,
+        signed_for,
+        is_empty: declared_length == Some(0),
     }
 }
 
 /// Takes the pairs of these names out, comparing decoded names without case; the rest stays byte for byte.
-fn without(query: &str, names: &[String]) -> Option<String> {
+fn without<'q>(query: Cow<'q, str>, names: &[String]) -> Option<Cow<'q, str>> {
+    if names.is_empty() {
+        return Some(query);
+    }
     let named = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or(pair).replace('+', " ");
-        let name = percent_encoding::percent_decode_str(&name)
-            .decode_utf8_lossy()
-            .into_owned();
+        let name = pair.split('=').next().unwrap_or(pair);
+        if !name.contains(['+', '%']) {
+            return names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        }
+        let name = name.replace('+', " ");
+        let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
         names.iter().any(|known| known.eq_ignore_ascii_case(&name))
     };
     if !query.split('&').any(|pair| named(&pair)) {
-        return Some(query.to_owned());
+        return Some(query);
     }
     let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
-    (!kept.is_empty()).then(|| kept.join("&"))
+    (!kept.is_empty()).then(|| kept.join("&").into())
 }

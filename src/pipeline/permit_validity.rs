@@ -2,18 +2,23 @@
 //!
 //! INVARIANT: judging again uses the live state (snapshot, agents, credentials, kill switch), never that of the start.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::Gateway;
 use super::admit::{self, Pass};
 use super::decide::{Consent, DecisionContext, Injection, ResponseSecrets, decide};
 use super::decision_input::DecisionInput;
 use super::refuse::{Code, Native, Refusal, RefusedExchange};
-use crate::connector::{AnswerPlace, Catalog, Connector, Terms};
+use crate::connector::{AnswerPlace, Catalog, Connector, ExchangeOptions};
+use crate::journal::StageTimes;
 use crate::limit::Share;
 use crate::model::agent::Agent;
+use crate::telemetry::metrics::Stage;
 
 /// What a permit rests on, for as long as its exchange is open. Cheap to share.
 ///
@@ -39,22 +44,71 @@ pub struct PermitValidity {
     pub(super) request_id: Box<str>,
     /// How the client of this API reads errors.
     pub(super) native: Option<Arc<Native>>,
+    /// The count of changes that it was first judged by.
+    pub(super) permitted_at: u64,
     /// The count of changes at which the permit was last found to hold.
     pub(super) judged_at: AtomicU64,
     /// The count of changes at which the agent was last found to be admitted.
     pub(super) admitted_at: AtomicU64,
+    /// What is recorded when the exchange ends.
+    pub(super) sending: Sending,
+}
+
+/// How a permitted request is sent, noted on the way for its record.
+#[derive(Debug, Default)]
+pub(super) struct Sending {
+    upstream: Mutex<Option<SocketAddr>>,
+    /// Microseconds; 0 for a stage that it did not reach.
+    forward: AtomicU32,
+    inject: AtomicU32,
+}
+
+// === impl Sending ===
+
+impl Sending {
+    /// Notes how long `forward` or `inject` took.
+    pub(super) fn note(&self, stage: Stage, took: Duration) {
+        let noted = match stage {
+            Stage::Forward => &self.forward,
+            Stage::Inject => &self.inject,
+            _ => return,
+        };
+        noted.store(micros(took).max(1), Ordering::Relaxed);
+    }
+
+    /// Returns the address that was tried last, and the times of the stages.
+    pub(super) fn noted(&self) -> (Option<SocketAddr>, StageTimes) {
+        let time = |noted: &AtomicU32| Some(noted.load(Ordering::Relaxed)).filter(|time| *time > 0);
+        let times = StageTimes {
+            forward: time(&self.forward),
+            inject: time(&self.inject),
+            ..StageTimes::default()
+        };
+        (*self.upstream.lock(), times)
+    }
+}
+
+/// Returns whole microseconds, at most `u32::MAX`.
+pub(super) fn micros(took: Duration) -> u32 {
+    u32::try_from(took.as_micros()).unwrap_or(u32::MAX)
 }
 
 // === impl PermitValidity ===
 
 impl PermitValidity {
+    /// Notes which address of the upstream is tried, for the record.
+    pub fn note_upstream(&self, address: SocketAddr) {
+        *self.sending.upstream.lock() = Some(address);
+    }
+
     /// Judges again if anything has changed since it was last judged; else it is one atomic load.
     ///
     /// A stream keeps the actions that it was understood as: what has been sent cannot be read again. They are judged by the
-    /// policies, agents and credentials in force now, and the connector must still cover the target.
+    /// policies, agents and credentials in effect now, and the connector must still cover the target.
     ///
     /// # Errors
-    /// Why it may not go on: the agent is gone, the kill switch holds it back, a policy or permission denies it, its credential is gone, no connector covers it.
+    /// Why it may not go on: the agent or the credential is gone, the kill switch holds it back, a policy or permission denies it,
+    /// or no connector covers it.
     pub fn check(&self, gateway: &Gateway) -> Result<(), RefusedExchange> {
         self.reevaluate(gateway, &self.judged_at, || {
             let agent = self.admit_again(gateway)?;
@@ -72,6 +126,21 @@ impl PermitValidity {
         })
     }
 
+    /// Looks the agent and the kill switch up again although nothing may have changed: a token runs out without a change.
+    ///
+    /// # Errors
+    /// As [`PermitValidity::check_admission`].
+    pub fn readmit(&self, gateway: &Gateway) -> Result<(), RefusedExchange> {
+        let admitted = self.admit_again(gateway).map(drop);
+        admitted.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// Returns the token that the agent has asked with.
+    #[must_use]
+    pub fn pass(&self) -> Pass {
+        self.pass
+    }
+
     /// Waits until the permit does not hold any more and returns why. Costs nothing while nothing changes; safe to drop and to call again.
     pub async fn revoked(&self, gateway: &Gateway) -> RefusedExchange {
         loop {
@@ -81,7 +150,7 @@ impl PermitValidity {
             let judged_at = self.judged_at.load(Ordering::Acquire);
             tokio::select! {
                 () = gateway.dependencies.changes.after(judged_at) => {}
-                // That a token has run out is no change that anybody tells of.
+                // An expired token is not a change that is told.
                 () = admit::expiry(gateway, self.pass) => {
                     if let Err(refusal) = self.admit_again(gateway) {
                         return self.refused(refusal);
@@ -140,17 +209,17 @@ impl PermitValidity {
     /// Returns how long the answer may take to begin, where the connector says so.
     #[must_use]
     pub fn first_byte(&self) -> Option<Duration> {
-        self.input.terms.first_byte
+        self.input.options.first_byte
     }
 
     /// Returns what the connector says of the whole exchange.
-    pub(super) fn terms(&self) -> &Terms {
-        &self.input.terms
+    pub(super) fn options(&self) -> &ExchangeOptions {
+        &self.input.options
     }
 
     /// Returns where the answer holds credentials.
     pub(super) fn places(&self) -> &[AnswerPlace] {
-        &self.input.terms.response_secrets
+        &self.input.options.response_secrets
     }
 
     /// Returns the credential and how it goes out.
@@ -182,7 +251,7 @@ impl PermitValidity {
     fn covering(&self, catalog: &Catalog) -> Option<Arc<Connector>> {
         let target = &self.input.target;
         if self.input.is_tls_passthrough() {
-            let (connector, _) = catalog.passage(&target.authority)?;
+            let (connector, _) = catalog.tls_passthrough(&target.authority)?;
             return Some(connector);
         }
         let place = catalog.locate(&target.authority, &target.path)?;

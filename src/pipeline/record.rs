@@ -1,8 +1,9 @@
-//! Record: two records for an exchange, `decided` before anything leaves and `finished` when its state drops; one for a refusal.
+//! Writes two records for an exchange, `decided` before anything leaves and `finished` when its state drops; one for a refusal.
 //!
 //! INVARIANT: never a secret, never a body, never a query.
 
 mod answered;
+mod conclude;
 mod open_exchange;
 mod redact;
 mod repeated;
@@ -15,24 +16,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderName;
 use serde_json::json;
-use serde_json::value::to_raw_value;
 
 use super::admit::{self, Pass};
 use super::classify::{Classified, Unclassified};
 use super::decide::Injection;
+use super::permit_validity::micros;
 use super::refuse::{Native, Refusal, RefusedExchange};
 use super::{Gateway, Head, staged};
 use crate::approval::Approval;
 use crate::connector::{Candidates, Connector, ErrorShape, RequestActions};
-use crate::journal::{Decided, JournalError, MAX_PARAM, RecordedApproval, Text};
+use crate::journal::{Decided, RecordedApproval, Text};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
 use crate::policy::Ruling;
+use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Stage;
-use redact::{Noted, Redacted};
+use redact::Noted;
 
-pub(super) use crate::model::hex::hex;
 pub(super) use redact::actions;
 pub(super) use unauthenticated::UnauthenticatedRefusals;
 
@@ -42,9 +43,6 @@ pub use unauthenticated::{refused_unauthenticated, summarize_unauthenticated};
 
 /// Longest path that is recorded, in bytes; of an unreadable one only so much is kept.
 const MAX_PATH: usize = 2048;
-
-/// Longest parameter of a refused request that is recorded as it is, in bytes: nothing was done with it.
-const MAX_REFUSED: usize = 256;
 
 /// Most actions that are recorded of a request that was refused before it was understood.
 const MAX_CANDIDATES: usize = 20;
@@ -59,6 +57,8 @@ pub(super) struct DecisionRecorder {
     received: Instant,
     actions: Vec<Noted>,
     waited: Duration,
+    /// Headers that were taken out before anything was judged.
+    stripped: Vec<Text<'static>>,
     /// How the client of this API reads errors, once it is known.
     native: Option<Native>,
     decided: Decided<'static>,
@@ -66,7 +66,7 @@ pub(super) struct DecisionRecorder {
 
 /// Keeps a refusal that the edge made before there was a head to judge: names that disagree, HTTP that is none, a drain.
 ///
-/// Without an agent it becomes part of a summary: what anybody can cause must not grow the journal.
+/// Without an agent it becomes part of a summary: what unauthenticated clients cause must not grow the journal.
 pub async fn refused_early(
     gateway: &Arc<Gateway>,
     (pass, peer): (Option<Pass>, Option<SocketAddr>),
@@ -97,9 +97,41 @@ pub async fn refused_early(
     }
 }
 
+fn shown_names(names: &[HeaderName]) -> impl Iterator<Item = Text<'static>> {
+    let names = names.iter().take(MAX_DROPPED);
+    names.map(|name| Text::bounded(name.as_str().to_owned(), MAX_DROPPED_NAME))
+}
+
 /// An agent on a socket of this machine has no address.
 fn shown(peer: Option<SocketAddr>) -> String {
-    peer.map(|peer| peer.to_string()).unwrap_or_default()
+    let Some(SocketAddr::V4(peer)) = peer else {
+        return peer.map(|peer| peer.to_string()).unwrap_or_default();
+    };
+    // By hand: nearly every record has one, and the formatter of numbers takes ten times as long.
+    let mut text = String::with_capacity("255.255.255.255:65535".len());
+    for (number, end) in peer
+        .ip()
+        .octets()
+        .map(u16::from)
+        .into_iter()
+        .zip("...:".chars())
+    {
+        push_number(&mut text, number);
+        text.push(end);
+    }
+    push_number(&mut text, peer.port());
+    text
+}
+
+fn push_number(text: &mut String, number: u16) {
+    let mut unit = 10_000;
+    while unit > 1 && unit > number {
+        unit /= 10;
+    }
+    while unit > 0 {
+        text.push(char::from_digit(u32::from(number / unit % 10), 10).unwrap_or_default());
+        unit /= 10;
+    }
 }
 
 // === impl DecisionRecorder ===
@@ -111,6 +143,7 @@ impl DecisionRecorder {
             request_id: head.request_id.clone().into(),
             agent: agent.name.as_str().to_owned().into(),
             peer: shown(head.peer).into(),
+            tunnel: head.tunnel,
             method: head.method.as_str().to_owned().into(),
             host: Text::Whole(head.authority.to_string().into()),
             path: Text::bounded(head.path.clone(), MAX_PATH),
@@ -121,6 +154,7 @@ impl DecisionRecorder {
             received: head.received,
             actions: Vec::new(),
             waited: Duration::ZERO,
+            stripped: Vec::new(),
             native: shape.map(Native::new),
             decided,
         }
@@ -161,10 +195,32 @@ impl DecisionRecorder {
             let shape = classified.candidates.error_shape(&classified.headers);
             self.native = shape.map(Native::new);
         }
-        let path = classified.target.path.as_str();
-        if self.decided.path.as_str() != Some(path) {
-            self.decided.path = Text::bounded(path.to_owned(), MAX_PATH);
+        let path = classified.candidates.shown_path();
+        if self.decided.path.as_str() != Some(&*path) {
+            self.decided.path = Text::bounded(path.into_owned(), MAX_PATH);
         }
+        self.stripped = shown_names(&classified.stripped).collect();
+        self.decided.dropped_headers.clone_from(&self.stripped);
+    }
+
+    /// Counts how long a stage took and notes it for the record; returns when the next one starts.
+    pub(super) fn staged(&mut self, stage: Stage, started: Instant) -> Instant {
+        let took = staged(&self.gateway, stage, started);
+        let times = &mut self.decided.stages_us;
+        let noted = match stage {
+            Stage::Admit => &mut times.admit,
+            Stage::Classify => &mut times.classify,
+            Stage::Collect => &mut times.collect,
+            Stage::Decide => &mut times.decide,
+            _ => return started + took,
+        };
+        *noted = Some(micros(took));
+        started + took
+    }
+
+    /// Notes by which connectors and policies the request is judged.
+    pub(super) fn note_snapshot(&mut self, snapshot: &Snapshot) {
+        self.decided.snapshot = Some(Arc::clone(snapshot.id()));
     }
 
     /// Notes which actions the request may have been, where it was refused before that could be told.
@@ -182,8 +238,8 @@ impl DecisionRecorder {
     /// Notes what the request was understood as, and the body that was read for it.
     pub(super) fn note_named(&mut self, named: &RequestActions, body: Option<&Bytes>) {
         if let Some(native) = &mut self.native {
-            native.rpc_ids.clone_from(&named.terms.rpc_ids);
-            native.push.clone_from(&named.terms.push);
+            native.rpc_ids.clone_from(&named.options.rpc_ids);
+            native.push.clone_from(&named.options.push);
         }
         self.note_actions(&named.actions);
         self.decided.body_bytes = body.map(|body| body.len() as u64);
@@ -191,9 +247,9 @@ impl DecisionRecorder {
 
     /// Notes which headers were taken out because nothing declares them.
     pub(super) fn note_dropped(&mut self, names: &[HeaderName]) {
-        let names = names.iter().take(MAX_DROPPED);
-        let shown = names.map(|name| Text::bounded(name.as_str().to_owned(), MAX_DROPPED_NAME));
-        self.decided.dropped_headers = shown.collect();
+        let stripped = self.stripped.iter().cloned();
+        let all = shown_names(names).chain(stripped);
+        self.decided.dropped_headers = all.take(MAX_DROPPED).collect();
     }
 
     fn note_actions(&mut self, noted: &[Action]) {
@@ -207,6 +263,11 @@ impl DecisionRecorder {
         if let Some(credential) = injection.and_then(Injection::credential) {
             self.decided.credential = credential.as_str().to_owned().into();
         }
+    }
+
+    /// Notes where placeholders stand that are not replaced there.
+    pub(super) fn note_placeholders(&mut self, places: Vec<String>) {
+        self.decided.placeholders = places.into_iter().map(Into::into).collect();
     }
 
     /// Notes what an operator was asked, and said.
@@ -231,71 +292,26 @@ impl DecisionRecorder {
         let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.decided.waited_ms = Some(millis);
     }
+}
 
-    /// Writes `decided` for a permitted request and returns once it is as durable as configured.
-    pub(super) async fn permitted(mut self) -> Result<OpenExchange, JournalError> {
-        self.conclude("allow", MAX_PARAM);
-        let started = Instant::now();
-        self.gateway
-            .dependencies
-            .journal
-            .append(&self.decided)
-            .await?;
-        staged(&self.gateway, Stage::Record, started);
-        let overhead = self.received.elapsed().saturating_sub(self.waited);
-        let action = self.actions.first().map(|action| action.name.clone());
-        self.decided.actions = None;
-        Ok(OpenExchange::new(
-            self.gateway,
-            (self.received, overhead),
-            (self.decided, action),
-        ))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Writes the one record of a refusal. The refusal stands whether or not it could be written.
-    pub(super) async fn refused(mut self, refused: &RefusedExchange) {
-        let code = refused.code().as_str();
-        let (agent, connector) = (&self.decided.agent, &self.decided.connector);
-        let metrics = &self.gateway.dependencies.metrics;
-        metrics.refused(agent, connector, code);
-        if !repeated::is_recorded(&self.gateway, agent, code, &self.decided.request_id) {
-            return self.count(refused.code().decision());
+    #[test]
+    fn addresses_are_shown_as_they_are_written() {
+        for text in [
+            "0.0.0.0:0",
+            "127.0.0.1:1",
+            "10.20.99.100:9",
+            "192.168.255.254:10",
+            "1.2.3.4:99",
+            "255.255.255.255:65535",
+            "100.101.109.200:10000",
+            "[::1]:443",
+        ] {
+            assert_eq!(shown(text.parse().ok()), text);
         }
-        self.decided.code = code.into();
-        self.conclude(refused.code().decision(), MAX_REFUSED);
-        let Decided {
-            request_id, agent, ..
-        } = &self.decided;
-        let action = self
-            .actions
-            .first()
-            .map_or("", |action| action.name.as_str());
-        tracing::info!(request.id = %request_id, agent.id = %agent, action.id = %action, code, "refused");
-        let appended = self.gateway.dependencies.journal.append(&self.decided);
-        if let Err(error) = appended.await {
-            tracing::error!(request.id = %request_id, %error, "a refusal was not recorded");
-        }
-    }
-
-    /// Completes the record: a recorder ends in one.
-    fn conclude(&mut self, decision: &'static str, longest: usize) {
-        self.count(decision);
-        self.decided.decision = decision.into();
-        if !self.actions.is_empty() {
-            let key = &self.gateway.dependencies.parameter_key;
-            let redacted = Redacted::new(key, &self.actions, longest);
-            // Texts, numbers and lists of them always serialise.
-            self.decided.actions = to_raw_value(&redacted).ok().map(std::borrow::Cow::Owned);
-        }
-        let own = self.received.elapsed().saturating_sub(self.waited);
-        self.decided.judged_us = u64::try_from(own.as_micros()).ok();
-    }
-
-    fn count(&self, decision: &'static str) {
-        let metrics = &self.gateway.dependencies.metrics;
-        for action in &self.actions {
-            let (agent, connector) = (&self.decided.agent, &self.decided.connector);
-            metrics.decided(agent, connector, action.label(), decision);
-        }
+        assert_eq!(shown(None), "");
     }
 }

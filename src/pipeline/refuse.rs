@@ -1,9 +1,10 @@
-//! Refuse: every way to say no. The agent reads coarse reasons, never a policy's condition or an internal error.
+//! Defines refusals. The agent reads coarse reasons, never a policy's condition or an internal error.
 //!
-//! A [`Refusal`] says why; [`RefusedExchange`] is the one place where that is joined with whose it is.
+//! A [`Refusal`] says why; [`RefusedExchange`] joins that once with the request that is refused.
 
 mod answer;
 mod code;
+mod sentence;
 
 use std::borrow::Cow;
 use std::sync::Arc;

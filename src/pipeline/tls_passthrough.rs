@@ -16,8 +16,8 @@ use super::judged_request::JudgedRequest;
 use super::record::{DecisionRecorder, OpenExchange};
 use super::refuse::{Code, Refusal, RefusedExchange};
 use super::websocket::Protocol;
-use super::{Gateway, Head, Permit, admit, staged};
-use crate::connector::{Connector, Passes, Terms};
+use super::{Gateway, Head, Permit, admit};
+use crate::connector::{Connector, ExchangeOptions, Passes};
 use crate::model::action::Action;
 use crate::model::target::{Authority, Path, Query, Target};
 use crate::snapshot::Snapshot;
@@ -38,7 +38,7 @@ pub struct TlsPassthrough {
 pub fn find(gateway: &Gateway, authority: &Authority) -> Option<TlsPassthrough> {
     let changes = gateway.dependencies.changes.count();
     let snapshot = gateway.dependencies.current.snapshot();
-    let (connector, action) = snapshot.catalog().passage(authority)?;
+    let (connector, action) = snapshot.catalog().tls_passthrough(authority)?;
     Some(TlsPassthrough {
         changes,
         snapshot,
@@ -68,7 +68,7 @@ pub async fn judge(
         };
         stages(gateway, admission, (passthrough, head), &mut recorder)
     });
-    conclude(recorder, judged).await
+    conclude(gateway, recorder, judged).await
 }
 
 fn stages(
@@ -79,10 +79,11 @@ fn stages(
 ) -> Result<Permit, Refusal> {
     admit::check_connector_halt(gateway, passthrough.connector.id())?;
     let snapshot = Arc::clone(&passthrough.snapshot);
+    recorder.note_snapshot(&snapshot);
     let collected = understand(passthrough, &head.authority)?;
     let started = Instant::now();
     let judged = JudgedRequest::new(gateway, admission, snapshot, (collected, None));
-    staged(gateway, Stage::Decide, started);
+    recorder.staged(Stage::Decide, started);
     recorder.note_decided(&judged.ruling, judged.clearance.injection());
     // Clients give up on a CONNECT long before a person has answered, and there is nothing to show the person.
     if matches!(judged.clearance, Clearance::NeedsApproval(_)) {
@@ -109,8 +110,9 @@ fn understand(passthrough: TlsPassthrough, authority: &Authority) -> Result<Coll
             target,
             content_type: None,
             body_bytes: None,
-            terms: Terms::default(),
+            options: ExchangeOptions::default(),
             actions: vec![passthrough.action],
+            presented: None,
         },
         payload: RequestPayload {
             headers: HeaderMap::new(),

@@ -11,16 +11,8 @@ use http::header::{
 use http::{HeaderMap, Method};
 
 use super::refuse::{Code, Refusal};
+pub use crate::connector::Protocol;
 use crate::model::header_value;
-
-/// What is spoken once the upstream has answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// The exchange stays HTTP.
-    Http,
-    /// RFC 6455, if the upstream agrees.
-    WebSocket,
-}
 
 /// Of RFC 7540 section 3.2.1.
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");

@@ -6,22 +6,22 @@ use crate::model::template::NameTemplate;
 
 /// Entries that apply to one action, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
-pub(super) struct Applicable {
-    pub(super) special: bool,
-    pub(super) permissions: Vec<(usize, ActionMatch)>,
-    pub(super) rules: Vec<usize>,
+pub(crate) struct Applicable {
+    pub(crate) special: bool,
+    pub(crate) permissions: Vec<(usize, ActionMatch)>,
+    pub(crate) rules: Vec<usize>,
 }
 
 /// Entries that can apply to a name that a template makes, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
-pub(super) struct Candidates {
-    pub(super) permissions: Vec<usize>,
-    pub(super) rules: Vec<usize>,
+pub(crate) struct Candidates {
+    pub(crate) permissions: Vec<usize>,
+    pub(crate) rules: Vec<usize>,
 }
 
 impl PolicySet {
     /// Looks up what concerns an action.
-    pub(super) fn applicable(&self, name: &str, special: bool) -> Applicable {
+    pub(crate) fn applicable(&self, name: &str, special: bool) -> Applicable {
         let permissions = self.compiled.permissions.iter().enumerate();
         let rules = self.compiled.rules.iter().enumerate();
         Applicable {
@@ -37,7 +37,7 @@ impl PolicySet {
     }
 
     /// Finds the entries that can apply to some name of a template, so that entries for other actions cost nothing there either.
-    pub(super) fn candidates_for(&self, template: &NameTemplate) -> Candidates {
+    pub(crate) fn candidates_for(&self, template: &NameTemplate) -> Candidates {
         let permissions = self.compiled.permissions.iter().enumerate();
         let rules = self.compiled.rules.iter().enumerate();
         Candidates {
@@ -52,7 +52,7 @@ impl PolicySet {
         }
     }
 
-    pub(super) fn applicable_among(
+    pub(crate) fn applicable_among(
         &self,
         name: &str,
         special: bool,

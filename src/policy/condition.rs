@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compile::Reading;
 use super::facts;
+use super::reading::Reading;
 use super::selector::Pattern;
 use crate::config::yaml::At;
 use crate::expression::{ExpressionError, Program, ProgramDraft};
@@ -17,15 +17,15 @@ type Absent = BTreeMap<String, String>;
 
 /// The entry that an expression belongs to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     /// The key that the expression is written under, `when` or `where`.
-    pub(super) key: &'a str,
+    pub(crate) key: &'a str,
     /// Patterns of the actions that it is for.
-    pub(super) patterns: &'a [Pattern],
+    pub(crate) patterns: &'a [Pattern],
     /// The connector it is for besides, or `*`.
-    pub(super) connector: Option<&'a str>,
+    pub(crate) connector: Option<&'a str>,
     /// Whether it narrows a deny or an ask, so that another spelling of a value would get around it.
-    pub(super) guards: bool,
+    pub(crate) guards: bool,
 }
 
 impl Owner<'_> {
@@ -47,7 +47,7 @@ impl Owner<'_> {
 
 impl Reading<'_> {
     /// Compiles an expression; problems go into the report.
-    pub(super) fn condition(
+    pub(crate) fn condition(
         &mut self,
         written: &At<Option<String>>,
         owner: Owner<'_>,

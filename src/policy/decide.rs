@@ -153,8 +153,8 @@ impl PolicySet {
         openers
     }
 
-    /// Returns whether something denies or asks for actions of the connector for this agent, which what no route is for may be too.
-    fn guarded(&self, facts: &Facts<'_>) -> bool {
+    /// Returns whether something denies or asks for actions of the connector for this agent, which a request that matches no route may be too.
+    pub(super) fn guarded(&self, facts: &Facts<'_>) -> bool {
         let guards = self.guards.get(facts.action.name.connector());
         guards.is_none_or(|guards| {
             self.guards_of(guards)

@@ -10,7 +10,7 @@ use crate::model::value::ValueType;
 use crate::model::vocabulary::ParamShape;
 
 /// Returns the names and types for an action with these parameters.
-pub(super) fn environment<'a>(
+pub(crate) fn environment<'a>(
     action: &str,
     params: impl IntoIterator<Item = (&'a String, &'a ParamShape)>,
 ) -> Environment {
@@ -77,7 +77,7 @@ fn type_of(shape: &ParamShape) -> Type {
 
 /// The facts as an expression reads them.
 #[derive(Debug)]
-pub(super) struct Judged<'a>(pub(super) &'a Facts<'a>);
+pub(crate) struct Judged<'a>(pub(crate) &'a Facts<'a>);
 
 impl Scope for Judged<'_> {
     fn read(&self, root: &str, field: &str) -> Option<Datum<'_>> {
@@ -133,7 +133,7 @@ impl Judged<'_> {
 }
 
 /// Keeps those parameters of an action that an expression names, so that actions alike are checked once.
-pub(super) fn named<'a>(
+pub(crate) fn named<'a>(
     params: &'a BTreeMap<String, ParamShape>,
     fields: &std::collections::BTreeSet<String>,
 ) -> BTreeMap<&'a String, &'a ParamShape> {

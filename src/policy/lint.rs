@@ -15,28 +15,28 @@ use crate::model::vocabulary::Vocabulary;
 
 /// Entries that deny or ask for some action of a connector, as places in the lists of permissions and policies.
 #[derive(Debug, Default)]
-pub(super) struct Guards {
+pub(crate) struct Guards {
     permissions: BTreeSet<usize>,
     rules: BTreeSet<usize>,
 }
 
 /// An entry that denies or asks for actions of a connector.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guard<'a> {
+pub(crate) struct Guard<'a> {
     who: &'a [AgentSelector],
     label: &'a str,
 }
 
 impl Guard<'_> {
     /// Returns whether it is for an agent.
-    pub(super) fn is_for(self, agent: &Agent) -> bool {
+    pub(crate) fn is_for(self, agent: &Agent) -> bool {
         selector::aim(self.who, agent).is_some()
     }
 }
 
 impl PolicySet {
     /// Returns by connector the permissions that can open it.
-    pub(super) fn openers(&self, vocabulary: &Vocabulary) -> Table<String, Vec<usize>> {
+    pub(crate) fn openers(&self, vocabulary: &Vocabulary) -> Table<String, Vec<usize>> {
         let connectors = vocabulary.connectors.iter();
         let opening = |connector: &String| {
             let permissions = self.compiled.permissions.iter().enumerate();
@@ -47,7 +47,7 @@ impl PolicySet {
     }
 
     /// Returns by connector what denies or asks for some of its actions.
-    pub(super) fn guards(&self, vocabulary: &Vocabulary) -> Table<String, Guards> {
+    pub(crate) fn guards(&self, vocabulary: &Vocabulary) -> Table<String, Guards> {
         let connectors = vocabulary.connectors.iter();
         let mut all: Table<String, Guards> = connectors
             .map(|connector| (connector.clone(), Guards::default()))
@@ -95,7 +95,7 @@ impl PolicySet {
     }
 
     /// Iterates over the guards of one connector.
-    pub(super) fn guards_of<'s>(&'s self, guards: &'s Guards) -> impl Iterator<Item = Guard<'s>> {
+    pub(crate) fn guards_of<'s>(&'s self, guards: &'s Guards) -> impl Iterator<Item = Guard<'s>> {
         let permissions = guards.permissions.iter();
         let permissions = permissions.filter_map(|at| self.compiled.permissions.get(*at));
         let permissions = permissions.map(|permission| Guard {
@@ -112,7 +112,7 @@ impl PolicySet {
     }
 
     /// Warns of entries that have no effect.
-    pub(super) fn lint(&self, vocabulary: &Vocabulary, report: &mut Report) {
+    pub(crate) fn lint(&self, vocabulary: &Vocabulary, report: &mut Report) {
         for permission in &self.compiled.permissions {
             self.warn_of_unknown(permission, vocabulary, report);
         }

@@ -72,7 +72,7 @@ pub enum ResponseSecrets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// Everything that is not special, and what no route is for (`<id>.unknown`) where it is for one connector and nothing denies
+    /// Everything that is not special, and requests that match no route (`<id>.unknown`) where it is for one connector and nothing denies
     /// or asks for actions of that connector.
     Full,
     /// Low risks go, medium ones ask.
@@ -113,16 +113,16 @@ pub struct PolicyEntry {
     pub suggest: Option<String>,
     #[serde(default)]
     #[schemars(skip)]
-    pub(super) budget: Option<At<IgnoredAny>>,
+    pub(crate) budget: Option<At<IgnoredAny>>,
     #[serde(default)]
     #[schemars(skip)]
-    pub(super) rate: Option<At<IgnoredAny>>,
+    pub(crate) rate: Option<At<IgnoredAny>>,
     #[serde(default)]
     #[schemars(skip)]
-    pub(super) approval: Option<At<IgnoredAny>>,
+    pub(crate) approval: Option<At<IgnoredAny>>,
     #[serde(default)]
     #[schemars(skip)]
-    pub(super) shadow: Option<At<IgnoredAny>>,
+    pub(crate) shadow: Option<At<IgnoredAny>>,
 }
 
 /// One thing to try out: an action with parameters, or a request.

@@ -15,21 +15,23 @@ use crate::model::template::NameTemplate;
 
 /// A permission with its names resolved and its condition compiled.
 #[derive(Debug)]
-pub(super) struct Permission {
+pub(crate) struct Permission {
     /// File, line and column of the entry.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// Stable as long as the file is: `permission policies.d/jira.yaml:4`.
-    pub(super) label: String,
-    pub(super) who: Vec<AgentSelector>,
+    pub(crate) label: String,
+    pub(crate) who: Vec<AgentSelector>,
     preset: Option<Preset>,
     allow: Vec<Pattern>,
     ask: Vec<Pattern>,
+    /// The condition as written in the file.
+    pub(super) condition_text: Option<String>,
     deny: Vec<Pattern>,
     condition: Option<Program>,
-    pub(super) credential: Option<CredentialId>,
-    pub(super) hosts: Vec<String>,
+    pub(crate) credential: Option<CredentialId>,
+    pub(crate) hosts: Vec<String>,
     /// The file says `response_secrets: pass`, so credentials in answers reach the agent unmasked.
-    pub(super) passes_response_secrets: bool,
+    pub(crate) passes_response_secrets: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct Preset {
 
 /// How a permission matches one action, before the agent is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ActionMatch {
+pub(crate) struct ActionMatch {
     /// By `deny` or `access: none`: it wins over everything.
     denies: bool,
     /// By `allow` or `ask`.
@@ -56,7 +58,7 @@ pub(super) struct ActionMatch {
 
 /// How closely a permission means the connector that it opens; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// The permission names every connector with `*`.
     Any,
     /// The permission names the connector by its id.
@@ -65,21 +67,21 @@ pub(super) enum Reach {
 
 /// A decision with the precision of its pattern; the more precise wins, then the stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Weight {
+pub(crate) struct Weight {
     precision: Precision,
-    pub(super) decision: Decision,
+    pub(crate) decision: Decision,
 }
 
 /// The weight of a permission for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Precedence {
+pub(crate) struct Precedence {
     aim: Aim,
-    pub(super) weight: Weight,
+    pub(crate) weight: Weight,
 }
 
 /// A permission's answer for one request.
 #[derive(Debug)]
-pub(super) enum PermissionVerdict {
+pub(crate) enum PermissionVerdict {
     /// It is for others, or its condition does not hold.
     Silent,
     /// To be weighed against other permissions.
@@ -90,7 +92,7 @@ pub(super) enum PermissionVerdict {
 
 impl Permission {
     /// Matches an action; `None` where the permission does not apply to it.
-    pub(super) fn match_action(&self, name: &str, special: bool) -> Option<ActionMatch> {
+    pub(crate) fn match_action(&self, name: &str, special: bool) -> Option<ActionMatch> {
         let connector = name.split('.').next().unwrap_or_default();
         let preset = self
             .preset
@@ -129,7 +131,7 @@ impl Permission {
     }
 
     /// Returns whether it says something of some name that a template can make.
-    pub(super) fn may_match(&self, template: &NameTemplate) -> bool {
+    pub(crate) fn may_match(&self, template: &NameTemplate) -> bool {
         let connector = template.connector();
         let preset = self.preset.as_ref();
         let lists = [&self.allow, &self.ask, &self.deny];
@@ -141,7 +143,7 @@ impl Permission {
     }
 
     /// Evaluates the permission for a request; `action_match` is its own match of the action.
-    pub(super) fn evaluate(
+    pub(crate) fn evaluate(
         &self,
         action_match: ActionMatch,
         facts: &Facts<'_>,
@@ -149,24 +151,8 @@ impl Permission {
         let Some(aim) = selector::aim(&self.who, facts.agent) else {
             return (PermissionVerdict::Silent, None);
         };
-        let preset = action_match
-            .access
-            .and_then(|access| access.decision(facts.action.risk));
-        // A special action is asked for by a preset, but never allowed by one.
-        let preset =
-            preset.filter(|decision| *decision != Decision::Allow || !action_match.special);
-        let preset = preset.map(|decision| Weight {
-            precision: Precision::Preset,
-            decision,
-        });
-        let weight = action_match.listed.or(preset);
-        if !action_match.denies && weight.is_none() {
+        let Some(verdict) = action_match.verdict(aim, facts.action.risk) else {
             return (PermissionVerdict::Silent, None);
-        }
-        let verdict = match weight {
-            _ if action_match.denies => PermissionVerdict::Denies,
-            Some(weight) => PermissionVerdict::Applies(Precedence { aim, weight }),
-            None => PermissionVerdict::Silent,
         };
         match self
             .condition
@@ -197,16 +183,16 @@ impl Permission {
 }
 
 impl ActionMatch {
-    pub(super) fn opens(self) -> bool {
+    pub(crate) fn opens(self) -> bool {
         self.opens
     }
 
-    pub(super) fn covers_unknown(self) -> bool {
+    pub(crate) fn covers_unknown(self) -> bool {
         self.covers_unknown
     }
 
     /// Says the same as if the action had been named.
-    pub(super) fn named(self) -> Self {
+    pub(crate) fn named(self) -> Self {
         Self {
             special: false,
             ..self
@@ -215,7 +201,7 @@ impl ActionMatch {
 }
 
 /// Returns whether an action is what its connector has no route for.
-pub(super) fn is_unknown(name: &str) -> bool {
+pub(crate) fn is_unknown(name: &str) -> bool {
     let rest = name.split_once('.').map(|(_, rest)| rest);
     rest == Some("unknown")
 }
@@ -232,5 +218,23 @@ impl Access {
             | (Self::ReadOnly, Risk::Medium | Risk::High | Risk::Critical) => None,
             (Self::None, _) => Some(Decision::Deny),
         }
+    }
+}
+
+impl ActionMatch {
+    /// Returns what the entry says of an action of this risk where its condition holds; `None` for nothing.
+    pub(super) fn verdict(self, aim: Aim, risk: Risk) -> Option<PermissionVerdict> {
+        if self.denies {
+            return Some(PermissionVerdict::Denies);
+        }
+        let preset = self.access.and_then(|access| access.decision(risk));
+        // A special action is asked for by a preset, but never allowed by one.
+        let preset = preset.filter(|decision| *decision != Decision::Allow || !self.special);
+        let preset = preset.map(|decision| Weight {
+            precision: Precision::Preset,
+            decision,
+        });
+        let weight = self.listed.or(preset)?;
+        Some(PermissionVerdict::Applies(Precedence { aim, weight }))
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::compile::Reading;
 use super::manifest::{Expectation, TestEntry};
+use super::reading::Reading;
 use super::{Decision, Ruling};
 use crate::config::diagnostic::Place;
 use crate::config::yaml::At;
@@ -107,7 +107,7 @@ impl Ruling {
 
 impl Reading<'_> {
     /// Reads one test; `None` where it cannot be tried out.
-    pub(super) fn test(&mut self, entry: &At<TestEntry>) -> Option<PolicyTest> {
+    pub(crate) fn test(&mut self, entry: &At<TestEntry>) -> Option<PolicyTest> {
         let at = (entry.line, entry.column);
         let test = &entry.value;
         let agent = self.test_agent(&test.agent)?;

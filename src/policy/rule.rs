@@ -1,9 +1,9 @@
 //! Evaluates a policy: what must hold for the agents and actions that it names.
 
-use super::compile::{Effect, Reading};
 use super::condition::Owner;
 use super::facts::Judged;
 use super::manifest::PolicyEntry;
+use super::reading::{Effect, Reading};
 use super::selector::{self, AgentSelector, Pattern};
 use super::{Decision, Facts};
 use crate::config::diagnostic::Place;
@@ -13,28 +13,30 @@ use crate::model::template::NameTemplate;
 
 /// A policy with its names resolved and its condition compiled.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// File, line and column of the entry.
-    pub(super) place: Place,
-    pub(super) id: String,
-    pub(super) who: Vec<AgentSelector>,
+    pub(crate) place: Place,
+    pub(crate) id: String,
+    pub(crate) who: Vec<AgentSelector>,
     patterns: Vec<Pattern>,
+    /// The condition as written in the file.
+    pub(super) when_text: Option<String>,
     when: Option<Program>,
-    pub(super) decision: Decision,
-    pub(super) reason: Option<String>,
-    pub(super) suggest: Option<String>,
+    pub(crate) decision: Decision,
+    pub(crate) reason: Option<String>,
+    pub(crate) suggest: Option<String>,
 }
 
 /// A policy's answer for one action: a decision, or none, and a failure of its condition.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
-    pub(super) decision: Option<Decision>,
-    pub(super) failure: Option<String>,
+pub(crate) struct Verdict {
+    pub(crate) decision: Option<Decision>,
+    pub(crate) failure: Option<String>,
 }
 
 impl Rule {
     /// Returns whether it is for this action at all: an allow by glob is not for a special one.
-    pub(super) fn covers(&self, name: &str, special: bool) -> bool {
+    pub(crate) fn covers(&self, name: &str, special: bool) -> bool {
         let named_only = special && self.decision == Decision::Allow;
         self.patterns
             .iter()
@@ -42,20 +44,20 @@ impl Rule {
     }
 
     /// Returns whether it is for some name that a template can make.
-    pub(super) fn may_cover(&self, template: &NameTemplate) -> bool {
+    pub(crate) fn may_cover(&self, template: &NameTemplate) -> bool {
         self.patterns
             .iter()
             .any(|pattern| pattern.overlaps(template))
     }
 
     /// Returns whether an action stands in its list by its full name.
-    pub(super) fn names(&self, action: &str) -> bool {
+    pub(crate) fn names(&self, action: &str) -> bool {
         let mut patterns = self.patterns.iter();
         patterns.any(|pattern| pattern.is_exact() && pattern.matches(action))
     }
 
     /// Evaluates the policy for an action that it covers.
-    pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
+    pub(crate) fn evaluate(&self, facts: &Facts<'_>) -> Verdict {
         if selector::aim(&self.who, facts.agent).is_none() {
             return Verdict::default();
         }
@@ -81,7 +83,7 @@ impl Rule {
 
 impl Reading<'_> {
     /// Compiles one policy; every problem is reported.
-    pub(super) fn rule(&mut self, entry: &At<PolicyEntry>) -> Rule {
+    pub(crate) fn rule(&mut self, entry: &At<PolicyEntry>) -> Rule {
         let at = (entry.line, entry.column);
         let policy = &entry.value;
         self.unsupported("budget", policy.budget.as_ref());
@@ -119,6 +121,7 @@ impl Reading<'_> {
             id: policy.id.value.clone(),
             who,
             when,
+            when_text: policy.when.value.clone(),
             decision,
             reason: policy.reason.clone(),
             suggest: policy.suggest.clone(),

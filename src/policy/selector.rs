@@ -1,19 +1,18 @@
 //! Compiles the selectors of agents and the patterns of actions that an entry names. Each must match something that exists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::config::suggest;
 use crate::config::yaml::At;
 use crate::model::action::ActionName;
 use crate::model::agent::{Agent, AgentName};
 use crate::model::glob::Glob;
 use crate::model::template::NameTemplate;
 
-use super::compile::{Effect, Reading};
+use super::reading::{Effect, Reading};
 
 /// A selector of agents in an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum AgentSelector {
+pub(crate) enum AgentSelector {
     /// Every agent, written `*`.
     All,
     /// Every agent with this label, written `team=care`.
@@ -24,7 +23,7 @@ pub(super) enum AgentSelector {
 
 /// How exactly an agent was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Aim {
+pub(crate) enum Aim {
     /// The entry names all agents with `*`.
     All,
     /// The entry names a label that the agent has.
@@ -35,7 +34,7 @@ pub(super) enum Aim {
 
 /// An action's name, or a glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     glob: Glob,
     /// It names no action that exists.
     dangles: bool,
@@ -43,7 +42,7 @@ pub(super) struct Pattern {
 
 /// How exactly an action was meant; ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Precision {
+pub(crate) enum Precision {
     /// The entry is an `access` preset.
     Preset,
     /// By a glob with a literal start of so many bytes.
@@ -63,12 +62,12 @@ impl AgentSelector {
 }
 
 /// Returns how exactly a list of selectors means an agent; `None` where it does not.
-pub(super) fn aim(who: &[AgentSelector], agent: &Agent) -> Option<Aim> {
+pub(crate) fn aim(who: &[AgentSelector], agent: &Agent) -> Option<Aim> {
     who.iter().filter_map(|who| who.aim(agent)).max()
 }
 
 /// Returns whether some agent is, or may be, meant by both lists.
-pub(super) fn overlap(
+pub(crate) fn overlap(
     one: &[AgentSelector],
     other: &[AgentSelector],
     agents: &BTreeMap<String, BTreeMap<String, String>>,
@@ -83,7 +82,7 @@ pub(super) fn overlap(
 }
 
 /// Returns whether a list of selectors means an agent.
-pub(super) fn means(who: &[AgentSelector], name: &str, labels: &BTreeMap<String, String>) -> bool {
+pub(crate) fn means(who: &[AgentSelector], name: &str, labels: &BTreeMap<String, String>) -> bool {
     who.iter().any(|who| match who {
         AgentSelector::All => true,
         AgentSelector::Label(key, value) => labels.get(key) == Some(value),
@@ -92,7 +91,7 @@ pub(super) fn means(who: &[AgentSelector], name: &str, labels: &BTreeMap<String,
 }
 
 impl Pattern {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self {
             glob: Glob::new(text),
             dangles: false,
@@ -106,17 +105,17 @@ impl Pattern {
         }
     }
 
-    pub(super) fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         self.glob.is_exact()
     }
 
     /// Returns whether it names no action that exists; a guard that does has been widened to its connector.
-    pub(super) fn dangles(&self) -> bool {
+    pub(crate) fn dangles(&self) -> bool {
         self.dangles
     }
 
     /// A widened guard stands for an action that may be any, so it counts as exact.
-    pub(super) fn precision(&self) -> Precision {
+    pub(crate) fn precision(&self) -> Precision {
         if self.is_exact() || self.dangles {
             Precision::Exact
         } else {
@@ -124,22 +123,22 @@ impl Pattern {
         }
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.glob.matches(name)
     }
 
     /// Returns whether it matches some name that a template can make.
-    pub(super) fn overlaps(&self, template: &NameTemplate) -> bool {
+    pub(crate) fn overlaps(&self, template: &NameTemplate) -> bool {
         template.overlaps(&self.glob)
     }
 
     /// Returns whether it is for actions of any connector.
-    pub(super) fn is_for_any(&self) -> bool {
+    pub(crate) fn is_for_any(&self) -> bool {
         self.first() == "*"
     }
 
     /// Returns the connector that it names, if it names one.
-    pub(super) fn connector(&self) -> Option<&str> {
+    pub(crate) fn connector(&self) -> Option<&str> {
         Some(self.first()).filter(|first| !first.contains('*'))
     }
 
@@ -150,7 +149,7 @@ impl Pattern {
 
 impl Reading<'_> {
     /// Compiles selectors of agents; where all agents are known, each must match one.
-    pub(super) fn agents(
+    pub(crate) fn agents(
         &mut self,
         written: &[At<String>],
         entry: (usize, usize),
@@ -171,7 +170,7 @@ impl Reading<'_> {
                 None => AgentSelector::Name(text.value.clone()),
                 Some((key, value)) => AgentSelector::Label(key.to_owned(), value.to_owned()),
             };
-            if let Some((message, help)) = self.nobody(&who) {
+            if let Some((message, help)) = self.matches_none(&who) {
                 self.dangling(("unknown-agent", message), text, help, effect);
             }
             all.push(who);
@@ -179,7 +178,7 @@ impl Reading<'_> {
         all
     }
 
-    fn nobody(&self, who: &AgentSelector) -> Option<(String, String)> {
+    fn matches_none(&self, who: &AgentSelector) -> Option<(String, String)> {
         let agents = &self.vocabulary.agents;
         match who {
             AgentSelector::Name(_) | AgentSelector::Label(..)
@@ -216,7 +215,7 @@ impl Reading<'_> {
 
     /// Reads patterns of actions; each should match an action that exists, now or under its old name. A guard that does not
     /// covers its whole connector instead, so that nothing gets past it while its name is wrong.
-    pub(super) fn patterns(&mut self, written: &[At<String>], effect: Effect) -> Vec<Pattern> {
+    pub(crate) fn patterns(&mut self, written: &[At<String>], effect: Effect) -> Vec<Pattern> {
         let mut all = Vec::new();
         for text in written {
             let at = (text.line, text.column);
@@ -244,7 +243,13 @@ impl Reading<'_> {
             let message = format!("{what} `{}`", text.value.escape_debug());
             let help = self.meant(&text.value).unwrap_or_else(|| {
                 let known = self.vocabulary.actions.keys().map(ActionName::as_str);
-                self.suggestion(&text.value, known)
+                match effect {
+                    Effect::Guards => self.suggestion(&text.value, known),
+                    Effect::Grants => {
+                        let near = self.least_risky(&text.value);
+                        self.suggestion(&text.value, near)
+                    }
+                }
             });
             let shown = (message, help);
             all.push(self.dangling_pattern(text, effect, shown));
@@ -271,20 +276,5 @@ impl Reading<'_> {
         } else {
             Pattern::dangling(&text.value)
         }
-    }
-
-    /// Suggests a glob whose part in front of the `*` exists.
-    fn meant(&self, pattern: &str) -> Option<String> {
-        let (front, rest) = pattern.split_once(".*")?;
-        let segments = front.split('.').count();
-        let actions = self.vocabulary.actions.keys();
-        let fronts: BTreeSet<String> = actions
-            .map(|name| name.as_str().split('.').take(segments).collect::<Vec<_>>())
-            .map(|segments| segments.join("."))
-            .collect();
-        let close = suggest::closest(front, fronts.iter().map(String::as_str))?;
-        let meant = format!("{close}.*{rest}");
-        let exists = self.vocabulary.has_match(&Glob::new(&meant));
-        exists.then(|| format!("did you mean `{meant}`?"))
     }
 }

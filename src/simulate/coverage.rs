@@ -28,7 +28,7 @@ const SAMPLE: &str = "x1x";
 /// The operations of an API and the actions that a connector reads them as.
 #[derive(Debug, Clone, Serialize)]
 pub struct Coverage {
-    /// Id of the connector.
+    /// Id of the connector; several with commas between.
     pub connector: String,
     /// In the order of the description.
     pub operations: Vec<Covered>,
@@ -104,48 +104,62 @@ pub fn coverage(
         let said = places::said(operations, api);
         return Err(Unrelated::Elsewhere { said, own });
     }
-    let mut covered: Vec<Covered> = operations
+    let covered = operations
         .iter()
         .zip(&places)
-        .map(|(operation, places)| cover(snapshot, connector, operation, places))
-        .collect();
-    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-    for plain in covered
-        .iter()
-        .filter_map(|operation| operation.actions.first())
-    {
-        *uses.entry(plain.clone()).or_default() += 1;
+        .map(|(operation, places)| cover(snapshot, connector, operation, places));
+    Ok(Coverage::of(connector.id().to_owned(), covered.collect()))
+}
+
+impl Coverage {
+    /// Adds what another connector names of the same description; the first that names an operation counts.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let both = self.operations.into_iter().zip(other.operations);
+        let covered = both.map(|(own, other)| if own.actions.is_empty() { other } else { own });
+        let connector = format!("{}, {}", self.connector, other.connector);
+        Self::of(connector, covered.collect())
     }
-    for operation in &mut covered {
-        operation.status = match operation.actions.first() {
-            None => Status::Unknown,
-            Some(plain) if uses.get(plain).is_some_and(|uses| *uses > 1) => Status::Shared,
-            Some(_) => Status::Named,
-        };
-    }
-    let count = |status| {
-        covered
+
+    fn of(connector: String, mut covered: Vec<Covered>) -> Self {
+        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+        for plain in covered
             .iter()
-            .filter(|operation| operation.status == status)
-            .count()
-    };
-    let (named, shared, unknown) = (
-        count(Status::Named),
-        count(Status::Shared),
-        count(Status::Unknown),
-    );
-    let all = covered.len().max(1);
-    let tenths = (named + shared) * 1000 / all;
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-    let percent = tenths as f64 / 10.0;
-    Ok(Coverage {
-        connector: connector.id().to_owned(),
-        operations: covered,
-        named,
-        shared,
-        unknown,
-        percent,
-    })
+            .filter_map(|operation| operation.actions.first())
+        {
+            *uses.entry(plain.clone()).or_default() += 1;
+        }
+        for operation in &mut covered {
+            operation.status = match operation.actions.first() {
+                None => Status::Unknown,
+                Some(plain) if uses.get(plain).is_some_and(|uses| *uses > 1) => Status::Shared,
+                Some(_) => Status::Named,
+            };
+        }
+        let count = |status| {
+            covered
+                .iter()
+                .filter(|operation| operation.status == status)
+                .count()
+        };
+        let (named, shared, unknown) = (
+            count(Status::Named),
+            count(Status::Shared),
+            count(Status::Unknown),
+        );
+        let all = covered.len().max(1);
+        let tenths = (named + shared) * 1000 / all;
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        let percent = tenths as f64 / 10.0;
+        Self {
+            connector,
+            operations: covered,
+            named,
+            shared,
+            unknown,
+            percent,
+        }
+    }
 }
 
 fn cover(

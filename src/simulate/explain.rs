@@ -1,7 +1,9 @@
 //! Explains one request: its actions, the decision with its reasons, and what would be sent. Nothing is resolved and nothing is
 //! sent.
 
+mod judged;
 mod question;
+mod tried;
 
 use std::sync::Arc;
 
@@ -23,7 +25,9 @@ use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
 use crate::vault::Keyring;
 
+pub use judged::{ExplainedBinding, ExplainedRules};
 pub use question::{Question, QuestionError};
+pub use tried::ExplainedRoute;
 
 /// Bounds of a question; the gateway's own may be narrower.
 pub const BOUNDS: Bounds = Bounds {
@@ -59,6 +63,14 @@ pub struct Explanation {
     pub dropped_headers: Vec<String>,
     /// Handling of the answer, if it issues a credential.
     pub answer: Option<ExplainedAnswer>,
+    /// The routes whose path fits, and why those lost that are not among the actions.
+    pub routes: Vec<ExplainedRoute>,
+    /// The permissions and policies that are for an action, and what each answers.
+    pub rules: Vec<ExplainedRules>,
+    /// The credential's scheme and what it is bound to.
+    pub binding: Option<ExplainedBinding>,
+    /// Where the request would go: `host:port` of the target.
+    pub egress: Option<String>,
 }
 
 /// An answer that holds a credential.
@@ -81,6 +93,8 @@ pub struct ExplainedAction {
     pub special: bool,
     /// By name; secret ones are shown as `(secret)`.
     pub params: serde_json::Map<String, serde_json::Value>,
+    /// Where each parameter is read, by its name.
+    pub from: std::collections::BTreeMap<String, String>,
     /// The connector's sentence about the action, parameters filled in.
     pub summary: Option<String>,
 }
@@ -102,12 +116,17 @@ pub fn understand(snapshot: &Snapshot, question: &Question) -> Result<Collected,
         None => (None, None),
     };
     let memory = &mut OwnMemory;
-    let named = collect::understand(&mut classified, read.0.as_ref(), BOUNDS, memory)?;
+    let (catalog, body) = (snapshot.catalog(), read.0.as_ref());
+    let named = collect::understand(catalog, &mut classified, body, BOUNDS, memory)?;
     Collected::new(classified, read, named)
 }
 
 /// Explains how a request would be read and decided.
 #[must_use]
+#[expect(
+    clippy::too_many_lines,
+    reason = "it names each part of an explanation once"
+)]
 pub fn explain(
     snapshot: &Snapshot,
     keyring: &Keyring,
@@ -128,6 +147,10 @@ pub fn explain(
         sent: None,
         dropped_headers: Vec::new(),
         answer: None,
+        routes: Vec::new(),
+        rules: Vec::new(),
+        binding: None,
+        egress: None,
     };
     let collected = match understand(snapshot, question) {
         Ok(collected) => collected,
@@ -146,7 +169,10 @@ pub fn explain(
     ));
     explanation.connector = Some(collected.connector.id().to_owned());
     explanation.dropped_headers = names(&collected.payload.dropped);
+    explanation.egress = Some(target.authority.to_string());
     explanation.actions = collected.input.actions.iter().map(explained).collect();
+    explanation.routes = tried::routes(snapshot, &collected, &mut explanation.actions);
+    explanation.rules = judged::rules(snapshot, (agent, clock), &collected.input);
     let context = DecisionContext {
         agent,
         keyring,
@@ -157,6 +183,7 @@ pub fn explain(
     explanation.by.clone_from(&ruling.by);
     explanation.failures.clone_from(&ruling.failures);
     explanation.credential = decided.injection().and_then(injection_name);
+    explanation.binding = judged::binding(keyring, explanation.credential.as_deref());
     let foreign = decided
         .injection()
         .and_then(|injection| client_credential::check(&collected, injection).err());
@@ -187,7 +214,7 @@ impl Explanation {
 }
 
 fn answer(input: &DecisionInput, ruling: &Ruling) -> Option<ExplainedAnswer> {
-    let places = &input.terms.response_secrets;
+    let places = &input.options.response_secrets;
     (!places.is_empty()).then(|| ExplainedAnswer {
         response_secrets: places.iter().map(ToString::to_string).collect(),
         masked: !ruling.passes_response_secrets,
@@ -216,6 +243,7 @@ fn explained(action: &Action) -> ExplainedAction {
         risk: action.risk.as_str(),
         special: action.special,
         params: action.params.iter().map(shown).collect(),
+        from: Default::default(),
         summary: action.summary.clone(),
     }
 }

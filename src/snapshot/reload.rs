@@ -79,9 +79,13 @@ impl Reloader {
         reloader
     }
 
-    /// Compiles the inputs and swaps them in, or keeps the last good snapshot and logs why. Returns whether the snapshot changed.
-    /// Blocks, so not for a thread of the runtime.
-    pub fn reload(&self, inputs: Result<Inputs, Report>) -> bool {
+    /// Compiles the inputs, runs tests on the result and swaps it in, or keeps the last good snapshot and logs why. Returns whether
+    /// the snapshot changed. Blocks, so not for a thread of the runtime.
+    pub fn reload(
+        &self,
+        inputs: Result<Inputs, Report>,
+        tests: impl FnOnce(&Inputs, &Snapshot) -> Report,
+    ) -> bool {
         let mut state = self.state.lock();
         let report = match inputs {
             Ok(inputs) => {
@@ -90,13 +94,19 @@ impl Reloader {
                     return false;
                 }
                 state.fingerprint = fingerprint;
-                let known = self.current.snapshot().policies().dangling().clone();
+                let before = self.current.snapshot();
+                let known = before.policies().dangling().clone();
                 let inputs = Inputs {
                     unknown: Unknown::Guarded { known },
                     ..inputs
                 };
-                match Snapshot::compile(&inputs) {
-                    (Some(snapshot), report) => {
+                let (snapshot, mut report) = Snapshot::compile_after(&before, &inputs);
+                let failed = snapshot.as_ref().map(|snapshot| tests(&inputs, snapshot));
+                report
+                    .diagnostics
+                    .extend(failed.unwrap_or_default().diagnostics);
+                match snapshot.filter(|_| !report.has_errors()) {
+                    Some(snapshot) => {
                         self.current.swap(snapshot);
                         state.problem = None;
                         state.note_warnings(&report);
@@ -110,7 +120,7 @@ impl Reloader {
                         tracing::info!("connectors and policies reloaded");
                         return true;
                     }
-                    (None, report) => report,
+                    None => report,
                 }
             }
             Err(report) => {

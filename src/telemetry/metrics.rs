@@ -3,6 +3,8 @@
 //! INVARIANT: labels are closed sets. Callers give names of agents, connectors and actions that exist, never what a request says.
 
 mod active;
+mod credentials;
+mod journal;
 mod register;
 mod stage;
 
@@ -15,8 +17,9 @@ use prometheus::{
 
 pub use active::{Active, Health, Reload};
 use register::{
-    JournalFigures, approval_metrics, build_info, counters, credential_health, gauge, histogram,
-    journal_metrics, kill_switch, limit_metrics, log_metrics, request_counters, stage_histogram,
+    CredentialFigures, JournalFigures, approval_metrics, build_info, counters, credential_figures,
+    gauge, histogram, journal_metrics, kill_switch, limit_metrics, log_metrics, request_counters,
+    stage_histogram,
 };
 pub use stage::{Stage, UpstreamError};
 
@@ -52,7 +55,7 @@ pub struct Metrics {
     connectors: IntGauge,
     routes: IntGauge,
     policies: IntGauge,
-    unhealthy: IntGaugeVec,
+    credentials: CredentialFigures,
     journal: JournalFigures,
     kill_switch: IntGaugeVec,
     approvals: IntGauge,
@@ -123,7 +126,7 @@ impl Metrics {
                 "snapshot_policies",
                 "Permissions and policies in use",
             )?,
-            unhealthy: credential_health(&registry)?,
+            credentials: credential_figures(&registry)?,
             journal,
             kill_switch: kill_switch(&registry)?,
             approvals,
@@ -227,25 +230,6 @@ impl Metrics {
         ] {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-    }
-
-    /// Takes over which credentials there are and which of them cannot be used.
-    pub fn credentials<'a>(&self, all: impl Iterator<Item = (&'a str, Health)>) {
-        self.unhealthy.reset();
-        for (id, health) in all {
-            let unhealthy = self.unhealthy.with_label_values(&[id]);
-            unhealthy.set(i64::from(health == Health::Unhealthy));
-        }
-    }
-
-    /// Updates the journal's figures: records persisted so far, the newest one's number, and the oldest one's wait.
-    pub fn journal(&self, (records_total, sequence): (u64, u64), lag: Duration) {
-        let known = self.journal.records.get();
-        let more = records_total.saturating_sub(known);
-        self.journal.records.inc_by(more);
-        let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
-        self.journal.sequence.set(sequence);
-        self.journal.lag.set(lag.as_secs_f64());
     }
 
     /// Takes over how many log lines were dropped so far.

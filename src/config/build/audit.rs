@@ -1,7 +1,8 @@
-//! `audit` as written, checked and completed with its defaults.
+//! Checks `audit` as written, and completes it with its defaults.
 
 use super::context::Context;
 use super::limits::{period, positive, size};
+use super::sink;
 use crate::config::manifest::{AuditSection, RefusalsSection};
 use crate::config::yaml::At;
 use crate::config::{Audit, Refusals};
@@ -53,6 +54,12 @@ pub(super) fn audit(context: &mut Context<'_>, written: &AuditSection) -> Audit 
         retain_bytes,
         min_free,
         anchor_file: written.anchor.file.as_ref().map(|at| context.path(at)),
+        anchor_webhook: written
+            .anchor
+            .webhook
+            .as_ref()
+            .and_then(|section| sink::webhook(context, section)),
+        sinks: sink::sinks(context, &written.sinks),
     }
 }
 

@@ -61,7 +61,7 @@ impl Context<'_> {
         at: &At<T>,
     ) {
         let mut place = self.place(at);
-        place.source.text = place.source.text.cleared();
+        place.source.text = place.source.text.erased();
         self.report.push(Diagnostic::error(code, message).at(place));
     }
 
@@ -133,6 +133,20 @@ impl Context<'_> {
     pub(super) fn secret<T>(&mut self, source: &SecretSource, at: &At<T>) -> Option<Secret> {
         self.bytes(source, at)
             .map(|mut bytes| Secret::new(std::mem::take(&mut *bytes)))
+    }
+
+    /// Reads a secret that is sent as the value of a header.
+    pub(super) fn header_value(&mut self, at: &At<SecretSource>) -> Option<Secret> {
+        let mut bytes = self.bytes(&at.value, at)?;
+        // RFC 9110 section 5.5, without the obsolete bytes above ASCII.
+        if !bytes.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+            self.error(
+                "invalid-secret",
+                "the secret does not fit into a header",
+                at,
+            );
+        }
+        Some(Secret::new(std::mem::take(&mut *bytes)))
     }
 
     /// Reads a variable that holds a secret.

@@ -248,7 +248,7 @@ fn parse_address(text: &str) -> Result<SocketAddr, PlaceError> {
         .map_err(|_| PlaceError::Address(text.to_owned()))
 }
 
-/// An exception names its port: a host whose every port is open is more than anybody means.
+/// An exception names its port: a host whose every port is open is more than an operator means.
 fn parse_allow(text: &str) -> Result<EgressAllow, PlaceError> {
     match text.rsplit_once(':') {
         Some((network, port)) if network.contains('/') => {

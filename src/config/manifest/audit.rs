@@ -1,4 +1,4 @@
-//! The keys of `audit`: how durable the journal is, how it is cut into segments, and what is kept of it.
+//! Defines the keys of `audit`: how durable the journal is, how it is cut into segments, and what is kept of it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,6 +6,8 @@ use serde::Deserialize;
 use crate::config::Durability;
 use crate::config::units::{Period, Rate, Size};
 use crate::config::yaml::At;
+
+use super::sink::{AnchorSection, SinkSection};
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,8 @@ pub(in crate::config) struct AuditSection {
     pub(in crate::config) min_free: Option<At<Size>>,
     /// Where each checkpoint is taken, so that a cut of the journal shows.
     pub(in crate::config) anchor: AnchorSection,
+    /// Places that every record is taken to, at least once.
+    pub(in crate::config) sinks: Vec<SinkSection>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -59,14 +63,6 @@ pub(in crate::config) struct RetainSection {
     /// Of all segments together, as they lie on the disk; 10GiB.
     #[schemars(example = &"50GiB")]
     pub(in crate::config) bytes: Option<At<Size>>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct AnchorSection {
-    /// A file that each checkpoint is appended to; best on another machine, or one that can only be appended to.
-    #[schemars(example = &"/mnt/anchor/tollgate.jsonl")]
-    pub(in crate::config) file: Option<At<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -1,4 +1,4 @@
-//! One problem found while a file is read, from serde's words to an operator's.
+//! Describes one problem found while a file is read, in an operator's words instead of serde's.
 
 use std::fmt::{self, Display};
 
@@ -122,12 +122,12 @@ impl Fault {
             if let Some(origin) = &spot.origin {
                 source = Source {
                     name: (&**origin).into(),
-                    text: source.text.cleared(),
+                    text: source.text.erased(),
                     built_in: false,
                 };
             }
             if confidential {
-                source.text = source.text.cleared();
+                source.text = source.text.erased();
             }
             Place {
                 source,

@@ -1,10 +1,10 @@
-//! A list or mapping while it is read: nodes in as they come, the whole out; each key once, none empty, `<<` written out.
+//! Builds a list or mapping from the nodes of a document: each key once, none empty, `<<` written out.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::fault::{Fault, QUOTING};
-use super::node::{Entry, Kind, Node, Spot, Style};
+use super::node::{Kind, MapEntry, Node, Spot, Style};
 
 /// A list or mapping whose end has not been seen.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ enum Inside {
 
 #[derive(Debug)]
 struct Mapping {
-    entries: Vec<Entry>,
+    entries: Vec<MapEntry>,
     seen: HashMap<Rc<str>, Spot>,
     key: Key,
     merged: Vec<Rc<Node>>,
@@ -83,7 +83,7 @@ impl Frame {
                 mapping.key = key;
                 return fault;
             }
-            Key::Read(key, spot) => mapping.entries.push(Entry {
+            Key::Read(key, spot) => mapping.entries.push(MapEntry {
                 key,
                 spot,
                 value: node,
@@ -149,7 +149,7 @@ fn is_mergeable(node: &Node) -> bool {
 }
 
 /// Adds the entries that the mapping does not set itself; the earlier source wins, as YAML's merge keys say.
-fn merge(node: &Node, entries: &mut Vec<Entry>, seen: &mut HashMap<Rc<str>, Spot>) {
+fn merge(node: &Node, entries: &mut Vec<MapEntry>, seen: &mut HashMap<Rc<str>, Spot>) {
     match &node.kind {
         Kind::Map(more) => {
             for entry in more {

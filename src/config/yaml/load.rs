@@ -1,4 +1,5 @@
-//! YAML text in, a node tree or faults out. Every tag, duplicate key and unknown alias is a fault; reading goes on after it.
+//! Parses YAML text into a node tree, or into faults. Every tag, duplicate key and unknown alias is a fault; parsing goes on
+//! after it.
 //!
 //! Built on the parser beneath `serde-saphyr`, because that crate's own reader drops a lone `!` and stops at the first error.
 

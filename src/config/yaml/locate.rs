@@ -1,4 +1,4 @@
-//! JSON pointers into a document in, where those values stand out. Reads the text anew, so it is for problems only.
+//! Finds where the values of JSON pointers stand in a document. It parses the text again, so it is for problems only.
 
 use super::load;
 use super::node::{Kind, Node};

@@ -1,4 +1,4 @@
-//! What a YAML document says, as a tree in which every value knows its place.
+//! Defines what a YAML document says, as a tree in which every value knows its place.
 //!
 //! INVARIANT: no tag, no duplicate key, no alias is left; a tree is at most `MAX_DEPTH` deep and `MAX_NODES` large.
 
@@ -28,7 +28,7 @@ pub(super) struct Spot {
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct MapEntry {
     /// The key; it is never empty.
     pub(super) key: Rc<str>,
     /// Place of the key.
@@ -45,7 +45,7 @@ pub(super) enum Kind {
     /// The items in their order.
     List(Vec<Rc<Node>>),
     /// Entries in order, keys unique.
-    Map(Vec<Entry>),
+    Map(Vec<MapEntry>),
 }
 
 /// One value of the document.

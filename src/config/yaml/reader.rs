@@ -1,4 +1,4 @@
-//! A node tree in, typed values out: serde's deserializer with an operator's strictness.
+//! Reads typed values from a node tree: serde's deserializer with an operator's strictness.
 //!
 //! INVARIANT: nothing becomes a value of another type: text is never a number, nothing is never null, no key is passed over.
 

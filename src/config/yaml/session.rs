@@ -1,10 +1,10 @@
-//! What the passes over one file share: what failed and is left out, and every fault.
+//! Keeps what the passes over one file share: what failed and is left out, and every fault.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::fault::Fault;
-use super::node::{Entry, Node};
+use super::node::{MapEntry, Node};
 
 /// What one file's passes have in common.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Session {
         self.skipped.borrow().contains(&node.id)
     }
 
-    pub(super) fn unknown_key(&self, entry: &Entry, known: &[&str]) {
+    pub(super) fn unknown_key(&self, entry: &MapEntry, known: &[&str]) {
         if self
             .unknown
             .borrow_mut()

@@ -1,4 +1,4 @@
-//! What a route says of answers: `response_secrets` and `response_params` as written in, places out.
+//! Compiles what a route says of answers: `response_secrets` and `response_params`.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use http::header::SET_COOKIE;
 
 use crate::config::yaml::ShortOr;
 use crate::connector::compile::Scope;
-use crate::connector::compile::paths::Paths;
+use crate::connector::compile::paths::{JsonPathError, Paths};
 use crate::connector::compile::plan::Keys;
 use crate::connector::manifest::route::RouteEntry;
 use crate::connector::model::answer::{AnswerParams, AnswerPlace, AnswerSource};
@@ -73,16 +73,27 @@ pub(crate) fn params(entry: &RouteEntry, scope: &mut Scope<'_>) -> AnswerParams 
     AnswerParams::new(places.into_iter().collect::<Vec<(Arc<str>, AnswerPlace)>>())
 }
 
+/// Why a text is not a place in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AnswerPlaceError {
+    #[error("`{0}` is not a header name")]
+    Header(String),
+    #[error("`{0}` is not a place in an answer")]
+    NotAPlace(String),
+    #[error(transparent)]
+    Path(#[from] JsonPathError),
+}
+
 impl AnswerPlace {
     /// Reads `$.access_token` or `header:X-Key`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, AnswerPlaceError> {
         if let Some(name) = text.strip_prefix("header:") {
-            let wrong = |_| format!("`{}` is not a header name", name.escape_debug());
+            let wrong = |_| AnswerPlaceError::Header(name.escape_debug().to_string());
             return name.parse().map(Self::Header).map_err(wrong);
         }
         if !text.starts_with('$') {
-            let text = text.escape_debug();
-            return Err(format!("`{text}` is not a place in an answer"));
+            let text = text.escape_debug().to_string();
+            return Err(AnswerPlaceError::NotAPlace(text));
         }
         Paths::default().intern(text)?;
         Ok(Self::Body(text.into()))

@@ -1,13 +1,26 @@
 //! Compiles where a batch holds its members.
 
 use crate::config::yaml::ShortOr;
-use crate::connector::compile::paths::Paths;
+use crate::connector::compile::paths::{JsonPathError, Paths};
 use crate::connector::manifest::entry::BatchEntry;
 use crate::connector::model::batch::{Batch, MemberKeys, Members};
 
+/// Why a file does not say where a batch holds its members.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BatchError {
+    #[error("`{0}` is not a list of members")]
+    NotAList(String),
+    #[error("`{0}` is not a plain path")]
+    NotPlain(String),
+    #[error("`base` begins with a slash and ends without one")]
+    Base,
+    #[error(transparent)]
+    Path(#[from] JsonPathError),
+}
+
 impl Batch {
     /// Compiles what is written.
-    pub(crate) fn compile(entry: &BatchEntry, paths: &mut Paths) -> Result<Self, String> {
+    pub(crate) fn compile(entry: &BatchEntry, paths: &mut Paths) -> Result<Self, BatchError> {
         match entry {
             ShortOr::Short(word) if word == "multipart" => Ok(Self::Multipart),
             ShortOr::Short(word) if word == "undecoded" => Ok(Self::Undecoded),
@@ -30,10 +43,9 @@ impl Members {
         list: &str,
         [method, path, body, headers, base]: [Option<&str>; 5],
         paths: &mut Paths,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, BatchError> {
         let front = list.strip_suffix("[*]");
-        let front =
-            front.ok_or_else(|| format!("`{}` is no list of members", list.escape_debug()))?;
+        let front = front.ok_or_else(|| BatchError::NotAList(list.escape_debug().to_string()))?;
         let list = keys(front)?;
         let own = |said: Option<&str>, usual: &str| keys(said.unwrap_or(usual));
         let path = match path {
@@ -42,7 +54,7 @@ impl Members {
         };
         let base = base.unwrap_or_default();
         if !base.is_empty() && (!base.starts_with('/') || base.ends_with('/')) {
-            return Err("`base` begins with a slash and ends without one".to_owned());
+            return Err(BatchError::Base);
         }
         let mut members = Self {
             list,
@@ -63,8 +75,8 @@ impl Members {
     }
 }
 
-fn keys(text: &str) -> Result<MemberKeys, String> {
-    let wrong = || format!("`{}` is not a plain path", text.escape_debug());
+fn keys(text: &str) -> Result<MemberKeys, BatchError> {
+    let wrong = || BatchError::NotPlain(text.escape_debug().to_string());
     let rest = text.strip_prefix('$').ok_or_else(wrong)?;
     let good = |key: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$".contains(&byte);

@@ -1,4 +1,4 @@
-//! How a route's bodies are read: `body` as written in, formats out, and whether what the route reads is found in them.
+//! Compiles how a route's bodies are read, and checks that what the route reads is found in them.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ fn check_websocket(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
 /// Checks that what the route reads of a body is found in the dialects that it lists.
 pub(crate) fn check(route: &Route, entry: &RouteEntry, scope: &mut Scope<'_>) {
     check_only(entry, scope);
-    if route.terms.websocket {
+    if route.options.websocket {
         check_websocket(route, entry, scope);
     } else {
         check_dialects(route, entry, scope);

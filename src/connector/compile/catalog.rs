@@ -3,17 +3,72 @@
 //! INVARIANT: no authority and base path belongs to two connectors.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 
 use crate::config::diagnostic::{self, Diagnostic, Report, Source};
 use crate::config::yaml;
 use crate::connector::compile::layers::{File, Files, Stack};
 use crate::connector::compile::lint::replaced;
 use crate::connector::compile::parameter::Patterns;
-use crate::connector::compile::{self, Common};
-use crate::connector::lookup::catalog::Catalog;
+use crate::connector::compile::read_ahead::ReadAhead;
+use crate::connector::compile::{self, Common, Thoroughness};
+use crate::connector::lookup::catalog::{Catalog, Origin};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::endpoint::{Endpoint, TlsMode};
+
+/// A connector of the catalogue before.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    id: &'a Arc<str>,
+    connector: &'a Arc<Connector>,
+    origin: &'a Arc<Origin>,
+}
+
+/// The catalogue before, by what a reload has at hand.
+struct Before<'a> {
+    /// Those that need no other file, by the name of their own.
+    alone: HashMap<&'a str, Known<'a>>,
+    /// The others, by id.
+    stacks: HashMap<&'a str, Known<'a>>,
+}
+
+impl<'a> Before<'a> {
+    /// Files mean something else where other variables may be set, so nothing is known of those.
+    fn of(catalog: &'a Catalog, variables: &BTreeSet<String>) -> Self {
+        let (mut alone, mut stacks) = (HashMap::new(), HashMap::new());
+        if catalog.variables != *variables {
+            return Self { alone, stacks };
+        }
+        for (id, connector) in &catalog.connectors {
+            let Some(origin) = catalog.origins.get(id) else {
+                continue;
+            };
+            let known = Known {
+                id,
+                connector,
+                origin,
+            };
+            match origin.layers.first() {
+                Some(own) if origin.is_alone => alone.insert(&*own.name, known),
+                _ => stacks.insert(&**id, known),
+            };
+        }
+        Self { alone, stacks }
+    }
+
+    fn alone(&self, source: &Source) -> Option<Known<'a>> {
+        let known = self.alone.get(&*source.name)?;
+        (known.origin.layers.first() == Some(source)).then_some(*known)
+    }
+
+    fn stack(&self, stack: &Stack) -> Option<Known<'a>> {
+        let known = self.stacks.get(&*stack.id)?;
+        let [layers, replaced] = sources(stack);
+        (known.origin.layers == layers && known.origin.replaced == replaced).then_some(*known)
+    }
+}
 
 impl Catalog {
     /// Compiles connector files; the catalogue is usable only where the report has no errors.
@@ -27,31 +82,98 @@ impl Catalog {
         variables: &BTreeSet<String>,
         report: &mut Report,
     ) -> Self {
+        let depth = (variables, Thoroughness::Full);
+        Self::compile_all(&Self::default(), sources, depth, report)
+    }
+
+    /// As [`Catalog::compile_with`], to read requests by: without tests and warnings of built-in files. A connector whose files are as
+    /// they were before is the same value; what there was to say of it is said again.
+    pub fn compile_after(
+        before: &Self,
+        sources: &[Source],
+        variables: &BTreeSet<String>,
+        report: &mut Report,
+    ) -> Self {
+        let depth = (variables, Thoroughness::Serving);
+        Self::compile_all(before, sources, depth, report)
+    }
+
+    fn compile_all(
+        before: &Self,
+        sources: &[Source],
+        (variables, thoroughness): (&BTreeSet<String>, Thoroughness),
+        report: &mut Report,
+    ) -> Self {
+        let before = Before::of(before, variables);
         let mut common = Common {
             patterns: Patterns::default(),
             variables,
+            thoroughness,
         };
         let mut files = Files::default();
-        let mut catalog = Self::default();
+        let mut catalog = Self {
+            variables: variables.clone(),
+            ..Self::default()
+        };
         let built_in = sources.iter().filter(|source| source.built_in);
         let own = sources.iter().filter(|source| !source.built_in);
-        for source in built_in.chain(own) {
-            let Some(manifest) = yaml::read(source, report) else {
-                continue;
-            };
-            let source = source.clone();
-            if let Some(stack) = files.add(File { source, manifest }, report) {
-                catalog.add(&stack, &mut common, report);
+        let sources: Vec<&Source> = built_in.chain(own).collect();
+        thread::scope(|scope| {
+            let unknown = sources.iter().copied();
+            let unknown = unknown.filter(|source| before.alone(source).is_none());
+            let reading = ReadAhead::start(scope, unknown.collect());
+            for source in sources.iter().copied() {
+                let said = report.diagnostics.len();
+                let known = before.alone(source);
+                if let Some(known) = known
+                    && files.add_compiled(known.id, &known.origin.place)
+                {
+                    catalog.keep(known, report);
+                    continue;
+                }
+                let manifest = match known {
+                    Some(_) => yaml::read(source, report),
+                    None => reading.next(source, report),
+                };
+                let Some(manifest) = manifest else {
+                    continue;
+                };
+                let source = source.clone();
+                if let Some(stack) = files.add(File { source, manifest }, report) {
+                    catalog.add((&stack, true), said, &mut common, report);
+                }
             }
-        }
+        });
         for stack in files.rest(report) {
-            catalog.add(&stack, &mut common, report);
+            match before.stack(&stack) {
+                Some(known) => catalog.keep(known, report),
+                None => {
+                    let said = report.diagnostics.len();
+                    catalog.add((&stack, false), said, &mut common, report);
+                }
+            }
         }
         catalog.index(report);
         catalog
     }
 
-    fn add(&mut self, stack: &Stack, common: &mut Common<'_>, report: &mut Report) {
+    /// Takes over a connector that has not changed.
+    fn keep(&mut self, known: Known<'_>, report: &mut Report) {
+        report.diagnostics.extend_from_slice(&known.origin.warnings);
+        self.connectors
+            .insert(Arc::clone(known.id), Arc::clone(known.connector));
+        self.origins
+            .insert(Arc::clone(known.id), Arc::clone(known.origin));
+    }
+
+    /// Compiles a connector. What the report holds from `said` on is of its files.
+    fn add(
+        &mut self,
+        (stack, is_alone): (&Stack, bool),
+        said: usize,
+        common: &mut Common<'_>,
+        report: &mut Report,
+    ) {
         let connector = compile::connector(&stack.layers(), common, report);
         if let Some((new, old)) = connector.as_ref().zip(stack.replaced()) {
             let old = compile::connector(&old, common, &mut Report::default());
@@ -59,8 +181,20 @@ impl Catalog {
                 replaced::check(new, &old, &place, report);
             }
         }
-        let connector = connector.map(|connector| (Arc::clone(&stack.id), connector.into()));
-        self.connectors.extend(connector);
+        let Some((connector, place)) = connector.zip(stack.place()) else {
+            return;
+        };
+        let [layers, replaced] = sources(stack);
+        let origin = Origin {
+            layers,
+            replaced,
+            place,
+            is_alone,
+            warnings: report.diagnostics.get(said..).unwrap_or_default().to_vec(),
+        };
+        self.origins.insert(Arc::clone(&stack.id), origin.into());
+        self.connectors
+            .insert(Arc::clone(&stack.id), connector.into());
     }
 
     fn index(&mut self, report: &mut Report) {
@@ -118,6 +252,12 @@ impl Catalog {
             self.domains.insert(&domain, (connector, number));
         }
     }
+}
+
+/// Returns the texts of a connector's files, and of those that it replaces.
+fn sources(stack: &Stack) -> [Vec<Source>; 2] {
+    let sources = |files: &[Rc<File>]| files.iter().map(|file| file.source.clone()).collect();
+    [sources(&stack.files), sources(&stack.replaced)]
 }
 
 fn conflict(

@@ -1,18 +1,21 @@
-//! What a connector file says once for routes that do not say it themselves.
+//! Compiles what a connector file says once for routes that do not say it themselves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::yaml::At;
 use crate::connector::compile::layers::Layers;
+use crate::connector::compile::parameter::Readable;
 use crate::connector::compile::{Scope, answers, listed};
 use crate::connector::manifest::Manifest;
-use crate::connector::manifest::entry::OneOrMany;
+use crate::connector::manifest::entry::{OneOrMany, ParamEntry};
 use crate::connector::manifest::route::{Cookies, LimitsEntry, RouteEntry};
 use crate::connector::model::batch::Batch;
 use crate::connector::model::format::Format;
 use crate::connector::model::matches::{ANY_METHOD, Matches};
+use crate::connector::model::operation::OperationKind;
 use crate::connector::model::options::{Passes, RouteOptions};
+use crate::connector::model::parameter::Param;
 use crate::model::action::Risk;
 
 /// For routes that do not say.
@@ -22,7 +25,9 @@ pub(crate) struct Defaults<'a> {
     pub(crate) risk: BTreeMap<&'a str, Risk>,
     pub(crate) formats: Arc<[Format]>,
     pub(crate) merge: &'a [At<String>],
-    terms: Arc<RouteOptions>,
+    /// Of captured labels, by name.
+    pub(crate) params: BTreeMap<&'a str, &'a At<ParamEntry>>,
+    options: Arc<RouteOptions>,
 }
 
 impl<'a> Defaults<'a> {
@@ -34,6 +39,7 @@ impl<'a> Defaults<'a> {
             let said = file.manifest.defaults.risk.iter();
             risk.extend(said.map(|(method, risk)| (method.as_str(), risk.value)));
         }
+        let params = label_params(layers, scope);
         let body = layers.pick(scope, |manifest| manifest.body.as_ref());
         let formats = match body {
             Some(written) => body_formats(written, scope).into(),
@@ -46,7 +52,7 @@ impl<'a> Defaults<'a> {
             layers.pick(scope, says).unwrap_or(false)
         };
         let cookies = layers.pick(scope, |manifest| manifest.cookies);
-        let mut terms = RouteOptions {
+        let mut options = RouteOptions {
             no_credential: pick(|manifest| manifest.no_credential, scope),
             passes: Passes {
                 range: pick(|manifest| manifest.range, scope),
@@ -54,30 +60,31 @@ impl<'a> Defaults<'a> {
             },
             ..RouteOptions::default()
         };
-        limit(&mut terms, limits, scope);
+        limit(&mut options, limits, scope);
         Self {
             risk,
             formats,
             merge: merge.unwrap_or_default(),
-            terms: terms.into(),
+            params,
+            options: options.into(),
         }
     }
 
     /// Returns what holds where no route says anything.
     pub(crate) fn unsaid(&self) -> Arc<RouteOptions> {
-        Arc::clone(&self.terms)
+        Arc::clone(&self.options)
     }
 
     /// Returns what holds for a route.
-    pub(crate) fn terms(
+    pub(crate) fn options(
         &self,
         entry: &RouteEntry,
         batch: Option<&Batch>,
         scope: &mut Scope<'_>,
     ) -> Arc<RouteOptions> {
-        let own = &*self.terms;
+        let own = &*self.options;
         let answer = answers::params(entry, scope);
-        let mut terms = RouteOptions {
+        let mut options = RouteOptions {
             no_credential: entry.no_credential.unwrap_or(own.no_credential),
             websocket: entry.websocket,
             undecoded: matches!(batch, Some(Batch::Undecoded)),
@@ -97,32 +104,64 @@ impl<'a> Defaults<'a> {
             body_limit: own.body_limit,
             first_byte: own.first_byte,
         };
-        limit(&mut terms, entry.limits.as_ref(), scope);
-        if terms == *own {
-            return Arc::clone(&self.terms);
+        limit(&mut options, entry.limits.as_ref(), scope);
+        if options == *own {
+            return Arc::clone(&self.options);
         }
-        terms.into()
+        options.into()
     }
 }
 
-fn limit(terms: &mut RouteOptions, limits: Option<&LimitsEntry>, scope: &mut Scope<'_>) {
+/// Reads `defaults.params` of all layers.
+fn label_params<'a>(
+    layers: &Layers<'a>,
+    scope: &mut Scope<'a>,
+) -> BTreeMap<&'a str, &'a At<ParamEntry>> {
+    let mut params = BTreeMap::new();
+    for file in layers.upward() {
+        scope.source = &file.source;
+        for (name, written) in &file.manifest.defaults.params.0 {
+            let mut readable = Readable {
+                captured: &[name],
+                kind: OperationKind::Whole,
+                merge: &[],
+                paths: &mut scope.paths,
+                patterns: scope.patterns,
+            };
+            match Param::compile(name, &written.value, &mut readable) {
+                Ok(param) if param.reads_label(name) => {
+                    params.insert(name.as_str(), written);
+                }
+                Ok(_) => {
+                    let message = format!("`{name}` is not read from a captured label");
+                    let help = "under `defaults` say how a label is spelled, and what else is read on the route";
+                    scope.error("defaults", message, written, help);
+                }
+                Err((message, help)) => scope.error("defaults", message, written, help),
+            }
+        }
+    }
+    params
+}
+
+fn limit(options: &mut RouteOptions, limits: Option<&LimitsEntry>, scope: &mut Scope<'_>) {
     let Some(limits) = limits else { return };
     if let Some(body) = &limits.body {
         if body.value.0 == 0 {
             scope.error("limits", "a limit is at least 1 byte", body, "as in `1MiB`");
         }
-        terms.body_limit = Some(body.value.0);
+        options.body_limit = Some(body.value.0);
     }
     if let Some(first_byte) = &limits.first_byte {
         if first_byte.value.0.is_zero() {
             let message = "this time is over before it begins";
             scope.error("limits", message, first_byte, "as in `30s` or `10m`");
         }
-        terms.first_byte = Some(first_byte.value.0);
+        options.first_byte = Some(first_byte.value.0);
     }
 }
 
-/// Reads `body:`.
+/// Compiles `body:` into the formats that it lists.
 pub(crate) fn body_formats(written: &At<OneOrMany>, scope: &mut Scope<'_>) -> Vec<Format> {
     let names = &written.value.0;
     if names.as_slice() == ["none"] {

@@ -1,4 +1,4 @@
-//! Domains and base paths as written to the sites of a connector.
+//! Turns domains and base paths as written into the sites of a connector.
 
 use std::sync::Arc;
 
@@ -141,6 +141,9 @@ fn takes(
             scope.error("domain", message, id, &did_you_mean(&id.value, known));
         }
         ids.push(id.value.clone());
+    }
+    if auth.0.len() > ids.len() && !ids.is_empty() {
+        return Takes::Optional(ids);
     }
     Takes::Only(ids)
 }

@@ -1,4 +1,4 @@
-//! Shapes of errors: those that are known by name, and those that a file states.
+//! Compiles shapes of errors: those that are known by name, and those that a file states.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -35,31 +35,46 @@ fn known() -> BTreeMap<String, Arc<[ErrorShape]>> {
     compiled.collect()
 }
 
+/// Why an entry of `errors:` is not the shape of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ErrorShapeError {
+    #[error("`status` is not an HTTP status")]
+    Status,
+    #[error("`framing` needs a `body` that is a text")]
+    FramedBody,
+    #[error("a decision is never answered with 408, 425 or 5xx")]
+    Retried,
+    #[error("`content_type` cannot stand in a header")]
+    ContentType,
+    #[error("`{0}` is not a header")]
+    Header(String),
+}
+
 impl ErrorShape {
     /// Compiles one entry of `errors:`.
-    pub(crate) fn new(entry: &ErrorsMap) -> Result<Self, String> {
+    pub(crate) fn new(entry: &ErrorsMap) -> Result<Self, ErrorShapeError> {
         let status = entry.status.map(StatusCode::from_u16).transpose();
-        let status = status.map_err(|_| "`status` is not an HTTP status".to_owned())?;
+        let status = status.map_err(|_| ErrorShapeError::Status)?;
         if entry.framing.is_some() && !entry.body.is_string() {
-            return Err("`framing` needs a `body` that is a text".to_owned());
+            return Err(ErrorShapeError::FramedBody);
         }
         // SDKs repeat what was answered so, and a decision stays what it is.
         if status
             .is_some_and(|status| status.is_server_error() || [408, 425].contains(&status.as_u16()))
         {
-            return Err("a decision is never answered with 408, 425 or 5xx".to_owned());
+            return Err(ErrorShapeError::Retried);
         }
         let content_type = entry
             .content_type
             .as_ref()
             .map_or("application/json", |kind| &kind.value);
-        let content_type = HeaderValue::from_str(content_type)
-            .map_err(|_| "`content_type` cannot stand in a header".to_owned())?;
+        let content_type =
+            HeaderValue::from_str(content_type).map_err(|_| ErrorShapeError::ContentType)?;
         let mut headers = Vec::new();
         for (name, value) in &entry.headers {
             let name: HeaderName = name
                 .parse()
-                .map_err(|_| format!("`{}` is not a header", name.escape_debug()))?;
+                .map_err(|_| ErrorShapeError::Header(name.escape_debug().to_string()))?;
             headers.push((name, value.value.clone()));
         }
         Ok(Self {

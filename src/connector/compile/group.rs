@@ -1,6 +1,7 @@
-//! Compiled routes to groups of siblings and one router a method; two routes that nothing tells apart are a conflict.
+//! Joins compiled routes into groups of siblings and one router a method; two routes that nothing tells apart are a conflict.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::connector::compile::Scope;
@@ -40,8 +41,8 @@ pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, R
         check_opening(&all, scope);
         finish(group, &all, scope);
     }
-    let routers = routers(&groups).unwrap_or_else(|message| {
-        let error = Diagnostic::error("match", message);
+    let routers = routers(&groups).unwrap_or_else(|error| {
+        let error = Diagnostic::error("match", error.to_string());
         scope
             .report
             .push(error.help("write the path in another way"));
@@ -64,6 +65,7 @@ fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
             let Some(group) = groups.get_mut(at) else {
                 continue;
             };
+            group.add_names(&route.matches);
             if group.table.kind != route.kind {
                 let message = format!(
                     "`{}` reads a request in parts, and another route with the same match reads it otherwise",
@@ -107,7 +109,7 @@ fn share_match_keys(groups: &mut [Group]) {
 }
 
 fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
-    // Arguments of GraphQL have names that are nobody's keys; those of the request itself are looked after by its reader.
+    // Arguments of GraphQL are not keys of the body; the reader of GraphQL checks those of the request itself.
     if group.table.kind != OperationKind::Graphql {
         let (body_keys, mut query_keys) = exclusive_keys(siblings, &scope.paths);
         let match_keys = group.match_keys.iter().map(|name| name.root().into());
@@ -115,9 +117,12 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         (group.body_keys, group.query_keys) = (body_keys.into(), query_keys.into());
         group.twins = twins(siblings);
     }
+    let params = siblings.iter().flat_map(|route| &*route.params);
+    let secret = params.filter(|param| param.secret && param.reads_label(&param.name));
+    group.secret_labels = secret.map(|param| Arc::clone(&param.name)).collect();
     group.limit = siblings
         .iter()
-        .filter_map(|route| route.terms.body_limit)
+        .filter_map(|route| route.options.body_limit)
         .max();
     // It has those of its first route.
     let mut others = siblings.iter().flat_map(|route| &*route.formats);
@@ -131,18 +136,22 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         group.formats = formats.into();
     }
     let silent = siblings.iter().any(|route| route.formats.is_empty());
-    let in_parts = group.table.kind != OperationKind::Whole;
+    let has_operations = group.table.kind != OperationKind::Whole;
     // A credential of the agent's own may be in any body.
-    let guarded = !scope.foreign.is_empty() && !silent;
-    if in_parts || guarded || reads_body(siblings) || (!group.match_keys.is_empty() && !silent) {
+    let guarded = !scope.client_credentials.is_empty() && !silent;
+    if has_operations
+        || guarded
+        || reads_body(siblings)
+        || (!group.match_keys.is_empty() && !silent)
+    {
         let kept =
             !group.query_keys.is_empty() || siblings.iter().any(|route| route.only.is_some());
         let keys = if kept { Keys::Kept } else { Keys::Dropped };
         let ids = siblings.iter().flat_map(|route| route.body_paths());
         let envelope = scope.rpc.filter(|_| group.table.kind == OperationKind::Rpc);
         let envelope = envelope.into_iter().flat_map(RpcEnvelope::paths);
-        let foreign = scope.foreign.json.iter().map(|(path, _)| *path);
-        let foreign = foreign.filter(|_| {
+        let credentials = scope.client_credentials.json.iter().map(|(path, _)| *path);
+        let credentials = credentials.filter(|_| {
             matches!(
                 group.table.kind,
                 OperationKind::Whole | OperationKind::Batch
@@ -154,7 +163,7 @@ fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {
         };
         let ids = ids
             .chain(envelope)
-            .chain(foreign)
+            .chain(credentials)
             .chain(members.iter().copied());
         group.plan = Some(Plan::new(ids, &scope.paths, keys).into());
     }
@@ -239,7 +248,7 @@ fn check_opening(siblings: &[&Route], scope: &mut Scope<'_>) {
     let guarded = siblings.iter().all(|route| route.when_text.is_some());
     let Some(route) = siblings
         .first()
-        .filter(|route| route.terms.websocket && guarded)
+        .filter(|route| route.options.websocket && guarded)
     else {
         return;
     };

@@ -1,23 +1,22 @@
-//! What a connector file says outside its routes: headers, credential places, overrides, health.
+//! Compiles what a connector file says outside its routes: names, headers, credential places, overrides.
+
+pub(crate) mod health;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::{Places, Scheme};
 use crate::config::yaml::ShortOr;
+use crate::connector::compile::errors::ErrorShapeError;
 use crate::connector::compile::layers::Layers;
-use crate::connector::compile::paths::Paths;
 use crate::connector::compile::{Scope, listed};
 use crate::connector::manifest::Manifest;
-use crate::connector::model::connector::{Connector, Health};
 use crate::connector::model::error_shape::ErrorShape;
-use crate::connector::model::group::Group;
-use crate::connector::model::matches::method_keys;
 use crate::connector::model::name_path::NamePath;
 use crate::connector::model::native::Native;
 use crate::model::action::Risk;
-use crate::model::target::{Oddities, Path, Query};
+use crate::model::target::Oddities;
 
 /// Headers that framing, identity or the gateway itself decide.
 const NOT_DEFAULTS: [&str; 11] = [
@@ -75,7 +74,7 @@ pub(crate) fn oddities<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Odditi
     oddities
 }
 
-/// Returns the risk of what no route is for: a request that nobody has described may do more than any that somebody has.
+/// Returns the risk of a request that matches no route: it may do more than any that has been described.
 pub(crate) fn fallback_risk<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Risk {
     let fallback = layers.pick(scope, |manifest| manifest.fallback.as_ref());
     fallback.map_or(Risk::High, |fallback| fallback.risk)
@@ -89,7 +88,11 @@ pub(crate) fn errors<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Arc<[Err
     let shapes = match &written.value {
         ShortOr::Short(name) => ErrorShape::named(name)
             .ok_or_else(|| format!("`{}` is not a shape of errors", name.escape_debug())),
-        ShortOr::Long(entries) => entries.0.iter().map(ErrorShape::new).collect(),
+        ShortOr::Long(entries) => {
+            let shapes = entries.0.iter().map(ErrorShape::new);
+            let shapes: Result<_, ErrorShapeError> = shapes.collect();
+            shapes.map_err(|error| error.to_string())
+        }
     };
     shapes.unwrap_or_else(|message| {
         let known: Vec<&str> = ErrorShape::names().collect();
@@ -145,6 +148,18 @@ pub(crate) fn headers<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> HeaderM
     headers
 }
 
+/// Lets every body be read that may hold a scheme's credential; the scheme has checked how the place is written.
+fn body_place(place: &str, scope: &mut Scope<'_>) {
+    if let Some(name) = place.strip_prefix("form:") {
+        scope
+            .client_credentials
+            .form
+            .extend(NamePath::parse(name).ok());
+    } else if let Ok(path) = scope.paths.intern(place) {
+        scope.client_credentials.json.push((path, place.into()));
+    }
+}
+
 /// Returns every place where the API takes a credential.
 pub(crate) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Scope<'a>) -> Places {
     let mut places = Places::default();
@@ -152,6 +167,9 @@ pub(crate) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Sc
         let own = scheme.places();
         places.headers.extend(own.headers);
         places.query.extend(own.query);
+        for place in own.body {
+            body_place(&place, scope);
+        }
     }
     let listed = layers.pick(scope, |manifest| listed(&manifest.credentials_in));
     for entry in listed.unwrap_or_default() {
@@ -164,13 +182,13 @@ pub(crate) fn places<'a>(layers: &Layers<'a>, schemes: &[Scheme], scope: &mut Sc
                 let path = scope.paths.intern(&entry.value);
                 let help = "as in `$.token`";
                 let path = scope.good(path, "credentials-in", entry, help);
-                let places = &mut scope.foreign.json;
+                let places = &mut scope.client_credentials.json;
                 places.extend(path.map(|path| (path, entry.value.as_str().into())));
             }
             Some(("form", name)) => {
                 let name = NamePath::parse(name);
                 let name = scope.good(name, "credentials-in", entry, "as in `form:token`");
-                scope.foreign.form.extend(name);
+                scope.client_credentials.form.extend(name);
             }
             Some(("protocol", entry)) if !entry.trim_matches('*').is_empty() => {
                 places.protocols.push(entry.to_ascii_lowercase());
@@ -215,97 +233,4 @@ pub(crate) fn method_overrides<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -
         }
     }
     listed.iter().map(|entry| entry.value.clone()).collect()
-}
-
-/// Compiles the request that `health:` names.
-pub(crate) fn health<'a>(layers: &Layers<'a>, scope: &mut Scope<'a>) -> Option<Health> {
-    let entry = layers.pick(scope, |manifest| manifest.health.as_ref())?;
-    let (method, target) = entry
-        .request
-        .value
-        .split_once(' ')
-        .unwrap_or(("GET", &entry.request.value));
-    let (path, query) = target
-        .split_once('?')
-        .map_or((target, None), |(path, query)| {
-            (path, Some(query.to_owned()))
-        });
-    let parsed = Path::parse(path)
-        .ok()
-        .zip(Method::from_bytes(method.as_bytes()).ok());
-    let Some((canonical, method)) = parsed.filter(|_| Query::parse(query.as_deref()).is_ok())
-    else {
-        let message = format!("`{}` is not a request", entry.request.value.escape_debug());
-        scope.error(
-            "health",
-            message,
-            &entry.request,
-            "as in `GET /api/3/myself`",
-        );
-        return None;
-    };
-    if let Some(identity) = &entry.identity
-        && let Err(message) = Paths::default().intern(&identity.value)
-    {
-        scope.error("health", message, identity, "as in `$.emailAddress`");
-    }
-    let identity = entry
-        .identity
-        .as_ref()
-        .map(|identity| identity.value.clone());
-    Some(Health {
-        method,
-        path: canonical.as_str().to_owned(),
-        query,
-        identity,
-    })
-}
-
-/// Checks that the health request is a low-risk route: it is sent without anybody asking.
-pub(crate) fn check_health<'a>(connector: &Connector, layers: &Layers<'a>, scope: &mut Scope<'a>) {
-    let entry = layers.pick(scope, |manifest| manifest.health.as_ref());
-    let (Some(health), Some(entry)) = (&connector.health, entry) else {
-        return;
-    };
-    let (Ok(path), Ok(query)) = (
-        Path::parse(&health.path),
-        Query::parse(health.query.as_deref()),
-    ) else {
-        return;
-    };
-    let mut found = Vec::new();
-    for key in method_keys(&health.method) {
-        if let Some(router) = connector.routers.get(key) {
-            router.collect(path.matching(), &mut found);
-        }
-    }
-    let groups = found.iter().filter_map(|number| connector.group(*number));
-    let accepting: Vec<_> = groups
-        .filter(|group| group.matches.accepts_query(&query))
-        .collect();
-    let beaten = |group: &Group| {
-        accepting
-            .iter()
-            .any(|other| other.is_more_literal(group, &health.method))
-    };
-    let routes = accepting
-        .iter()
-        .filter(|group| !beaten(group))
-        .flat_map(|group| group.table.routes());
-    let risks: Vec<Risk> = routes
-        .filter_map(|number| connector.route(number))
-        .map(|route| route.risk.highest())
-        .collect();
-    if risks.is_empty() || risks.iter().any(|risk| *risk > Risk::Low) {
-        let message = format!(
-            "`{}` is not a low-risk route of this connector",
-            entry.request.value.escape_debug()
-        );
-        scope.error(
-            "health",
-            message,
-            &entry.request,
-            "add a route for it; the path is relative to `base_paths`",
-        );
-    }
 }

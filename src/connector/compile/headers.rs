@@ -1,4 +1,4 @@
-//! Which headers a connector lets go upstream: what its files declare, put on or read.
+//! Compiles which headers a connector lets go upstream: what its files declare, put on or read.
 
 use http::{HeaderMap, HeaderName};
 
@@ -29,8 +29,8 @@ pub(crate) fn rules<'a>(
             let name = entry.value.to_ascii_lowercase();
             match check(&name, entry, scope) {
                 None => {}
-                Some(Entry::Name) => declared.push(name.into()),
-                Some(Entry::Prefix) => prefixes.push(name.trim_end_matches('*').into()),
+                Some(Allowed::Name) => declared.push(name.into()),
+                Some(Allowed::Prefix) => prefixes.push(name.trim_end_matches('*').into()),
             }
         }
     }
@@ -54,16 +54,16 @@ pub(crate) fn rules<'a>(
     }
 }
 
-enum Entry {
+enum Allowed {
     Name,
     Prefix,
 }
 
 /// Returns what an entry is, or tells why it is none.
-fn check(name: &str, entry: &At<String>, scope: &mut Scope<'_>) -> Option<Entry> {
+fn check(name: &str, entry: &At<String>, scope: &mut Scope<'_>) -> Option<Allowed> {
     let (text, kind) = match name.strip_suffix('*') {
-        None => (name, Entry::Name),
-        Some(prefix) => (prefix, Entry::Prefix),
+        None => (name, Allowed::Name),
+        Some(prefix) => (prefix, Allowed::Prefix),
     };
     let shown = entry.value.escape_debug();
     let mut error =
@@ -71,7 +71,7 @@ fn check(name: &str, entry: &At<String>, scope: &mut Scope<'_>) -> Option<Entry>
     if text.parse::<HeaderName>().is_err() || text.contains(['*', '_']) {
         let help = "as in `openai-organization` or `x-vendor-*`; names with `_` never leave";
         error(format!("`{shown}` is not the name of a header"), help);
-    } else if matches!(kind, Entry::Prefix) && (text.len() < MIN_PREFIX || !text.ends_with('-')) {
+    } else if matches!(kind, Allowed::Prefix) && (text.len() < MIN_PREFIX || !text.ends_with('-')) {
         let help = "write more of it, up to a `-`; for an API of your own there is `unknown_headers: pass`";
         error(format!("`{shown}` stands for too many headers"), help);
     } else if is_always_dropped(text) {

@@ -1,4 +1,4 @@
-//! A connector file and those that it is laid over (`extends`): what of each holds, and where it stands.
+//! Joins a connector file and those that it is laid over (`extends`): what of each holds, and where it stands.
 //!
 //! INVARIANT: whatever is taken out of a layer is told with that layer's place.
 
@@ -36,7 +36,7 @@ pub(crate) struct Stack {
     pub(crate) replaced: Vec<Rc<File>>,
 }
 
-/// Files by id: those that are in force, and the built-in ones that others replace.
+/// Files by id: those that take effect, and the built-in ones that others replace.
 ///
 /// What has been read takes many times what is compiled of it, so most files are handed out to be compiled, and dropped, before
 /// the next one is read.
@@ -116,6 +116,16 @@ impl Files {
         None
     }
 
+    /// Adds a file that needs no other and was compiled before; `false` where its id is taken.
+    pub(crate) fn add_compiled(&mut self, id: &Arc<str>, place: &Place) -> bool {
+        let is_free = !self.winners.contains_key(id);
+        if is_free {
+            let winner = Winner::Gone(place.clone());
+            self.winners.insert(Arc::clone(id), winner);
+        }
+        is_free
+    }
+
     /// Returns the stacks of the files that have waited, in order of id.
     pub(crate) fn rest(mut self, report: &mut Report) -> Vec<Stack> {
         let winners = self.winners.iter();
@@ -137,7 +147,7 @@ impl Files {
         stacks
     }
 
-    /// Returns the file in force for an id. One that was handed out is read again, which had no problems the first time.
+    /// Returns the file that takes effect for an id. One that was handed out is read again, which had no problems the first time.
     fn winner(&mut self, id: &str) -> Option<Rc<File>> {
         let winner = self.winners.get_mut(id)?;
         let file = match winner {

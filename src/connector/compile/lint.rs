@@ -1,40 +1,24 @@
-//! Warnings about a connector that loads: what is probably not meant, and what policies cannot hold on to.
+//! Warns about a connector that loads: what is probably not meant, and what policies cannot hold on to.
 
 pub(crate) mod reach;
 pub(crate) mod replaced;
+mod secrets;
+pub(crate) mod tried;
 pub(crate) mod wording;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::connector::compile::Scope;
+use crate::connector::compile::lint::tried::Tried;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::error_shape::ErrorShape;
 use crate::connector::model::header_rules::Unknown;
 use crate::connector::model::operation::OperationKind;
 use crate::connector::model::parameter::Origin;
 use crate::connector::model::route::Route;
-use crate::connector::model::test_case::{Case, Expectation};
 use crate::model::action::Risk;
 
-/// Beginnings of real secrets, as their issuers document them.
-const SECRET_MARKS: [&str; 14] = [
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "sk_live_",
-    "rk_live_",
-    "sk-ant-",
-    "sk-proj-",
-    "AKIA",
-    "ATATT3",
-    "-----BEGIN",
-];
-
 /// Adds the warnings. Of a route that stands in a file below (`extends`) only what the upper file can have changed is told: the
-/// rest is told of that file, and whoever extends it cannot mend it.
+/// rest is told of that file, and a file that extends it cannot fix it.
 pub(crate) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     for siblings in connector
         .groups
@@ -45,11 +29,12 @@ pub(crate) fn check(connector: &Connector, scope: &mut Scope<'_>) {
     }
     check_errors(connector, scope);
     let own = scope.source;
+    let tried = Tried::of(connector);
     for route in &connector.routes {
         check_risk(route, scope);
         check_reach(connector, route, scope);
         if route.source.name == own.name {
-            check_route(connector, route, scope);
+            check_route(connector, route, &tried, scope);
         }
     }
     if connector.header_rules.unknown == Unknown::Passes
@@ -60,27 +45,9 @@ pub(crate) fn check(connector: &Connector, scope: &mut Scope<'_>) {
             connector.id
         );
         let warning = Diagnostic::warning("unknown-headers", message).at(place);
-        scope.report.push(warning.help("list what the API needs under `allow_headers`, so that no header does what nobody has judged"));
+        scope.report.push(warning.help("list what the API needs under `allow_headers`, so that every header that changes something is judged"));
     }
-    for case in &connector.cases {
-        let body = String::from_utf8_lossy(&case.body);
-        let headers = case
-            .headers
-            .values()
-            .filter_map(|value| value.to_str().ok());
-        let mut texts = headers.chain([case.url.as_str(), &*body]);
-        if texts.any(|text| SECRET_MARKS.iter().any(|mark| holds_secret(text, mark))) {
-            let warning = Diagnostic::warning(
-                "secret-in-test",
-                "a test holds what looks like a real secret",
-            );
-            scope.report.push(
-                warning
-                    .at(case.place.clone())
-                    .help("put an invented value there, and revoke the real one"),
-            );
-        }
-    }
+    secrets::check(connector, scope);
 }
 
 /// An error of JSON-RPC is an answer only under the id of its call, which is not read where no route says `rpc`.
@@ -108,7 +75,7 @@ fn check_siblings(connector: &Connector, siblings: &[u32], scope: &mut Scope<'_>
     };
     let Some(route) = routes()
         .next()
-        .filter(|_| routes().all(|route| route.when.is_some()))
+        .filter(|_| routes().all(|route| route.when.is_some() && !reach::is_for_some_hosts(route)))
     else {
         return;
     };
@@ -147,7 +114,7 @@ fn check_reads(route: &Route, scope: &mut Scope<'_>) {
         .methods
         .iter()
         .any(|method| **method == *"DELETE");
-    if reads || deletes || route.terms.websocket || route.risk.highest() > Risk::Low {
+    if reads || deletes || route.options.websocket || route.risk.highest() > Risk::Low {
         return;
     }
     let message = format!(
@@ -159,9 +126,9 @@ fn check_reads(route: &Route, scope: &mut Scope<'_>) {
     warn(scope, "low-risk-write", message, route, help);
 }
 
-fn check_route(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
+fn check_route(connector: &Connector, route: &Route, tried: &Tried<'_>, scope: &mut Scope<'_>) {
     // A connector whose domains the operator still has to list has no URL to test with.
-    if !connector.endpoints.is_empty() && !connector.cases.iter().any(|case| case.names(route)) {
+    if !connector.endpoints.is_empty() && !tried.covers(route) {
         let message = format!("no test names `{}`", route.name.as_str());
         warn(
             scope,
@@ -228,8 +195,9 @@ fn check_wording(route: &Route, scope: &mut Scope<'_>) {
 }
 
 fn check_reach(connector: &Connector, route: &Route, scope: &mut Scope<'_>) {
-    let own_host = route.matches.host.as_ref();
-    // A host in front of a path that no domain covers is never looked up.
+    // A host in front of a path that no domain covers is never looked up. A file that extends another may leave hosts of that out.
+    let own = route.source.name == scope.source.name;
+    let own_host = route.matches.host.as_ref().filter(|_| own);
     if own_host.is_some_and(|host| {
         !connector
             .endpoints
@@ -284,25 +252,4 @@ fn warn(scope: &mut Scope<'_>, code: &'static str, message: String, route: &Rout
     scope
         .report
         .push(Diagnostic::warning(code, message).at(place).help(help));
-}
-
-/// A mark counts where enough follows it to be more than a mention.
-fn holds_secret(text: &str, mark: &str) -> bool {
-    text.split(mark).skip(1).any(|rest| {
-        rest.chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || "-_ ".contains(*c))
-            .count()
-            >= 12
-    })
-}
-
-impl Case {
-    fn names(&self, route: &Route) -> bool {
-        let name = route.name.as_str();
-        let expected = match &self.expect {
-            Expectation::Actions(actions) => actions.as_slice(),
-            Expectation::Refused(_) => &[],
-        };
-        self.route == name || expected.iter().any(|action| action.name == name)
-    }
 }

@@ -1,4 +1,4 @@
-//! Names of actions as written to names that are fixed or made, and the former ones.
+//! Compiles names of actions as written into names that are fixed or made, and the former ones.
 
 use crate::config::yaml::At;
 use crate::connector::compile::Scope;

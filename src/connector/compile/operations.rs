@@ -1,4 +1,4 @@
-//! Which parts of a request a route is for: `graphql` and `rpc` as written in, the kind of parts and patterns out.
+//! Compiles which operations of a request a route is for, from `graphql`, `rpc` and `git`.
 
 use crate::config::yaml::At;
 use crate::connector::compile::Scope;
@@ -10,10 +10,13 @@ use crate::connector::model::format::Kind;
 use crate::connector::model::operation::OperationKind;
 use crate::connector::model::pattern::Segment;
 use crate::connector::model::route::Route;
-use crate::connector::model::rpc::RpcEnvelope;
+use crate::connector::model::rpc::{Mirrored, RpcEnvelope};
 
 /// Where `git push` sends its commands, `gitprotocol-http(5)`.
 const RECEIVE_PACK: &str = "git-receive-pack";
+
+/// Begins the methods of tools, which MCP alone has.
+const TOOLS: &str = "tools/";
 
 /// Types of GraphQL operations, and documents that the server has.
 const TYPES: [&str; 4] = ["query", "mutation", "subscription", "persisted"];
@@ -56,13 +59,7 @@ pub(crate) fn compile(
         return (OperationKind::Graphql, written(&graphql.0));
     }
     if let Some(rpc) = &entry.rpc {
-        for pattern in rpc.0.iter().filter(|pattern| pattern.value.is_empty()) {
-            let help = "as in `tools/call`, or `'*'` for every method";
-            scope.error("rpc", "the method is empty", pattern, help);
-        }
-        if scope.rpc.is_none() {
-            scope.rpc = Some(RpcEnvelope::new(&mut scope.paths));
-        }
+        read_rpc(&rpc.0, scope);
         return (OperationKind::Rpc, written(&rpc.0));
     }
     if entry.git {
@@ -75,7 +72,21 @@ pub(crate) fn compile(
     (kind, vec![Box::default()])
 }
 
-/// Reads `batch`.
+/// Has every message's envelope read, and what MCP repeats of it in headers.
+fn read_rpc(patterns: &[At<String>], scope: &mut Scope<'_>) {
+    for pattern in patterns.iter().filter(|pattern| pattern.value.is_empty()) {
+        let help = "as in `tools/call`, or `'*'` for every method";
+        scope.error("rpc", "the method is empty", pattern, help);
+    }
+    let paths = &mut scope.paths;
+    let envelope = scope.rpc.get_or_insert_with(|| RpcEnvelope::new(paths));
+    let is_tool = |pattern: &At<String>| pattern.value.starts_with(TOOLS);
+    if envelope.mirrored.is_none() && patterns.iter().any(is_tool) {
+        envelope.mirrored = Some(Mirrored::new(&mut scope.paths));
+    }
+}
+
+/// Compiles `batch`; `None` where it says nothing that can be read.
 pub(crate) fn batch(entry: &RouteEntry, scope: &mut Scope<'_>) -> Option<Batch> {
     let written = entry.batch.as_ref()?;
     let batch = Batch::compile(&written.value, &mut scope.paths);
@@ -147,6 +158,23 @@ impl RpcEnvelope {
             method: key("method", Access::Value),
             result: key("result", Access::Presence),
             error: key("error", Access::Presence),
+            mirrored: None,
+        }
+    }
+}
+
+impl Mirrored {
+    fn new(paths: &mut Paths) -> Self {
+        let mut key = |names: &[&str]| {
+            let names = ["params"].iter().chain(names);
+            let keys: Vec<Key> = names.map(|name| Key::Name((*name).to_owned())).collect();
+            paths.intern_keys(&keys, Access::Value)
+        };
+        Self {
+            name: key(&["name"]),
+            uri: key(&["uri"]),
+            task: key(&["taskId"]),
+            version: key(&["_meta", "io.modelcontextprotocol/protocolVersion"]),
         }
     }
 }

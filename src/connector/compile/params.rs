@@ -1,4 +1,4 @@
-//! The parameters of a route: captured labels by themselves, and what `params:` says.
+//! Compiles the parameters of a route: captured labels by themselves, and what `params:` says.
 
 use std::sync::Arc;
 
@@ -71,7 +71,11 @@ pub(crate) fn params(
         &entry.merge
     };
     let mut params: Vec<Param> = captured.iter().map(Param::captured).collect();
-    for (name, written) in &entry.params.0 {
+    let unsaid = names.iter().filter(|name| !entry.states(name));
+    let labels = unsaid.filter_map(|name| Some((*name, *defaults.params.get(*name)?)));
+    let stated = entry.params.0.iter();
+    let stated = stated.map(|(name, written)| (name.as_str(), written));
+    for (name, written) in labels.chain(stated) {
         let mut readable = Readable {
             captured: &names,
             kind,
@@ -102,15 +106,18 @@ pub(crate) fn params(
     params
 }
 
-/// Adds what the connector's override reads; in forms only for routes whose name has a hole for it.
+/// Adds what the connector's override reads; in forms only for routes whose name has a hole for it. Returns it for `when` too.
 pub(crate) fn native(
     entry: &RouteEntry,
     formats: &[Format],
     params: &mut Vec<Param>,
     scope: &mut Scope<'_>,
-) {
-    let Some(native) = scope.native else { return };
+) -> Vec<Arc<Param>> {
+    let Some(native) = scope.native else {
+        return Vec::new();
+    };
     let has_form = formats.iter().any(|format| format.kind.has_names());
+    let mut labels = Vec::new();
     for label in native.labels() {
         let source = NativeSource {
             native,
@@ -127,7 +134,11 @@ pub(crate) fn native(
             scope.error("params", message, &entry.action, "rename the other one");
         }
         params.push(Param::native(source, also));
+        if entry.when.is_some() {
+            labels.push(Arc::new(Param::native(source, also)));
+        }
     }
+    labels
 }
 
 /// Compiles the parameters that are computed of the others, and puts them behind those.
@@ -163,6 +174,10 @@ pub(crate) fn computed(entry: &RouteEntry, params: &mut [Param], scope: &mut Sco
 }
 
 impl RouteEntry {
+    fn states(&self, name: &str) -> bool {
+        self.params.0.iter().any(|(stated, _)| stated == name)
+    }
+
     fn computes(&self, name: &str) -> bool {
         let mut stated = self.params.0.iter();
         stated.any(|(stated, param)| stated == name && param.value.0.cel.is_some())
@@ -196,7 +211,7 @@ pub(crate) fn holes(
     let help = "a hole is a captured label, a parameter of the route, `graphql.field`, `rpc.method` or `rpc.params.name`";
     for hole in making.holes() {
         let name = parameter_of(hole);
-        let stated = entry.params.0.iter().any(|(stated, _)| stated == name);
+        let stated = entry.states(name);
         let known = params.iter_mut().find(|param| *param.name == *name);
         if let Some(known) = known {
             // A label of that name is something else than what the hole says.

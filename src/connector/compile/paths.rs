@@ -1,4 +1,4 @@
-//! `JSONPath`s: the text of a parameter source in, steps for the one-pass reader out, or a query for what needs a tree.
+//! Compiles the `JSONPath` of a parameter source into steps for the one-pass reader, or a query for what needs a tree.
 
 use std::collections::HashMap;
 
@@ -19,9 +19,22 @@ pub(crate) struct Paths {
     pub(crate) known: HashMap<(String, Access), PathId>,
 }
 
+/// Why a text is not a `JSONPath` that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JsonPathError {
+    #[error("a JSONPath is over {MAX_PATH} bytes")]
+    TooLong,
+    #[error("`{0}` is not a JSONPath (RFC 9535)")]
+    NotAPath(String),
+    #[error("`{0}` has more than one `..`")]
+    TwoDescents(String),
+    #[error("`{0}` has {1}, which is not followed")]
+    NotFollowed(String, &'static str),
+}
+
 impl Paths {
     /// Returns the number of a JSONPath.
-    pub(crate) fn intern(&mut self, text: &str) -> Result<PathId, String> {
+    pub(crate) fn intern(&mut self, text: &str) -> Result<PathId, JsonPathError> {
         let key = (text.to_owned(), Access::Value);
         if let Some(id) = self.known.get(&key) {
             return Ok(*id);
@@ -71,13 +84,12 @@ pub(crate) enum Key {
 }
 
 impl BodyPath {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, JsonPathError> {
         // Plans are walked by recursion, a step at a time.
         if text.len() > MAX_PATH {
-            return Err(format!("a JSONPath is over {MAX_PATH} bytes"));
+            return Err(JsonPathError::TooLong);
         }
-        let query =
-            parse_json_path(text).map_err(|_| format!("`{text}` is not a JSONPath (RFC 9535)"))?;
+        let query = parse_json_path(text).map_err(|_| JsonPathError::NotAPath(text.to_owned()))?;
         let descents = query
             .segments
             .iter()
@@ -85,10 +97,10 @@ impl BodyPath {
             .count();
         // Several `..` visit nodes more than once: 458 ms for `$..*..*..*` on a document 100 deep.
         if descents > 1 || text.matches("..").count() > 1 {
-            return Err(format!("`{text}` has more than one `..`"));
+            return Err(JsonPathError::TwoDescents(text.to_owned()));
         }
         if let Some(what) = unfollowed(&query) {
-            return Err(format!("`{text}` has {what}, which is not followed"));
+            return Err(JsonPathError::NotFollowed(text.to_owned(), what));
         }
         let steps: Option<Vec<PathStep>> = query.segments.iter().map(PathStep::of).collect();
         if let Some(steps) = steps {

@@ -1,4 +1,4 @@
-//! Risks as written, or by method, to what a route's actions can be.
+//! Turns risks as written, or by method, into what a route's actions can be.
 
 use crate::config::yaml::ShortOr;
 use crate::connector::compile::Scope;

@@ -14,11 +14,16 @@ pub(crate) type Routers = Table<Box<str>, Router>;
 /// What stands at one place of the patterns of a router: the suffix of its parameter, or that it takes everything.
 type Places = HashMap<String, String>;
 
+/// A pattern that `matchit` cannot hold by itself, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` cannot be looked up: {1}")]
+pub(crate) struct RouterError(String, matchit::InsertError);
+
 /// Builds the routers; the numbers in them are those of the groups.
 ///
 /// # Errors
 /// The pattern that `matchit` cannot hold by itself, and why.
-pub(crate) fn routers(groups: &[Group]) -> Result<Routers, String> {
+pub(crate) fn routers(groups: &[Group]) -> Result<Routers, RouterError> {
     let mut by_method: HashMap<&str, Vec<u32>> = HashMap::new();
     for (number, group) in (0_u32..).zip(groups) {
         by_method.entry(&group.method).or_default().push(number);
@@ -125,7 +130,7 @@ impl Neighbours<'_> {
 }
 
 /// Puts shapes into as few routers as `matchit` allows.
-fn build(shapes: Vec<Shape>) -> Result<Router, String> {
+fn build(shapes: Vec<Shape>) -> Result<Router, RouterError> {
     let mut routers: Vec<(matchit::Router<u32>, Places)> = Vec::new();
     let mut bare = None;
     for (number, shape) in (0_u32..).zip(&shapes) {
@@ -149,9 +154,9 @@ fn build(shapes: Vec<Shape>) -> Result<Router, String> {
         });
         if !taken {
             let mut router = matchit::Router::new();
-            router.insert(&*text, number).map_err(|error| {
-                format!("`{}` cannot be looked up: {error}", shape.pattern.shape())
-            })?;
+            router
+                .insert(&*text, number)
+                .map_err(|error| RouterError(shape.pattern.shape(), error))?;
             routers.push((router, places.into_iter().collect()));
         }
     }

@@ -1,4 +1,4 @@
-//! Routes as written to routes that requests can be read by.
+//! Compiles routes as written into routes that requests can be read by.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn route(
     params::check_captures(&matches, endpoints, entry, scope);
     let formats = bodies::formats(entry, (kind, batch.as_ref()), defaults, scope);
     let mut params = params::params(entry, defaults, (&captured, kind), scope);
-    params::native(entry, &formats, &mut params, scope);
+    let labels = params::native(entry, &formats, &mut params, scope);
     if kind == OperationKind::Git {
         params::refs(entry, &mut params, scope);
     }
@@ -62,7 +62,7 @@ fn route(
     }
     params::computed(entry, &mut params, scope);
     let when = entry.when.as_ref().and_then(|when| {
-        let compiled = Condition::compile(&when.value, (&names, kind), &mut scope.paths);
+        let compiled = Condition::compile(&when.value, (&names, &labels, kind), &mut scope.paths);
         compiled
             .map_err(|(message, help)| scope.error("when", message, when, help))
             .ok()
@@ -89,7 +89,7 @@ fn route(
         summary_text: text(entry.summary.as_ref()),
         summary,
         formats,
-        terms: defaults.terms(entry, batch.as_ref(), scope),
+        options: defaults.options(entry, batch.as_ref(), scope),
         batch: batch.map(Arc::new),
         renamed_from: names::renamed_from(entry, scope).into(),
         source: scope.source.clone(),

@@ -1,4 +1,4 @@
-//! Parameters of one connector, each once: a parameter in, the one that reads the same out.
+//! Shares parameters of one connector that read the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;

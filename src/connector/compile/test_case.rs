@@ -1,4 +1,4 @@
-//! Inline tests of a connector file: what is written in, a request and what it must be read as out. `simulate` runs them.
+//! Compiles the inline tests of a connector file. `simulate` runs them.
 
 use std::collections::BTreeMap;
 

@@ -1,40 +1,40 @@
-//! Candidates: the routes that a target can mean in, what of the body they need, and the actions that the request is out.
+//! Finds the routes that a target can mean.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 
-use crate::connector::lookup::catalog::Place;
+use crate::connector::lookup::catalog::Location;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::error_shape::ErrorShape;
 use crate::connector::model::group::Group;
-use crate::connector::model::matches::{WEBSOCKET, method_keys};
+use crate::connector::model::matches::{Matches, WEBSOCKET, method_keys};
 use crate::connector::model::operation::OperationKind;
 use crate::model::target::{Query, decode};
 
 /// Parts of one request, unless the configuration says otherwise.
-pub const DEFAULT_PART_LIMIT: usize = 50;
+pub const DEFAULT_OPERATION_LIMIT: usize = 50;
 
 /// The routes whose `match` accepts a target; which of them apply may depend on query, headers and body.
 #[derive(Debug)]
 pub struct Candidates {
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     pub(crate) method: Method,
     pub(crate) groups: Vec<u32>,
     pub(crate) node_limit: usize,
-    pub(crate) part_limit: usize,
+    pub(crate) operation_limit: usize,
 }
 
 impl Candidates {
-    pub(crate) fn new(place: &Place, method: &Method, query: &Query) -> Self {
+    pub(crate) fn new(place: &Location, method: &Method, query: &Query) -> Self {
         let keys = method_keys(method);
         let groups = place.connector.accepting(keys, place, (method, query));
         Self::of(groups, place, method)
     }
 
     /// `None` where no route opens a WebSocket there: the fallback never does.
-    pub(crate) fn opening(place: &Place, query: &Query) -> Option<Self> {
+    pub(crate) fn opening(place: &Location, query: &Query) -> Option<Self> {
         let keys = std::iter::once(WEBSOCKET);
         let groups = place
             .connector
@@ -42,13 +42,13 @@ impl Candidates {
         (!groups.is_empty()).then(|| Self::of(groups, place, &Method::GET))
     }
 
-    fn of(groups: Vec<u32>, place: &Place, method: &Method) -> Self {
+    fn of(groups: Vec<u32>, place: &Location, method: &Method) -> Self {
         Self {
             place: place.clone(),
             method: method.clone(),
             groups,
             node_limit: DEFAULT_NODE_LIMIT,
-            part_limit: DEFAULT_PART_LIMIT,
+            operation_limit: DEFAULT_OPERATION_LIMIT,
         }
     }
 
@@ -81,9 +81,32 @@ impl Candidates {
         ErrorShape::of(&shapes, headers)
     }
 
+    /// Returns the path for records: a label that a route keeps secret stands there by its name.
+    #[must_use]
+    pub fn shown_path(&self) -> Cow<'_, str> {
+        let mut shown = Cow::Borrowed(self.place.path.as_str());
+        for group in self
+            .groups()
+            .filter(|group| !group.secret_labels.is_empty())
+        {
+            let captured = group.matches.path.capture(self.place.below());
+            for (name, text) in captured.unwrap_or_default() {
+                if group.secret_labels.contains(name) {
+                    // Captures are of the form that routes are compared with.
+                    let whole = match shown {
+                        Cow::Borrowed(_) => self.place.path.matching(),
+                        Cow::Owned(ref whole) => whole.as_str(),
+                    };
+                    shown = Cow::Owned(whole.replace(text, &format!("{{{name}}}")));
+                }
+            }
+        }
+        shown
+    }
+
     /// Sets how many parts a request may have.
-    pub fn limit_parts(&mut self, part_limit: usize) {
-        self.part_limit = part_limit;
+    pub fn limit_operations(&mut self, operation_limit: usize) {
+        self.operation_limit = operation_limit;
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> + Clone {
@@ -97,18 +120,20 @@ impl Candidates {
 pub const DEFAULT_NODE_LIMIT: usize = 50_000;
 
 impl Candidates {
-    /// Returns every captured label, decoded: host, base path, path.
+    /// Returns every captured label, decoded: host, base path, path. A part that routes name differently is there under each name.
     pub(crate) fn captures<'a>(&'a self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
         let place = self.place.captures.iter();
         let place = place.map(|(name, value)| (&**name, Cow::Borrowed(value.as_str())));
-        let host = group.matches.host.as_ref();
-        let host = host.and_then(|domain| domain.capture(&self.place.host));
-        let host = host.unwrap_or_default().into_iter();
-        let host = host.map(|(name, value)| (&**name, Cow::Borrowed(value)));
-        let path = group.matches.path.capture(self.place.below());
-        let path = path.unwrap_or_default().into_iter();
-        let path = path.map(|(name, value)| (&**name, decode(value)));
-        place.chain(host).chain(path).collect()
+        let of_match = |matches: &'a Matches| {
+            let host = matches.host.as_ref();
+            let host = host.and_then(|domain| domain.capture(&self.place.host));
+            let host = host.unwrap_or_default().into_iter();
+            let host = host.map(|(name, value)| (&**name, Cow::Borrowed(value)));
+            let path = matches.path.capture(self.place.below());
+            let path = path.unwrap_or_default().into_iter();
+            host.chain(path.map(|(name, value)| (&**name, decode(value))))
+        };
+        place.chain(group.spellings().flat_map(of_match)).collect()
     }
 }
 
@@ -117,7 +142,7 @@ impl Connector {
     pub(crate) fn accepting<'a>(
         &self,
         keys: impl Iterator<Item = &'a str>,
-        place: &Place,
+        place: &Location,
         (method, query): (&http::Method, &Query),
     ) -> Vec<u32> {
         let mut found = Vec::new();
@@ -146,7 +171,7 @@ impl Connector {
     }
 }
 
-impl Place {
+impl Location {
     /// Returns the routes that the method, host and path (query keys in `match` too) can mean. Never empty: the fallback is one.
     #[must_use]
     pub fn candidates(&self, method: &Method, query: &Query) -> Candidates {

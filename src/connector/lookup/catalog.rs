@@ -1,12 +1,12 @@
-//! The catalogue: connector files in, and for a target the connector that it belongs to out.
+//! Finds the connector that a target belongs to.
 //!
 //! INVARIANT: no authority and base path belongs to two connectors.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::config::diagnostic;
+use crate::config::diagnostic::{self, Diagnostic, Source};
 use crate::connector::lookup::domains::DomainIndex;
 use crate::connector::model::connector::Connector;
 use crate::connector::model::endpoint::{Endpoint, Takes, TlsMode};
@@ -19,11 +19,30 @@ use crate::model::vocabulary::Vocabulary;
 pub struct Catalog {
     pub(crate) connectors: BTreeMap<Arc<str>, Arc<Connector>>,
     pub(crate) domains: DomainIndex<(Arc<Connector>, usize)>,
+    /// By id of the connector.
+    pub(crate) origins: BTreeMap<Arc<str>, Arc<Origin>>,
+    /// Variables for children that the operator lets files set.
+    pub(crate) variables: BTreeSet<String>,
+}
+
+/// What a connector was compiled of, by which a reload sees that it has not changed.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// Its own file, then those that it is laid over.
+    pub(crate) layers: Vec<Source>,
+    /// Those of the built-in connector that it replaces.
+    pub(crate) replaced: Vec<Source>,
+    /// Where its id stands.
+    pub(crate) place: diagnostic::Place,
+    /// No other file was needed, so its own decides everything.
+    pub(crate) is_alone: bool,
+    /// What there was to say of it.
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 /// Where a target lies in the catalogue: the connector, its captured host labels, and the path below its base path.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Location {
     /// Whose domain and base path it is.
     pub connector: Arc<Connector>,
     pub(crate) host: Host,
@@ -50,10 +69,10 @@ impl Catalog {
 
     /// Finds whose target this is: exact host before longest suffix, then longest base path; the port must fit.
     #[must_use]
-    pub fn locate(&self, authority: &Authority, path: &Path) -> Option<Place> {
+    pub fn locate(&self, authority: &Authority, path: &Path) -> Option<Location> {
         self.domains
             .find_map(&authority.host, |(connector, number)| {
-                Place::of(
+                Location::of(
                     connector,
                     connector.endpoints.get(*number)?,
                     authority,
@@ -77,7 +96,7 @@ impl Catalog {
     /// Returns the connector that an authority belongs to as a tunnel that is passed through, and the action of opening it;
     /// `None` where its TLS is ended here.
     #[must_use]
-    pub fn passage(&self, authority: &Authority) -> Option<(Arc<Connector>, Action)> {
+    pub fn tls_passthrough(&self, authority: &Authority) -> Option<(Arc<Connector>, Action)> {
         let (connector, endpoint) =
             self.domains
                 .find_map(&authority.host, |(connector, number)| {
@@ -126,7 +145,7 @@ impl Catalog {
     }
 }
 
-impl Place {
+impl Location {
     /// `None` where the target is not in the site.
     fn of(
         connector: &Arc<Connector>,
@@ -156,22 +175,18 @@ impl Place {
         })
     }
 
-    /// Returns where another target lies in the same connector; `None` where it does not.
-    pub(crate) fn beside(&self, authority: &Authority, path: &Path) -> Option<Self> {
-        let endpoint = self.connector.nearest(authority, path)?;
-        Self::of(&self.connector, endpoint, authority, path)
-    }
-
     /// Returns whether TLS is not ended there (`tls: passthrough`), so that requests cannot be read.
     #[must_use]
     pub fn is_passed_through(&self) -> bool {
         self.tls == TlsMode::Passthrough
     }
 
-    /// Returns the canonical path below the base path, in the form that routes are compared with.
+    /// Returns the canonical path below the base path, in the form that routes are compared with. The base path by itself is `/`
+    /// there, as one host's root is.
     #[must_use]
     pub fn below(&self) -> &str {
-        self.path.matching().get(self.base..).unwrap_or_default()
+        let below = self.path.matching().get(self.base..);
+        below.filter(|below| !below.is_empty()).unwrap_or("/")
     }
 }
 
@@ -181,7 +196,7 @@ impl Connector {
     pub fn takes(&self, authority: &Authority, path: &Path, scheme: &str) -> bool {
         match self.taken_at(authority, path) {
             Takes::All => true,
-            Takes::Only(ids) => ids.iter().any(|id| id == scheme),
+            Takes::Only(ids) | Takes::Optional(ids) => ids.iter().any(|id| id == scheme),
         }
     }
 
@@ -189,6 +204,11 @@ impl Connector {
     #[must_use]
     pub fn is_public_at(&self, authority: &Authority, path: &Path) -> bool {
         self.public || matches!(self.taken_at(authority, path), Takes::Only(ids) if ids.is_empty())
+    }
+
+    /// Returns whether requests to a target go out bare if no credential is bound there.
+    pub(crate) fn is_optional_at(&self, authority: &Authority, path: &Path) -> bool {
+        matches!(self.taken_at(authority, path), Takes::Optional(_))
     }
 
     /// What lies in no domain of the connector takes nothing.

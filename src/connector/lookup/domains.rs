@@ -1,4 +1,4 @@
-//! The index of domains: a host in, everything under domains that accept it out, in time that does not grow with their number.
+//! Finds everything under the domains that accept a host, in time that does not grow with their number.
 
 use crate::connector::model::domain::{Domain, HostPattern, Label};
 use crate::model::table::Table;

@@ -1,9 +1,9 @@
-//! Near routes: a request that matches no route in, and how its path differs from that of one, where many servers would not see a
-//! difference. Asked only for what matches no route, so that other requests pay nothing for it.
+//! Finds how the path of a request that matches no route differs from that of one, where many servers would see no difference.
+//! Requests that match a route pay nothing for it.
 
 use http::Method;
 
-use crate::connector::lookup::catalog::{Catalog, Place};
+use crate::connector::lookup::catalog::Catalog;
 use crate::connector::lookup::folded::{front_folded, strip_suffix_folded};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::endpoint::Endpoint;
@@ -21,15 +21,6 @@ impl Catalog {
         self.find_at(&target.authority, |connector, endpoint| {
             connector.near(endpoint, &target.authority, target)
         })
-    }
-}
-
-impl Place {
-    /// As [`Catalog::near_route`], in the connector whose place this is.
-    pub(crate) fn near_route(&self, target: &Target) -> Option<Oddities> {
-        let connector = &self.connector;
-        let mut endpoints = connector.endpoints.iter();
-        endpoints.find_map(|endpoint| connector.near(endpoint, &target.authority, target))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One entry of `routes:` as written.
+//! Defines one entry of `routes:` as written.
 
 use serde::Deserialize;
 
@@ -111,7 +111,7 @@ pub struct LimitsEntry {
     pub first_byte: Option<At<Period>>,
 }
 
-/// Whether cookies pass.
+/// Tells whether cookies pass in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cookies {

@@ -1,4 +1,4 @@
-//! One entry of a route's `tests:` as written.
+//! Defines one entry of a route's `tests:` as written.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where an answer holds something, as a route says it: a credential, or what is recorded.
+//! Says where an answer holds something, as a route has it: a credential, or what is recorded.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How the requests are found that one request carries.
+//! Says where the requests are found that one request carries.
 
 use crate::connector::model::body_path::PathId;
 

@@ -1,4 +1,4 @@
-//! Paths into a JSON body, compiled: plain steps for the one-pass reader, or a query for what needs a tree.
+//! Compiles paths into a JSON body: plain steps for the one-pass reader, or a query for what needs a tree.
 
 use jsonpath_rust::parser::model::JpQuery;
 

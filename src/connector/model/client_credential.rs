@@ -1,4 +1,4 @@
-//! Where bodies of an API hold credentials.
+//! Says where bodies of an API hold credentials.
 
 use crate::connector::model::body_path::PathId;
 use crate::connector::model::name_path::NamePath;

@@ -1,4 +1,4 @@
-//! A route's `when`, compiled.
+//! Defines a route's compiled `when`.
 
 use std::sync::Arc;
 
@@ -7,13 +7,15 @@ use http::HeaderName;
 use crate::connector::model::body_path::PathId;
 use crate::connector::model::name_path::NamePath;
 use crate::connector::model::operation::Fact;
-use crate::model::value::Value;
+use crate::connector::model::parameter::Param;
+use crate::expression::Predicate;
 
 /// A compiled condition of `when`.
 #[derive(Debug)]
 pub(crate) struct Condition {
-    pub(crate) test: Test,
-    /// What is compared; all must be there for the condition to hold.
+    /// Names what it tests by its number among the reads.
+    pub(crate) predicate: Predicate<usize>,
+    /// What is tested, each once. What is compared must be there for the condition to hold.
     pub(crate) reads: Vec<Read>,
     /// Body paths, those of `has` included.
     pub(crate) body_paths: Vec<PathId>,
@@ -25,7 +27,7 @@ pub(crate) struct Condition {
     pub(crate) headers: Vec<String>,
 }
 
-/// One value that literals are compared with.
+/// One value that literals are compared with, or whose presence is tested.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) subject: Subject,
@@ -44,35 +46,35 @@ pub(crate) enum Subject {
     Captured(Arc<str>),
     Method,
     Fact(Fact),
+    Native(NativeLabel),
 }
 
-/// The types of the literals that a value is compared with.
+/// What the connector's override tells, read as the parameter of that name is.
+#[derive(Debug, Clone)]
+pub(crate) struct NativeLabel(pub(crate) Arc<Param>);
+
+impl PartialEq for NativeLabel {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for NativeLabel {}
+
+/// The types that a value is read as: those of the literals that it is compared with; none where only its presence is tested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Kinds {
     pub(crate) text: bool,
     pub(crate) int: bool,
     pub(crate) number: bool,
     pub(crate) truth: bool,
+    /// A list, which a text is looked for in.
+    pub(crate) list: bool,
 }
 
-#[derive(Debug)]
-pub(crate) enum Test {
-    All(Vec<Self>),
-    Any(Vec<Self>),
-    Has(Subject),
-    Lacks(Subject),
-    /// A list of the part has one of the literals.
-    Lists(Fact, Vec<Value>),
-    /// The read of this number against any of the literals.
-    Compare(usize, Operator, Vec<Value>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    Equal,
-    Unequal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+impl Read {
+    /// Returns whether a literal is compared with it; else only its presence counts.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.kinds != Kinds::default()
+    }
 }

@@ -1,4 +1,4 @@
-//! One compiled connector: what its file says of the API as a whole, and its routes.
+//! Defines one compiled connector: what its file says of the API as a whole, and its routes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Connector {
     pub(crate) plaintext: bool,
     pub(crate) places: Places,
     /// Where bodies hold credentials.
-    pub(crate) foreign: BodyPlaces,
+    pub(crate) client_credentials: BodyPlaces,
     pub(crate) oddities: Oddities,
     pub(crate) headers: HeaderMap,
     /// The shapes in which the API tells errors.
@@ -65,8 +65,8 @@ pub struct Connector {
     pub(crate) tunnel: ActionName,
     pub(crate) fallback: ActionName,
     pub(crate) fallback_risk: Risk,
-    /// Of what no route is for.
-    pub(crate) terms: Arc<RouteOptions>,
+    /// Of a request that matches no route.
+    pub(crate) unmatched_options: Arc<RouteOptions>,
     pub(crate) health: Option<Health>,
     pub(crate) cases: Vec<Case>,
 }
@@ -82,6 +82,8 @@ pub struct Health {
     pub query: Option<String>,
     /// `JSONPath` in the answer to who the credential belongs to.
     pub identity: Option<String>,
+    /// Where the answer says when the credential expires: a `JSONPath`, or `header:name`.
+    pub expires: Option<String>,
 }
 
 impl Connector {
@@ -183,7 +185,13 @@ impl Connector {
         self.routes.iter().map(Route::view)
     }
 
-    /// Returns the request that shows whether a credential works; not sent by this version.
+    /// Returns what a request is that matches no route, and its risk.
+    #[must_use]
+    pub fn fallback(&self) -> (&str, Risk) {
+        (self.fallback.as_str(), self.fallback_risk)
+    }
+
+    /// Returns the request that shows whether a credential works.
     #[must_use]
     pub fn health(&self) -> Option<&Health> {
         self.health.as_ref()

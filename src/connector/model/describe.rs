@@ -1,4 +1,4 @@
-//! What policies may name: a connector's actions, their risks and the shapes of their parameters.
+//! Describes what policies may name: a connector's actions, their risks and the shapes of their parameters.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +59,8 @@ impl Connector {
             };
             let first = shape.risks.is_empty();
             shape.risks.extend(route.risk.all());
-            shape.special |= route.terms.is_special();
-            shape.response_secret |= !route.terms.response_secrets.is_empty();
+            shape.special |= route.options.is_special();
+            shape.response_secret |= !route.options.response_secrets.is_empty();
             self.join(shape, route, first);
             self.describe_native(shape);
             let Some(name) = route.name.fixed() else {

@@ -1,4 +1,4 @@
-//! Domains: the text of a `domains:` entry in, a pattern over host labels out, and the index that finds an authority's patterns.
+//! Parses an entry of `domains:` into a pattern over the labels of a host.
 //!
 //! INVARIANT: an IP literal is matched only by itself.
 
@@ -6,8 +6,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::connector::model::literalness::both;
-use crate::connector::model::pattern::{Captures, parameter_name};
-use crate::model::target::{Authority, Host};
+use crate::connector::model::pattern::{Captures, ParameterNameError, parameter_name};
+use crate::model::target::{Authority, Host, HostError};
+
+/// Bytes of one domain as written: the longest name of the DNS, and room for the names of captures.
+const MAX_DOMAIN: usize = 512;
 
 /// A pattern of hosts, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +37,30 @@ pub(crate) enum Label {
     Many,
 }
 
+/// Why a text is not a pattern of hosts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DomainError {
+    #[error(transparent)]
+    Authority(#[from] HostError),
+    #[error("domain `{0}` has a port that is not a number")]
+    Port(String),
+    #[error("a domain is over {MAX_DOMAIN} bytes")]
+    TooLong,
+    #[error("domain `{0}` has `**` behind another label; it can only be the first")]
+    ManyNotFirst(String),
+    #[error("domain `{0}` has the partial label `{1}`; a wildcard is a whole label")]
+    PartialLabel(String, String),
+    #[error("domain `{0}` has the label `{1}`; labels are 1 to 63 letters, digits, `-` or `_`")]
+    Label(String, String),
+    #[error(transparent)]
+    Name(#[from] ParameterNameError),
+}
+
 impl Domain {
     /// Reads `host`, `*.host`, `**.host`, `{name}.host`, each with an optional port.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, DomainError> {
         if !text.contains(['*', '{', '}']) {
-            let authority = Authority::parse(text, 443).map_err(|error| error.to_string())?;
+            let authority = Authority::parse(text, 443)?;
             let stated =
                 Authority::parse(text, 444).is_ok_and(|other| other.port == authority.port);
             return Ok(Self {
@@ -51,25 +73,20 @@ impl Domain {
                 let port = port.parse::<u16>().ok().filter(|port| *port != 0);
                 (
                     host,
-                    Some(port.ok_or_else(|| {
-                        format!("domain `{text}` has a port that is not a number")
-                    })?),
+                    Some(port.ok_or_else(|| DomainError::Port(text.to_owned()))?),
                 )
             }
             None => (text, None),
         };
-        // The longest name of the DNS, and room for the names of captures.
-        if text.len() > 512 {
-            return Err("a domain is over 512 bytes".to_owned());
+        if text.len() > MAX_DOMAIN {
+            return Err(DomainError::TooLong);
         }
         let mut labels = Vec::new();
         for label in host.split('.') {
             labels.push(Label::parse(label, text)?);
         }
         if labels.iter().skip(1).any(|label| *label == Label::Many) {
-            return Err(format!(
-                "domain `{text}` has `**` behind another label; it can only be the first"
-            ));
+            return Err(DomainError::ManyNotFirst(text.to_owned()));
         }
         labels.reverse();
         Ok(Self {
@@ -184,7 +201,7 @@ pub(crate) enum Plain {
 }
 
 impl Label {
-    fn parse(label: &str, whole: &str) -> Result<Self, String> {
+    fn parse(label: &str, whole: &str) -> Result<Self, DomainError> {
         match label {
             "*" => return Ok(Self::One),
             "**" => return Ok(Self::Many),
@@ -194,18 +211,15 @@ impl Label {
             .strip_prefix('{')
             .and_then(|rest| rest.strip_suffix('}'))
         {
-            return parameter_name(name).map(Self::Capture);
+            return Ok(Self::Capture(parameter_name(name)?));
         }
         if label.contains(['*', '{', '}']) {
-            return Err(format!(
-                "domain `{whole}` has the partial label `{label}`; a wildcard is a whole label"
-            ));
+            let (whole, label) = (whole.to_owned(), label.to_owned());
+            return Err(DomainError::PartialLabel(whole, label));
         }
         let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if label.is_empty() || label.len() > 63 || !label.bytes().all(good) {
-            return Err(format!(
-                "domain `{whole}` has the label `{label}`; labels are 1 to 63 letters, digits, `-` or `_`"
-            ));
+            return Err(DomainError::Label(whole.to_owned(), label.to_owned()));
         }
         Ok(Self::Literal(label.to_ascii_lowercase().into()))
     }

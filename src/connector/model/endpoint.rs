@@ -1,4 +1,4 @@
-//! The endpoints of a connector: a domain of it with one of its base paths, and what holds there.
+//! Defines the endpoints of a connector: a domain of it with one of its base paths, and what holds there.
 
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub(crate) enum Takes {
     All,
     /// Those with these ids; none of them where it is public, or not looked into.
     Only(Vec<String>),
+    /// Those with these ids; without a credential requests go out bare.
+    Optional(Vec<String>),
 }
 
 /// Whether a domain's TLS is ended here.

@@ -1,4 +1,4 @@
-//! Errors in an API's own shape: a shape and the facts of a refusal in, status, headers and body out.
+//! Writes a refusal in an API's own shape: status, headers and body.
 //!
 //! INVARIANT: what is filled in is encoded for where it stands, so a detail cannot change the shape around it.
 
@@ -57,7 +57,7 @@ impl ErrorShape {
         self.needs_rpc_id
     }
 
-    /// Returns whether a client reads this shape as an answer to its request: not one that has to name what nobody has read.
+    /// Returns whether a client reads this shape as an answer to its request: not one that must name what was not read.
     #[must_use]
     pub fn fits(&self, facts: &ErrorFacts<'_>) -> bool {
         let named = !self.needs_rpc_id || !facts.rpc_ids.is_empty();

@@ -1,4 +1,4 @@
-//! How bodies are read: the kinds, and the media types that a file lists under `body`.
+//! Defines how bodies are read: the kinds, and the media types that a file lists under `body`.
 
 use std::sync::Arc;
 
@@ -54,6 +54,11 @@ impl Kind {
     }
 }
 
+/// A text that names no way to read bodies, escaped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a way to read bodies")]
+pub(crate) struct FormatError(String);
+
 impl Format {
     /// Returns the format of JSON, what is meant where a file says nothing.
     pub(crate) fn json() -> Self {
@@ -68,7 +73,7 @@ impl Format {
     }
 
     /// Reads `json`, `form`, `multipart`, or a media type that is read as JSON.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FormatError> {
         let kind = match text {
             "json" => Kind::Json,
             "form" => Kind::Form,
@@ -80,10 +85,7 @@ impl Format {
                 });
             }
             other => {
-                return Err(format!(
-                    "`{}` is not a way to read bodies",
-                    other.escape_debug()
-                ));
+                return Err(FormatError(other.escape_debug().to_string()));
             }
         };
         Ok(Self::of(kind))

@@ -1,4 +1,4 @@
-//! Routes with the same method, host, path shape and query: siblings, told apart by `when`, by their operations or by the body.
+//! Groups routes with the same method, host, path shape and query: siblings, told apart by `when`, by their operations or by the body.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub(crate) struct Group {
     pub(crate) method: Box<str>,
     /// Of the first route; the others differ in names at most.
     pub(crate) matches: Arc<Matches>,
+    /// Of routes that give a label another name.
+    pub(crate) renamed: Vec<Arc<Matches>>,
     /// By the parts that they are for.
     pub(crate) table: Table,
     /// What is read of a JSON body; `None` where no body is read.
@@ -40,6 +42,8 @@ pub(crate) struct Group {
     pub(crate) query_keys: Box<[Box<str>]>,
     /// Names that its routes read beside another spelling of them.
     pub(crate) twins: Box<[Box<str>]>,
+    /// Captured labels that a route keeps secret: they are not shown in paths.
+    pub(crate) secret_labels: Box<[Arc<str>]>,
 }
 
 impl Group {
@@ -47,6 +51,7 @@ impl Group {
         Self {
             method,
             matches: Arc::clone(&route.matches),
+            renamed: Vec::new(),
             table: Table::new(route.kind),
             plan: None,
             formats: Arc::clone(&route.formats),
@@ -56,7 +61,22 @@ impl Group {
             body_keys: Box::default(),
             query_keys: Box::default(),
             twins: Box::default(),
+            secret_labels: Box::default(),
         }
+    }
+
+    /// Notes the labels of another route that has the same shape.
+    pub(crate) fn add_names(&mut self, matches: &Arc<Matches>) {
+        if !self.spellings().any(|known| known.has_names_of(matches)) {
+            self.renamed.push(Arc::clone(matches));
+        }
+    }
+
+    /// Iterates over the matches of its routes, one for each way to name the labels.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = &Matches> {
+        std::iter::once(&self.matches)
+            .chain(&self.renamed)
+            .map(|matches| &**matches)
     }
 
     /// Returns whether host and query are those of the match; the path has been compared.

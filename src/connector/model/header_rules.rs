@@ -1,4 +1,4 @@
-//! Which headers of a request an API gets.
+//! Decides which headers of a request an API gets.
 
 use http::HeaderName;
 

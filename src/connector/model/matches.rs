@@ -1,13 +1,13 @@
-//! `match`: `METHOD[|METHOD] [host]/path[?key=value]` in, what it accepts out, and which of two is more literal.
+//! Parses `match`, `METHOD[|METHOD] [host]/path[?key=value]`, and tells which of two is more literal.
 
 use std::cmp::Ordering;
 
 use http::Method;
 
-use crate::connector::model::domain::Domain;
+use crate::connector::model::domain::{Domain, DomainError};
 use crate::connector::model::literalness::both;
-use crate::connector::model::pattern::Pattern;
-use crate::model::target::Query;
+use crate::connector::model::pattern::{Pattern, PatternError};
+use crate::model::target::{Query, QueryError};
 
 /// Stands for every method.
 pub(crate) const ANY_METHOD: &str = "*";
@@ -33,24 +33,43 @@ pub(crate) struct QueryPair {
     pub(crate) value: Option<Box<str>>,
 }
 
+/// Why a text is not a `match`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MatchError {
+    #[error("`{0}` is not a match: it is `METHOD [host]/path[?key=value]`")]
+    NoMethod(String),
+    #[error("`{0}` has `*` beside another method")]
+    AnyBesideOther(String),
+    #[error("`{0}` has no path")]
+    NoPath(String),
+    #[error("`{0}` is refused by the gateway and cannot be matched")]
+    RefusedMethod(String),
+    #[error("`{0}` is not a method; methods are upper-case")]
+    NotAMethod(String),
+    #[error("`?{0}` cannot be matched: {1}")]
+    Query(String, QueryError),
+    #[error(transparent)]
+    Host(#[from] DomainError),
+    #[error(transparent)]
+    Path(#[from] PatternError),
+}
+
 impl Matches {
     /// Parses the text of a `match`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, MatchError> {
         let Some((methods, target)) = text.trim().split_once(' ') else {
-            return Err(format!(
-                "`{text}` is not a match: it is `METHOD [host]/path[?key=value]`"
-            ));
+            return Err(MatchError::NoMethod(text.to_owned()));
         };
         let methods: Box<[Box<str>]> = methods.split('|').map(method).collect::<Result<_, _>>()?;
         if methods.len() > 1 && methods.iter().any(|method| **method == *ANY_METHOD) {
-            return Err(format!("`{text}` has `*` beside another method"));
+            return Err(MatchError::AnyBesideOther(text.to_owned()));
         }
         let target = target.trim();
         let (front, query) = target
             .split_once('?')
             .map_or((target, None), |(front, query)| (front, Some(query)));
         let Some((host, path)) = front.find('/').and_then(|at| front.split_at_checked(at)) else {
-            return Err(format!("`{text}` has no path"));
+            return Err(MatchError::NoPath(text.to_owned()));
         };
         let host = if host.is_empty() {
             None
@@ -102,6 +121,13 @@ impl Matches {
         format!("{host}{}", self.path.shape())
     }
 
+    /// Returns whether another match of the same shape gives its labels the same names.
+    pub(crate) fn has_names_of(&self, other: &Self) -> bool {
+        let hosts = [self, other].map(|matches| matches.host.iter().flat_map(Domain::names));
+        let [own, others] = hosts;
+        own.eq(others) && self.path.names().eq(other.path.names())
+    }
+
     /// Returns whether two accept the same targets on hosts that both are for, whatever their methods.
     pub(crate) fn is_same_but_host(&self, other: &Self) -> bool {
         self.query == other.query && self.path.shape() == other.path.shape()
@@ -134,26 +160,24 @@ impl Matches {
     }
 }
 
-fn method(text: &str) -> Result<Box<str>, String> {
+fn method(text: &str) -> Result<Box<str>, MatchError> {
     match text {
         ANY_METHOD => Ok(text.into()),
-        "CONNECT" | "TRACE" => Err(format!(
-            "`{text}` is refused by the gateway and cannot be matched"
-        )),
+        "CONNECT" | "TRACE" => Err(MatchError::RefusedMethod(text.to_owned())),
         _ if text.is_empty()
             || !text
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'-') =>
         {
-            Err(format!("`{text}` is not a method; methods are upper-case"))
+            Err(MatchError::NotAMethod(text.to_owned()))
         }
         _ => Ok(text.into()),
     }
 }
 
-fn query_pair(text: &str) -> Result<QueryPair, String> {
-    let query = Query::parse(Some(text))
-        .map_err(|error| format!("`?{text}` cannot be matched: {error}"))?;
+fn query_pair(text: &str) -> Result<QueryPair, MatchError> {
+    let query =
+        Query::parse(Some(text)).map_err(|error| MatchError::Query(text.to_owned(), error))?;
     let (key, value) = query.pairs().next().unwrap_or_default();
     Ok(QueryPair {
         key: key.into(),

@@ -1,4 +1,4 @@
-//! Names of forms and queries, compiled: `labels[*]`, `card[number]`.
+//! Compiles names of forms and queries: `labels[*]`, `card[number]`.
 
 use std::fmt;
 
@@ -24,17 +24,21 @@ pub(crate) enum NameStep {
     Items,
 }
 
+/// Why a text is not a name of a form or query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NamePathError {
+    #[error("`{0}` is not a name: write `name`, `name[key]`, `name[0]`, `name[*]`")]
+    NotAName(String),
+    #[error("a name is over {MAX_NAME} bytes")]
+    TooLong,
+}
+
 impl NamePath {
     /// Reads `name`, `name[key]`, `name[0]`, `name[*]`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{}` is not a name: write `name`, `name[key]`, `name[0]`, `name[*]`",
-                text.escape_debug()
-            )
-        };
+    pub(crate) fn parse(text: &str) -> Result<Self, NamePathError> {
+        let wrong = || NamePathError::NotAName(text.escape_debug().to_string());
         if text.len() > MAX_NAME {
-            return Err(format!("a name is over {MAX_NAME} bytes"));
+            return Err(NamePathError::TooLong);
         }
         let (root, keys) = split_name(text).ok_or_else(wrong)?;
         let steps = keys.map(|key| match key {

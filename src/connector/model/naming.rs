@@ -1,4 +1,4 @@
-//! Names and risks of actions: fixed, or made of what a request says.
+//! Defines names and risks of actions: fixed, or made of what a request says.
 
 use crate::model::action::{ActionName, Risk};
 use crate::model::glob::Glob;
@@ -37,6 +37,17 @@ pub(crate) enum RouteRisk {
     ByName(Vec<(Option<Glob>, Risk)>),
 }
 
+/// Why a text is not the name of an action with holes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MakingError {
+    #[error("`{0}` has a `{{` without `}}`")]
+    NotClosed(String),
+    #[error("`{0}` has two holes without text between them")]
+    NoTextBetween(String),
+    #[error("`{0}` is not an action: segments are `[a-z0-9_-]+` and holes, joined by dots")]
+    NotAnAction(String),
+}
+
 impl Name {
     /// Returns the name, or its template, for people.
     pub(crate) fn as_str(&self) -> &str {
@@ -56,16 +67,16 @@ impl Name {
 
 impl Making {
     /// Reads `tool.{rpc.params.name}`, with the connector's id in front.
-    pub(crate) fn parse(id: &str, text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(id: &str, text: &str) -> Result<Self, MakingError> {
         let mut pieces = vec![NamePiece::Text(format!("{id}.").into())];
         let mut literal = format!("{id}.");
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (hole, after) = after
                 .split_once('}')
-                .ok_or_else(|| format!("`{text}` has a `{{` without `}}`"))?;
+                .ok_or_else(|| MakingError::NotClosed(text.to_owned()))?;
             if before.is_empty() && !matches!(pieces.as_slice(), [_]) {
-                return Err(format!("`{text}` has two holes without text between them"));
+                return Err(MakingError::NoTextBetween(text.to_owned()));
             }
             pieces.extend([NamePiece::Text(before.into()), NamePiece::Hole(hole.into())]);
             literal.extend([before, "x"]);
@@ -73,11 +84,7 @@ impl Making {
         }
         pieces.push(NamePiece::Text(rest.into()));
         literal.push_str(rest);
-        ActionName::parse(&literal).map_err(|_| {
-            format!(
-                "`{text}` is not an action: segments are `[a-z0-9_-]+` and holes, joined by dots"
-            )
-        })?;
+        ActionName::parse(&literal).map_err(|_| MakingError::NotAnAction(text.to_owned()))?;
         Ok(Self {
             template: NameTemplate::new(&format!("{id}.{text}")),
             pieces,

@@ -1,4 +1,4 @@
-//! Native overrides: what they tell of a request of their API, which no data can say, and what headers are to it.
+//! Lists native overrides: what they tell of a request of their API, which no data can say, and what headers are to it.
 //!
 //! An override only tells what is there. Which action it is and how risky stays with the connector file.
 
@@ -7,7 +7,7 @@ pub(crate) mod aws;
 /// Every override that `native:` can name. THE list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Native {
-    /// `native: aws`
+    /// AWS, written `native: aws`.
     Aws,
 }
 

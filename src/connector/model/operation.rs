@@ -1,14 +1,14 @@
-//! What the operations of a request can be, and which routes are for which of them.
+//! Defines what the operations of a request can be, and which routes are for which of them.
 
 use std::collections::BTreeMap;
 
 use crate::model::glob::Glob;
 use crate::model::value::ValueType;
 
-/// What the parts of a request are. THE list.
+/// What the operations of a request are. THE list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum OperationKind {
-    /// The request is one part.
+    /// The request is one operation.
     Whole,
     /// Root fields of GraphQL operations: `mutation.createPullRequest`.
     Graphql,
@@ -20,7 +20,7 @@ pub(crate) enum OperationKind {
     Batch,
 }
 
-/// What a part says of itself, beside the body.
+/// What an operation says of itself, beside the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Fact {
     /// `query`, `mutation`, `subscription` or `persisted`.
@@ -41,11 +41,11 @@ pub(crate) enum Fact {
     GitDelete,
 }
 
-/// The routes of a group by the parts that they are for.
+/// The routes of a group by the operations that they are for.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) kind: OperationKind,
-    /// For whole requests, which have no parts.
+    /// For whole requests, which have no operations.
     pub(crate) whole: Vec<u32>,
     pub(crate) exact: BTreeMap<Box<str>, Vec<u32>>,
     /// The longest literal start first.
@@ -72,7 +72,7 @@ impl Fact {
             .map(|(_, field)| *field)
     }
 
-    /// Returns the kind of parts that have it.
+    /// Returns the kind of operations that have it.
     pub(crate) fn kind(self) -> OperationKind {
         match self {
             Self::GraphqlType
@@ -113,7 +113,7 @@ impl Table {
         }
     }
 
-    /// Adds a route for the parts that a pattern means; routes of whole requests have the empty one.
+    /// Adds a route for the operations that a pattern means; routes of whole requests have the empty one.
     pub(crate) fn insert(&mut self, pattern: &str, route: u32) {
         if pattern.is_empty() {
             self.whole.push(route);
@@ -148,19 +148,19 @@ impl Table {
         routes
     }
 
-    /// Returns the sets that are for a part: the exact one, else those of the globs with the longest literal start, of which
+    /// Returns the sets that are for an operation: the exact one, else those of the globs with the longest literal start, of which
     /// none is more literal than the others.
-    pub(crate) fn find(&self, part: &str) -> Vec<&[u32]> {
-        if part.is_empty() && !self.whole.is_empty() {
+    pub(crate) fn find(&self, operation: &str) -> Vec<&[u32]> {
+        if operation.is_empty() && !self.whole.is_empty() {
             return vec![&self.whole];
         }
-        if let Some(routes) = self.exact.get(part) {
+        if let Some(routes) = self.exact.get(operation) {
             return vec![routes];
         }
         let mut matching = self
             .globs
             .iter()
-            .filter(|(glob, _)| glob.matches(part))
+            .filter(|(glob, _)| glob.matches(operation))
             .peekable();
         let longest = matching.peek().map(|(glob, _)| glob.literal_start());
         matching

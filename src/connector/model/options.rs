@@ -1,4 +1,4 @@
-//! What one route says of the exchange beside its action.
+//! Holds what one route says of the exchange beside its action.
 
 use std::sync::Arc;
 use std::time::Duration;

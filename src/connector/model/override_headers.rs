@@ -1,4 +1,4 @@
-//! Headers by which an upstream does something else than what is judged.
+//! Lists headers by which an upstream does something else than what is judged.
 
 /// Headers by which frameworks take another method than the one sent.
 const METHODS: [&str; 3] = [

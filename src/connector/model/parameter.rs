@@ -1,4 +1,4 @@
-//! Parameters, compiled: where a connector reads them, and what they must be.
+//! Defines compiled parameters: where a connector reads them, and what they must be.
 
 use std::sync::Arc;
 
@@ -28,6 +28,19 @@ pub(crate) struct Param {
     pub(crate) computed: Option<Box<Program>>,
 }
 
+/// What lists show of a parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct ParamView<'a> {
+    /// The name that policies read as `params.NAME`.
+    pub name: &'a str,
+    /// As the file declares it; values of a parameter without a type are as the request has them.
+    pub value_type: Option<ValueType>,
+    /// Whether each request of the route has it.
+    pub required: bool,
+    /// Whether its values are hidden.
+    pub secret: bool,
+}
+
 /// Where a value is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -52,6 +65,16 @@ pub(crate) enum Fold {
 }
 
 impl Param {
+    /// Returns what lists show.
+    pub(crate) fn view(&self) -> ParamView<'_> {
+        ParamView {
+            name: &self.name,
+            value_type: self.value_type,
+            required: self.required,
+            secret: self.secret,
+        }
+    }
+
     /// Returns whether it is read from a captured label.
     pub(crate) fn reads_label(&self, name: &str) -> bool {
         self.origins

@@ -1,10 +1,10 @@
-//! Path patterns: the text of a `match` or base path in, segments out that capture values from a canonical path.
+//! Compiles a path pattern (of a `match` or base path) into segments that capture values from a canonical path.
 //!
 //! INVARIANT: a pattern accepts a whole path; a parameter never matches an empty segment.
 
 use std::sync::Arc;
 
-use crate::model::target::Path;
+use crate::model::target::{Oddities, Oddity, Path, PathError};
 
 /// Bytes of one pattern, as written.
 const MAX_PATTERN: usize = 2048;
@@ -43,26 +43,60 @@ pub(crate) struct Affixed {
     pub(crate) suffix: Box<str>,
 }
 
+/// Why a text is not a path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PatternError {
+    #[error("a path is over {MAX_PATTERN} bytes")]
+    TooLong,
+    #[error("path `{0}` does not start with `/`")]
+    NoSlash(String),
+    #[error("`{{*…}}` must be the last segment of `{0}`")]
+    RestNotLast(String),
+    #[error("path `{0}` has an empty segment")]
+    EmptySegment(String),
+    #[error("path `{0}` captures one name twice")]
+    NameTwice(String),
+    #[error("segment `{0}` has a `}}` without `{{`")]
+    NotOpened(String),
+    #[error("segment `{0}` has a `{{` without `}}`")]
+    NotClosed(String),
+    #[error("segment `{0}` has more than one parameter")]
+    TwoParameters(String),
+    #[error("`{{*{0}}}` must be a whole segment")]
+    RestInSegment(String),
+    #[error("`{0}` cannot stand in a path: {1}")]
+    NotAPath(String, PathError),
+    #[error("`{0}` cannot stand in a path: {1}")]
+    NotCanonical(String, Oddities),
+    #[error(transparent)]
+    Name(#[from] ParameterNameError),
+}
+
+/// A text that is not the name of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a parameter name: it is `[a-z][a-z0-9_]*`")]
+pub(crate) struct ParameterNameError(String);
+
 impl Pattern {
     /// Reads a pattern that starts with `/`; the empty text is the pattern without segments.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Ok(Self::default());
         }
         // Plans and routers grow with it.
         if text.len() > MAX_PATTERN {
-            return Err(format!("a path is over {MAX_PATTERN} bytes"));
+            return Err(PatternError::TooLong);
         }
         let Some(rest) = text.strip_prefix('/') else {
-            return Err(format!("path `{text}` does not start with `/`"));
+            return Err(PatternError::NoSlash(text.to_owned()));
         };
         let mut segments = Vec::new();
         for segment in rest.split('/') {
             if matches!(segments.last(), Some(Segment::Rest(_))) {
-                return Err(format!("`{{*…}}` must be the last segment of `{text}`"));
+                return Err(PatternError::RestNotLast(text.to_owned()));
             }
             if segment.is_empty() && segments.len() + 1 < rest.split('/').count() {
-                return Err(format!("path `{text}` has an empty segment"));
+                return Err(PatternError::EmptySegment(text.to_owned()));
             }
             segments.push(Segment::parse(segment)?);
         }
@@ -74,7 +108,7 @@ impl Pattern {
         sorted.sort();
         sorted.dedup();
         if sorted.len() < names.len() {
-            return Err(format!("path `{text}` captures one name twice"));
+            return Err(PatternError::NameTwice(text.to_owned()));
         }
         Ok(pattern)
     }
@@ -164,22 +198,22 @@ impl Pattern {
 }
 
 impl Segment {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, PatternError> {
         let Some((prefix, rest)) = text.split_once('{') else {
             if text.contains('}') {
-                return Err(format!("segment `{text}` has a `}}` without `{{`"));
+                return Err(PatternError::NotOpened(text.to_owned()));
             }
             return Ok(Self::Literal(canonical(text)?));
         };
         let Some((name, suffix)) = rest.split_once('}') else {
-            return Err(format!("segment `{text}` has a `{{` without `}}`"));
+            return Err(PatternError::NotClosed(text.to_owned()));
         };
         if suffix.contains(['{', '}']) {
-            return Err(format!("segment `{text}` has more than one parameter"));
+            return Err(PatternError::TwoParameters(text.to_owned()));
         }
         if let Some(name) = name.strip_prefix('*') {
             if !prefix.is_empty() || !suffix.is_empty() {
-                return Err(format!("`{{*{name}}}` must be a whole segment"));
+                return Err(PatternError::RestInSegment(name.to_owned()));
             }
             return Ok(Self::Rest(parameter_name(name)?));
         }
@@ -223,7 +257,7 @@ pub(crate) fn first_segment(tail: &str) -> (&str, &str) {
 }
 
 /// Returns the name where it is `[a-z][a-z0-9_]*`.
-pub(crate) fn parameter_name(name: &str) -> Result<Arc<str>, String> {
+pub(crate) fn parameter_name(name: &str) -> Result<Arc<str>, ParameterNameError> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if name
         .bytes()
@@ -233,29 +267,21 @@ pub(crate) fn parameter_name(name: &str) -> Result<Arc<str>, String> {
     {
         Ok(name.into())
     } else {
-        Err(format!(
-            "`{name}` is not a parameter name: it is `[a-z][a-z0-9_]*`"
-        ))
+        Err(ParameterNameError(name.to_owned()))
     }
 }
 
 /// Literals are compared with canonical paths, so they are brought into that form.
-fn canonical(text: &str) -> Result<Box<str>, String> {
+fn canonical(text: &str) -> Result<Box<str>, PatternError> {
     let path = Path::parse(&format!("/{text}"))
-        .map_err(|error| format!("`{text}` cannot stand in a path: {error}"))?;
+        .map_err(|error| PatternError::NotAPath(text.to_owned(), error))?;
     if !path.oddities().is_empty() && !text.is_empty() {
         let harmless = path.oddities().iter().all(|oddity| {
             // A literal that is only a piece of a segment may end in a dot or space.
-            matches!(
-                oddity,
-                crate::model::target::Oddity::TrailingDot | crate::model::target::Oddity::Semicolon
-            )
+            matches!(oddity, Oddity::TrailingDot | Oddity::Semicolon)
         });
         if !harmless {
-            return Err(format!(
-                "`{text}` cannot stand in a path: {}",
-                path.oddities()
-            ));
+            return Err(PatternError::NotCanonical(text.to_owned(), path.oddities()));
         }
     }
     Ok(path.matching().strip_prefix('/').unwrap_or_default().into())

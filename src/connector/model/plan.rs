@@ -1,4 +1,4 @@
-//! Reading plans: the paths that a request's routes read, joined into one tree that the reader walks along with the body.
+//! Defines reading plans: the paths that a request's routes read, joined into one tree that the reader walks along with the body.
 
 use jsonpath_rust::parser::model::JpQuery;
 

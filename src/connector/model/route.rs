@@ -1,4 +1,4 @@
-//! One compiled route.
+//! Defines one compiled route.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::connector::model::name_path::NamePath;
 use crate::connector::model::naming::{Name, RouteRisk};
 use crate::connector::model::operation::OperationKind;
 use crate::connector::model::options::RouteOptions;
-use crate::connector::model::parameter::{Origin, Param};
+use crate::connector::model::parameter::{Origin, Param, ParamView};
 use crate::connector::model::summary::Summary;
 use crate::model::action::Risk;
 
@@ -22,7 +22,7 @@ use crate::model::action::Risk;
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) name: Name,
-    /// What its parts are, and which of them it is for: one empty pattern for whole requests.
+    /// What its operations are, and which of them it is for: one empty pattern for whole requests.
     pub(crate) kind: OperationKind,
     pub(crate) patterns: Box<[Box<str>]>,
     /// The `match` as the file writes it.
@@ -43,7 +43,7 @@ pub(crate) struct Route {
     pub(crate) summary: Option<Summary>,
     /// How bodies are read, the default first; empty for `none`: never.
     pub(crate) formats: Arc<[Format]>,
-    pub(crate) terms: Arc<RouteOptions>,
+    pub(crate) options: Arc<RouteOptions>,
     /// Where the requests are that it carries.
     pub(crate) batch: Option<Arc<Batch>>,
     /// Former names of the action, with the connector's id.
@@ -61,8 +61,8 @@ pub struct RouteView<'a> {
     pub action: &'a str,
     /// The `match` as the file writes it.
     pub matches: &'a str,
-    /// Which parts of such a request it is for, as written: `mutation.createIssue`, `tools/call`.
-    pub parts: Vec<&'a str>,
+    /// Which operations of such a request it is for, as written: `mutation.createIssue`, `tools/call`.
+    pub operations: Vec<&'a str>,
     /// The `when` as the file writes it.
     pub when: Option<&'a str>,
     /// Stated or by method; the highest that it can be.
@@ -73,6 +73,8 @@ pub struct RouteView<'a> {
     pub docs: Option<&'a str>,
     /// As written, with names in braces.
     pub summary: Option<&'a str>,
+    /// What policies can ask about, in file order.
+    pub params: Vec<ParamView<'a>>,
 }
 
 impl Route {
@@ -81,7 +83,7 @@ impl Route {
         RouteView {
             action: self.name.as_str(),
             matches: &self.text,
-            parts: match self.kind {
+            operations: match self.kind {
                 OperationKind::Whole | OperationKind::Git | OperationKind::Batch => Vec::new(),
                 OperationKind::Graphql | OperationKind::Rpc => {
                     self.patterns.iter().map(|pattern| &**pattern).collect()
@@ -92,6 +94,7 @@ impl Route {
             name: self.label.as_deref(),
             docs: self.docs.as_deref(),
             summary: self.summary_text.as_deref(),
+            params: self.params.iter().map(|param| param.view()).collect(),
         }
     }
 
@@ -108,8 +111,8 @@ impl Route {
     /// Iterates over the keys under which it is looked up: methods, or the one for WebSockets.
     pub(crate) fn method_keys(&self) -> impl Iterator<Item = &str> {
         let methods = self.matches.methods.iter().map(|method| &**method);
-        let opening = self.terms.websocket.then_some(WEBSOCKET);
-        methods.filter(|_| !self.terms.websocket).chain(opening)
+        let opening = self.options.websocket.then_some(WEBSOCKET);
+        methods.filter(|_| !self.options.websocket).chain(opening)
     }
 
     /// Iterates over everything that it reads in a body that is JSON.

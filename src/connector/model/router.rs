@@ -1,4 +1,4 @@
-//! The router of one connector and method, compiled: path patterns by shape, and which of them accept one path together.
+//! Holds the compiled router of one connector and method: path patterns by shape, and which of them accept one path together.
 
 use crate::connector::model::pattern::Pattern;
 

@@ -1,4 +1,4 @@
-//! Names of headers that are the same everywhere: those that concern one hop, those that never leave, and those that change
+//! Lists names of headers that are the same everywhere: those that concern one hop, those that never leave, and those that change
 //! nothing about what a server does beyond what HTTP says they do.
 
 use std::sync::LazyLock;
@@ -148,7 +148,7 @@ pub(crate) fn is_harmless(name: &str) -> bool {
             && !name.starts_with(NOT_HARMLESS))
 }
 
-/// Returns whether a header concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets anew.
+/// Returns whether a header concerns one hop only (RFC 9110 section 7.6.1), or framing, which the edge sets itself.
 fn is_for_this_hop(name: &str) -> bool {
     matches!(
         name,
@@ -182,7 +182,7 @@ pub fn is_always_dropped(name: &str) -> bool {
         Some(b's') => name.starts_with("sec-") && !name.starts_with("sec-websocket-"),
         Some(b't') => name == "true-client-ip",
         Some(b'x') => {
-            // Two of them are refused, see `switches`: whoever sends them means another URL.
+            // Two of them are refused (`override_headers`): they mean another URL.
             (name.starts_with("x-forwarded-")
                 && !matches!(name, "x-forwarded-uri" | "x-forwarded-path"))
                 || name.starts_with("x-envoy-")

@@ -1,4 +1,4 @@
-//! Summaries: `create {type} in {project}` in, the sentence with a request's parameters out.
+//! Fills a request's parameters into the sentence of a route, as in `create {type} in {project}`.
 
 use std::fmt::Write as _;
 
@@ -18,19 +18,29 @@ enum Piece {
     Param(Box<str>),
 }
 
+/// Why a text is not the summary of a route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SummaryError {
+    #[error("summary `{0}` has a `{{` without `}}`")]
+    NotClosed(String),
+    #[error("summary `{text}` names `{name}`, which is not a parameter of the route")]
+    UnknownName { text: String, name: String },
+}
+
 impl Summary {
     /// Reads a summary; every name in braces must be a parameter of the route.
-    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Self, SummaryError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let Some((name, after)) = after.split_once('}') else {
-                return Err(format!("summary `{text}` has a `{{` without `}}`"));
+                return Err(SummaryError::NotClosed(text.to_owned()));
             };
             if !known.contains(&name) {
-                return Err(format!(
-                    "summary `{text}` names `{name}`, which is no parameter of the route"
-                ));
+                return Err(SummaryError::UnknownName {
+                    text: text.to_owned(),
+                    name: name.to_owned(),
+                });
             }
             pieces.extend([Piece::Text(before.into()), Piece::Param(name.into())]);
             rest = after;

@@ -1,4 +1,4 @@
-//! An inline test of a connector file: a request, and what it must be read as.
+//! Defines an inline test of a connector file: a request, and what it must be read as.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the candidates of a request need of its body, and the actions that it is by them.
+//! Says what the candidates of a request need of its body, and which actions it is by them.
 
 use http::HeaderMap;
 
@@ -8,24 +8,25 @@ use crate::connector::model::route::RouteView;
 use crate::connector::read::dialect::{self, Dialect};
 use crate::connector::read::reading::{BodyNeed, Reading, RequestActions};
 use crate::connector::read::room::{Memory, OwnMemory, Room};
-use crate::connector::read::understand::ActionCollector;
+use crate::connector::read::understand::collector::ActionCollector;
 use crate::connector::read::unreadable::Unreadable;
 
 impl Candidates {
     /// Returns what must be read of the body before `understand`, which is given the same headers.
     ///
     /// # Errors
-    /// When `Content-Type` can be read in two ways.
+    /// When `Content-Type` can be read in two ways; `unsupported_media` for a body that is read and is not UTF-8.
     pub fn body_need(&self, headers: &HeaderMap) -> Result<BodyNeed, Unreadable> {
         let Some(dialect) = self.dialect(headers)? else {
             return Ok(BodyNeed::Nothing);
         };
+        dialect::check_charset(headers)?;
         // A limit that a route states stands; of several the widest, since each of them may be the one that is meant.
         let limit = self.groups().filter_map(|group| group.limit).max();
         Ok(BodyNeed::Read { dialect, limit })
     }
 
-    /// Reads the request as the actions that it is: at least one, without duplicates; parts in their order, routes in file order.
+    /// Reads the request as the actions that it is: at least one, without duplicates; operations in their order, routes in file order.
     ///
     /// # Errors
     /// When the request can be read in two ways, or not at all, or is too many actions.
@@ -45,7 +46,7 @@ impl Candidates {
         let query = reading.target.query.raw().map_or(0, str::len);
         let bytes = reading.body.map_or(0, <[u8]>::len).saturating_add(query);
         let room = Room::new(self.node_limit, bytes, memory);
-        let mut collector = ActionCollector::new(self.part_limit, room);
+        let mut collector = ActionCollector::new(self.operation_limit, room);
         self.understand_into(reading, &mut collector)?;
         let unlisted = self.unlisted(reading, (&collector, 0))?;
         Ok(RequestActions {
@@ -54,17 +55,17 @@ impl Candidates {
         })
     }
 
-    /// Returns the routes that the target can mean, for one part where requests have several: `mutation.createIssue`, `tools/call`.
+    /// Returns the routes that the target can mean, for one operation where requests have several: `mutation.createIssue`, `tools/call`.
     /// Which of them are meant may depend on the body. None where a captured label is not written as a route says, since that
     /// refuses the request; one with `made_up` in it stands for any that is.
     #[must_use]
-    pub fn routes(&self, part: Option<&str>, made_up: &str) -> Vec<RouteView<'_>> {
+    pub fn routes(&self, operation: Option<&str>, made_up: &str) -> Vec<RouteView<'_>> {
         let mut views = Vec::new();
         for group in self.groups() {
             let captures = self.captures(group);
-            let routes = match part {
-                Some(part) if group.table.kind != OperationKind::Whole => {
-                    group.table.find(part).concat()
+            let routes = match operation {
+                Some(operation) if group.table.kind != OperationKind::Whole => {
+                    group.table.find(operation).concat()
                 }
                 Some(_) | None => group.table.routes(),
             };
@@ -102,7 +103,7 @@ impl Candidates {
         names
     }
 
-    /// Returns how the body is read; `None` where nobody reads it.
+    /// Returns how the body is read; `None` where no candidate reads it.
     pub(crate) fn dialect(&self, headers: &HeaderMap) -> Result<Option<Dialect>, Unreadable> {
         let reading = self.groups().filter(|group| group.plan.is_some());
         dialect::choose(&reading.flat_map(|group| &*group.formats), headers)

@@ -1,4 +1,4 @@
-//! Dialects: what `body:` lists and a request's `Content-Type` in, the one way in which the body is parsed and sent out.
+//! Chooses the one way in which a body is parsed and sent, by what `body:` lists and the request's `Content-Type`.
 //!
 //! INVARIANT: a body is read as one dialect, and `Content-Type` is set to that dialect, whatever the agent wrote there.
 
@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::connector::model::format::{Format, Kind};
 use crate::connector::model::route::Route;
-use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
-use crate::model::media_type::MediaType;
+use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable, UnreadableCode};
+use crate::model::media_type::{self, MediaType};
 
 /// How the body of one request is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,14 @@ impl Dialect {
         formats.contains(&self.format)
     }
 
+    /// Returns whether a request says the type that its body is read as, or none. UTF-8 is asked for by [`check_charset`].
+    pub(crate) fn is_said_by(&self, headers: &HeaderMap) -> bool {
+        headers.get(CONTENT_TYPE).is_none_or(|value| {
+            let given = MediaType::read(value.to_str().unwrap_or_default());
+            given.is(&media_type::essence(&self.format.media))
+        })
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.format.kind
     }
@@ -88,6 +96,21 @@ impl Dialect {
             detail: format!("the body must be `{}` with a boundary", self.format.media),
         })
     }
+}
+
+/// Refuses a charset other than UTF-8, the only one whose bytes every reader takes for the same text.
+pub(crate) fn check_charset(headers: &HeaderMap) -> Result<(), Unreadable> {
+    let is_utf8 = |value: &HeaderValue| {
+        let text = value.to_str();
+        text.is_ok_and(|text| MediaType::read(text).is_utf8())
+    };
+    if headers.get_all(CONTENT_TYPE).iter().all(is_utf8) {
+        return Ok(());
+    }
+    Err(Unreadable {
+        code: UnreadableCode::UnsupportedMedia,
+        detail: "only UTF-8 bodies are read".to_owned(),
+    })
 }
 
 /// Returns the one `Content-Type`; empty where there is none.
@@ -122,7 +145,7 @@ fn is_boundary(text: &str) -> bool {
 }
 
 impl Route {
-    /// Returns whether it is for bodies that are read so; every route is for a body that nobody reads.
+    /// Returns whether it is for bodies that are read so; a body that is not read fits every route.
     pub(crate) fn speaks(&self, dialect: Option<&Dialect>) -> bool {
         dialect.is_none_or(|dialect| dialect.is_one_of(&self.formats))
     }

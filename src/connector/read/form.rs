@@ -1,4 +1,4 @@
-//! Forms: an urlencoded body in, its pairs out, each decoded once.
+//! Reads the pairs of an urlencoded body, each decoded once.
 //!
 //! INVARIANT: what servers split or decode differently is refused: a raw `;`, malformed escapes, control characters, and names
 //! that are not of the one grammar (`model/target/name.rs`), whether anything reads them or not.
@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::connector::model::name_path::NamePath;
-use crate::connector::read::names::Held;
+use crate::connector::read::names::PairValue;
 use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable, ambiguous};
 use crate::model::target::{MAX_NAMES, may_be, overrides_method, split_name, split_pair};
 
@@ -63,11 +63,11 @@ impl<'b> Form<'b> {
     }
 
     /// Iterates over the decoded pairs in order.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, Held<'_>)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, PairValue<'_>)> {
         self.pairs.iter().map(|(name, content)| {
             let held = match content {
-                Content::Text(text) => Held::Text(text),
-                Content::File => Held::File,
+                Content::Text(text) => PairValue::Text(text),
+                Content::File => PairValue::File,
             };
             (&**name, held)
         })
@@ -85,8 +85,8 @@ impl<'b> Form<'b> {
     /// Returns all pairs, none of which may be a file.
     pub(crate) fn texts(&self) -> Result<Vec<(&str, &str)>, Unreadable> {
         let texts = self.pairs().map(|(name, held)| match held {
-            Held::Text(text) => Ok((name, text)),
-            Held::File => Err(refuse("the form has a file where a text is read")),
+            PairValue::Text(text) => Ok((name, text)),
+            PairValue::File => Err(refuse("the form has a file where a text is read")),
         });
         texts.collect()
     }

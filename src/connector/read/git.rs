@@ -1,5 +1,5 @@
-//! Git over HTTP: what `git push` sends to `git-receive-pack` in, one part for each ref that it changes out, and what a report of
-//! them must look like.
+//! Reads what `git push` sends to `git-receive-pack`: one operation for each ref that it changes, and what a report on them must
+//! name.
 //!
 //! INVARIANT: a push may drop commits (`force`) unless its own pack shows that the new commit descends from the old one.
 

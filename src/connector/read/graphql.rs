@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: a request in, one part for each root field of each operation out, with its arguments as a tree.
+//! Reads GraphQL over HTTP: one operation for each root field, with its arguments as a tree.
 //!
 //! INVARIANT: every operation of a document is a part whatever `operationName` says, and a document that the server could
 //! find elsewhere (a persisted one, a key of the URL) is named or refused.

@@ -1,9 +1,10 @@
-//! Outgoing headers: an allow-list. A request and the routes that it turned out to be in; the headers on no list out.
+//! Keeps outgoing headers by an allow-list. A request and the routes that it turned out to be in; the headers on no list out.
 //!
 //! INVARIANT: a header goes upstream only if its name is on the list of harmless ones, the connector declares it, or a route that
 //! the request is reads it.
 
-use http::{HeaderMap, HeaderName};
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::connector::model::connector::Connector;
 use crate::connector::model::group::Group;
@@ -15,6 +16,7 @@ use crate::connector::model::route::Route;
 use crate::connector::model::standard_headers;
 use crate::connector::read::override_headers::refuse_identity;
 use crate::connector::read::unreadable::{Unreadable, UnreadableCode};
+use crate::model::header_value;
 
 /// Code of a header that is on no list.
 pub(crate) const UNDECLARED_HEADER: UnreadableCode = UnreadableCode::UndeclaredHeader;
@@ -92,6 +94,54 @@ impl Route {
         let mut origins = self.params.iter().flat_map(|param| &*param.origins);
         origins.any(|origin| matches!(origin, Origin::Header(known) if known.as_str() == name))
     }
+}
+
+/// Strips the white space that may stand around a value (RFC 9110 section 5.5), so that the bytes that are judged are the bytes that
+/// are sent; refuses a value that servers read as different texts.
+///
+/// Runs before anything looks at a value, and nothing trims one later: HTTP/1.1 readers strip it, HTTP/2 readers do not.
+///
+/// # Errors
+/// `not_canonical`
+pub fn clean(headers: &mut HeaderMap) -> Result<(), Unreadable> {
+    for (name, value) in headers.iter_mut() {
+        let bytes = value.as_bytes();
+        let refused = || Unreadable {
+            code: UnreadableCode::NotCanonical,
+            detail: format!(
+                "the header `{name}` holds a space or control character that servers read differently; leave it out"
+            ),
+        };
+        if !header_value::is_clean(bytes) {
+            return Err(refused());
+        }
+        let trimmed = header_value::trim_bytes(bytes);
+        if trimmed.len() == bytes.len() {
+            continue;
+        }
+        let mut stripped = HeaderValue::from_bytes(trimmed).map_err(|_| refused())?;
+        stripped.set_sensitive(value.is_sensitive());
+        *value = stripped;
+    }
+    Ok(())
+}
+
+/// Returns the headers that concern this hop only: fixed names, those that `Connection` nominates, names with `_`.
+#[must_use]
+pub fn not_forwarded(headers: &HeaderMap) -> Vec<HeaderName> {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| header_value::entries(value.as_bytes()))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .collect();
+    let names = headers.keys().filter(|name| {
+        standard_headers::is_always_dropped(name.as_str())
+            || nominated.contains(name)
+            // WSGI, CGI and others read `X_Y` as `X-Y`.
+            || name.as_str().bytes().any(|byte| byte == b'_')
+    });
+    names.cloned().collect()
 }
 
 /// Refuses a header that no one may drop: without it the request would be another one.

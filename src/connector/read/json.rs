@@ -1,4 +1,4 @@
-//! Bodies: the bytes and what is read of them in, their values out; JSON in one pass and without a tree.
+//! Reads from a JSON body what the routes ask for, in one pass and without a tree.
 //!
 //! INVARIANT: what two parsers could read differently is refused: duplicate keys, keys that some server takes for a read one,
 //! integers outside `i64`, wrong containers under a read path, trailing bytes.

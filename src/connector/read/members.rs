@@ -1,4 +1,4 @@
-//! Requests that one request carries: a body in, its members out, each as if it had come alone.
+//! Splits the body of a batch into the requests that it carries.
 //!
 //! INVARIANT: a member is read from the text that is sent, so a member that is written in two ways is refused, never tidied up.
 
@@ -174,7 +174,7 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Unreadabl
         return Err(refuse("a member of the batch has too many headers"));
     }
     let name = name.parse::<HeaderName>().ok();
-    // Nobody strips the white space around it, so whether a server does would be a guess.
+    // The gateway does not strip the white space around it, so whether a server does would be a guess.
     let value = Some(value).filter(|value| header_value::trim(value) == *value);
     let pair = name.zip(value.and_then(|value| HeaderValue::from_str(value).ok()));
     let (name, value) =
@@ -185,13 +185,9 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Unreadabl
     Ok(())
 }
 
-/// Methods are compared letter by letter, so only the usual spelling is read.
 fn method_of(text: &str) -> Result<Method, Unreadable> {
-    let upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| upper);
-    method
-        .filter(|method| !matches!(*method, Method::TRACE | Method::CONNECT))
-        .ok_or_else(|| refuse("a member of the batch has no method that can be sent"))
+    Method::from_bytes(text.as_bytes())
+        .map_err(|_| refuse("a member of the batch has a malformed method"))
 }
 
 /// Makes the refusal of a batch.

@@ -1,4 +1,4 @@
-//! Multipart bodies (RFC 2046, RFC 7578): bytes and a boundary in, parts out, by a grammar that every parser agrees on.
+//! Splits multipart bodies (RFC 2046, RFC 7578) by a grammar that every parser agrees on.
 //!
 //! INVARIANT: the boundary stands nowhere but between parts, and nothing stands before the first or behind the last.
 
@@ -16,14 +16,14 @@ const MAX_HEAD: usize = 8 * 1024;
 
 /// One part: its head, and what follows the empty line.
 #[derive(Debug)]
-pub(crate) struct Part<'b> {
+pub(crate) struct BodyPart<'b> {
     /// Name in lower case, value without surrounding blanks.
     headers: Vec<(String, &'b str)>,
     pub(crate) content: &'b [u8],
 }
 
 /// Splits a body at its boundary.
-pub(crate) fn parts<'b>(bytes: &'b [u8], boundary: &str) -> Result<Vec<Part<'b>>, Unreadable> {
+pub(crate) fn parts<'b>(bytes: &'b [u8], boundary: &str) -> Result<Vec<BodyPart<'b>>, Unreadable> {
     let delimiter = format!("--{boundary}");
     let mut parts = Vec::new();
     let mut open: Option<usize> = None;
@@ -40,7 +40,7 @@ pub(crate) fn parts<'b>(bytes: &'b [u8], boundary: &str) -> Result<Vec<Part<'b>>
         }
         if let Some(start) = open {
             let whole = before.get(start..at.saturating_sub(2));
-            parts.push(Part::parse(whole.unwrap_or_default())?);
+            parts.push(BodyPart::parse(whole.unwrap_or_default())?);
         }
         if parts.len() > MAX_NAMES {
             return Err(refuse(format!("the body has over {MAX_NAMES} parts")));
@@ -58,7 +58,7 @@ pub(crate) fn parts<'b>(bytes: &'b [u8], boundary: &str) -> Result<Vec<Part<'b>>
     }
 }
 
-impl<'b> Part<'b> {
+impl<'b> BodyPart<'b> {
     fn parse(bytes: &'b [u8]) -> Result<Self, Unreadable> {
         let malformed = || refuse("a part of the body has a malformed head");
         let (head, content) = match bytes.strip_prefix(b"\r\n") {

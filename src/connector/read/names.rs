@@ -24,7 +24,7 @@ pub(crate) struct Named<'a> {
 
 /// The value of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held<'a> {
+pub(crate) enum PairValue<'a> {
     Text(&'a str),
     /// The content of a file is not a value.
     File,
@@ -48,7 +48,7 @@ impl NamePath {
     pub(crate) fn read<'a>(
         &self,
         (place, twins): (&str, &[Box<str>]),
-        pairs: impl Iterator<Item = (&'a str, Held<'a>)>,
+        pairs: impl Iterator<Item = (&'a str, PairValue<'a>)>,
     ) -> Result<Named<'a>, Unreadable> {
         let mut named = Named::default();
         let mut seen = Seen::default();
@@ -122,10 +122,10 @@ impl NamePath {
 }
 
 impl<'a> Named<'a> {
-    fn take(&mut self, held: Held<'a>) {
+    fn take(&mut self, held: PairValue<'a>) {
         match held {
-            Held::File => self.misfit = true,
-            Held::Text(text) => {
+            PairValue::File => self.misfit = true,
+            PairValue::Text(text) => {
                 self.count += 1;
                 if self.values.len() <= MAX_LIST {
                     self.values.push(text);

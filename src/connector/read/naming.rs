@@ -6,7 +6,7 @@ use crate::connector::model::naming::{Making, NamePiece, parameter_of};
 use crate::connector::read::unreadable::{Unreadable, form};
 use crate::model::action::{ActionName, Parameters};
 
-/// Longest text that fills a hole, in bytes; longer ones are nobody's name for an operation.
+/// Longest text that fills a hole, in bytes; an operation has no longer name.
 const MAX_FILLED: usize = 128;
 
 /// A name made from one request.

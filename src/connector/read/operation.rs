@@ -1,4 +1,4 @@
-//! One operation of a request that is several at once, and how many of them one request may have.
+//! Defines one operation of a request that is several at once, and how many of them one request may have.
 
 use crate::connector::model::operation::Fact;
 use crate::connector::read::unreadable::{Unreadable, too_many};

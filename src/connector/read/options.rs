@@ -1,4 +1,4 @@
-//! What the routes that a request turns out to be say of the whole exchange.
+//! Joins what the routes that a request turns out to be say of the whole exchange.
 //!
 //! INVARIANT: of several routes the strictest word counts: what one of them does not let pass does not pass.
 
@@ -14,7 +14,7 @@ use crate::model::action::Parameters;
 
 /// What holds for one exchange.
 #[derive(Debug, Clone, Default)]
-pub struct Terms {
+pub struct ExchangeOptions {
     /// Every route that applies goes out without the gateway's credential.
     pub without_credential: bool,
     /// What every route that applies lets pass.
@@ -24,9 +24,9 @@ pub struct Terms {
     /// Where the answer holds credentials.
     pub response_secrets: Vec<AnswerPlace>,
     /// The request comes in parts, which are answered in an envelope: what lies where in it no route says.
-    pub in_parts: bool,
+    pub has_operations: bool,
     /// Where the body holds a credential of the agent's own: `form:token`. Only agent-owned ones go out.
-    pub foreign: Option<String>,
+    pub client_credential: Option<String>,
     /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.
     pub rpc_ids: Vec<serde_json::Value>,
     /// What a report on the push must name; `None` where the request is none.
@@ -34,30 +34,30 @@ pub struct Terms {
     pub(crate) answers: Vec<Arc<AnswerParams>>,
 }
 
-impl Terms {
-    /// Joins what the routes that apply say; what no route is for has terms of its own, the defaults.
+impl ExchangeOptions {
+    /// Joins what the routes that apply say; a request that matches no route has the defaults.
     pub(crate) fn join(routes: &[&RouteOptions]) -> Self {
-        let mut terms = Self::default();
+        let mut options = Self::default();
         let all = |says: fn(&RouteOptions) -> bool| {
             !routes.is_empty() && routes.iter().all(|route| says(route))
         };
-        terms.without_credential = all(|route| route.no_credential);
-        terms.passes = Passes {
+        options.without_credential = all(|route| route.no_credential);
+        options.passes = Passes {
             range: all(|route| route.passes.range),
             cookies: all(|route| route.passes.cookies),
         };
         for route in routes {
-            terms.first_byte = terms.first_byte.max(route.first_byte);
+            options.first_byte = options.first_byte.max(route.first_byte);
             for place in &route.response_secrets {
-                if !terms.response_secrets.contains(place) {
-                    terms.response_secrets.push(place.clone());
+                if !options.response_secrets.contains(place) {
+                    options.response_secrets.push(place.clone());
                 }
             }
             if !route.answer.is_empty() {
-                terms.answers.push(Arc::clone(&route.answer));
+                options.answers.push(Arc::clone(&route.answer));
             }
         }
-        terms
+        options
     }
 
     /// Returns whether something of the answer is recorded.

@@ -1,4 +1,4 @@
-//! Headers and parameters by which an upstream does something other than what is judged: a request in, a refusal out.
+//! Refuses headers and parameters by which an upstream does something other than what is judged.
 
 use http::{HeaderMap, HeaderName};
 

@@ -1,9 +1,10 @@
-//! What reading a request takes and gives: its head and body in, its actions out, or why it cannot be read.
+//! Defines what reading a request takes and gives: its head and body, its actions, what it needs of the body.
 
 use http::{HeaderMap, HeaderName};
 
+use crate::connector::lookup::catalog::Catalog;
 use crate::connector::read::dialect::Dialect;
-use crate::connector::read::options::Terms;
+use crate::connector::read::options::ExchangeOptions;
 use crate::model::action::Action;
 use crate::model::target::Target;
 
@@ -30,6 +31,8 @@ pub struct Reading<'a> {
     pub headers: &'a HeaderMap,
     /// Decoded bytes; `None` where it was not read. Empty means that there was none.
     pub body: Option<&'a [u8]>,
+    /// All connectors of the moment: a member of a batch is classified among them, as a request is.
+    pub catalog: &'a Catalog,
 }
 
 /// A request that is understood.
@@ -38,7 +41,7 @@ pub struct RequestActions {
     /// What it does: at least one, parts in their order.
     pub actions: Vec<Action>,
     /// What holds for the whole exchange.
-    pub terms: Terms,
+    pub options: ExchangeOptions,
     /// Headers that nothing declares or reads: dropped where every action is low.
     pub unlisted: Vec<HeaderName>,
     /// Bytes that were copied to understand it, beside the body.

@@ -1,4 +1,4 @@
-//! A request as the routes of a connector read it: captured labels, query, headers and the body under one roof.
+//! Shows a request as the routes of a connector read it: captured labels, query, headers and the body under one roof.
 //!
 //! INVARIANT: a name that is read and present twice in one place refuses the request.
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Method};
 use crate::connector::model::name_path::NamePath;
 use crate::connector::read::form::Form;
 use crate::connector::read::json::Fields;
-use crate::connector::read::names::{Held, Named};
+use crate::connector::read::names::{Named, PairValue};
 use crate::connector::read::operation::Operation;
 use crate::connector::read::unreadable::{Unreadable, ambiguous, form};
 use crate::model::header_value;
@@ -56,7 +56,7 @@ impl<'a> Request<'a> {
         let pairs = self.query.pairs();
         name.read(
             ("query", self.twins),
-            pairs.map(|(name, value)| (name, Held::Text(value))),
+            pairs.map(|(name, value)| (name, PairValue::Text(value))),
         )
     }
 

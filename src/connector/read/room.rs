@@ -1,4 +1,4 @@
-//! Room: what reading one request may still take; each cost is paid before it arises, and refused where too much was spent.
+//! Counts room: what reading one request may still take; each cost is paid before it arises, and refused where too much was spent.
 //!
 //! INVARIANT: a request costs at most a few times its own length in memory, whatever it repeats, nests or names.
 
@@ -26,11 +26,11 @@ const FREE: usize = 16 * 1024;
 
 /// Where the memory comes from that understanding a request takes, beside that of the body itself.
 pub trait Memory: fmt::Debug {
-    /// Reserves so many bytes more; `false` where there are none left for whoever asks.
+    /// Reserves so many bytes more; `false` where there are none left.
     fn take(&mut self, bytes: usize) -> bool;
 }
 
-/// Memory that nobody shares: offline, where a request is one that an operator wrote.
+/// Memory without a limit: offline, where an operator wrote the request.
 #[derive(Debug)]
 pub struct OwnMemory;
 

@@ -1,6 +1,8 @@
-//! JSON-RPC 2.0: a body in, its messages out, each read by the plan of its routes in one pass.
+//! Reads the messages of a JSON-RPC 2.0 body, each by the plan of its routes, in one pass.
 //!
 //! INVARIANT: every message of a batch is a part; a reply (no method, a result or an error) is one of its own kind.
+
+mod mirrored;
 
 use crate::connector::model::operation::Fact;
 use crate::connector::model::plan::Plan;
@@ -17,7 +19,7 @@ use crate::model::value::Value;
 pub(crate) struct Message {
     /// `None` for a reply.
     pub(crate) operation: Option<Operation>,
-    /// `None` for a notification, which nobody answers.
+    /// `None` for a notification, which has no answer.
     pub(crate) id: Option<Value>,
     pub(crate) fields: Fields,
 }

@@ -1,17 +1,16 @@
-//! Understanding: a request group by group and part by part in, the actions that it is out.
+//! Reads a request as actions, group by group and operation by operation.
 //!
-//! INVARIANT: every part is at least one action; what no route is for is `<id>.unknown`.
+//! INVARIANT: every operation is at least one action; one that matches no route is `<id>.unknown`.
 
 pub(crate) mod actions;
 pub(crate) mod batch;
+pub(crate) mod collector;
 pub(crate) mod places;
 pub(crate) mod unlisted;
 
 use http::Method;
 
 use crate::connector::lookup::candidates::Candidates;
-use crate::connector::model::connector::Connector;
-use crate::connector::model::error_shape::framing::Push;
 use crate::connector::model::format::Kind;
 use crate::connector::model::group::Group;
 use crate::connector::model::operation::OperationKind;
@@ -21,43 +20,11 @@ use crate::connector::read::form::Form;
 use crate::connector::read::git;
 use crate::connector::read::graphql::{self, Carrier};
 use crate::connector::read::json::Fields;
-use crate::connector::read::operation::Quota;
-use crate::connector::read::options::Terms;
-use crate::connector::read::reading::{Reading, RequestActions};
+use crate::connector::read::reading::Reading;
 use crate::connector::read::request::{Body, Request};
 use crate::connector::read::room::Room;
+use crate::connector::read::understand::collector::ActionCollector;
 use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
-use crate::model::action::Action;
-
-/// What has been found in a request, and what it may still hold.
-#[derive(Debug)]
-pub(crate) struct ActionCollector<'m> {
-    operations: Quota,
-    room: Room<'m>,
-    /// The part that is being read, counted over all groups.
-    operation: usize,
-    /// Some of it is looked up part by part.
-    in_parts: bool,
-    /// Where the body holds a credential.
-    foreign: Option<String>,
-    /// Of the JSON-RPC calls that are answered.
-    rpc_ids: Vec<serde_json::Value>,
-    /// The commands of a push.
-    push: Option<Push>,
-    /// What is read belongs to a member of a batch.
-    in_member: bool,
-    found: Vec<Found>,
-}
-
-/// An action that was found.
-#[derive(Debug)]
-struct Found {
-    /// Part, and number of the route; `u32::MAX` for none.
-    place: (usize, u32),
-    /// It is a member's of a batch, which has headers of its own.
-    is_member: bool,
-    action: Action,
-}
 
 /// A body as one group of routes reads it.
 #[derive(Debug)]
@@ -67,67 +34,12 @@ enum Parsed<'b> {
     Form(Form<'b>),
 }
 
-/// One group's request before its parts are looked at.
+/// One group's request before its operations are looked at.
 pub(crate) struct GroupInput<'a> {
     group: &'a Group,
     dialect: Option<&'a Dialect>,
     reading: &'a Reading<'a>,
     request: Request<'a>,
-}
-
-impl<'m> ActionCollector<'m> {
-    pub(crate) fn new(operations: usize, room: Room<'m>) -> Self {
-        Self {
-            operations: Quota::new(operations),
-            room,
-            operation: 0,
-            in_parts: false,
-            foreign: None,
-            rpc_ids: Vec::new(),
-            push: None,
-            in_member: false,
-            found: Vec::new(),
-        }
-    }
-
-    /// Returns the actions in order, each once, and what their routes say of the exchange.
-    pub(crate) fn finish(mut self, connector: &Connector) -> RequestActions {
-        self.found.sort_by_key(|found| found.place);
-        // What no route is for has the terms that the file states for all.
-        let strange = &*connector.terms;
-        let routes = self.found.iter().map(|found| {
-            let route = connector.route(found.place.1);
-            route.map_or(strange, |route| &*route.terms)
-        });
-        let mut terms = Terms::join(&routes.collect::<Vec<_>>());
-        terms.rpc_ids = self.rpc_ids;
-        terms.push = self.push;
-        terms.foreign = self.foreign;
-        terms.in_parts = self.in_parts;
-        let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
-        for Found { action, .. } in self.found {
-            if !actions.contains(&action) {
-                actions.push(action);
-            }
-        }
-        RequestActions {
-            actions,
-            terms,
-            unlisted: Vec::new(),
-            copied: self.room.copied,
-        }
-    }
-
-    fn push(&mut self, route: u32, action: Action) -> Result<(), Unreadable> {
-        self.room
-            .copy(size_of::<Action>() + action.params.bytes())?;
-        self.found.push(Found {
-            place: (self.operation, route),
-            is_member: self.in_member,
-            action,
-        });
-        Ok(())
-    }
 }
 
 impl Candidates {
@@ -162,7 +74,7 @@ impl Candidates {
             for key in &group.match_keys {
                 input.request.query(key)?;
             }
-            collector.in_parts |= group.table.kind != OperationKind::Whole;
+            collector.has_operations |= group.table.kind != OperationKind::Whole;
             match group.table.kind {
                 OperationKind::Whole => self.whole(&input, collector)?,
                 OperationKind::Graphql => self.graphql(&input, collector)?,
@@ -187,8 +99,8 @@ impl Candidates {
             body,
             ..input.request
         };
-        if let Some(place) = self.place.connector.foreign.find(&request)? {
-            collector.foreign = Some(place);
+        if let Some(place) = self.place.connector.client_credentials.find(&request)? {
+            collector.client_credential = Some(place);
         }
         self.settle(input, &request, collector)
     }
@@ -240,7 +152,9 @@ impl Candidates {
         };
         let bytes = input.bytes()?;
         let left = (&mut collector.operations, &mut collector.room);
-        for message in envelope.messages(bytes, plan, left)? {
+        let messages = envelope.messages(bytes, plan, left)?;
+        envelope.check_headers(&messages, &input.request)?;
+        for message in messages {
             if let (Some(id), Some(_)) = (&message.id, &message.operation) {
                 collector.rpc_ids.push(serde_json::json!(id));
             }
@@ -284,7 +198,7 @@ impl Candidates {
         Ok(())
     }
 
-    /// Adds the actions of one part: those of the routes that are for it and apply, else the unknown one.
+    /// Adds the actions of one operation: those of the routes that match it and apply, else the unknown one.
     fn settle(
         &self,
         input: &GroupInput<'_>,

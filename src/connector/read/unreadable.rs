@@ -1,4 +1,4 @@
-//! Why a request cannot be read, and the codes of that which several readers use.
+//! Lists why a request cannot be read, and the codes of that which several readers use.
 
 /// What keeps a request from being understood. A closed list: each is a refusal of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum UnreadableCode {
     UndeclaredHeader,
     /// The body is malformed, or can be read in two ways.
     UnreadableBody,
+    /// The body is in a charset that is not read.
+    UnsupportedMedia,
 }
 
 impl UnreadableCode {
@@ -37,6 +39,7 @@ impl UnreadableCode {
             Self::TooManyActions => "too_many_actions",
             Self::UndeclaredHeader => "undeclared_header",
             Self::UnreadableBody => "unreadable_body",
+            Self::UnsupportedMedia => "unsupported_media",
         }
     }
 }
@@ -45,7 +48,7 @@ impl UnreadableCode {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Unreadable {
-    /// The reason.
+    /// The reason, from a closed list.
     pub code: UnreadableCode,
     /// One sentence for the agent; values escaped, never a policy's text.
     pub detail: String,

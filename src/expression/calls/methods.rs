@@ -1,10 +1,9 @@
 //! Infers the type and size of what a method of a text, a list of texts or a moment returns, and its cost in bytes touched.
 
-use crate::expression::check::Known;
-use crate::expression::types::{Extent, Type};
+use crate::expression::types::{Extent, Known, Type};
 
 /// The methods of texts, and `join` of a list of them.
-pub(super) fn of_text(name: &str, text: &Known, rest: &[Known]) -> Option<(Known, u64)> {
+pub(crate) fn of_text(name: &str, text: &Known, rest: &[Known]) -> Option<(Known, u64)> {
     let types: Vec<_> = rest.iter().map(|operand| &operand.value_type).collect();
     let is = |wanted: &[Type]| {
         types.len() == wanted.len() && types.iter().zip(wanted).all(|(one, other)| one.fits(other))
@@ -64,7 +63,7 @@ pub(super) fn of_text(name: &str, text: &Known, rest: &[Known]) -> Option<(Known
 }
 
 /// The methods of moments, with or without a zone, and of lengths of time.
-pub(super) fn of_time(name: &str, moment: &Known, rest: &[Known]) -> Option<(Known, u64)> {
+pub(crate) fn of_time(name: &str, moment: &Known, rest: &[Known]) -> Option<(Known, u64)> {
     let short = matches!(
         name,
         "getHours" | "getMinutes" | "getSeconds" | "getMilliseconds"

@@ -2,12 +2,12 @@
 
 use cel::common::ast::{ComprehensionExpr, IdedExpr};
 
-use super::{Checker, Known};
+use super::Checker;
 use crate::expression::ExpressionError;
-use crate::expression::types::{Extent, Type};
+use crate::expression::types::{Extent, Known, Type};
 
 impl<'a> Checker<'a> {
-    pub(super) fn comprehension(
+    pub(crate) fn comprehension(
         &mut self,
         node: &'a IdedExpr,
         looped: &'a ComprehensionExpr,

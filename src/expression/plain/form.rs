@@ -2,36 +2,52 @@
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::{Name, Order, Plain, Test};
+use super::{Name, Plain};
 use crate::expression::functions::{self, Constant};
+use crate::expression::predicate::{Order, Predicate, Test};
 use crate::expression::tree;
+use crate::model::value::Value;
+
+type Condition = Predicate<Name>;
 
 impl Plain {
     /// Returns the plain form of a tree whose names are joined, if it has one.
-    pub(in crate::expression) fn of(node: &IdedExpr, constants: &[Constant]) -> Option<Self> {
-        let Expr::Call(call) = &node.expr else {
-            return Some(Self::Test(Name::of(node)?, Test::Holds));
-        };
-        let each = || {
-            let args = call.args.iter();
-            args.map(|arg| Self::of(arg, constants))
-                .collect::<Option<Vec<_>>>()
-        };
-        let not = |plain| Self::Not(Box::new(plain));
-        match (call.func_name.as_str(), call.args.as_slice()) {
-            (operators::LOGICAL_AND, _) => each().map(Self::All),
-            (operators::LOGICAL_OR, _) => each().map(Self::Any),
-            (operators::LOGICAL_NOT, [only]) => Self::of(only, constants).map(not),
-            (operators::IN, [item, holder]) => membership(item, holder),
-            (operators::NOT_EQUALS, [one, other]) => {
-                compared(operators::EQUALS, one, other, constants).map(not)
-            }
-            (functions::MATCHES, [text, pattern]) => {
-                Some(Self::Test(Name::of(text)?, Test::Matches(place(pattern)?)))
-            }
-            (function, [one, other]) => compared(function, one, other, constants),
-            _ => method(call),
+    pub(crate) fn of(node: &IdedExpr, constants: &[Constant]) -> Option<Self> {
+        condition(node, constants).map(Self)
+    }
+}
+
+fn condition(node: &IdedExpr, constants: &[Constant]) -> Option<Condition> {
+    let Expr::Call(call) = &node.expr else {
+        let holds = Test::Compares(Order::Equal, Value::Bool(true));
+        return Some(Predicate::Test(Name::of(node)?, holds));
+    };
+    let each = || {
+        let args = call.args.iter();
+        args.map(|arg| condition(arg, constants))
+            .collect::<Option<Vec<_>>>()
+    };
+    let not = |plain| Predicate::Not(Box::new(plain));
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (operators::LOGICAL_AND, _) => each().map(Predicate::All),
+        (operators::LOGICAL_OR, _) => each().map(Predicate::Any),
+        (operators::LOGICAL_NOT, [only]) => condition(only, constants).map(not),
+        (operators::IN, [item, holder]) => membership(item, holder),
+        (operators::NOT_EQUALS, [one, other]) => {
+            compared(Order::Equal, (one, other), constants).map(not)
         }
+        (functions::MATCHES, [text, pattern]) => match constant(pattern, constants)? {
+            Constant::Pattern(pattern) => Some(Predicate::Test(
+                Name::of(text)?,
+                Test::Matches(pattern.clone()),
+            )),
+            Constant::Network(_) | Constant::Risk(_) => None,
+        },
+        (function, [one, other]) => {
+            let order = Order::parse(tree::spelling(function))?;
+            compared(order, (one, other), constants)
+        }
+        _ => method(call),
     }
 }
 
@@ -53,88 +69,64 @@ impl Name {
     }
 }
 
-impl Order {
-    fn of(operator: &str) -> Option<Self> {
-        Some(match operator {
-            operators::EQUALS => Self::Equal,
-            operators::LESS => Self::Less,
-            operators::LESS_EQUALS => Self::LessOrEqual,
-            operators::GREATER => Self::Greater,
-            operators::GREATER_EQUALS => Self::GreaterOrEqual,
-            _ => return None,
-        })
-    }
-
-    /// Says the same of the literal on the left.
-    fn turned(self) -> Self {
-        match self {
-            Self::Equal => Self::Equal,
-            Self::Less => Self::Greater,
-            Self::LessOrEqual => Self::GreaterOrEqual,
-            Self::Greater => Self::Less,
-            Self::GreaterOrEqual => Self::LessOrEqual,
-        }
-    }
-}
-
 /// `"a" in params.list`, `params.a in ["a"]`, and what `has` was linked to: `"a" in params`.
-fn membership(item: &IdedExpr, holder: &IdedExpr) -> Option<Plain> {
+fn membership(item: &IdedExpr, holder: &IdedExpr) -> Option<Condition> {
     match (&item.expr, &holder.expr) {
         (_, Expr::List(list)) => {
             let texts = list
                 .elements
                 .iter()
-                .map(|text| tree::text(text).map(Into::into));
-            Some(Plain::Test(
+                .map(|text| tree::text(text).map(Value::text));
+            Some(Predicate::Test(
                 Name::of(item)?,
                 Test::OneOf(texts.collect::<Option<_>>()?),
             ))
         }
-        (_, Expr::Ident(root)) if !root.contains('.') => Some(Plain::Has(Name {
+        (_, Expr::Ident(root)) if !root.contains('.') => Some(Predicate::Has(Name {
             root: root.as_str().into(),
             field: tree::text(item)?.into(),
             key: None,
         })),
-        _ => Some(Plain::Test(
+        _ => Some(Predicate::Test(
             Name::of(holder)?,
             Test::Holding(tree::text(item)?.into()),
         )),
     }
 }
 
-/// A name and a literal, on either side.
+/// A name and a literal, on either side. Texts and bools are only compared for equality.
 fn compared(
-    operator: &str,
-    one: &IdedExpr,
-    other: &IdedExpr,
+    order: Order,
+    (one, other): (&IdedExpr, &IdedExpr),
     constants: &[Constant],
-) -> Option<Plain> {
-    let order = Order::of(operator)?;
+) -> Option<Condition> {
     let (name, order, literal) = match Name::of(one) {
         Some(name) => (name, order, other),
         None => (Name::of(other)?, order.turned(), one),
     };
     let test = match (&literal.expr, order) {
-        (Expr::Literal(LiteralValue::Int(number)), _) => Test::Number(order, *number.inner()),
-        (Expr::Literal(LiteralValue::String(text)), Order::Equal) => Test::Is(text.inner().into()),
-        (Expr::Literal(LiteralValue::Boolean(truth)), Order::Equal) => {
-            let holds = Plain::Test(name, Test::Holds);
-            return Some(if *truth.inner() {
-                holds
-            } else {
-                Plain::Not(Box::new(holds))
-            });
+        (Expr::Literal(LiteralValue::Int(number)), _) => {
+            Test::Compares(order, Value::Int(*number.inner()))
         }
-        (Expr::Ident(_), _) => match constants.get(place(literal)?)? {
+        (Expr::Literal(LiteralValue::Double(number)), _) => {
+            Test::Compares(order, Value::Number(*number.inner()))
+        }
+        (Expr::Literal(LiteralValue::String(text)), Order::Equal) => {
+            Test::Compares(order, Value::text(text.inner()))
+        }
+        (Expr::Literal(LiteralValue::Boolean(truth)), Order::Equal) => {
+            Test::Compares(order, Value::Bool(*truth.inner()))
+        }
+        (Expr::Ident(_), _) => match constant(literal, constants)? {
             Constant::Risk(risk) => Test::Risk(order, *risk),
-            _ => return None,
+            Constant::Pattern(_) | Constant::Network(_) => return None,
         },
         _ => return None,
     };
-    Some(Plain::Test(name, test))
+    Some(Predicate::Test(name, test))
 }
 
-fn method(call: &CallExpr) -> Option<Plain> {
+fn method(call: &CallExpr) -> Option<Condition> {
     let (target, [text]) = (call.target.as_deref()?, call.args.as_slice()) else {
         return None;
     };
@@ -145,13 +137,13 @@ fn method(call: &CallExpr) -> Option<Plain> {
         "contains" => Test::Contains(text),
         _ => return None,
     };
-    Some(Plain::Test(Name::of(target)?, test))
+    Some(Predicate::Test(Name::of(target)?, test))
 }
 
-/// Returns the place of a constant, `@0`.
-fn place(node: &IdedExpr) -> Option<usize> {
+/// Returns the constant that a name like `@0` stands for.
+fn constant<'c>(node: &IdedExpr, constants: &'c [Constant]) -> Option<&'c Constant> {
     match &node.expr {
-        Expr::Ident(name) => name.strip_prefix('@')?.parse().ok(),
+        Expr::Ident(name) => constants.get(name.strip_prefix('@')?.parse::<usize>().ok()?),
         _ => None,
     }
 }

@@ -1,11 +1,11 @@
 //! Finds how a `curl` command authenticates: by which headers and query keys. The secrets themselves are not read.
 
-use super::super::api::Mark;
-use super::super::names::words::words;
-use super::super::secrets;
 use super::Command;
+use crate::import::api::Mark;
+use crate::import::names::words::words;
+use crate::import::secrets;
 
-pub(super) const COOKIES: &str = "the command sends cookies, which the gateway does not put on";
+pub(crate) const COOKIES: &str = "the command sends cookies, which the gateway does not put on";
 /// Words that stand before a secret in `Authorization`.
 const SCHEMES: [&str; 9] = [
     "ApiKey ",
@@ -58,12 +58,12 @@ const SECRET_KEYS: [&str; 8] = [
 ];
 
 /// Returns whether a query key holds a credential.
-pub(super) fn is_key(name: &str) -> bool {
+pub(crate) fn is_key(name: &str) -> bool {
     secrets::is_secret(name) || SECRET_KEYS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Reads a header: one that holds a credential becomes how that is put on, one that may matter is named.
-pub(super) fn header(name: &str, value: &str, command: &mut Command) -> Option<Mark> {
+pub(crate) fn header(name: &str, value: &str, command: &mut Command) -> Option<Mark> {
     let token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if name.is_empty() || !name.chars().all(token) {
         return None;

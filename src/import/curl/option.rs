@@ -2,7 +2,7 @@
 
 /// What an option says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(crate) enum Says {
     /// Nothing about the request; it stands alone.
     Nothing,
     /// Nothing about the request; a value follows.
@@ -29,7 +29,7 @@ pub(super) enum Says {
 
 impl Says {
     /// Returns whether a value follows.
-    pub(super) fn has_value(self) -> bool {
+    pub(crate) fn has_value(self) -> bool {
         !matches!(self, Self::Nothing | Self::Get | Self::Head | Self::Next)
     }
 }
@@ -126,7 +126,7 @@ const WITH_VALUE: [(&str, &str); 24] = [
 ];
 
 /// Finds an option by its name without dashes.
-pub(super) fn long(name: &str) -> Option<Says> {
+pub(crate) fn long(name: &str) -> Option<Says> {
     find(|long, _| long == name).or_else(|| {
         let positive = name.strip_prefix("no-")?;
         find(|long, _| long == positive).filter(|says| *says == Says::Nothing)
@@ -134,7 +134,7 @@ pub(super) fn long(name: &str) -> Option<Says> {
 }
 
 /// Finds an option by its letter.
-pub(super) fn short(letter: char) -> Option<Says> {
+pub(crate) fn short(letter: char) -> Option<Says> {
     find(|_, short| short.starts_with(letter))
 }
 

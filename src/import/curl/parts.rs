@@ -4,7 +4,7 @@ use apollo_parser::Parser;
 use apollo_parser::cst::{Definition, OperationDefinition, Selection};
 use serde_json::Value;
 
-use super::super::api::RequestPart;
+use crate::import::api::RequestPart;
 
 /// Levels and tokens of a document that is looked at.
 const MAX_DEPTH: usize = 64;
@@ -13,7 +13,7 @@ const MAX_TOKENS: usize = 20_000;
 const MAX_METHOD: usize = 128;
 
 /// Returns the parts; none where the body is neither, or cannot be read as one.
-pub(super) fn of(document: &Value) -> Vec<RequestPart> {
+pub(crate) fn of(document: &Value) -> Vec<RequestPart> {
     let messages = match document {
         Value::Array(messages) => messages.as_slice(),
         one => std::slice::from_ref(one),

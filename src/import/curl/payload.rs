@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::super::observed::Payload;
-use super::super::secrets;
 use super::Command;
 use super::parts;
 use super::written::Written;
+use crate::import::observed::Payload;
+use crate::import::secrets;
 
 /// Returns the names of `a=1&b=2`, each once.
-pub(in crate::import) fn names(pairs: &str) -> Vec<String> {
+pub(crate) fn names(pairs: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for pair in pairs.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -29,7 +29,7 @@ pub(in crate::import) fn names(pairs: &str) -> Vec<String> {
 }
 
 /// Reads what the options of data hold; `data` is all of it.
-pub(super) fn of(written: &Written, data: &str, command: &mut Command) -> Payload {
+pub(crate) fn of(written: &Written, data: &str, command: &mut Command) -> Payload {
     if !written.parts.is_empty() {
         return Payload::Multipart(written.parts.clone());
     }

@@ -1,7 +1,7 @@
 //! Splits a shell command into words as the shell would, `$'…'` of bash included.
 
 /// Splits a command into words. `None` where a quote is left open.
-pub(super) fn words(command: &str) -> Option<Vec<String>> {
+pub(crate) fn words(command: &str) -> Option<Vec<String>> {
     shlex::split(&plain(command)?)
 }
 

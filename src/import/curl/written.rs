@@ -1,31 +1,32 @@
 //! Applies the options of a `curl` command to the request that it makes.
 
+use super::CurlError;
 use super::option::{self, Says};
 use crate::model::media_type;
 
 /// The options of a command, as they were written.
 #[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) urls: Vec<String>,
-    pub(super) method: Option<String>,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) data: Vec<String>,
-    pub(super) parts: Vec<String>,
+pub(crate) struct Written {
+    pub(crate) urls: Vec<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) data: Vec<String>,
+    pub(crate) parts: Vec<String>,
     /// Data goes into the query.
-    pub(super) get: bool,
-    pub(super) head: bool,
-    pub(super) upload: bool,
+    pub(crate) get: bool,
+    pub(crate) head: bool,
+    pub(crate) upload: bool,
     /// Whether `--json` was given.
-    pub(super) json: bool,
-    pub(super) user: bool,
-    pub(super) signed: bool,
-    pub(super) bearer: bool,
-    pub(super) cookie: bool,
-    pub(super) query: Vec<String>,
+    pub(crate) json: bool,
+    pub(crate) user: bool,
+    pub(crate) signed: bool,
+    pub(crate) bearer: bool,
+    pub(crate) cookie: bool,
+    pub(crate) query: Vec<String>,
 }
 
 /// Reads all options of a command.
-pub(super) fn options(words: &[String]) -> Result<Written, String> {
+pub(crate) fn options(words: &[String]) -> Result<Written, CurlError> {
     let mut written = Written::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -46,7 +47,7 @@ pub(super) fn options(words: &[String]) -> Result<Written, String> {
                 (true, Some(value)) => value,
                 (true, None) => words
                     .next()
-                    .ok_or_else(|| format!("nothing follows `{}`", word.escape_debug()))?
+                    .ok_or_else(|| CurlError::NoValue(word.escape_debug().to_string()))?
                     .clone(),
             };
             written.take(says, value)?;
@@ -56,7 +57,7 @@ pub(super) fn options(words: &[String]) -> Result<Written, String> {
 }
 
 /// Reads `-sSXPOST`: letters, the last with its value behind it.
-fn cluster(letters: &str) -> Result<Vec<(Says, Option<String>)>, String> {
+fn cluster(letters: &str) -> Result<Vec<(Says, Option<String>)>, CurlError> {
     let mut found = Vec::new();
     let mut rest = letters.chars();
     while let Some(letter) = rest.next() {
@@ -72,25 +73,26 @@ fn cluster(letters: &str) -> Result<Vec<(Says, Option<String>)>, String> {
     Ok(found)
 }
 
-fn unknown(option: &str) -> String {
+fn unknown(option: &str) -> CurlError {
     // A value may stick to it.
     let name: String = option
         .chars()
         .take_while(|c| c.is_ascii_alphanumeric() || "-.".contains(*c))
         .take(40)
         .collect();
-    format!("the option `{name}` of curl is not known here; leave it out")
+    CurlError::UnknownOption(name)
 }
 
 impl Written {
-    fn take(&mut self, says: Says, value: String) -> Result<(), String> {
+    fn take(&mut self, says: Says, value: String) -> Result<(), CurlError> {
         match says {
             Says::Nothing | Says::NothingWithValue | Says::Agent => {}
             Says::Method => self.method = Some(value),
             Says::Header => {
                 // What has no colon is no header, and may be anything.
                 if let Some((name, value)) = value.split_once(':') {
-                    self.headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+                    self.headers
+                        .push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
                 }
             }
             Says::Data => self.data.push(value),
@@ -102,22 +104,26 @@ impl Written {
                 self.json = true;
                 self.data.push(value);
             }
-            Says::Part => self.parts.extend(value.split_once('=').map(|(name, _)| name.to_owned())),
+            Says::Part => self
+                .parts
+                .extend(value.split_once('=').map(|(name, _)| name.to_owned())),
             Says::User => self.user = true,
             Says::Signed => self.signed = true,
             Says::Bearer => self.bearer = true,
             Says::Get => self.get = true,
             Says::Head => self.head = true,
             Says::Url => self.urls.push(value),
-            Says::Query => self.query.extend(value.split_once('=').map(|(name, _)| name.to_owned())),
+            Says::Query => self
+                .query
+                .extend(value.split_once('=').map(|(name, _)| name.to_owned())),
             Says::Cookie => self.cookie = true,
             Says::Upload => self.upload = true,
-            Says::Next => return Err("give each request as a command of its own: `--from-curl` may be there several times".to_owned()),
+            Says::Next => return Err(CurlError::Next),
         }
         Ok(())
     }
 
-    pub(super) fn method(&self) -> String {
+    pub(crate) fn method(&self) -> String {
         let implied = if self.head {
             "HEAD"
         } else if self.get {
@@ -135,7 +141,7 @@ impl Written {
             .to_ascii_uppercase()
     }
 
-    pub(super) fn content_type(&self) -> Option<String> {
+    pub(crate) fn content_type(&self) -> Option<String> {
         let header = self.headers.iter().find(|(name, _)| name == "content-type");
         header.map(|(_, value)| media_type::essence(value).into_owned())
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::api::{Field, Kind};
-use super::super::{sample, secrets};
 use super::{DraftRoute, Param, ParameterForm, Shared};
+use crate::import::api::{Field, Kind};
+use crate::import::{sample, secrets};
 
 /// What an identifier can be written with, where a description does not say: no slash, no space, no percent sign.
 const IDENTIFIER: &str = "[A-Za-z0-9_.~:@+=,-]+";
@@ -13,7 +13,7 @@ const NUMBER: &str = "0|[1-9][0-9]*";
 const UUID: &str = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 
 /// Returns how a captured label must be written, and whether it is a secret.
-pub(super) fn of(field: &Field, name: &str) -> ParameterForm {
+pub(crate) fn of(field: &Field, name: &str) -> ParameterForm {
     ParameterForm {
         secret: field.shape.secret || secrets::is_secret_value(name, field.shape.kind),
         ..written(field, name)
@@ -57,7 +57,7 @@ fn written(field: &Field, name: &str) -> ParameterForm {
 }
 
 /// Returns the form of a label that nothing is said of: one that identifies gets a loose pattern, and a mark.
-pub(super) fn identifier(name: &str) -> ParameterForm {
+pub(crate) fn identifier(name: &str) -> ParameterForm {
     ParameterForm {
         secret: secrets::is_secret_value(name, Kind::Any),
         ..loose(name)
@@ -129,7 +129,7 @@ fn ascii(pattern: &str) -> String {
 }
 
 /// Puts forms that several routes have, and all guesses, under anchors; and says which.
-pub(super) fn share(routes: &mut [DraftRoute]) -> Vec<Shared> {
+pub(crate) fn share(routes: &mut [DraftRoute]) -> Vec<Shared> {
     /// How often a form is there, and a name for it where the parameter's says too little.
     #[derive(Default)]
     struct Use {
@@ -205,7 +205,7 @@ fn free(wanted: &str, shared: &[Shared]) -> String {
 }
 
 /// Marks each route that has a guess of its own.
-pub(super) fn mark_guesses(routes: &mut [DraftRoute]) {
+pub(crate) fn mark_guesses(routes: &mut [DraftRoute]) {
     for route in routes {
         let guesses: Vec<&str> = route
             .params

@@ -1,7 +1,7 @@
 //! Chooses the request that shows whether a credential works: harmless, without parameters, about the caller.
 
-use super::super::api::{Api, FieldPlace};
 use super::DraftRoute;
+use crate::import::api::{Api, FieldPlace};
 use crate::model::action::Risk;
 
 /// Last segments of paths that tell who asks, the best first.
@@ -32,15 +32,15 @@ const NAMES: [&str; 9] = [
 
 /// What stands under `health:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::import) struct Health {
+pub(crate) struct Health {
     /// Method and path, as in `GET /user`.
-    pub(in crate::import) request: String,
+    pub(crate) request: String,
     /// `JSONPath` in the answer.
-    pub(in crate::import) identity: Option<String>,
+    pub(crate) identity: Option<String>,
 }
 
 /// Looks for a harmless request about the caller.
-pub(super) fn of(api: &Api, routes: &[DraftRoute]) -> Option<Health> {
+pub(crate) fn of(api: &Api, routes: &[DraftRoute]) -> Option<Health> {
     let harmless = |path: &str| {
         let request = format!("GET {path}");
         routes.iter().any(|route| {

@@ -13,7 +13,7 @@ pub struct LeftOut {
 
 impl ConnectorDraft {
     /// Drops routes, and says so where the file begins.
-    pub(in crate::import) fn leave_out(&mut self, left_out: &[LeftOut]) {
+    pub(crate) fn leave_out(&mut self, left_out: &[LeftOut]) {
         for LeftOut { action, why } in left_out {
             let (gone, kept): (Vec<DraftRoute>, Vec<DraftRoute>) = std::mem::take(&mut self.routes)
                 .into_iter()

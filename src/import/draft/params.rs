@@ -1,14 +1,16 @@
 //! Decides what of a request becomes a parameter, where it is read and what form it has. Routes share forms by anchors.
 
+mod source;
+
 use std::collections::BTreeSet;
 
-use super::super::api::{Api, Body, Field, FieldPlace, Kind, Mark, Operation, Way};
-use super::super::names::parameter;
-use super::super::secrets;
 use super::forms;
 use super::{DraftRoute, MatchTarget, Param, ParameterForm};
 use crate::connector::needs_declaring;
-use crate::model::value::ValueType;
+use crate::import::api::{Api, Body, Field, FieldPlace, Kind, Mark, Operation, Way};
+use crate::import::names::parameter;
+use crate::import::secrets;
+use source::{listed, prefix, source, value_type};
 
 /// Paging and the looks of an answer: nothing that a policy decides by.
 const UNIMPORTANT: [&str; 34] = [
@@ -62,8 +64,9 @@ const UNIMPORTANT_HEADERS: [&str; 12] = [
     "user-agent",
     "x-request",
 ];
+
 /// Returns the entries of `params:` and what a person must look at.
-pub(super) fn of(
+pub(crate) fn of(
     operation: &Operation,
     target: &MatchTarget,
     ways: &[Way],
@@ -112,7 +115,7 @@ pub(super) fn of(
 }
 
 /// Returns the headers that operations take and no route reads: versions and the like, which would not go out undeclared.
-pub(super) fn unread_headers(api: &Api, routes: &[DraftRoute]) -> Vec<String> {
+pub(crate) fn unread_headers(api: &Api, routes: &[DraftRoute]) -> Vec<String> {
     let read: BTreeSet<String> = routes
         .iter()
         .flat_map(|route| &route.params)
@@ -212,19 +215,6 @@ fn is_one_name(one: &str, other: &str) -> bool {
     one == other || (!header && plain(one) == plain(other))
 }
 
-fn listed(from: &str) -> bool {
-    from.ends_with("[*]")
-}
-
-fn prefix(place: FieldPlace) -> &'static str {
-    match place {
-        FieldPlace::Query => "query",
-        FieldPlace::Header => "header",
-        FieldPlace::Path | FieldPlace::Body => "body",
-        FieldPlace::Argument => "arg",
-    }
-}
-
 /// Returns whether a credential stands there, which is taken out before anything is judged.
 fn authenticates(field: &Field, ways: &[Way]) -> bool {
     let mut marks = ways.iter().flat_map(|way| &way.marks);
@@ -260,63 +250,11 @@ fn matters(field: &Field, operation: &Operation) -> bool {
                 && !name.contains("idempotency")
                 && !name.contains("trace")
         }
-        // What a server does with the body of a `GET` nobody knows, and no route reads one.
+        // What a server does with the body of a `GET` is not known, and no route reads one.
         FieldPlace::Body if ["GET", "HEAD", "OPTIONS"].contains(&operation.method.as_str()) => {
             false
         }
         FieldPlace::Body => comparable && operation.body != Body::Other,
         FieldPlace::Argument => comparable,
-    }
-}
-
-/// Returns where a field is read.
-fn source(field: &Field, body: &Body) -> Option<String> {
-    let name = &field.name;
-    let list = if field.shape.list { "[*]" } else { "" };
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return None;
-    }
-    Some(match field.place {
-        FieldPlace::Path => return None,
-        // `filter[id]=a&filter[id]=b`: neither one name nor a list of names.
-        FieldPlace::Query
-            if field.shape.list && name.trim_end_matches("[]").contains(['[', ']']) =>
-        {
-            return None;
-        }
-        FieldPlace::Query if field.shape.list => {
-            format!("query:{}[*]", name.trim_end_matches("[]"))
-        }
-        FieldPlace::Query if name.contains(['[', ']']) => return None,
-        FieldPlace::Query => format!("query:{name}"),
-        FieldPlace::Header => format!("header:{name}"),
-        FieldPlace::Argument => format!("arg:{name}{list}"),
-        FieldPlace::Body => match (body, &field.shape.within) {
-            (Body::Form | Body::Multipart, _)
-                if name.contains(['[', ']']) && !name.ends_with("[]") =>
-            {
-                return None;
-            }
-            (Body::Form | Body::Multipart, None) => {
-                format!("form:{}{list}", name.trim_end_matches("[]"))
-            }
-            (Body::Form | Body::Multipart, Some(within)) => format!("form:{within}[{name}]{list}"),
-            (_, None) => format!("{}{list}", secrets::step("$", name)),
-            (_, Some(within)) => {
-                format!("{}{list}", secrets::step(&secrets::step("$", within), name))
-            }
-        },
-    })
-}
-
-fn value_type(field: &Field) -> Option<ValueType> {
-    match field.shape.kind {
-        // What is a text anyway need not say so.
-        Kind::Text if matches!(field.place, FieldPlace::Query | FieldPlace::Header) => None,
-        Kind::Text => Some(ValueType::String),
-        Kind::Int => Some(ValueType::Int),
-        Kind::Number => Some(ValueType::Number),
-        Kind::Bool => Some(ValueType::Bool),
-        Kind::Structure | Kind::Any => None,
     }
 }

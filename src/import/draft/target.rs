@@ -2,29 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use super::super::api::{Api, Operation, Server};
-use super::super::names::parameter;
+use crate::import::api::{Api, Operation, Server};
+use crate::import::names::parameter;
 
 /// A path with its names, as a route has it.
 #[derive(Debug, Clone, Default)]
-pub(in crate::import) struct MatchTarget {
+pub(crate) struct MatchTarget {
     method: String,
     host: String,
     /// With `{name}`; without the query.
-    pub(in crate::import) path: String,
+    pub(crate) path: String,
     query: String,
     /// The description's names and the route's.
-    pub(in crate::import) names: Vec<(String, String)>,
+    pub(crate) names: Vec<(String, String)>,
     /// Names that host and base path capture.
     captured: BTreeSet<String>,
     /// Whether it ends in several segments.
-    pub(in crate::import) rest: bool,
-    pub(in crate::import) judge: Vec<String>,
+    pub(crate) rest: bool,
+    pub(crate) judge: Vec<String>,
 }
 
 impl MatchTarget {
     /// `captured` are names that hosts and base paths take.
-    pub(in crate::import) fn of(operation: &Operation, captured: &BTreeSet<String>) -> Self {
+    pub(crate) fn of(operation: &Operation, captured: &BTreeSet<String>) -> Self {
         let mut target = Self {
             method: operation.method.clone(),
             // What a label of the host holds is captured by the domain, and nothing may be captured twice.
@@ -96,12 +96,12 @@ impl MatchTarget {
     }
 
     /// Returns whether host, base path or path capture a name.
-    pub(super) fn captures(&self, name: &str) -> bool {
+    pub(crate) fn captures(&self, name: &str) -> bool {
         self.captured.contains(name) || self.names.iter().any(|(_, known)| known == name)
     }
 
     /// Returns the text of the `match`.
-    pub(in crate::import) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let query = if self.query.is_empty() {
             String::new()
         } else {
@@ -111,7 +111,7 @@ impl MatchTarget {
     }
 
     /// Returns the path and query with each name replaced.
-    pub(super) fn filled(&self, value: impl Fn(&str) -> String) -> String {
+    pub(crate) fn filled(&self, value: impl Fn(&str) -> String) -> String {
         let mut path = String::new();
         let mut rest = self.path.as_str();
         while let Some((literal, tail)) = rest.split_once('{') {
@@ -125,12 +125,12 @@ impl MatchTarget {
     }
 
     /// Returns what the query must hold.
-    pub(super) fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         &self.query
     }
 
     /// Returns the `match` without names: equal for two that accept the same requests.
-    pub(super) fn shape(&self) -> String {
+    pub(crate) fn shape(&self) -> String {
         format!(
             "{} {}{}?{}",
             self.method,
@@ -163,7 +163,7 @@ fn literal(text: &str) -> String {
 }
 
 /// Returns the names that a server's host and base path capture.
-pub(in crate::import) fn captured_by(server: &Server) -> Vec<String> {
+pub(crate) fn captured_by(server: &Server) -> Vec<String> {
     [&server.host, &server.base]
         .into_iter()
         .flat_map(|text| text.split('{').skip(1))
@@ -172,7 +172,7 @@ pub(in crate::import) fn captured_by(server: &Server) -> Vec<String> {
 }
 
 /// Returns every literal segment of an API.
-pub(super) fn literals(api: &Api) -> BTreeSet<String> {
+pub(crate) fn literals(api: &Api) -> BTreeSet<String> {
     let segments = api
         .operations
         .iter()
@@ -181,4 +181,19 @@ pub(super) fn literals(api: &Api) -> BTreeSet<String> {
         .filter(|text| !text.contains('{'))
         .map(str::to_owned)
         .collect()
+}
+
+/// Returns the hosts that routes name in front of their paths.
+pub(crate) fn elsewhere(api: &Api) -> Vec<Server> {
+    let mut found: Vec<Server> = Vec::new();
+    for server in api
+        .operations
+        .iter()
+        .filter_map(|operation| operation.elsewhere.as_ref())
+    {
+        if !found.contains(server) && !api.servers.contains(server) {
+            found.push(server.clone());
+        }
+    }
+    found
 }

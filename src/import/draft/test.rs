@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::api::{Body, Field, FieldPlace, Kind, Operation, RequestPart, Server, Shape};
-use super::super::sample;
 use super::{Known, MatchTarget, Param};
+use crate::import::api::{Body, Field, FieldPlace, Kind, Operation, RequestPart, Server, Shape};
+use crate::import::sample;
 use crate::model::action::Risk;
 
 /// Body fields that a test sends although they are not required.
@@ -14,24 +14,24 @@ const EXTRA: usize = 2;
 
 /// One entry of `tests:`.
 #[derive(Debug, Clone)]
-pub(in crate::import) struct Test {
+pub(crate) struct Test {
     /// Method and URL, as in `POST https://api.example.com/v1/things`.
-    pub(in crate::import) request: String,
+    pub(crate) request: String,
     /// `body`, `form`, `multipart`, with what is in it.
-    pub(in crate::import) body: Option<(&'static str, Value)>,
+    pub(crate) body: Option<(&'static str, Value)>,
     /// Parameters that must come out.
-    pub(in crate::import) params: Map<String, Value>,
-    pub(in crate::import) risk: Risk,
+    pub(crate) params: Map<String, Value>,
+    pub(crate) risk: Risk,
 }
 
 /// What a test is made for.
-pub(super) struct Wanted<'a> {
-    pub(super) known: &'a Known<'a>,
-    pub(super) risk: Risk,
+pub(crate) struct Wanted<'a> {
+    pub(crate) known: &'a Known<'a>,
+    pub(crate) risk: Risk,
 }
 
 /// Makes the tests of a route; none where the API's host is not known or no value can be made up.
-pub(super) fn of(
+pub(crate) fn of(
     operation: &Operation,
     target: &MatchTarget,
     params: &[Param],

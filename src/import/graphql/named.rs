@@ -2,17 +2,17 @@
 
 use apollo_parser::cst;
 
-use super::super::api::Kind;
+use crate::import::api::Kind;
 
 /// A type without its marks.
-pub(super) struct Named {
-    pub(super) name: String,
+pub(crate) struct Named {
+    pub(crate) name: String,
     /// One level of brackets or more.
-    pub(super) list: bool,
+    pub(crate) list: bool,
 }
 
 impl Named {
-    pub(super) fn of(written: &cst::Type) -> Self {
+    pub(crate) fn of(written: &cst::Type) -> Self {
         let named = |name: Option<cst::NamedType>| Self {
             name: text(name.and_then(|name| name.name())).unwrap_or_default(),
             list: false,
@@ -36,7 +36,7 @@ impl Named {
 }
 
 /// Scalars of a schema's own are mostly texts: dates, URLs, ids.
-pub(super) fn kind(name: &str, is_enum: bool) -> Kind {
+pub(crate) fn kind(name: &str, is_enum: bool) -> Kind {
     match name {
         "Int" => Kind::Int,
         "Float" => Kind::Number,
@@ -48,6 +48,6 @@ pub(super) fn kind(name: &str, is_enum: bool) -> Kind {
 }
 
 /// Returns a name as text.
-pub(super) fn text(name: Option<cst::Name>) -> Option<String> {
+pub(crate) fn text(name: Option<cst::Name>) -> Option<String> {
     name.map(|name| name.text().to_string())
 }

@@ -1,11 +1,11 @@
 //! Inserts new routes at their places in the text of a connector file; no other byte changes.
 
-use super::super::draft::{self, ConnectorDraft};
-use super::super::write;
 use crate::config::yaml;
+use crate::import::draft::{self, ConnectorDraft};
+use crate::import::write;
 
 /// Puts each new route behind the last one of its group, or behind all.
-pub(super) fn routes(text: &str, draft: &ConnectorDraft, routes: usize) -> String {
+pub(crate) fn routes(text: &str, draft: &ConnectorDraft, routes: usize) -> String {
     if draft.routes.is_empty() {
         return text.to_owned();
     }

@@ -1,13 +1,13 @@
 //! Chooses the verb that a name ends in: from the end of its path, its id, or its method.
 
-use super::super::api::{Body, Field, FieldPlace, Operation};
 use super::phrase::Phrase;
 use super::resource::{self, Paths};
 use super::verbs::{self, Found};
 use super::words;
+use crate::import::api::{Body, Field, FieldPlace, Operation};
 
 /// Chooses the verb; what stands in the last literal of the path and is said by the verb leaves the resource.
-pub(super) fn verb(
+pub(crate) fn verb(
     operation: &Operation,
     phrase: &Phrase,
     resource: &mut resource::Resource,

@@ -1,8 +1,8 @@
 //! Reads an operation's id or title as words: a verb, its object, and the rest.
 
-use super::super::api::Operation;
 use super::verbs::{self, Effect, Found};
 use super::words::{is_plural, segment, words};
+use crate::import::api::Operation;
 
 /// Words that join and say nothing.
 const JOINTS: [&str; 20] = [
@@ -14,20 +14,20 @@ const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "op
 
 /// The words of one operation.
 #[derive(Debug, Default)]
-pub(super) struct Phrase {
+pub(crate) struct Phrase {
     /// `None` where the words have none, or only repeat the method.
-    pub(super) verb: Option<Found>,
+    pub(crate) verb: Option<Found>,
     /// What stands behind the verb, up to the first joint.
     object: Vec<String>,
     /// Whether that is several.
-    pub(super) plural: bool,
+    pub(crate) plural: bool,
     /// Everything behind the verb but joints.
-    pub(super) rest: Vec<String>,
+    pub(crate) rest: Vec<String>,
 }
 
 impl Phrase {
     /// Reads the id; where that has no verb, the title's first word may be one.
-    pub(super) fn of(operation: &Operation) -> Self {
+    pub(crate) fn of(operation: &Operation) -> Self {
         let id = operation.id.as_deref();
         let id = id.map(|id| Self::of_id(id, operation));
         let id = id.unwrap_or_default();
@@ -107,14 +107,14 @@ impl Phrase {
     }
 
     /// Returns what stands behind the verb as a segment; empty for nothing.
-    pub(super) fn object_segment(&self) -> String {
+    pub(crate) fn object_segment(&self) -> String {
         segment(&self.object)
     }
 
     /// Returns what an operation without a resource in its path is about.
     ///
     /// Empty where there is no word but the verb.
-    pub(super) fn subject(&self, operation: &Operation, verb: &str) -> String {
+    pub(crate) fn subject(&self, operation: &Operation, verb: &str) -> String {
         let tag = || operation.tags.first().map(|tag| segment(&words(tag)));
         let captured = || {
             let last = operation
@@ -151,7 +151,7 @@ fn names_what_it_does_last(said: &[String]) -> bool {
 }
 
 /// Returns the words of an id that name the operation itself.
-pub(in crate::import) fn own_words(id: &str) -> Vec<String> {
+pub(crate) fn own_words(id: &str) -> Vec<String> {
     let last = id.rsplit(['/', '.', ':']).next().unwrap_or(id);
     // `UsersController_findAll`: what stands before `_` is the class.
     let own = match last.rsplit_once('_') {
@@ -205,7 +205,7 @@ fn imperative(word: &str) -> String {
 }
 
 /// Splits words into those before the first joint (or after one at the very start), and the rest without joints.
-pub(super) fn object(words: &[String]) -> (Vec<String>, Vec<String>) {
+pub(crate) fn object(words: &[String]) -> (Vec<String>, Vec<String>) {
     let is_joint = |word: &&String| JOINTS.contains(&word.as_str());
     let skipped = words.iter().take_while(is_joint).count();
     let words = words.get(skipped..).unwrap_or_default();

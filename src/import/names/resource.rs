@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use super::super::api::{Api, Operation};
 use super::words::{is_plural, segment, words};
+use crate::import::api::{Api, Operation};
 
 /// Segments that only say that this is an API.
 const NOISE: [&str; 4] = ["api", "rest", "restapi", "xrpc"];
 /// Endings of a whole path that only say how the answer is written.
-pub(in crate::import) const ENDINGS: [&str; 4] = [".json", ".xml", ".yaml", ".csv"];
+pub(crate) const ENDINGS: [&str; 4] = [".json", ".xml", ".yaml", ".csv"];
 
 /// All paths of an API.
 #[derive(Debug)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     /// Method and path shape of each operation.
     operations: BTreeSet<(String, String)>,
     shapes: BTreeSet<String>,
@@ -23,23 +23,23 @@ pub(super) struct Paths {
 
 /// What one path is about.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Resource {
+pub(crate) struct Resource {
     /// Singular, from the outside in.
-    pub(super) segments: Vec<String>,
+    pub(crate) segments: Vec<String>,
     /// The words of the last segment, where that is literal.
-    pub(super) literal: Option<Vec<String>>,
+    pub(crate) literal: Option<Vec<String>>,
     /// Whether that names several.
-    pub(super) plural: bool,
+    pub(crate) plural: bool,
     /// Whether it is that of the one who asks.
-    pub(super) mine: bool,
+    pub(crate) mine: bool,
     /// Whether the path ends like a call: `/chat.postMessage`.
-    pub(super) called: bool,
+    pub(crate) called: bool,
     /// The words behind a colon in the last segment: `…/keys/{key}:enable`.
-    pub(super) custom: Option<Vec<String>>,
+    pub(crate) custom: Option<Vec<String>>,
 }
 
 impl Paths {
-    pub(super) fn of(api: &Api) -> Self {
+    pub(crate) fn of(api: &Api) -> Self {
         let shapes: BTreeSet<String> = api
             .operations
             .iter()
@@ -69,25 +69,25 @@ impl Paths {
     }
 
     /// Returns whether another operation has this path and a method.
-    pub(super) fn has(&self, path: &str, method: &str) -> bool {
+    pub(crate) fn has(&self, path: &str, method: &str) -> bool {
         self.operations.contains(&(method.to_owned(), shape(path)))
     }
 
     /// Returns whether the path continues with a captured segment elsewhere.
-    pub(super) fn has_items(&self, path: &str) -> bool {
+    pub(crate) fn has_items(&self, path: &str) -> bool {
         self.shapes
             .contains(&format!("{}/{{}}", shape(path).trim_end_matches('/')))
     }
 
     /// Returns whether a path is one of `/search/…`.
-    pub(super) fn starts_with_search(&self, operation: &Operation) -> bool {
+    pub(crate) fn starts_with_search(&self, operation: &Operation) -> bool {
         literals(&operation.path)
             .next()
             .is_some_and(|first| first == "search")
     }
 
     /// Returns what an operation is about.
-    pub(super) fn resource(&self, operation: &Operation) -> Resource {
+    pub(crate) fn resource(&self, operation: &Operation) -> Resource {
         let by_path = self.by_path(operation);
         let Some(said) = &operation.resource else {
             return by_path;
@@ -188,7 +188,7 @@ fn pieces(text: &str, is_last: bool) -> Vec<&str> {
 }
 
 /// Returns a path without versions: the same for one thing at two versions of an API.
-pub(super) fn versionless(path: &str) -> String {
+pub(crate) fn versionless(path: &str) -> String {
     let shape = shape(path);
     shape
         .split('/')
@@ -210,7 +210,7 @@ fn literals(path: &str) -> impl Iterator<Item = String> {
 }
 
 /// Versions anywhere, and what says `api` at the start.
-pub(in crate::import) fn is_noise(text: &str, at_start: bool) -> bool {
+pub(crate) fn is_noise(text: &str, at_start: bool) -> bool {
     let digits = |text: &str| {
         !text.is_empty()
             && text
@@ -237,7 +237,7 @@ pub(in crate::import) fn is_noise(text: &str, at_start: bool) -> bool {
 }
 
 /// Returns whether a segment says nothing but that this is an API.
-pub(super) fn says_api(text: &str) -> bool {
+pub(crate) fn says_api(text: &str) -> bool {
     NOISE.iter().any(|noise| text.eq_ignore_ascii_case(noise))
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::api::{Operation, RequestPart, UPLOAD};
 use super::resource::{is_noise, says_api, versionless};
 use super::words::{segment, words};
-use super::{Existing, Name, parameter};
+use super::{Name, parameter};
+use crate::import::api::{Operation, RequestPart, UPLOAD};
+use crate::import::existing::Existing;
 
 /// Words kept of what tells two operations apart.
 const MAX_WORDS: usize = 4;
@@ -13,7 +14,7 @@ const MAX_WORDS: usize = 4;
 /// Gives every operation a name of its own, but for one thing at several versions of the API, or sent in several ways, which is one
 /// action. The one
 /// that says least beyond its name keeps the short one.
-pub(super) fn tell_apart(
+pub(crate) fn tell_apart(
     operations: &[Operation],
     mut names: Vec<Name>,
     existing: &Existing,

@@ -4,7 +4,7 @@
 
 /// What a verb says about the risk of a request, beyond its method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::import) enum Effect {
+pub(crate) enum Effect {
     /// Only looks; whether that lowers a method is for `risk` to say.
     Reads,
     /// Only looks as `GET`; else it says no more than the method: a copy may go anywhere.
@@ -21,24 +21,24 @@ pub(in crate::import) enum Effect {
 
 impl Effect {
     /// Returns whether it can be what a `GET` does.
-    pub(in crate::import) fn looks(self) -> bool {
+    pub(crate) fn looks(self) -> bool {
         matches!(self, Self::Reads | Self::Gets)
     }
 }
 
 /// One verb and the words that mean it.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::import) struct Verb {
+pub(crate) struct Verb {
     /// As it stands in names.
-    pub(in crate::import) name: &'static str,
+    pub(crate) name: &'static str,
     /// Other words for it.
     also: &'static [&'static str],
-    pub(in crate::import) effect: Effect,
+    pub(crate) effect: Effect,
 }
 
 impl Verb {
     /// Iterates over its name and the words that mean it.
-    pub(in crate::import) fn words(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.also.iter().copied())
     }
 }
@@ -47,7 +47,7 @@ impl Verb {
 macro_rules! verbs {
     ($($effect:ident { $($name:ident $([$($also:ident),+])?),+ $(,)? })+) => {
         /// All verbs that names can end in.
-        pub(in crate::import) const VERBS: &[Verb] = &[$($(
+        pub(crate) const VERBS: &[Verb] = &[$($(
             Verb { name: stringify!($name), also: &[$($(stringify!($also)),+)?], effect: Effect::$effect },
         )+)+];
     };
@@ -112,22 +112,22 @@ const ALSO_NOUNS: [&str; 19] = [
 const NOUNS_IN_FRONT: [&str; 1] = ["change"];
 
 /// Returns whether a word is as often the name of a thing.
-pub(in crate::import) fn is_noun(word: &str) -> bool {
+pub(crate) fn is_noun(word: &str) -> bool {
     ALSO_NOUNS.contains(&word)
 }
 
 /// A verb as it was found at the start of some words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::import) struct Found {
-    pub(in crate::import) verb: &'static Verb,
+pub(crate) struct Found {
+    pub(crate) verb: &'static Verb,
     /// `bulk`, where that stood before it.
-    pub(in crate::import) adverb: Option<&'static str>,
+    pub(crate) adverb: Option<&'static str>,
     /// How many words it took.
-    pub(super) length: usize,
+    pub(crate) length: usize,
 }
 
 /// Returns the verb of a name.
-pub(in crate::import) fn named(name: &str) -> &'static Verb {
+pub(crate) fn named(name: &str) -> &'static Verb {
     VERBS.iter().find(|verb| verb.name == name).unwrap_or(&RUN)
 }
 
@@ -139,14 +139,14 @@ const RUN: Verb = Verb {
 };
 
 /// Returns the verb that a word means.
-pub(in crate::import) fn meant(word: &str) -> Option<&'static Verb> {
+pub(crate) fn meant(word: &str) -> Option<&'static Verb> {
     VERBS
         .iter()
         .find(|verb| verb.name == word || verb.also.contains(&word))
 }
 
 /// Finds a verb at the start: `create`, `re run`, `bulk delete`, `create or update`.
-pub(super) fn leading(words: &[String]) -> Option<Found> {
+pub(crate) fn leading(words: &[String]) -> Option<Found> {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     if let Some(adverb) = ADVERBS.iter().find(|adverb| **adverb == word(0))
         && let Some(found) = leading(words.get(1..).unwrap_or_default())
@@ -190,7 +190,7 @@ pub(super) fn leading(words: &[String]) -> Option<Found> {
 
 impl Found {
     /// Returns the last segment of the name.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self.adverb {
             Some(adverb) => format!("{adverb}_{}", self.verb.name),
             None => self.verb.name.to_owned(),
@@ -198,7 +198,7 @@ impl Found {
     }
 
     /// Returns whether the word is as likely a thing.
-    pub(super) fn may_be_noun(&self, words: &[String]) -> bool {
+    pub(crate) fn may_be_noun(&self, words: &[String]) -> bool {
         self.adverb.is_none()
             && words
                 .first()

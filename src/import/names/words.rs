@@ -114,7 +114,7 @@ const WHOLE: [(&str, &str); 8] = [
 ];
 
 /// Splits at separators and humps; everything but ASCII letters and digits separates.
-pub(in crate::import) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut text = Cow::Borrowed(text);
     for (spelling, whole) in WHOLE {
@@ -155,7 +155,7 @@ fn split_humps(run: &str, words: &mut Vec<String>) {
 }
 
 /// Returns one of what a word names several of; a word that is no plural comes back as it is.
-pub(in crate::import) fn singular(word: &str) -> String {
+pub(crate) fn singular(word: &str) -> String {
     if let Some((_, one)) = IRREGULAR.iter().find(|(many, _)| *many == word) {
         return (*one).to_owned();
     }
@@ -180,12 +180,12 @@ pub(in crate::import) fn singular(word: &str) -> String {
 }
 
 /// Returns whether a word names several.
-pub(in crate::import) fn is_plural(word: &str) -> bool {
+pub(crate) fn is_plural(word: &str) -> bool {
     singular(word) != word
 }
 
 /// Returns the plural of a noun.
-pub(in crate::import) fn plural(noun: &str) -> String {
+pub(crate) fn plural(noun: &str) -> String {
     let vowel = |c: char| "aeiou".contains(c);
     match noun.strip_suffix('y') {
         Some(stem) if !stem.ends_with(vowel) && !stem.is_empty() => format!("{stem}ies"),
@@ -202,7 +202,7 @@ pub(in crate::import) fn plural(noun: &str) -> String {
 }
 
 /// Joins words to a segment of an action's name, what they name singular.
-pub(in crate::import) fn segment(words: &[String]) -> String {
+pub(crate) fn segment(words: &[String]) -> String {
     let version = |word: &String| {
         word.strip_prefix('v')
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))

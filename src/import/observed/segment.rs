@@ -1,8 +1,8 @@
 //! Decides whether a segment of an observed path names one item of many: by the captures of existing routes, else by its looks.
 
-use super::super::api::{Kind, Shape};
-use super::super::names::words::{segment, words};
-use super::super::names::{ENDINGS, is_noise, parameter};
+use crate::import::api::{Kind, Shape};
+use crate::import::names::words::{segment, words};
+use crate::import::names::{ENDINGS, is_noise, parameter};
 
 /// Longest segment that is taken for a word.
 const LONGEST_WORD: usize = 40;
@@ -11,7 +11,7 @@ const SHORTEST_HASH: usize = 12;
 
 /// One segment of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Segment {
+pub(crate) enum Segment {
     /// The same in every request.
     Literal(String),
     /// The same in every request, as a route says that is there.
@@ -37,7 +37,7 @@ impl Patterns {
 }
 
 /// Reads a path; the shape is that of a captured segment.
-pub(super) fn read(path: &[&str], known: &Patterns) -> Vec<(Segment, Shape)> {
+pub(crate) fn read(path: &[&str], known: &Patterns) -> Vec<(Segment, Shape)> {
     let mut fitting: Vec<&[String]> = known.0.iter().map(Vec::as_slice).collect();
     let mut read: Vec<(Segment, Shape)> = Vec::new();
     // Versions and the like stand in front of everything else.
@@ -191,7 +191,7 @@ fn name(before: &[&str], ending: &str) -> String {
 }
 
 /// Returns the segment that stands for what is behind a word.
-pub(super) fn behind(word: Option<&Segment>) -> Segment {
+pub(crate) fn behind(word: Option<&Segment>) -> Segment {
     let before = match word {
         Some(Segment::Literal(word) | Segment::Known(word)) => vec![word.as_str()],
         Some(Segment::Captured { .. }) | None => Vec::new(),

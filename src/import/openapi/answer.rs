@@ -1,16 +1,16 @@
 //! Reads what an operation answers: whether it is a list, and where a credential could be in it.
 
-use super::super::api::{Kind, OperationAnswer};
-use super::super::document::Spot;
-use super::super::secrets;
 use super::Version;
 use super::schema;
+use crate::import::api::{Kind, OperationAnswer};
+use crate::import::document::Spot;
+use crate::import::secrets;
 
 /// Names under which an answer holds what was asked for.
 const ENVELOPES: [&str; 6] = ["items", "data", "results", "values", "entries", "records"];
 
 /// Reads the first answer that is a success.
-pub(super) fn read(operation: &Spot<'_>, version: Version) -> OperationAnswer {
+pub(crate) fn read(operation: &Spot<'_>, version: Version) -> OperationAnswer {
     let Some(schema) = success(operation, version) else {
         return OperationAnswer::default();
     };

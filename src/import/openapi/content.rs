@@ -1,15 +1,15 @@
 //! Reads the body of an operation: how it is sent, and its top-level properties as fields.
 
-use super::super::api::{Body, Field, FieldPlace, Kind};
-use super::super::document::Spot;
 use super::schema::{self, Property};
 use super::{Version, Written};
+use crate::import::api::{Body, Field, FieldPlace, Kind};
+use crate::import::document::Spot;
 
 /// Properties of one body that become fields.
 const MAX_FIELDS: usize = 100;
 
 /// Adds the fields of the body and returns the ways in which it is sent, the first is the default.
-pub(super) fn read(written: &Written<'_, '_>, fields: &mut Vec<Field>) -> Vec<Body> {
+pub(crate) fn read(written: &Written<'_, '_>, fields: &mut Vec<Field>) -> Vec<Body> {
     match written.version {
         Version::Two => swagger(written, fields),
         Version::Three => openapi(&written.operation, fields),

@@ -4,22 +4,22 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::api::{Kind, Shape};
-use super::super::document::Spot;
+use crate::import::api::{Kind, Shape};
+use crate::import::document::Spot;
 
 /// Values of an enumeration that are kept.
 const MAX_VALUES: usize = 64;
 
 /// A top-level property of a body.
 #[derive(Debug, Clone)]
-pub(super) struct Property<'d> {
-    pub(super) name: &'d str,
-    pub(super) schema: Spot<'d>,
-    pub(super) required: bool,
+pub(crate) struct Property<'d> {
+    pub(crate) name: &'d str,
+    pub(crate) schema: Spot<'d>,
+    pub(crate) required: bool,
 }
 
 /// Returns what a schema accepts.
-pub(super) fn shape(schema: &Spot<'_>) -> Shape {
+pub(crate) fn shape(schema: &Spot<'_>) -> Shape {
     let mut shape = plain(schema, &mut Walk::default());
     let secret = shape.secret;
     if shape.list {
@@ -154,7 +154,7 @@ fn own(schema: &Spot<'_>) -> Shape {
 }
 
 /// Returns the properties of a schema and of everything that it is composed of, each name once.
-pub(super) fn properties<'d>(schema: &Spot<'d>) -> Vec<Property<'d>> {
+pub(crate) fn properties<'d>(schema: &Spot<'d>) -> Vec<Property<'d>> {
     let mut found = Vec::new();
     gather(schema, Need::Stated, &mut found, &mut BTreeSet::new());
     found

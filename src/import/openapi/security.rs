@@ -1,12 +1,12 @@
 //! Reads how an API authenticates: `securitySchemes` and `security` together, as placements of a credential.
 
-use super::super::api::{Api, Mark, Way};
-use super::super::document::Spot;
-use super::super::names::parameter;
 use super::Version;
+use crate::import::api::{Api, Mark, Way};
+use crate::import::document::Spot;
+use crate::import::names::parameter;
 
 /// Reads the schemes; those that are asked for by default come first.
-pub(super) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
+pub(crate) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
     let schemes = match version {
         Version::Two => root.get("securityDefinitions"),
         Version::Three => root

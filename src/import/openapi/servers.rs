@@ -2,10 +2,10 @@
 //!
 //! INVARIANT: the last two labels of a host are literal, or the connector would cover everybody's domains.
 
-use super::super::api::{Api, Server};
-use super::super::document::Spot;
-use super::super::names::parameter;
 use super::Version;
+use crate::import::api::{Api, Server};
+use crate::import::document::Spot;
+use crate::import::names::parameter;
 use crate::model::target::Authority;
 
 /// Hosts that one server with variables becomes.
@@ -18,7 +18,7 @@ struct Variable<'d> {
     values: Vec<&'d str>,
 }
 
-pub(super) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
+pub(crate) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
     match version {
         Version::Two => swagger(root, api),
         Version::Three => {
@@ -36,7 +36,7 @@ pub(super) fn read(root: &Spot<'_>, version: Version, api: &mut Api) {
 }
 
 /// Returns where one operation is, if its own `servers` or those of its path say so.
-pub(super) fn elsewhere(operation: &Spot<'_>, item: &Spot<'_>) -> Option<Server> {
+pub(crate) fn elsewhere(operation: &Spot<'_>, item: &Spot<'_>) -> Option<Server> {
     let own = [operation, item]
         .into_iter()
         .find_map(|spot| spot.get("servers"))?;

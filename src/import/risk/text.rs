@@ -1,33 +1,33 @@
 //! Collects the words that an operation's risk is estimated from: those of its id, path and title.
 
-use super::super::api::{Operation, RequestPart};
-use super::super::names::words::words;
-use super::super::names::{ENDINGS, own_words};
+use crate::import::api::{Operation, RequestPart};
+use crate::import::names::words::words;
+use crate::import::names::{ENDINGS, own_words};
 
 /// Words of one operation.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// Its method changes nothing, or it is a field of a query.
-    pub(super) safe: bool,
+    pub(crate) safe: bool,
     /// It is a field of a mutation.
-    pub(super) mutation: bool,
+    pub(crate) mutation: bool,
     /// It is one of several that share a path.
-    pub(super) is_part: bool,
-    pub(super) id: Vec<String>,
+    pub(crate) is_part: bool,
+    pub(crate) id: Vec<String>,
     /// Those of the id that name the operation, without its class.
-    pub(super) own: Vec<String>,
+    pub(crate) own: Vec<String>,
     /// Of each literal segment.
-    pub(super) path: Vec<Vec<String>>,
+    pub(crate) path: Vec<Vec<String>>,
     /// Whether the last of those ends the path.
     ends: bool,
     /// The first sentence of the title.
-    pub(super) title: Vec<String>,
+    pub(crate) title: Vec<String>,
     /// The words of the whole title.
-    pub(super) prose: Vec<String>,
+    pub(crate) prose: Vec<String>,
 }
 
 impl Text {
-    pub(super) fn of(operation: &Operation) -> Self {
+    pub(crate) fn of(operation: &Operation) -> Self {
         let kind = match &operation.part {
             Some(RequestPart::Graphql(field)) => field.split('.').next(),
             Some(RequestPart::Rpc(_)) | None => None,
@@ -76,7 +76,7 @@ impl Text {
     }
 
     /// Returns the words of the last segment, if that is literal.
-    pub(super) fn tail(&self) -> Option<&[String]> {
+    pub(crate) fn tail(&self) -> Option<&[String]> {
         self.path.last().filter(|_| self.ends).map(Vec::as_slice)
     }
 }
@@ -92,7 +92,7 @@ fn without_braces(text: &str) -> String {
 }
 
 /// Returns what a word of prose may be a form of: `sends` and `sending` are `send`.
-pub(super) fn stems(word: &str) -> Vec<String> {
+pub(crate) fn stems(word: &str) -> Vec<String> {
     let mut found = vec![word.to_owned()];
     for ending in ["s", "es", "ing"] {
         if let Some(stem) = word.strip_suffix(ending) {

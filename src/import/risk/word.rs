@@ -1,14 +1,14 @@
 //! Lists what single words do to an operation's risk; every other word counts as the verb that names would end in.
 
-use super::super::names::verbs::{self, Effect};
+use crate::import::names::verbs::{self, Effect};
 
 /// What one word does to an operation's risk, the strictest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Does {
+pub(crate) enum Does {
     Nothing,
     /// The only verbs that can make a `POST` low.
     Look,
-    /// Whoever sends one decides what it does.
+    /// Its sender decides what it does.
     Ask,
     /// It may as well be the name of a thing.
     MayWrite,
@@ -99,7 +99,7 @@ const WORDS: [(Does, &[&str]); 5] = [
 /// Two words that are one verb.
 const PAIRS: [(&str, &str, Does); 2] = [("check", "in", Does::Write), ("check", "out", Does::Pay)];
 /// Returns what a word does by itself.
-pub(super) fn does(word: &str) -> Does {
+pub(crate) fn does(word: &str) -> Does {
     let listed = WORDS.iter().find(|(_, words)| words.contains(&word));
     if let Some((does, _)) = listed {
         return *does;
@@ -146,7 +146,7 @@ fn does_behind(before: Option<&String>, word: &str) -> Does {
 }
 
 /// Iterates over the words of a list with what each does.
-pub(super) fn each(words: &[String]) -> impl Iterator<Item = (&str, Does)> {
+pub(crate) fn each(words: &[String]) -> impl Iterator<Item = (&str, Does)> {
     let befores = std::iter::once(None).chain(words.iter().map(Some));
     words
         .iter()

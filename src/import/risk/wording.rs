@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::api::Operation;
-use super::super::names::verbs::{self, Effect};
-use super::super::names::words::{is_plural, plural};
 use super::by_method;
 use super::text::{Text, stems};
 use super::word::{Does, does, each};
+use crate::import::api::Operation;
+use crate::import::names::verbs::{self, Effect};
+use crate::import::names::words::{is_plural, plural};
 use crate::model::action::Risk;
 
 /// What joins two verbs.
@@ -17,13 +17,13 @@ const JOINTS: [&str; 3] = ["and", "or", "then"];
 
 /// A risk, and what a person must look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) risk: Risk,
-    pub(super) judge: Option<String>,
+pub(crate) struct Said {
+    pub(crate) risk: Risk,
+    pub(crate) judge: Option<String>,
 }
 
 /// Judges an operation by its method and words. `collections` are literal segments that name collections of the API.
-pub(super) fn judge(operation: &Operation, collections: &BTreeSet<String>) -> Said {
+pub(crate) fn judge(operation: &Operation, collections: &BTreeSet<String>) -> Said {
     let text = Text::of(operation);
     let method = operation.method.as_str();
     let base = if text.safe {
@@ -61,12 +61,12 @@ pub(super) fn judge(operation: &Operation, collections: &BTreeSet<String>) -> Sa
 }
 
 /// Returns whether an operation changes nothing by its method or kind.
-pub(super) fn is_safe(operation: &Operation) -> bool {
+pub(crate) fn is_safe(operation: &Operation) -> bool {
     Text::of(operation).safe
 }
 
 /// Returns the names of collections: literal segments that stand before a captured one.
-pub(super) fn collections<'a>(operations: impl Iterator<Item = &'a Operation>) -> BTreeSet<String> {
+pub(crate) fn collections<'a>(operations: impl Iterator<Item = &'a Operation>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for operation in operations {
         let names = operation.path.split('/');
@@ -154,7 +154,7 @@ fn title_writes(text: &Text) -> Option<&str> {
     first.or(anywhere).or(joined).map(String::as_str)
 }
 
-/// Returns the word that lets whoever asks decide what is done.
+/// Returns the word that lets the sender decide what is done.
 fn asks(text: &Text) -> Option<&str> {
     let asks = |word: &&String| does(word) == Does::Ask;
     let tail = text.tail().and_then(|tail| tail.first());

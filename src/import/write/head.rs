@@ -1,12 +1,12 @@
 //! Writes everything of a connector file above its routes: id, hosts, authentication, health, shared forms.
 
-use super::super::api::{Api, Mark, Server, Way};
-use super::super::draft::{self, ConnectorDraft, ParameterForm};
-use super::super::names::parameter;
 use super::JUDGE;
 use super::yaml::{comment, line, scalar};
+use crate::import::api::{Api, Mark, Server, Way};
+use crate::import::draft::{self, ConnectorDraft, ParameterForm};
+use crate::import::names::parameter;
 
-pub(super) fn write(draft: &ConnectorDraft, api: &Api, out: &mut String) {
+pub(crate) fn write(draft: &ConnectorDraft, api: &Api, out: &mut String) {
     let mut put = |text: String| {
         out.push_str(&text);
         out.push('\n');
@@ -230,7 +230,7 @@ fn shared(draft: &ConnectorDraft, put: &mut impl FnMut(String)) {
 }
 
 /// Writes a form as a map.
-pub(super) fn form(form: &ParameterForm) -> String {
+pub(crate) fn form(form: &ParameterForm) -> String {
     let pattern = form
         .pattern
         .as_ref()

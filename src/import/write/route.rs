@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::super::draft::{DraftRoute, Param, Test};
 use super::yaml::{comment, flow, line, scalar};
 use super::{JUDGE, WIDTH, head};
+use crate::import::draft::{DraftRoute, Param, Test};
 use crate::model::action::Risk;
 
-pub(super) fn write(route: &DraftRoute, out: &mut String) {
+pub(crate) fn write(route: &DraftRoute, out: &mut String) {
     let mut put = |text: String| {
         out.push_str(&text);
         out.push('\n');

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::show::escape;
 
 /// Writes a text as a scalar for a flow or block value: plain where that is the same in every YAML, else in quotes.
-pub(in crate::import) fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./$ :".contains(c);
     let colons = text
         .split(':')
@@ -22,7 +22,7 @@ pub(in crate::import) fn scalar(text: &str) -> String {
 }
 
 /// Writes a text that stands alone in its line, where braces inside mean nothing.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./$ {}()|?=&@~+*,;:!#'".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     let safe = begins
@@ -61,7 +61,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Writes a value in flow style.
-pub(super) fn flow(value: &Value) -> String {
+pub(crate) fn flow(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::String(text) => scalar(text),
@@ -80,7 +80,7 @@ pub(super) fn flow(value: &Value) -> String {
 }
 
 /// Returns a text that ends with its comment.
-pub(super) fn comment(text: &str) -> String {
+pub(crate) fn comment(text: &str) -> String {
     let text = escape(text);
     let line: String = text.chars().take(200).collect();
     line.trim().to_owned()

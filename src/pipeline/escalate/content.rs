@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::header::HOST;
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
@@ -17,7 +17,7 @@ use crate::model::value::Value;
 use crate::pipeline::outgoing::Outgoing;
 
 /// The largest request, in bytes as shown, that can be approved without opening it: a page.
-const CARD: usize = 8 * 1024;
+const SHOWN: usize = 8 * 1024;
 
 /// The most of a body that is kept to be shown, in bytes.
 const KEPT: usize = 64 * 1024;
@@ -95,7 +95,7 @@ pub(super) fn of(
             .map(|(name, value)| name.len() + value.len())
             .sum::<usize>()
         + content.body.as_ref().map_or(0, String::len);
-    if size > CARD {
+    if size > SHOWN {
         content.partial.push("it is longer than 8 KiB");
     }
     content.partial.dedup();
@@ -105,12 +105,8 @@ pub(super) fn of(
 impl Content {
     /// Adds what goes out but framing, what retries change, and credentials; those of the agent's own are named without a value.
     fn add_headers(&mut self, headers: &HeaderMap, connector: &Connector, secrets: &Secrets) {
-        let places = &connector.credential_places().headers;
-        let is_credential = |name: &HeaderName| {
-            *name == AUTHORIZATION
-                || *name == COOKIE
-                || places.iter().any(|place| place == name.as_str())
-        };
+        let is_credential =
+            |name: &HeaderName| connector.credential_headers().any(|known| name == known);
         let mut names: Vec<&HeaderName> = headers
             .keys()
             .filter(|name| **name != HOST && !VOLATILE.contains(&name.as_str()))

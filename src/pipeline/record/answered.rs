@@ -1,4 +1,4 @@
-//! Answered: an answer's head and body in as they pass, what the connector wants recorded of them (`response_params`) out.
+//! Collects from an answer, as its head and body pass, what the connector wants recorded of them (`response_params`).
 //!
 //! INVARIANT: of an answer that may hold a credential nothing is read. What is too long or cannot be read is not recorded, and
 //! passes all the same.
@@ -12,6 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::redact::RedactedParams;
 use crate::journal::MAX_PARAM;
 use crate::pipeline::decode::decode;
+use crate::pipeline::mask::answer_mask::AnswerMask;
 use crate::pipeline::permit_validity::PermitValidity;
 
 /// Bytes of a body that are kept until its end, and that may come out of them; what is recorded of an event is 16 KiB.
@@ -29,12 +30,12 @@ pub(super) struct Answered {
 impl Answered {
     /// Begins with the head; nothing where the connector wants nothing of it.
     pub(super) fn of(validity: &Arc<PermitValidity>, headers: &HeaderMap) -> Option<Self> {
-        let terms = validity.terms();
-        let wanted = terms.records_answer() && terms.response_secrets.is_empty();
+        let options = validity.options();
+        let wanted = options.records_answer() && options.response_secrets.is_empty();
         wanted.then(|| Self {
             validity: Arc::clone(validity),
             headers: headers.clone(),
-            body: terms.reads_answer().then(BytesMut::new),
+            body: options.reads_answer().then(BytesMut::new),
         })
     }
 
@@ -49,11 +50,18 @@ impl Answered {
     }
 
     /// Returns what is recorded, by name; `None` for nothing.
-    pub(super) fn recorded(self, key: &[u8; 32]) -> Option<Box<RawValue>> {
+    pub(super) fn recorded(
+        mut self,
+        key: &[u8; 32],
+        mask: Option<&AnswerMask>,
+    ) -> Option<Box<RawValue>> {
         let raw = self.body.unwrap_or_default().freeze();
-        let body = decode(&self.headers, raw, MAX_BODY).unwrap_or_default();
-        let terms = self.validity.terms();
-        let params = terms.answer_params(&self.headers, &body);
+        let mut body = decode(&self.headers, raw, MAX_BODY).unwrap_or_default();
+        if let Some(mask) = mask {
+            mask.redact(&mut self.headers, &mut body);
+        }
+        let options = self.validity.options();
+        let params = options.answer_params(&self.headers, &body);
         let redacted = RedactedParams {
             key,
             params: &params,

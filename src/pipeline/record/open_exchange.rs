@@ -1,4 +1,4 @@
-//! An open exchange: a permitted request while it lives; its drop writes `finished`, whatever happened.
+//! Follows a permitted request while it is open; dropping it writes `finished`, whatever happened.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,9 +8,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::answered::Answered;
-use crate::journal::{Decided, Finished};
+use crate::journal::{Decided, Finished, StageTimes};
+use crate::mask::PatternSet;
 use crate::model::action::ActionName;
 use crate::pipeline::Gateway;
+use crate::pipeline::mask::answer_mask::AnswerMask;
 use crate::pipeline::permit_validity::PermitValidity;
 use crate::telemetry::metrics::{Active, UpstreamError};
 
@@ -27,8 +29,13 @@ pub struct OpenExchange {
     received_bytes: u64,
     /// What is recorded of the answer, while it passes.
     answered: Option<Answered>,
+    /// Hides credentials in the answer; `None` where no credential is bound to the host.
+    mask: Option<AnswerMask>,
     /// What the stages before the upstream took.
     overhead: Duration,
+    /// Microseconds that the `decided` record took.
+    recorded: u32,
+    validity: Arc<PermitValidity>,
     _exchange: Active,
 }
 
@@ -51,8 +58,9 @@ impl OpenExchange {
     /// Begins with what was recorded, when the request was received, and how long it took to be permitted.
     pub(super) fn new(
         gateway: Arc<Gateway>,
-        (received, overhead): (Instant, Duration),
+        (received, overhead, recorded): (Instant, Duration, u32),
         (decided, action): (Decided<'static>, Option<ActionName>),
+        validity: Arc<PermitValidity>,
     ) -> Self {
         Self {
             _exchange: gateway.dependencies.metrics.exchange(),
@@ -64,7 +72,10 @@ impl OpenExchange {
             sent: 0,
             received_bytes: 0,
             answered: None,
+            mask: None,
             overhead,
+            recorded,
+            validity,
         }
     }
 
@@ -76,6 +87,21 @@ impl OpenExchange {
     /// Notes bytes of the answer's body.
     pub fn note_received(&mut self, bytes: u64) {
         self.received_bytes = self.received_bytes.saturating_add(bytes);
+    }
+
+    pub(in crate::pipeline) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Searches the answer for these values.
+    pub(in crate::pipeline) fn search(&mut self, set: Option<Arc<PatternSet>>) {
+        self.mask = set.map(|set| AnswerMask::new(&self.gateway, &self.validity, set));
+    }
+
+    /// Returns what hides credentials in the answer.
+    #[must_use]
+    pub fn mask(&self) -> Option<&AnswerMask> {
+        self.mask.as_ref()
     }
 
     /// Notes the answer's last head, as it came.
@@ -114,6 +140,7 @@ impl Drop for OpenExchange {
             connector,
             ..
         } = &self.decided;
+        let (upstream, times) = self.validity.sending.noted();
         let mut finished = Finished {
             request_id: Cow::Borrowed(request_id),
             agent: Cow::Borrowed(agent),
@@ -121,6 +148,11 @@ impl Drop for OpenExchange {
             action: Cow::Borrowed(self.action.as_ref().map_or("", ActionName::as_str)),
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             overhead_us: u64::try_from(self.overhead.as_micros()).ok(),
+            stages_us: StageTimes {
+                record: Some(self.recorded),
+                ..times
+            },
+            upstream,
             request_bytes: self.sent,
             response_bytes: self.received_bytes,
             ..Finished::default()
@@ -145,7 +177,16 @@ impl Drop for OpenExchange {
         };
         finished.outcome = outcome.into();
         let answered = self.answered.take();
-        let answered = answered.and_then(|answered| answered.recorded(&dependencies.parameter_key));
+        let mask = self.mask.as_ref();
+        let answered =
+            answered.and_then(|answered| answered.recorded(&dependencies.parameter_key, mask));
+        let found = mask.map(AnswerMask::reflections);
+        let found = found.unwrap_or_default();
+        if let Some(worst) = found.worst {
+            dependencies.metrics.masked(connector);
+            finished.masked = found.count;
+            finished.on_reflect = worst.as_str().into();
+        }
         finished.answer = answered.map(Cow::Owned);
         dependencies.journal.append_later(&finished);
     }

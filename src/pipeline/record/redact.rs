@@ -1,4 +1,4 @@
-//! Redacting: values of a request as they are recorded, secret ones only as a keyed hash and long ones as length and SHA-256.
+//! Redacts values of a request as they are recorded: secret ones become a keyed hash, long ones a length and a SHA-256.
 
 use std::io;
 

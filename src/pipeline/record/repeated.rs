@@ -1,4 +1,4 @@
-//! Repeated refusals: what an agent is refused over and over; one record for each agent and second out.
+//! Sums up refusals that an agent repeats, in one record for each agent and second.
 
 use std::time::Instant;
 

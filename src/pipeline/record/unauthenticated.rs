@@ -1,6 +1,6 @@
 //! Refusals of unauthenticated connections, summed up to one record for each source and minute.
 //!
-//! INVARIANT: what anybody can cause grows neither the journal nor memory by more than so many sources a minute.
+//! INVARIANT: what unauthenticated clients cause grows neither the journal nor memory by more than so many sources a minute.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -29,7 +29,7 @@ enum Source {
     Others,
 }
 
-/// Counts a refusal of somebody who has shown no token.
+/// Counts a refusal of an unauthenticated connection.
 pub fn refused_unauthenticated(gateway: &Gateway, peer: Option<SocketAddr>, code: Code) {
     let source = peer.map_or(Source::Socket, |peer| {
         Source::Address(peer.ip().to_canonical())

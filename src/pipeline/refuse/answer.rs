@@ -109,7 +109,7 @@ impl RefusedExchange {
 
     /// A policy's suggestion and a question have no field of their own in other shapes, so they follow the detail.
     ///
-    /// `None` where the shape would have to name what nobody has read: a call's id, a push's refs.
+    /// `None` where the shape would have to name what was not read: a call's id, a push's refs.
     fn native(&self, native: &Native) -> Option<(StatusCode, HeaderMap, Bytes)> {
         let mut detail = self.refusal.detail.to_string();
         if let Some(suggest) = &self.refusal.suggest {

@@ -1,4 +1,4 @@
-//! Every reason to refuse: its name, its status, its sentence, and the decision that it stands for.
+//! Lists every reason to refuse: its name, its status, its sentence, and the decision that it stands for.
 //!
 //! INVARIANT: a reason is a variant. No name is made of a text, so that each that an agent can read is listed here.
 
@@ -9,7 +9,7 @@ use crate::connector::UnreadableCode;
 /// Every way to say no. A new one does not compile before it has a name, a status and a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// No token, or one that is nobody's.
+    /// No token, or an unknown one.
     ProxyAuthenticationRequired,
     /// CONNECT, SNI and Host do not agree (RFC 9110 section 15.5.20).
     NamesDisagree,
@@ -49,7 +49,7 @@ pub enum Code {
     NoPermission,
     /// A path that is a route's but for case, a trailing slash or `.json`: many servers do not tell the two apart.
     NearRoute,
-    /// Policy wants a human's yes, where nobody can be asked: an open stream, a tunnel that is passed through, `explain`.
+    /// Policy requires an approval where no operator can be asked: an open stream, a tunnel that is passed through, `explain`.
     ApprovalRequired,
     /// An operator has said no.
     ApprovalRefused,
@@ -61,6 +61,10 @@ pub enum Code {
     NoCredential,
     /// The request carries a credential where the gateway's own belongs.
     ClientCredential,
+    /// The agent's placeholder stands where its credential does not go.
+    PlaceholderLeak,
+    /// The scheme requires the agent's placeholder, and the request has none.
+    PlaceholderRequired,
     /// Credentials of this connector are bound to other instances.
     InstanceUnknown,
     /// Several credentials fit and nothing chooses.
@@ -69,6 +73,8 @@ pub enum Code {
     ResponseSecret,
     /// The answer may hold a credential, and cannot be searched for it.
     Unmaskable,
+    /// The answer holds a credential of its host, and the connector blocks such answers (`on_reflect: block`).
+    CredentialReflected,
     /// The credential cannot be used.
     CredentialUnhealthy,
     /// The host is, or resolves to, an address that agents may not reach.
@@ -109,7 +115,7 @@ impl Code {
             Self::UndeclaredHeader => UnreadableCode::UndeclaredHeader.as_str(),
             Self::LoopDetected => "loop_detected",
             Self::Unreadable(code) => code.as_str(),
-            Self::UnsupportedMedia => "unsupported_media",
+            Self::UnsupportedMedia => UnreadableCode::UnsupportedMedia.as_str(),
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::TooManyActions => UnreadableCode::TooManyActions.as_str(),
@@ -126,10 +132,13 @@ impl Code {
             Self::AgentLeft => "agent_left",
             Self::NoCredential => "no_credential",
             Self::ClientCredential => "client_credential",
+            Self::PlaceholderLeak => "placeholder_leak",
+            Self::PlaceholderRequired => "placeholder_required",
             Self::InstanceUnknown => "instance_unknown",
             Self::AmbiguousCredential => "ambiguous_credential",
             Self::ResponseSecret => "response_secret",
             Self::Unmaskable => "unmaskable",
+            Self::CredentialReflected => "credential_reflected",
             Self::CredentialUnhealthy => "credential_unhealthy",
             Self::ForbiddenAddress => "forbidden_address",
             Self::Unresolvable => "unresolvable",
@@ -175,6 +184,8 @@ impl Code {
             | Self::AgentLeft
             | Self::NoCredential
             | Self::ClientCredential
+            | Self::PlaceholderLeak
+            | Self::PlaceholderRequired
             | Self::InstanceUnknown
             | Self::AmbiguousCredential
             | Self::ResponseSecret
@@ -186,74 +197,12 @@ impl Code {
             | Self::UpstreamClosed
             | Self::UpstreamMalformed
             | Self::UpstreamProxyAuthentication
-            | Self::Unmaskable => StatusCode::BAD_GATEWAY,
+            | Self::Unmaskable
+            | Self::CredentialReflected => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Draining | Self::JournalUnavailable | Self::Internal => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-        }
-    }
-
-    /// Returns the sentence that is used where nothing says more.
-    #[must_use]
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::ProxyAuthenticationRequired => "Send an agent's token in Proxy-Authorization.",
-            Self::NamesDisagree => "The names in CONNECT, TLS and Host are not the same.",
-            Self::BadRequest => "The request is not HTTP that can be read in one way only.",
-            Self::NotCanonical => "The request is spelled in a way that servers read differently.",
-            Self::MethodOverride => "Overriding the method or the URL is not allowed.",
-            Self::IdentityHeader => "A header that switches identity is not allowed here.",
-            Self::UndeclaredHeader => "A header is not declared by the connector.",
-            Self::LoopDetected => "The request has been through this gateway before.",
-            Self::Unreadable(_) => "The request cannot be read in one way only.",
-            Self::UnsupportedMedia => "The body's coding or charset is not supported.",
-            Self::BodyTooLarge => "The body is too large to be judged.",
-            Self::BodyTooSlow => "The body did not arrive in time.",
-            Self::TooManyActions => "The request has too many actions.",
-            Self::NoConnector => "No connector covers this address.",
-            Self::NoWebSocket => "No route of the connector opens a WebSocket here.",
-            Self::Plaintext => "This address is only reached over TLS.",
-            Self::Killed => "An operator has halted these requests.",
-            Self::Denied => "The action is not allowed.",
-            Self::NoPermission => "No permission lets this agent use the API.",
-            Self::NearRoute => {
-                "The path differs from the API's only in spelling, which many servers ignore."
-            }
-            Self::ApprovalRequired => "The action needs a human's approval.",
-            Self::ApprovalRefused => "An operator has refused this request.",
-            Self::ApprovalTimeout => {
-                "No operator has answered yet. Once it is approved, send the same request again."
-            }
-            Self::AgentLeft => "The agent left before an operator answered.",
-            Self::NoCredential => "The gateway has no credential for this address.",
-            Self::ClientCredential => "The request carries a credential of its own.",
-            Self::InstanceUnknown => {
-                "None of the gateway's credentials is for this address and this agent."
-            }
-            Self::AmbiguousCredential => "Several credentials fit and no permission chooses one.",
-            Self::ResponseSecret => {
-                "The answer would hold a credential where it cannot be replaced, and no permission lets the agent have it (`response_secrets: pass`)."
-            }
-            Self::Unmaskable => "The answer may hold a credential and cannot be searched for it.",
-            Self::CredentialUnhealthy => "The credential for this address cannot be used.",
-            Self::ForbiddenAddress => "This address may not be reached.",
-            Self::Unresolvable => "The host does not resolve.",
-            Self::UpstreamUnreachable => "The upstream could not be reached.",
-            Self::UpstreamClosed => {
-                "The upstream closed the connection without an answer. The request was sent and may have taken effect."
-            }
-            Self::UpstreamMalformed => {
-                "The upstream's answer cannot be read. The request was sent and may have taken effect."
-            }
-            Self::UpstreamProxyAuthentication => {
-                "The upstream asks for a proxy login (407), which only the agent's own proxy may do."
-            }
-            Self::UpstreamTimeout => "The upstream did not answer in time.",
-            Self::Busy => "A limit of the gateway is reached; try again in a moment.",
-            Self::Draining => "The gateway is shutting down.",
-            Self::JournalUnavailable => "The gateway cannot write its record, so nothing is sent.",
-            Self::Internal => "The gateway could not handle the request.",
         }
     }
 
@@ -278,6 +227,7 @@ impl From<UnreadableCode> for Code {
             UnreadableCode::NotCanonical => Self::NotCanonical,
             UnreadableCode::TooManyActions => Self::TooManyActions,
             UnreadableCode::UndeclaredHeader => Self::UndeclaredHeader,
+            UnreadableCode::UnsupportedMedia => Self::UnsupportedMedia,
             UnreadableCode::AmbiguousParameter
             | UnreadableCode::ParameterForm
             | UnreadableCode::UnreadableBody => Self::Unreadable(code),

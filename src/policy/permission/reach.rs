@@ -10,7 +10,7 @@ use crate::policy::selector::{self, Aim, Pattern};
 impl Permission {
     /// Returns how closely it means the connector of an action that it opens, whatever it says of the action itself: a preset other
     /// than `none`, an `allow` or `ask` in which the connector's id stands, or one for any connector that matches the action.
-    pub(in crate::policy) fn reach(&self, name: &str) -> Option<Reach> {
+    pub(crate) fn reach(&self, name: &str) -> Option<Reach> {
         let connector = name.split('.').next().unwrap_or_default();
         let preset = self.preset.as_ref();
         let preset = preset.filter(|preset| preset.access != Access::None);
@@ -27,7 +27,7 @@ impl Permission {
     }
 
     /// Returns whether it can open a connector for some action.
-    pub(in crate::policy) fn may_reach(&self, connector: &str) -> bool {
+    pub(crate) fn may_reach(&self, connector: &str) -> bool {
         let preset = self.preset.as_ref();
         let preset = preset.filter(|preset| preset.access != Access::None);
         let mut listed = self.allow.iter().chain(&self.ask);
@@ -39,10 +39,7 @@ impl Permission {
     }
 
     /// Returns how closely agent and connector of a request are meant, where it opens the one for the other and `where` holds.
-    pub(in crate::policy) fn reach_for(
-        &self,
-        facts: &Facts<'_>,
-    ) -> (Option<(Aim, Reach)>, Option<String>) {
+    pub(crate) fn reach_for(&self, facts: &Facts<'_>) -> (Option<(Aim, Reach)>, Option<String>) {
         let reach = self.reach(facts.action.name.as_str());
         let meant = selector::aim(&self.who, facts.agent).zip(reach);
         let Some(condition) = self.condition.as_ref().filter(|_| meant.is_some()) else {
@@ -60,18 +57,14 @@ impl Permission {
     }
 
     /// Returns the connector that `access: full` names.
-    pub(in crate::policy) fn full(&self) -> Option<&str> {
+    pub(crate) fn full(&self) -> Option<&str> {
         let preset = self.preset.as_ref()?;
         let full = preset.access == Access::Full && preset.connector != "*";
         full.then_some(&*preset.connector)
     }
 
     /// Returns whether it denies or asks for actions of a connector: some that a pattern selects, or by a preset what `full` allows.
-    pub(in crate::policy) fn guards(
-        &self,
-        connector: &str,
-        selects: impl Fn(&Pattern) -> bool,
-    ) -> bool {
+    pub(crate) fn guards(&self, connector: &str, selects: impl Fn(&Pattern) -> bool) -> bool {
         let preset = self.preset.as_ref();
         preset.is_some_and(|preset| {
             let narrows = match preset.access {
@@ -85,7 +78,7 @@ impl Permission {
     }
 
     /// Returns whether an action stands in one of its lists by its full name.
-    pub(in crate::policy) fn names(&self, action: &str) -> bool {
+    pub(crate) fn names(&self, action: &str) -> bool {
         let mut lists = self.allow.iter().chain(&self.ask).chain(&self.deny);
         lists.any(|pattern| pattern.is_exact() && pattern.matches(action))
     }

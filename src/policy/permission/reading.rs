@@ -4,14 +4,14 @@ use super::{Permission, Preset};
 use crate::config::yaml::At;
 use crate::model::credential::CredentialId;
 use crate::model::target::Authority;
-use crate::policy::compile::{Effect, Reading};
 use crate::policy::condition::Owner;
 use crate::policy::manifest::{Access, PermissionEntry};
+use crate::policy::reading::{Effect, Reading};
 use crate::policy::selector::Pattern;
 
 impl Reading<'_> {
     /// Compiles one permission; every problem is reported.
-    pub(in crate::policy) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
+    pub(crate) fn permission(&mut self, entry: &At<PermissionEntry>) -> Permission {
         let at = (entry.line, entry.column);
         let written = &entry.value;
         let who = self.agents(&written.agents, at, effect(written));
@@ -60,6 +60,7 @@ impl Reading<'_> {
             ask,
             deny,
             condition,
+            condition_text: written.condition.value.clone(),
             credential,
             hosts,
             passes_response_secrets: written.response_secrets.is_some(),

@@ -1,7 +1,7 @@
 //! Finds the hosts and paths where requests of a description go, as far as the connector covers them.
 
 use super::SAMPLE;
-use crate::connector::{Connector, Place};
+use crate::connector::{Connector, Location};
 use crate::import::{Api, Operation, Server, TABLE};
 use crate::model::target::{Authority, Path};
 use crate::snapshot::Snapshot;
@@ -70,7 +70,7 @@ pub(super) fn located(
     snapshot: &Snapshot,
     connector: &Connector,
     (host, path): (&str, &str),
-) -> Option<Place> {
+) -> Option<Location> {
     let path = path.split('?').next().unwrap_or_default();
     let authority = Authority::parse(host, 443).ok()?;
     let path = Path::parse(if path.is_empty() { "/" } else { path }).ok()?;

@@ -37,10 +37,10 @@ pub enum QuestionError {
     /// RFC 9110 section 9.1.
     #[error("`{}` is not a method", .0.escape_debug())]
     Method(String),
-    /// RFC 3986.
+    /// The text is not an absolute URI (RFC 3986).
     #[error("`{}` is not a URL: {why}", .text.escape_debug())]
     Url {
-        /// As typed.
+        /// The text as the person typed it.
         text: String,
         /// In the words of `http`.
         why: InvalidUri,
@@ -118,6 +118,7 @@ impl Question {
             received: Instant::now(),
             request_id: String::new(),
             peer: None,
+            tunnel: None,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What callers tell the metrics: something that lasts, how a reload ended, whether a credential works.
+//! Tells the metrics what callers know: something that lasts, how a reload ended, whether a credential works.
 
 use prometheus::IntGauge;
 

@@ -86,12 +86,33 @@ pub(super) fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {
     Ok(())
 }
 
-pub(super) fn credential_health(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
-    let options = Opts::new(
+/// Figures of credentials and their tests.
+#[derive(Clone)]
+pub(super) struct CredentialFigures {
+    /// By the credential's id.
+    pub(super) unhealthy: IntGaugeVec,
+    /// By the credential and what its last test has found.
+    pub(super) checked: IntGaugeVec,
+}
+
+pub(super) fn credential_figures(
+    registry: &Registry,
+) -> Result<CredentialFigures, prometheus::Error> {
+    let unhealthy = Opts::new(
         "credential_unhealthy",
         "1 where a credential cannot be used",
     );
-    register(registry, IntGaugeVec::new(options, &["credential"])?)
+    let checked = Opts::new(
+        "credential_check",
+        "1 for what the last test of a credential has found",
+    );
+    Ok(CredentialFigures {
+        unhealthy: register(registry, IntGaugeVec::new(unhealthy, &["credential"])?)?,
+        checked: register(
+            registry,
+            IntGaugeVec::new(checked, &["credential", "state"])?,
+        )?,
+    })
 }
 
 /// Figures of the journal.
@@ -100,6 +121,11 @@ pub(super) struct JournalFigures {
     pub(super) lag: Gauge,
     pub(super) records: IntCounter,
     pub(super) sequence: IntGauge,
+    pub(super) fork: IntGauge,
+    /// Records that a sink has not delivered, by its name.
+    pub(super) sink_lag: IntGaugeVec,
+    /// Records that were removed before a sink had delivered them, by its name.
+    pub(super) sink_missed: IntCounterVec,
 }
 
 /// How long the oldest record waits, how many were written, and the number of the newest.
@@ -114,10 +140,26 @@ pub(super) fn journal_metrics(registry: &Registry) -> Result<JournalFigures, pro
         "journal_sequence",
         "Number of the newest record in the journal",
     )?;
+    let fork = gauge(
+        registry,
+        "journal_fork",
+        "1 where a record number has two hashes: the journal was written twice from one place, or changed",
+    )?;
+    let sink_lag = Opts::new(
+        "audit_sink_lag_records",
+        "Records that a sink has not delivered yet",
+    );
+    let sink_missed = Opts::new(
+        "audit_sink_missed_records_total",
+        "Records removed by audit.retain before a sink had delivered them",
+    );
     Ok(JournalFigures {
         lag: register(registry, lag)?,
         records: register(registry, records)?,
         sequence,
+        fork,
+        sink_lag: register(registry, IntGaugeVec::new(sink_lag, &["sink"])?)?,
+        sink_missed: register(registry, IntCounterVec::new(sink_missed, &["sink"])?)?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! A list, mapping or variant of the tree in, its parts one by one out, leaving out what failed in an earlier pass.
+//! Hands serde the entries of a list, mapping or variant one by one, without those that failed in an earlier pass.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use serde::de::{
 
 use super::{AT, Reader};
 use crate::config::yaml::fault::Fault;
-use crate::config::yaml::node::{Entry, Node, Spot};
+use crate::config::yaml::node::{MapEntry, Node, Spot};
 
 /// The items of a list.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Entries<'a, I> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Variant<'a> {
     pub(super) reader: Reader<'a>,
-    pub(super) entry: &'a Entry,
+    pub(super) entry: &'a MapEntry,
 }
 
 /// A value with its place, as `[value, line, column]`.
@@ -83,7 +83,7 @@ impl<'de, 'a, I: Iterator<Item = &'a Rc<Node>>> SeqAccess<'de> for Items<'a, I> 
 
 // === impl Entries ===
 
-impl<'de, 'a, I: Iterator<Item = &'a Entry>> MapAccess<'de> for Entries<'a, I> {
+impl<'de, 'a, I: Iterator<Item = &'a MapEntry>> MapAccess<'de> for Entries<'a, I> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(

@@ -1,5 +1,6 @@
-//! Routes and parameters that no request reaches, and routes that every request reaches.
+//! Finds routes and parameters that no request reaches, and routes that every request reaches.
 
+use crate::connector::model::condition::{Read, Subject};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::domain::Domain;
 use crate::connector::model::matches::ANY_METHOD;
@@ -44,7 +45,7 @@ pub(crate) fn shadow<'c>(connector: &'c Connector, route: &Route) -> Option<&'c 
     };
     let alike = |other: &Route| {
         other.kind == route.kind
-            && other.terms.websocket == route.terms.websocket
+            && other.options.websocket == route.options.websocket
             && other.formats == route.formats
     };
     let over = |domain: &Domain| {
@@ -66,6 +67,9 @@ pub(crate) fn shadow<'c>(connector: &'c Connector, route: &Route) -> Option<&'c 
 
 /// Returns whether a route stands for the whole API, or for whatever method.
 pub(crate) fn catches_all(route: &Route) -> bool {
+    if is_for_some_hosts(route) {
+        return false;
+    }
     let any_path = matches!(route.matches.path.segments(), [Segment::Rest(_)]);
     let any_method = route
         .matches
@@ -73,6 +77,25 @@ pub(crate) fn catches_all(route: &Route) -> bool {
         .iter()
         .any(|method| **method == *ANY_METHOD);
     any_path || (any_method && route.matches.path.names().next().is_some())
+}
+
+/// Returns whether `when` asks for a label of the domain or base path: the route is for the hosts that have it.
+pub(crate) fn is_for_some_hosts(route: &Route) -> bool {
+    let own: Vec<&str> = route.matches.path.names().map(|name| &**name).collect();
+    let is_place =
+        |read: &Read| matches!(&read.subject, Subject::Captured(name) if !own.contains(&&**name));
+    let mut reads = route.when.iter().flat_map(|when| &when.reads);
+    reads.any(is_place)
+}
+
+/// Returns whether method and path alone say what a request is.
+pub(crate) fn reads_only_its_path(route: &Route) -> bool {
+    let labels = |origin: &Origin| matches!(origin, Origin::Captured(_));
+    let mut params = route.params.iter();
+    route.kind == OperationKind::Whole
+        && route.when.is_none()
+        && route.name.fixed().is_some()
+        && params.all(|param| !param.origins.is_empty() && param.origins.iter().all(labels))
 }
 
 /// Returns why a place that a parameter is read from never holds anything.

@@ -1,4 +1,4 @@
-//! A connector against the built-in one that it replaces: what policies relied on and is gone, or less risky now.
+//! Compares a connector against the built-in one that it replaces: what policies relied on and is gone, or less risky now.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the words of a route's action say, against what the file says of it: reads that write, and answers that hold secrets.
+//! Compares what the words of a route's action say with what the file says of it: reads that write, and answers that hold secrets.
 
 use crate::connector::model::naming::Name;
 use crate::connector::model::route::Route;
@@ -9,6 +9,9 @@ const WRITES: [&str; 28] = [
     "enable", "insert", "invite", "merge", "move", "publish", "purge", "put", "remove", "rename",
     "replace", "reset", "revoke", "rotate", "send", "set", "transfer", "update", "write",
 ];
+
+/// First words of actions that change nothing, where the verb comes first.
+const READS: [&str; 2] = ["get_", "list_"];
 
 /// Last words of actions that make something new, which only the answer tells.
 const MAKES: [&str; 9] = [
@@ -49,17 +52,20 @@ pub(crate) fn has_safe_method(route: &Route) -> bool {
 
 /// Returns the word by which a route says that it writes, although its method says that it does not.
 pub(crate) fn writes_by_get(route: &Route) -> Option<&str> {
-    if route.terms.websocket || !has_safe_method(route) {
+    if route.options.websocket || !has_safe_method(route) {
         return None;
     }
-    last_word(route).filter(|word| WRITES.contains(word))
+    // Some APIs begin with the verb: `get_delegation_set`.
+    let last = fixed(route)?.rsplit('.').next()?;
+    let reads = READS.iter().any(|verb| last.starts_with(verb));
+    last_word(route).filter(|word| !reads && WRITES.contains(word))
 }
 
 /// Returns the word by which a route says that its answer holds a credential, although nothing is said under `response_secrets`.
 pub(crate) fn hands_out(route: &Route) -> Option<&str> {
     let writes = route.matches.methods.iter();
     let writes = writes.filter(|method| ["POST", "PUT", "PATCH"].contains(&&***method));
-    if writes.count() == 0 || route.terms.response_secrets_stated {
+    if writes.count() == 0 || route.options.response_secrets_stated {
         return None;
     }
     // The connector's id is a name of its own.

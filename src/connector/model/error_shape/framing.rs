@@ -1,4 +1,4 @@
-//! Framing of git's own answers: the text of a refusal in, packet lines that git prints out.
+//! Frames the text of a refusal as the packet lines that git prints.
 
 use crate::connector::model::error_shape::ErrorFacts;
 

@@ -1,4 +1,4 @@
-//! Headers of AWS services, as their service models have them: what is transport, and what says what is done.
+//! Lists headers of AWS services, as their service models have them: what is transport, and what says what is done.
 //!
 //! A header that is in neither list is refused: one that this version does not know may do anything.
 

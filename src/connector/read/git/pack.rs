@@ -1,4 +1,4 @@
-//! The commits at the head of a pack (`gitformat-pack(5)`): bytes in, each commit's parents out, as far as they can be read.
+//! Reads the parents of the commits at the head of a pack (`gitformat-pack(5)`), as far as they can be read.
 //!
 //! INVARIANT: a commit is known by the hash of its content, so a pack cannot claim parents that a commit does not have.
 

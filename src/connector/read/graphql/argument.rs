@@ -1,4 +1,4 @@
-//! Arguments: values of a document and the variables of its request in, one JSON tree out.
+//! Turns values of a GraphQL document, and the variables of its request, into one JSON tree.
 //!
 //! INVARIANT: a variable that is put in many places is shared by them, and counts in each of them against the values that a
 //! body may have.

@@ -1,4 +1,4 @@
-//! A GraphQL document and its variables in, every root field of every operation out, fragments followed.
+//! Reads every root field of every operation of a GraphQL document, with fragments followed.
 //!
 //! INVARIANT: the work is bounded by the document's tokens and the parts that a request may have, whatever it spreads.
 
@@ -94,7 +94,7 @@ pub(crate) fn roots<'b>(
             document.names(field.selection_set().as_ref(), &mut found)?;
             let names = found.names;
             roots.push(Root {
-                operation: part(&field, (kind, name.as_deref()), &names, budget.room)?,
+                operation: operation_of(&field, (kind, name.as_deref()), &names, budget.room)?,
                 arguments: variables.arguments(field.arguments().as_ref(), budget.room)?,
             });
         }
@@ -241,8 +241,8 @@ impl Found<'_, '_> {
     }
 }
 
-/// Makes the part that a root field is.
-fn part(
+/// Makes the operation that a root field is.
+fn operation_of(
     field: &cst::Field,
     (kind, operation): (&'static str, Option<&str>),
     selections: &BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What carries a GraphQL document: `{query, variables, operationName, extensions}` in, the document and its variables out.
+//! Takes a GraphQL document and its variables out of what carries them: `{query, variables, operationName, extensions}`.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Uploads: what the `map` of a multipart request puts into its operations, checked against what their documents declare.
+//! Reads uploads: what the `map` of a multipart request puts into its operations, checked against what their documents declare.
 //!
 //! INVARIANT: a part of the form becomes the value of a variable that is declared as an upload, and of nothing else: neither
 //! of the document nor of a variable that is judged. The form is that of `graphql-multipart-request-spec`.

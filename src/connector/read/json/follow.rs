@@ -1,4 +1,4 @@
-//! Following a `JSONPath` on a tree: a query and a tree in, the values that lie under it out, in the order of the tree.
+//! Follows a `JSONPath` on a tree to the values that lie under it, in the order of the tree.
 //!
 //! INVARIANT: nothing is written down on the way, least of all where a value lies: one key of 100 KB above 20,000 values would be
 //! copied for each of them.
@@ -15,7 +15,7 @@ pub(crate) trait Walk: Sized {
     /// Returns what an object has under a key.
     fn entry(&self, key: &str) -> Option<&Self>;
     /// Hands on the items of a list, or the values of an object.
-    fn each<'t>(&'t self, take: &mut dyn FnMut(&'t Self));
+    fn for_each<'t>(&'t self, take: &mut dyn FnMut(&'t Self));
     /// Returns what is neither.
     fn scalar(&self) -> Option<Scalar<'_>>;
 }
@@ -52,7 +52,7 @@ fn step<'t, T: Walk>(segment: &Segment, at: &'t T, take: &mut dyn FnMut(&'t T)) 
         }
         Segment::Descendant(inner) => {
             step(inner, at, take);
-            at.each(&mut |below| step(segment, below, take));
+            at.for_each(&mut |below| step(segment, below, take));
         }
     }
 }
@@ -60,10 +60,10 @@ fn step<'t, T: Walk>(segment: &Segment, at: &'t T, take: &mut dyn FnMut(&'t T)) 
 fn select<'t, T: Walk>(selector: &Selector, at: &'t T, take: &mut dyn FnMut(&'t T)) {
     match selector {
         Selector::Name(name) => at.entry(name).into_iter().for_each(take),
-        Selector::Wildcard => at.each(take),
+        Selector::Wildcard => at.for_each(take),
         Selector::Index(index) => item(at, *index).into_iter().for_each(take),
         Selector::Slice(start, end, stride) => slice(at, (*start, *end, *stride), take),
-        Selector::Filter(filter) => at.each(&mut |below| {
+        Selector::Filter(filter) => at.for_each(&mut |below| {
             if passes(filter, below) {
                 take(below);
             }

@@ -1,4 +1,4 @@
-//! Keys of JSON objects: read without copying, and each at most once in an object.
+//! Reads keys of JSON objects without copying, and each at most once in an object.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

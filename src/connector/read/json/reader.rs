@@ -1,4 +1,6 @@
-//! The one pass over a JSON body: checks everything that two parsers could read differently, takes what the plan names.
+//! Reads a JSON body in one pass: checks everything that two parsers could read differently, takes what the plan names.
+
+mod state;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,13 +8,14 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::connector::model::plan::{Node, Plan};
+use crate::connector::read::json::Fields;
 use crate::connector::read::json::keys::{KeySeed, Seen};
+use crate::connector::read::json::reader::state::State;
 use crate::connector::read::json::tree::Tree;
-use crate::connector::read::json::{Fields, Slot};
 use crate::connector::read::room::Room;
-use crate::connector::read::unreadable::{UNREADABLE_BODY, Unreadable};
+use crate::connector::read::unreadable::Unreadable;
 use crate::model::show::brief;
-use crate::model::target::{is_shared_key, overrides_method, same_key};
+use crate::model::target::overrides_method;
 use crate::model::value::Value;
 
 /// Reads a body that is not empty.
@@ -46,144 +49,22 @@ pub(crate) fn read_tree(
     state.finish(outcome)
 }
 
-/// The parser's own words can quote the body, so only the position is kept.
-fn not_json(error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    match error.classify() {
-        serde_json::error::Category::Eof => {
-            format!("the body is not JSON: it ends early, at line {line}, column {column}")
-        }
-        serde_json::error::Category::Syntax
-        | serde_json::error::Category::Data
-        | serde_json::error::Category::Io => {
-            format!(
-                "the body is not JSON, is nested too deeply or has bytes behind its end, at line {line}, column {column}"
-            )
-        }
-    }
-}
-
-struct State<'p, 'n, 'm> {
-    plan: &'p Plan,
-    fields: Fields,
-    room: &'n mut Room<'m>,
-    depth: usize,
-    /// No object has a key twice: a tree has been read as strictly before, and what is shared in it comes by many times.
-    unique: bool,
-    fault: Option<Unreadable>,
-}
-
 /// A place in the body, and what is read there.
-struct Place<'p, 'n, 'm, 's> {
+struct Cursor<'p, 'n, 'm, 's> {
     node: Option<&'p Node>,
     state: &'s mut State<'p, 'n, 'm>,
 }
 
 impl<'p, 'n, 'm> State<'p, 'n, 'm> {
-    fn new(plan: &'p Plan, room: &'n mut Room<'m>) -> Self {
-        Self {
-            plan,
-            fields: plan.nothing(),
-            room,
-            depth: 0,
-            unique: false,
-            fault: None,
-        }
-    }
-
-    fn root(&mut self) -> Place<'p, 'n, 'm, '_> {
-        Place {
+    fn root(&mut self) -> Cursor<'p, 'n, 'm, '_> {
+        Cursor {
             node: Some(&self.plan.root),
             state: self,
         }
     }
-
-    fn finish(self, outcome: Result<(), serde_json::Error>) -> Result<Fields, Unreadable> {
-        match (self.fault, outcome) {
-            (Some(fault), _) => Err(fault),
-            (None, Err(error)) => Err(Unreadable {
-                code: UNREADABLE_BODY,
-                detail: not_json(&error),
-            }),
-            (None, Ok(())) => Ok(self.fields),
-        }
-    }
-
-    fn stop<E: de::Error>(&mut self, detail: String) -> E {
-        self.fault = Some(Unreadable {
-            code: UNREADABLE_BODY,
-            detail,
-        });
-        E::custom("refused")
-    }
-
-    fn count<E: de::Error>(&mut self) -> Result<(), E> {
-        let taken = self.room.node();
-        taken.map_err(|fault| self.refuse(fault))
-    }
-
-    fn copy<E: de::Error>(&mut self, bytes: usize) -> Result<(), E> {
-        let taken = self.room.copy(bytes);
-        taken.map_err(|fault| self.refuse(fault))
-    }
-
-    fn refuse<E: de::Error>(&mut self, fault: Unreadable) -> E {
-        self.fault = Some(fault);
-        E::custom("refused")
-    }
-
-    fn each(&mut self, slots: &[usize], mark: impl Fn(&mut Slot)) {
-        for slot in slots {
-            if let Some((_, slot)) = self.fields.slots.get_mut(*slot) {
-                mark(slot);
-            }
-        }
-    }
-
-    /// Takes a value, copied from so many bytes, into each of these slots.
-    fn push<E: de::Error>(
-        &mut self,
-        slots: &[usize],
-        value: impl Fn() -> Value,
-        bytes: usize,
-    ) -> Result<(), E> {
-        for slot in slots {
-            if let Some((_, slot)) = self.fields.slots.get_mut(*slot)
-                && let Err(fault) = slot.push(&value, bytes, self.room)
-            {
-                return Err(self.refuse(fault));
-            }
-        }
-        Ok(())
-    }
-
-    fn present<E: de::Error>(&mut self, node: &Node) -> Result<(), E> {
-        self.push(&node.presence, || Value::Bool(true), 0)
-    }
-
-    /// Refuses a key that no path names, and that some server takes for one that a path does.
-    fn check_spelling<E: de::Error>(&mut self, key: &str, node: Option<&Node>) -> Result<(), E> {
-        let read = node.map_or(&[][..], |node| &node.names);
-        let read = read.iter().map(|(name, _)| name);
-        let anywhere = &self.plan.anywhere;
-        let reads = read.len() > 0 || !anywhere.is_empty();
-        if is_shared_key(key) && (reads || key == "__proto__") {
-            return Err(self.stop(format!("the body has the key `{key}`; leave it out")));
-        }
-        // A NUL ends a key for servers written in C.
-        let ended = reads && key.bytes().any(|byte| byte < b' ');
-        if !ended && !read.chain(anywhere).any(|name| same_key(name, key)) {
-            return Ok(());
-        }
-        let detail = format!(
-            "the body has the key `{}`, spelled unlike the one that is read",
-            brief(key)
-        );
-        Err(self.stop(detail))
-    }
 }
 
-impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for Cursor<'_, '_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -192,7 +73,7 @@ impl<'de> DeserializeSeed<'de> for Place<'_, '_, '_, '_> {
     }
 }
 
-impl Place<'_, '_, '_, '_> {
+impl Cursor<'_, '_, '_, '_> {
     /// Takes a scalar, given as a function since most scalars are not read.
     fn scalar<E: de::Error>(self, value: impl Fn() -> Value, bytes: usize) -> Result<(), E> {
         let Some(node) = self.node else {
@@ -205,13 +86,13 @@ impl Place<'_, '_, '_, '_> {
             &node.through_indices,
             &node.through_items,
         ] {
-            self.state.each(slots, |slot| slot.misfit = true);
+            self.state.mark(slots, |slot| slot.misfit = true);
         }
         Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
+impl<'de> Visitor<'de> for Cursor<'_, '_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -257,9 +138,9 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
         let Self { node, state } = self;
         if let Some(node) = node {
             state.present(node)?;
-            state.each(&node.values, |slot| slot.misfit = true);
-            state.each(&node.through_names, |slot| slot.misfit = true);
-            state.each(&node.through_items, |slot| slot.reached = true);
+            state.mark(&node.values, |slot| slot.misfit = true);
+            state.mark(&node.through_names, |slot| slot.misfit = true);
+            state.mark(&node.through_items, |slot| slot.reached = true);
         }
         let mut index = 0;
         loop {
@@ -268,7 +149,7 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
                 .map(|(_, node)| node);
             let below = indexed.or_else(|| node.and_then(|node| node.items.as_deref()));
             if items
-                .next_element_seed(Place {
+                .next_element_seed(Cursor {
                     node: below,
                     state: &mut *state,
                 })?
@@ -285,7 +166,7 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
         if let Some(node) = node {
             state.present(node)?;
             for slots in [&node.values, &node.through_indices, &node.through_items] {
-                state.each(slots, |slot| slot.misfit = true);
+                state.mark(slots, |slot| slot.misfit = true);
             }
         }
         let outermost = state.depth == 0;
@@ -314,7 +195,7 @@ impl<'de> Visitor<'de> for Place<'_, '_, '_, '_> {
                     brief(&key)
                 )));
             }
-            entries.next_value_seed(Place {
+            entries.next_value_seed(Cursor {
                 node: below,
                 state: &mut *state,
             })?;

@@ -1,4 +1,4 @@
-//! JSON as a tree, for what has to be searched: read as strictly as in one pass, and counted against the same limits.
+//! Reads JSON as a tree, for what has to be searched: as strictly as in one pass, and counted against the same limits.
 //!
 //! INVARIANT: texts and keys are borrowed from the body unless an escape is written in them, and what is used twice is shared.
 
@@ -99,7 +99,7 @@ impl Walk for Tree<'_> {
         }
     }
 
-    fn each<'t>(&'t self, take: &mut dyn FnMut(&'t Self)) {
+    fn for_each<'t>(&'t self, take: &mut dyn FnMut(&'t Self)) {
         match self.own() {
             Self::List(items) => items.iter().for_each(take),
             Self::Object(entries) => entries.iter().for_each(|(_, value)| take(value)),

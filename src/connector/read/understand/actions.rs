@@ -1,4 +1,4 @@
-//! A route and what the request says of it in, the action out; and the actions that no route has.
+//! Makes the action that a route and its request are, and the actions that no route has.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::model::target::Authority;
 use crate::model::value::Value;
 
 impl Candidates {
-    /// What no route is for; `part` is which one of the request's.
+    /// Makes the action of a request that matches no route, or of one operation of it.
     pub(crate) fn unknown(&self, operation: Option<&str>) -> Action {
         let connector = &self.place.connector;
         let mut params = Parameters::new();
@@ -80,15 +80,15 @@ impl Connector {
         Ok(Action {
             name,
             risk: route.risk.of(&raw),
-            special: route.terms.is_special(),
-            response_secret: !route.terms.response_secrets.is_empty(),
+            special: route.options.is_special(),
+            response_secret: !route.options.response_secrets.is_empty(),
             params,
             summary,
             template,
         })
     }
 
-    /// Adds what the override knows headers to say.
+    /// Adds what the native override knows headers to say.
     fn native_headers(
         &self,
         request: &Request<'_>,
@@ -130,7 +130,7 @@ impl Connector {
         Ok(())
     }
 
-    /// The tunnel to a host whose TLS is not ended here: nothing else is known of what it carries.
+    /// Makes the action of a tunnel to a host whose TLS is passed through: nothing else is known of what it carries.
     pub(crate) fn opening(&self, authority: &Authority, captures: &[(&Arc<str>, &str)]) -> Action {
         let mut params = Parameters::new();
         let host = [("host".into(), authority.to_string())];
@@ -155,7 +155,7 @@ impl Connector {
         }
     }
 
-    /// What an agent answers to a request of the upstream.
+    /// Makes the action of an answer to a request of the upstream.
     pub(crate) fn reply(&self) -> Action {
         Action {
             name: self.reply.clone(),
@@ -168,7 +168,7 @@ impl Connector {
         }
     }
 
-    /// What a push is that asks whether it may push at all.
+    /// Makes the action of a push that only asks whether it may push.
     pub(crate) fn probe(&self) -> Action {
         Action {
             name: self.probe.clone(),

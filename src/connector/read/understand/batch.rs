@@ -1,29 +1,27 @@
-//! Batches: a request that carries others in, the actions of each of them out, found as if each had come alone.
+//! Reads a request that carries others: each member runs the checks of a request of its own, and adds its actions.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderName};
 
 use crate::connector::lookup::candidates::Candidates;
+use crate::connector::lookup::catalog::Catalog;
 use crate::connector::model::batch::Batch;
 use crate::connector::model::format::Kind;
 use crate::connector::model::operation::OperationKind;
-use crate::connector::read::client_credential::query_signature;
+use crate::connector::model::protocol::Protocol;
+use crate::connector::read::classify::{Unroutable, WrittenTarget};
+use crate::connector::read::client_credential::Sending;
 use crate::connector::read::headers;
 use crate::connector::read::members::{self, Member, MemberBody, refuse};
-use crate::connector::read::reading::Reading;
+use crate::connector::read::reading::{BodyNeed, Reading};
 use crate::connector::read::request::Request;
-use crate::connector::read::understand::{ActionCollector, GroupInput, unread};
-use crate::connector::read::unreadable::{Unreadable, UnreadableCode, ambiguous};
-use crate::model::media_type::{self, MediaType};
-use crate::model::target::{Authority, Path, Query, Target, may_be};
-
-/// Code of a path that servers read in different ways.
-const NOT_CANONICAL: UnreadableCode = UnreadableCode::NotCanonical;
-
-/// Code of a path that is a route's but for its spelling.
-const NEAR_ROUTE: UnreadableCode = UnreadableCode::NearRoute;
+use crate::connector::read::understand::collector::ActionCollector;
+use crate::connector::read::understand::{GroupInput, unread};
+use crate::connector::read::unreadable::{Unreadable, UnreadableCode};
+use crate::model::target::{Authority, Target};
 
 impl Candidates {
     /// Adds the batch's own action, and those of its members.
@@ -55,80 +53,64 @@ impl Candidates {
         if members.is_empty() {
             return Err(refuse("the batch has no members"));
         }
-        for member in &members {
+        let around = (input.reading.catalog, input.reading.target);
+        for mut member in members {
             collector.operations.take()?;
             collector.room.copy(member.copied())?;
-            self.member(member, input.reading.target, collector)?;
+            self.member(&mut member, around, collector)?;
         }
         Ok(())
     }
 
+    /// Adds the actions of one member: it is classified, read and searched for credentials as a request of its own is.
+    ///
+    /// A member goes out as it stands in the body. What would be taken out of a request, or written in another way, refuses the batch.
     fn member(
         &self,
-        member: &Member<'_>,
-        batch: &Target,
+        member: &mut Member<'_>,
+        (catalog, batch): (&Catalog, &Target),
         collector: &mut ActionCollector<'_>,
     ) -> Result<(), Unreadable> {
-        let target = Target {
-            method: member.method.clone(),
-            tls: batch.tls,
-            ..locate(&member.target, &batch.authority)?
-        };
-        let connector = &self.place.connector;
-        connector.check_target(&target, &member.headers)?;
-        let place = self.place.beside(&target.authority, &target.path);
-        let place = place.ok_or_else(|| {
-            refuse("a member of the batch is for a path that the connector does not cover")
-        })?;
-        collector.foreign = collector
-            .foreign
-            .take()
-            .or_else(|| self.foreign(member, &target.query));
-        let candidates = Self::new(&place, &target.method, &target.query);
+        headers::clean(&mut member.headers)?;
+        let target = canonical(member, batch)?;
+        let place = catalog.place(&target)?;
+        let connector = &place.connector;
+        if !Arc::ptr_eq(connector, &self.place.connector) {
+            return Err(refuse(
+                "a member of the batch is for a path of another connector",
+            ));
+        }
+        let candidates = catalog.routes(&place, &target, &member.headers, Protocol::Http)?;
         if candidates
             .groups()
             .any(|group| group.table.kind == OperationKind::Batch)
         {
             return Err(refuse("a member of the batch is a batch"));
         }
-        if candidates.are_none() && place.near_route(&target).is_some() {
-            return Err(near_route());
+        let credential =
+            connector.client_credential(&target.query, &member.headers, Sending::AsWritten);
+        if let (Some(place), None) = (credential, &collector.client_credential) {
+            collector.client_credential = Some(format!("{place} of a member"));
         }
         let body = body(&candidates, member)?;
         let reading = Reading {
             target: &target,
             headers: &member.headers,
             body: Some(&body),
+            catalog,
         };
         let (from, outer) = (collector.found.len(), collector.in_member);
         collector.in_member = true;
         candidates.understand_into(&reading, collector)?;
-        // A member goes out as it stands in the body, so none of its headers can be dropped.
         let unlisted = candidates.unlisted(&reading, (collector, from))?;
-        let own = |name: &&HeaderName| !goes_with(name, &member.headers, &target.authority);
-        if let Some(name) = unlisted.iter().find(own) {
+        let dropped = headers::not_forwarded(&member.headers);
+        let changes = |name: &&HeaderName| !goes_with(name, &member.headers, &target.authority);
+        if let Some(name) = dropped.iter().chain(&unlisted).find(changes) {
             return Err(headers::refuse(name.as_str(), connector));
         }
         collector.in_member = outer;
         collector.operation += 1;
         Ok(())
-    }
-
-    /// Returns the place where a member brings a credential: nobody strips it there.
-    fn foreign(&self, member: &Member<'_>, query: &Query) -> Option<String> {
-        let places = self.place.connector.credential_places();
-        let usual = [AUTHORIZATION, COOKIE];
-        let mut names = places.headers.iter().map(String::as_str);
-        let mut usual = usual.iter().map(http::HeaderName::as_str);
-        let header = usual
-            .find(|name| member.headers.contains_key(*name))
-            .or_else(|| names.find(|name| member.headers.contains_key(*name)));
-        let mut keys = places.query.iter();
-        let mut key = || keys.find(|key| query.pairs().any(|(name, _)| may_be(key, name)));
-        header
-            .map(|name| format!("header:{name} of a member"))
-            .or_else(|| key().map(|key| format!("query:{key} of a member")))
-            .or_else(|| query_signature(query).map(|key| format!("query:{key} of a member")))
     }
 }
 
@@ -144,9 +126,10 @@ fn goes_with(name: &HeaderName, headers: &HeaderMap, own: &Authority) -> bool {
 }
 
 /// Reads a member's target. What is sent is the text in the batch, so it must be canonical already.
-fn locate(text: &str, own: &Authority) -> Result<Target, Unreadable> {
+fn canonical(member: &Member<'_>, batch: &Target) -> Result<Target, Unreadable> {
+    let text = &*member.target;
     let (authority, text) = match text.strip_prefix("https://") {
-        None => (own.clone(), text),
+        None => (batch.authority.clone(), text),
         Some(rest) => {
             let end = rest.find('/').unwrap_or(rest.len());
             let (host, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
@@ -154,33 +137,33 @@ fn locate(text: &str, own: &Authority) -> Result<Target, Unreadable> {
             (authority, path)
         }
     };
-    if authority != *own {
+    if authority != batch.authority {
         return Err(refuse("a member of the batch is for another host"));
     }
     let (path, query) = match text.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (text, None),
     };
-    let parsed = Path::parse(path)
-        .ok()
-        .filter(|parsed| parsed.as_str() == path);
-    let query = match Query::parse(query) {
-        Err(error) if error.is_ambiguous() => return Err(ambiguous(error.to_string())),
-        query => query.ok().filter(|_| !text.contains('#')),
-    };
-    let (path, query) = parsed.zip(query).ok_or_else(not_canonical)?;
-    Ok(Target {
-        method: http::Method::GET,
-        authority,
+    let written = WrittenTarget {
+        method: &member.method,
+        authority: &authority,
         path,
         query,
-        tls: true,
-    })
+        tls: batch.tls,
+    };
+    let target = written.canonical()?;
+    if target.path.as_str() != path || text.contains('#') {
+        return Err(not_canonical());
+    }
+    Ok(target)
 }
 
 /// Returns a member's body as it would be sent alone, where it is one that can be read in one way.
 fn body<'m>(candidates: &Candidates, member: &'m Member<'_>) -> Result<Cow<'m, [u8]>, Unreadable> {
-    let dialect = candidates.dialect(&member.headers)?;
+    let dialect = match candidates.body_need(&member.headers)? {
+        BodyNeed::Nothing => None,
+        BodyNeed::Read { dialect, .. } => Some(dialect),
+    };
     let bytes = match (&member.body, &dialect) {
         (MemberBody::Bytes(bytes) | MemberBody::Json(bytes), None) => Cow::Borrowed(*bytes),
         (MemberBody::Bytes(bytes), Some(_)) => Cow::Borrowed(*bytes),
@@ -195,13 +178,14 @@ fn body<'m>(candidates: &Candidates, member: &'m Member<'_>) -> Result<Cow<'m, [
             return Err(refuse("a member of the batch has a body of another kind"));
         }
     };
-    // Nobody sets a member's type to what was judged, so it must say that already, or nothing.
-    if let Some(dialect) = dialect.filter(|_| !bytes.is_empty())
-        && !says_so(
-            &member.headers,
-            dialect.content_type().to_str().unwrap_or_default(),
-        )
-    {
+    let Some(dialect) = dialect.filter(|_| !bytes.is_empty()) else {
+        return Ok(bytes);
+    };
+    if member.headers.contains_key(CONTENT_ENCODING) {
+        return Err(refuse("a member of the batch has a coding of its own"));
+    }
+    // Nothing sets a member's type to what was judged, so it must say that already, or nothing.
+    if !dialect.is_said_by(&member.headers) {
         return Err(refuse(
             "a member of the batch has a type that its action is not read as",
         ));
@@ -209,24 +193,24 @@ fn body<'m>(candidates: &Candidates, member: &'m Member<'_>) -> Result<Cow<'m, [
     Ok(bytes)
 }
 
-fn says_so(headers: &HeaderMap, judged: &str) -> bool {
-    headers.get(CONTENT_TYPE).is_none_or(|value| {
-        let given = MediaType::read(value.to_str().unwrap_or_default());
-        given.is_utf8() && given.is(&media_type::essence(judged))
-    })
-}
-
-fn near_route() -> Unreadable {
+fn not_canonical() -> Unreadable {
     Unreadable {
-        code: NEAR_ROUTE,
-        detail: "a member's path is a route's but for its spelling, which many servers ignore"
-            .to_owned(),
+        code: UnreadableCode::NotCanonical,
+        detail: "a member of the batch has a path that servers read differently".to_owned(),
     }
 }
 
-fn not_canonical() -> Unreadable {
-    Unreadable {
-        code: NOT_CANONICAL,
-        detail: "a member of the batch has a path that servers read differently".to_owned(),
+impl From<Unroutable> for Unreadable {
+    /// Refuses a batch for a member whose routes cannot be told.
+    fn from(error: Unroutable) -> Self {
+        match error {
+            Unroutable::Unreadable(unreadable) => unreadable,
+            Unroutable::NeverForwarded(_)
+            | Unroutable::UnknownHost(_)
+            | Unroutable::UnknownPath(_)
+            | Unroutable::PassedThrough(_)
+            | Unroutable::Plaintext
+            | Unroutable::NoWebSocket(_) => refuse(&format!("a member of the batch: {error}")),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Names that stand in two places of a request: what is read in one must not be in the other.
+//! Refuses names that stand in two places of a request: what is read in one must not be in the other.
 
 use crate::connector::model::connector::Connector;
 use crate::connector::model::group::Group;

@@ -1,4 +1,4 @@
-//! What is left of a request once it is understood: headers and switches of the query that nothing which was judged reads.
+//! Finds what is left of a request once it is understood: headers and switches of the query that nothing which was judged reads.
 
 use http::HeaderName;
 
@@ -6,7 +6,7 @@ use crate::connector::lookup::candidates::Candidates;
 use crate::connector::model::route::Route;
 use crate::connector::read::headers::Readers;
 use crate::connector::read::reading::Reading;
-use crate::connector::read::understand::ActionCollector;
+use crate::connector::read::understand::collector::ActionCollector;
 use crate::connector::read::unreadable::Unreadable;
 use crate::model::target::may_be;
 

@@ -1,4 +1,4 @@
-//! Trees of `serde_json`: what answers are, since they are written again; searched as a request's trees are.
+//! Walks trees of `serde_json`: what answers are, since they are written again; searched as a request's trees are.
 
 use serde_json::{Map, Value as Json};
 
@@ -14,7 +14,7 @@ impl Walk for Json {
         self.as_object().and_then(|entries| entries.get(key))
     }
 
-    fn each<'t>(&'t self, take: &mut dyn FnMut(&'t Self)) {
+    fn for_each<'t>(&'t self, take: &mut dyn FnMut(&'t Self)) {
         match self {
             Self::Array(items) => items.iter().for_each(take),
             Self::Object(entries) => entries.values().for_each(take),

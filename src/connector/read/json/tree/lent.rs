@@ -1,4 +1,4 @@
-//! A tree, read again as a body is: by the reader, along a plan; its keys and texts are lent, not copied.
+//! Reads a tree again as a body is read: by the reader, along a plan; its keys and texts are lent, not copied.
 
 use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};

@@ -1,4 +1,4 @@
-//! Card: a held request in; what an operator is shown of it, and the fingerprint that its retries have too, out.
+//! Builds what an operator is shown of a request that waits, and the fingerprint that its retries have too.
 //!
 //! INVARIANT: both are of the request as it would be sent now, after everything that is stripped and put on but the secret.
 
@@ -11,6 +11,7 @@ use super::json::{Token, Tokens};
 use super::volatile::VOLATILE;
 use crate::approval::{ApprovalRequest, Fingerprint, Fingerprinter};
 use crate::model::action::Action;
+use crate::model::hex::hex;
 use crate::pipeline::collect::Collected;
 use crate::pipeline::decide::Injection;
 use crate::pipeline::judged_request::JudgedRequest;
@@ -20,7 +21,7 @@ use crate::pipeline::{Gateway, record};
 
 impl JudgedRequest {
     /// Writes down what an operator is asked: the request as it would be sent now.
-    pub(super) fn card(
+    pub(super) fn approval_request(
         &self,
         gateway: &Gateway,
         injection: &Injection,
@@ -54,7 +55,7 @@ impl JudgedRequest {
             body: shown.body,
             partial: shown.partial,
             body_bytes: body.map_or(0, Bytes::len),
-            body_sha256: hash.as_deref().map(record::hex),
+            body_sha256: hash.as_deref().map(hex),
             request_id: request_id.to_owned(),
         }
     }

@@ -1,0 +1,61 @@
+//! Keeps approvals for a time: requests of one agent whose actions and parameters are all the same pass without asking.
+
+use std::time::SystemTime;
+
+use serde_json::Value as Json;
+
+use super::{Approval, ApprovalRequest};
+
+/// An approval for a time.
+#[derive(Debug)]
+pub(super) struct LastingApproval {
+    /// The question that was answered so.
+    approval: Approval,
+    until: SystemTime,
+}
+
+/// All that are not over.
+#[derive(Debug, Default)]
+pub(super) struct LastingApprovals(Vec<LastingApproval>);
+
+impl LastingApprovals {
+    /// Keeps an approval until its time is over.
+    pub(super) fn put(&mut self, approval: Approval, until: SystemTime) {
+        self.0.push(LastingApproval { approval, until });
+    }
+
+    /// Returns the approval that lets a request pass; secret parameters are compared by their keyed hashes.
+    pub(super) fn of(&mut self, request: &ApprovalRequest, now: SystemTime) -> Option<&Approval> {
+        self.0.retain(|lasting| now < lasting.until);
+        let alike = |lasting: &&LastingApproval| is_alike(&lasting.approval.request, request);
+        self.0.iter().find(alike).map(|lasting| &lasting.approval)
+    }
+
+    /// Ends the one that a question was answered with; returns whether there was one.
+    pub(super) fn end(&mut self, id: &str, now: SystemTime) -> bool {
+        let before = self.0.len();
+        self.0
+            .retain(|lasting| now < lasting.until && lasting.approval.id != id);
+        self.0.len() < before
+    }
+}
+
+fn is_alike(one: &ApprovalRequest, other: &ApprovalRequest) -> bool {
+    let all = |request: &ApprovalRequest| -> [String; 4] {
+        let credential = request.credential.clone().unwrap_or_default();
+        [
+            request.agent.clone(),
+            credential,
+            request.method.clone(),
+            request.host.clone(),
+        ]
+    };
+    all(one) == all(other) && one.actions == other.actions
+}
+
+/// Returns whether parameters say what the actions are: a request that matches no route has none that do.
+pub(super) fn is_named(actions: &Json) -> bool {
+    let names = actions.as_array().into_iter().flatten();
+    let mut names = names.filter_map(|action| action.get("name")?.as_str());
+    names.all(|name| !name.ends_with(".unknown"))
+}
