@@ -15,6 +15,10 @@ setup:
 	  elif command -v brew >/dev/null; then brew install cmake; \
 	  elif command -v pip3 >/dev/null; then pip3 install --user cmake; \
 	  else echo "please install cmake" >&2; exit 1; fi; }
+	@command -v chromedriver >/dev/null || { \
+	  echo "installing Chromium and its driver"; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null; \
+	  else echo "no chromedriver: tests of the dashboard in a browser will fail" >&2; fi; }
 	@command -v $(CARGO) >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
 
 .PHONY: help
@@ -33,7 +37,7 @@ PROFILE ?= release
 .PHONY: release
 release: setup ## Build the binary to deploy, optimised across crates and stripped, into target/ship: minutes more than `run`
 	@command -v objcopy >/dev/null || { echo "please install binutils, whose objcopy takes the symbols out" >&2; exit 1; }
-	$(CARGO) build --profile $(PROFILE) --locked
+	TOLLGATE_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null) $(CARGO) build --profile $(PROFILE) --locked
 	mkdir -p $(BUILT)/ship
 	cd $(BUILT)/ship && objcopy --only-keep-debug --compress-debug-sections ../$(PROFILE)/tollgate tollgate.debug
 	chmod -x $(BUILT)/ship/tollgate.debug
@@ -47,7 +51,10 @@ test: setup check deny ## Everything that CI runs
 	bash tests/import/run
 	bash tests/editor/run
 	bash tests/clients/run
+	bash tests/clients/signed_in.sh
 	bash tests/wire/run
+	bash tests/sdk/run
+	bash tests/day/run
 	bash tests/deploy/run
 
 .PHONY: check

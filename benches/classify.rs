@@ -57,6 +57,7 @@ fn classify(criterion: &mut Criterion) {
                         target: &target,
                         headers: &headers,
                         body: None,
+                        catalog: &catalog,
                     }))
                     .ok()
             });

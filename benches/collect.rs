@@ -139,6 +139,7 @@ fn in_parts(criterion: &mut Criterion) {
             target: &target,
             headers: &headers,
             body: Some(body.as_bytes()),
+            catalog: &catalog,
         };
         // What is refused costs less than what is meant to be measured.
         assert!(candidates.understand(&reading).is_ok(), "{name} is refused");
@@ -174,6 +175,7 @@ fn collect(criterion: &mut Criterion) {
                 target: &target,
                 headers: &headers,
                 body: Some(body.as_bytes()),
+                catalog: &catalog,
             };
             bencher.iter(|| candidates.understand(&reading));
         });

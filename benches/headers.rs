@@ -72,6 +72,7 @@ fn headers(criterion: &mut Criterion) {
             target: &target,
             headers: &headers,
             body: None,
+            catalog: &catalog,
         };
         // What is refused costs less than what is meant to be measured.
         assert!(candidates.understand(&reading).is_ok(), "{name} is refused");

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue};
 use mimalloc::MiMalloc;
-use tollgate::auth::{Fields, Outgoing, Scheme, SchemeManifest};
+use tollgate::auth::{Fields, Outgoing, Payload, RequestFacts, Scheme, SchemeManifest};
 use tollgate::config::diagnostic::{Report, Source};
 use tollgate::config::yaml;
 use tollgate::model::secret::Secret;
@@ -27,6 +27,10 @@ const WAYS: [(&str, &str); 4] = [
     ("query", "query: { key: '{token}' }"),
 ];
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "it names each part of an exchange once"
+)]
 fn inject(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("inject");
     for (name, way) in WAYS {
@@ -73,10 +77,25 @@ fn inject(criterion: &mut Criterion) {
                     (
                         headers.clone(),
                         Some("project=OPS&fields=summary&key=agent".to_owned()),
+                        "/rest/api/3/search".to_owned(),
                     )
                 },
-                |(headers, query)| {
-                    black_box(scheme.apply(&fields, &mut Outgoing { headers, query }))
+                |(headers, query, path)| {
+                    let request = RequestFacts {
+                        method: &http::Method::GET,
+                        host: "acme.atlassian.net",
+                        payload: Payload::Streamed,
+                        signed_for: None,
+                        now: std::time::UNIX_EPOCH,
+                        nonce: [0; 16],
+                    };
+                    let mut outgoing = Outgoing {
+                        headers,
+                        query,
+                        path,
+                        request,
+                    };
+                    black_box(scheme.apply(&fields, &mut outgoing))
                 },
                 criterion::BatchSize::SmallInput,
             );

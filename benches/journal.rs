@@ -1,5 +1,5 @@
 //! The journal under load: records a second, processor time a record and the time of an append, for callers of 1, 4 and 64 and each
-//! durability, beside a plain write of the same bytes. Budget: `decided` and `finished`, chained, `strict`: 8 µs of processor time.
+//! durability, beside a plain write of the same bytes and beside the table in SQLite that held events before. Budget: `decided` and `finished`, chained, `strict`: 8 µs of processor time.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -14,6 +14,8 @@ use mimalloc::MiMalloc;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use serde_json::value::to_raw_value;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tollgate::journal::{Decided, Durability, Finished, Identity, Journal, Opening, Text};
 use tollgate::model::clock::Clock;
 
@@ -143,6 +145,73 @@ fn plain() {
     report("plain write", &times, (took, used));
 }
 
+/// Table and indexes that held events before there were segments.
+const SCHEMA: &str = "
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, request_id TEXT NOT NULL, agent TEXT NOT NULL,
+    action TEXT NOT NULL, decision TEXT NOT NULL, code TEXT NOT NULL, body TEXT NOT NULL, prev_hash BLOB, hash BLOB
+) STRICT;
+CREATE INDEX event_request ON event (request_id);
+CREATE INDEX event_time ON event (time);
+";
+
+const INSERT: &str = "INSERT INTO event (id, kind, time, request_id, agent, action, decision, code, body) \
+    VALUES (?, ?, '2026-01-01T00:00:00.000Z', '01J0000000000000000000000B', 'devops', 'jira.issue.create', ?, '', ?)";
+
+/// Both records of a request in one transaction, by one caller: neither chained nor signed. `NORMAL` as `strict` was, `FULL` as `fsync`.
+fn sqlite(synchronous: SqliteSynchronous) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    let directory = tempfile::tempdir().expect("a directory is made");
+    let options = SqliteConnectOptions::new()
+        .filename(directory.path().join("events.db"))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous);
+    let records = (
+        serde_json::to_string(&decided()).expect("JSON is written"),
+        serde_json::to_string(&finished()).expect("JSON is written"),
+    );
+    runtime.block_on(async {
+        let mut database = options.connect().await.expect("a database is made");
+        sqlx::raw_sql(SCHEMA)
+            .execute(&mut database)
+            .await
+            .expect("a table is made");
+        let mut times = Vec::new();
+        let (started, before) = (Instant::now(), spent());
+        while times.len() < REQUESTS && started.elapsed() < LASTS {
+            let one = Instant::now();
+            let mut written = database.begin().await.expect("a transaction begins");
+            let kinds = [
+                ("decided", "allow", &records.0),
+                ("finished", "", &records.1),
+            ];
+            for (kind, decision, body) in kinds {
+                let id = format!("{kind}-{}", times.len());
+                let insert = sqlx::query(INSERT).bind(id).bind(kind);
+                let insert = insert.bind(decision).bind(body);
+                insert
+                    .execute(&mut *written)
+                    .await
+                    .expect("a row is written");
+            }
+            written.commit().await.expect("a transaction is committed");
+            times.push(one.elapsed());
+        }
+        let (took, used) = (started.elapsed(), spent().saturating_sub(before));
+        times.sort_unstable();
+        report(
+            &format!("SQLite {synchronous:?}, 1 caller"),
+            &times,
+            (took, used),
+        );
+    });
+}
+
 fn report(name: &str, times: &[Duration], (took, used): (Duration, Duration)) {
     let at = |share: usize| {
         let place = (times.len() * share / 100).min(times.len().saturating_sub(1));
@@ -164,6 +233,8 @@ fn main() {
         return;
     }
     plain();
+    sqlite(SqliteSynchronous::Normal);
+    sqlite(SqliteSynchronous::Full);
     for durability in [Durability::Strict, Durability::Fsync, Durability::Batched] {
         for count in [1, 4, 64] {
             measure(durability, count);

@@ -17,7 +17,9 @@ use mimalloc::MiMalloc;
 use tollgate::config::diagnostic::Source;
 use tollgate::connector::OwnMemory;
 use tollgate::model::agent::{Agent, AgentName};
-use tollgate::model::credential::{Binding, CredentialId, SealedCredential};
+use tollgate::model::credential::{
+    Binding, CredentialId, MintedTokens, PreparedHeaders, SealedCredential,
+};
 use tollgate::model::target::Authority;
 use tollgate::pipeline::Head;
 use tollgate::pipeline::classify::classify;
@@ -104,6 +106,8 @@ fn keyring(snapshot: &Snapshot) -> Keyring {
         sealed: Vec::new(),
         agent_owned: false,
         created_at: String::new(),
+        prepared: PreparedHeaders::default(),
+        minted: MintedTokens::default(),
     }]);
     keyring
 }
@@ -144,6 +148,7 @@ fn head(method: Method, path: &str) -> Head {
         received: Instant::now(),
         request_id: "01J0000000000000000000000B".to_owned(),
         peer: None,
+        tunnel: None,
     }
 }
 
@@ -189,8 +194,10 @@ fn judge(criterion: &mut Criterion) {
                     let wanted = collect::wanted(&classified, BOUNDS).expect("a body that is read");
                     let dialect = wanted.map(|(dialect, _)| dialect);
                     let memory = &mut OwnMemory;
-                    let named = collect::understand(&mut classified, body.as_ref(), BOUNDS, memory)
-                        .expect("actions");
+                    let (catalog, bytes) = (snapshot.catalog(), body.as_ref());
+                    let named =
+                        collect::understand(catalog, &mut classified, bytes, BOUNDS, memory)
+                            .expect("actions");
                     let read = (body.clone(), dialect);
                     let request = Collected::new(classified, read, named).expect("a request");
                     let context = DecisionContext {

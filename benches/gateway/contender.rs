@@ -16,7 +16,7 @@ use crate::process::Process;
 use crate::wire::{REAL, Route};
 
 /// How long a contender may take to listen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What an agent that has no credential sends in its place.
 const PLACEHOLDER: &str = "Bearer placeholder";
@@ -42,8 +42,9 @@ pub(crate) struct Ground {
 }
 
 /// The names, in the order of a round.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "direct",
+    "floor",
     "bare",
     "tollgate",
     "tollgate-1000",
@@ -56,7 +57,7 @@ pub(crate) const NAMES: [&str; 7] = [
 pub(crate) fn start(name: &str, ground: &Ground) -> Result<Contender> {
     match name {
         "direct" => direct(ground),
-        "bare" => bare(ground),
+        "floor" | "bare" => role(name, ground),
         "tollgate" => tollgate::start(name, ground, 0),
         "tollgate-1000" => tollgate::start(name, ground, 1_000),
         "baseline" => tollgate::start_baseline(name, ground),
@@ -80,11 +81,12 @@ fn direct(ground: &Ground) -> Result<Contender> {
     })
 }
 
-fn bare(ground: &Ground) -> Result<Contender> {
+/// Starts one that is a role of this program.
+fn role(name: &str, ground: &Ground) -> Result<Contender> {
     let upstream = ground.upstream.port().to_string();
     let directory = ground.directory.to_string_lossy();
-    let (process, port) = Process::start_role("bare", &[&directory, &upstream])?;
-    ground.proxy("bare", process, port, &ground.certificates.authority)
+    let (process, port) = Process::start_role(name, &[&directory, &upstream])?;
+    ground.proxy(name, process, port, &ground.certificates.authority)
 }
 
 impl Ground {
@@ -135,7 +137,11 @@ fn wait_until(process: &mut Process, log: &Path, is_ready: impl Fn() -> bool) ->
     while !is_ready() {
         let said = || std::fs::read_to_string(log).unwrap_or_default();
         ensure!(process.is_alive(), "it ended at once: {}", said());
-        ensure!(start.elapsed() < PATIENCE, "it does not listen: {}", said());
+        ensure!(
+            start.elapsed() < START_TIMEOUT,
+            "it does not listen: {}",
+            said()
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())

@@ -47,7 +47,7 @@ pub(crate) struct Sample {
 }
 
 /// Every load, in the order of a round.
-pub(crate) const LOADS: [Load; 10] = [
+pub(crate) const LOADS: [Load; 11] = [
     closed("get-1", Request::Get, 1),
     closed("get-16", Request::Get, 16),
     closed("get-64", Request::Get, 64),
@@ -56,6 +56,7 @@ pub(crate) const LOADS: [Load; 10] = [
     closed("post-2k-64", Request::Post(2_048), 64),
     closed("post-64k-1", Request::Post(65_536), 1),
     closed("post-64k-16", Request::Post(65_536), 16),
+    closed("post-64k-64", Request::Post(65_536), 64),
     Load {
         pace: Pace::Fresh,
         ..closed("fresh-get-16", Request::Get, 16)

@@ -1,4 +1,4 @@
-//! The whole gateway under load, beside nothing at all, a bare Pingora, Envoy and mitmproxy, in turn and in the same run; figures and ratios out.
+//! The whole gateway under load, beside nothing at all, a floor, a bare Pingora, Envoy and mitmproxy, in turn and in the same run; figures and ratios out.
 //!
 //! `cargo bench --bench gateway -- [round [--only A,B] [--load X,Y] | footprint | soak]`; `BENCH_SECONDS` of load in all (360).
 #![expect(
@@ -10,6 +10,7 @@
 mod bare;
 mod certificates;
 mod contender;
+mod floor;
 mod footprint;
 mod load;
 mod process;
@@ -35,7 +36,7 @@ fn main() -> Result<()> {
         .filter(|argument| argument != "--bench")
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // Whoever loads TLS first decides the provider of the process; ring is the only one built in.
+    // The first user of TLS decides the provider of the process; ring is the only one built in.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -45,6 +46,9 @@ fn main() -> Result<()> {
             ["upstream", directory] => upstream::serve(Path::new(directory)).await,
             ["bare", directory, upstream] => {
                 bare::serve(Path::new(directory), upstream.parse()?).await
+            }
+            ["floor", directory, upstream] => {
+                floor::serve(Path::new(directory), upstream.parse()?).await
             }
             ["soak"] => soak::run().await,
             ["footprint"] => with_upstream(|ground| Box::pin(footprint::measure(ground))).await,
