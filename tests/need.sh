@@ -20,6 +20,16 @@ python_environment() {
   "$place/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
 
+# node_modules DIRECTORY PACKAGE@VERSION…: npm packages for programs below the directory.
+node_modules() {
+  local place=$1
+  shift
+  # npm asks its registry even for what is there.
+  [ "$(cat "$place/packages" 2>/dev/null)" = "$*" ] && return
+  npm install --silent --no-audit --no-fund --prefix "$place" "$@"
+  echo "$*" >"$place/packages"
+}
+
 install_packages() {
   if [ "$#" = 0 ]; then
     return

@@ -76,7 +76,7 @@ def claims(description, source, directory):
     name = f"connectors.d/{description.id}.yaml"
     file = directory / name
     file.parent.mkdir()
-    (directory / "tollgate.yaml").write_text("connectors: [connectors.d]\n")
+    (directory / "tollgate.yaml").write_text("built_in: []\nconnectors: [connectors.d]\n")
     server = ["--server", description.server] if description.server else []
     read = ["connector", "import", f"--{description.kind}", str(source), *server]
 

@@ -1,6 +1,13 @@
 //! The admin side from outside: who may do what, and what it does.
 
+mod api;
 mod approvals;
 mod connections;
+mod described;
+mod health;
 mod hosts;
 mod kill_switch;
+mod previews;
+mod records;
+mod removals;
+mod sequences;

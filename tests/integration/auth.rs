@@ -2,8 +2,11 @@
 
 mod apply;
 mod compile;
+mod mint;
 mod placement;
+mod signatures;
 mod variables;
+mod whole;
 
 use tollgate::auth::{Fields, Scheme, SchemeManifest};
 use tollgate::config::diagnostic::{Report, Source};

@@ -17,11 +17,15 @@ mod half_saved;
 mod import;
 mod init;
 mod kill;
+mod manners;
 mod new;
+mod oauth;
 mod passthrough;
 mod permission;
 mod policy;
 mod reload;
+mod remote;
+mod replay;
 mod run;
 mod schema;
 mod serve;
@@ -30,6 +34,7 @@ mod suggest;
 mod taken_over;
 mod trouble;
 mod usage;
+mod vault;
 
 /// Compares with `snapshots/cli_<name>.snap`.
 pub(crate) fn assert_shown(name: &str, shown: &str) {

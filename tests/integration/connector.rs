@@ -1,6 +1,7 @@
 //! Connector files compiled, and requests read by them.
 
 mod attacks;
+mod batches;
 mod catalog;
 mod features;
 mod fuzz;
@@ -12,6 +13,7 @@ mod matching;
 mod memory;
 mod paths;
 mod reading;
+mod reuse;
 
 use http::{HeaderMap, Method};
 use tollgate::config::diagnostic::{Diagnostic, Report, Severity, Source};
@@ -153,6 +155,7 @@ impl<'a> Ask<'a> {
             target: &target,
             headers: &self.headers,
             body: read,
+            catalog,
         });
         Ok(understood?.actions)
     }

@@ -1,10 +1,16 @@
 //! The journal from outside: files that a reader, a verifier and a next start make sense of.
 
 mod append;
+mod crash;
 mod failing;
+mod forged;
+mod process;
 mod query;
+mod resume;
 mod segments;
 mod tamper;
+mod torn;
+mod unavailable;
 
 use std::path::Path;
 

@@ -51,6 +51,7 @@ pub(crate) fn agent(name: &str, token: u8) -> StoredAgent {
         tokens: vec![StoredToken {
             hash: [token; 32],
             expires_at: None,
+            ..StoredToken::default()
         }],
         created_at: "2026-01-01T00:00:00Z".to_owned(),
     }
@@ -176,7 +177,7 @@ async fn refuses_a_store_of_a_later_version() {
         StoreError::Newer {
             path: place.file().display().to_string(),
             found: 7,
-            known: 4
+            known: 5
         }
     );
 }
@@ -188,7 +189,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     store.add_agent(&agent("devops", 1)).await.unwrap();
     store.close().await;
     let mut raw = place.raw().await;
-    sqlx::raw_sql("DROP TABLE halt; DROP TABLE pin; DROP TABLE unrecorded; ALTER TABLE credential DROP COLUMN placement; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    sqlx::raw_sql("DROP TABLE policy; DROP TABLE halt; DROP TABLE pin; DROP TABLE unrecorded; ALTER TABLE credential DROP COLUMN placement; ALTER TABLE agent_token DROP COLUMN created_at; ALTER TABLE agent_token DROP COLUMN used_at; UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         .execute(&mut raw)
         .await
         .unwrap();
@@ -196,7 +197,7 @@ async fn a_store_of_an_earlier_version_is_brought_up_by_the_gateway_alone() {
     let older = StoreError::Older {
         path: place.file().display().to_string(),
         found: 1,
-        known: 4,
+        known: 5,
     };
     assert_eq!(error, older);
     let store = Store::create(&place.url).await.unwrap();
@@ -274,6 +275,7 @@ async fn what_one_process_writes_the_other_reads() {
                 operator: "ada".to_owned(),
                 what: "agent.add".to_owned(),
                 subject: number.to_string(),
+                ..UnrecordedChange::default()
             };
             gateway.note_change(&change).await.unwrap();
         }

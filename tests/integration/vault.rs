@@ -1,7 +1,9 @@
 //! The vault from outside: what is sealed opens with its key as it was, or not at all.
 
+mod export;
 mod key;
 mod keyring;
+mod origins;
 mod tamper;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ pub(crate) fn draft(id: &str) -> CredentialDraft {
         placement: r#"1{"put":{}}"#.to_owned(),
         public_fields: BTreeMap::from([("email".to_owned(), "ada@acme.test".to_owned())]),
         secret_fields: BTreeMap::from([("token".to_owned(), Secret::from(SECRET.to_owned()))]),
+        origins: BTreeMap::new(),
         binding: Binding {
             hosts: vec!["api.github.com:443".to_owned()],
             path: "/".to_owned(),

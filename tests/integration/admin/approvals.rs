@@ -118,3 +118,55 @@ async fn lists_by_status() {
         assert_eq!(status, 400, "{query}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn an_approval_for_a_time_lets_requests_alike_pass_and_no_others_until_it_is_ended() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let send = async |item: u32| {
+        let url = format!("https://{HOST}/items/{item}");
+        let answer = gateway.agent.http1().get(url).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    let id = ask(&gateway, 1).await;
+    let path = format!("{APPROVALS}/{id}/approve");
+    for seconds in [0, 86_401] {
+        let (status, problem) = gateway
+            .admin(Method::POST, &path, &json!({ "seconds": seconds }))
+            .await;
+        assert_eq!((status, &problem["field"]), (400, &json!("seconds")));
+    }
+    let (status, approval) = gateway
+        .admin_as(APPROVER, Method::POST, &path, &json!({ "seconds": 600 }))
+        .await;
+    assert_eq!(status, 200, "{approval}");
+    assert!(approval["answer"]["until"].is_string(), "{approval}");
+    assert_eq!([send(1).await, send(1).await, send(1).await], [200; 3]);
+    assert_ne!(send(2).await, 200, "another parameter passes");
+    let change = gateway.changed(1).await.remove(0);
+    assert_eq!(
+        change["detail"]["until"], approval["answer"]["until"],
+        "{change}"
+    );
+
+    let deny = format!("{APPROVALS}/{id}/deny");
+    let (status, _) = gateway.admin(Method::POST, &deny, &Json::Null).await;
+    assert_eq!(status, 200);
+    assert_ne!(send(1).await, 200, "it was ended");
+    assert_eq!(gateway.changed(2).await[1]["what"], "approval.deny");
+}
+
+#[tokio::test]
+async fn a_request_that_matches_no_route_is_approved_once_only() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let url = format!("https://{HOST}/elsewhere");
+    let answer = gateway.agent.http1().get(url).send().await.unwrap();
+    let problem: Json = answer.json().await.unwrap();
+    let id = problem["approval"]["id"].as_str().unwrap();
+    let path = format!("{APPROVALS}/{id}/approve");
+    let (status, refused) = gateway
+        .admin(Method::POST, &path, &json!({ "seconds": 60 }))
+        .await;
+    assert_eq!((status, &refused["code"]), (409, &json!("unnamed")));
+}

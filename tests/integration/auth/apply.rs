@@ -1,10 +1,31 @@
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use tollgate::auth::{ApplyError, Outgoing};
+use tollgate::auth::{ApplyError, Outgoing, Payload, RequestFacts};
 use tollgate::model::target::Query;
 
 use super::{compile, fields};
+
+fn outgoing<'a>(
+    headers: &'a mut HeaderMap,
+    query: &'a mut Option<String>,
+    path: &'a mut String,
+) -> Outgoing<'a> {
+    let request = RequestFacts {
+        method: &Method::GET,
+        host: "api.test",
+        payload: Payload::Streamed,
+        signed_for: None,
+        now: std::time::UNIX_EPOCH,
+        nonce: [0; 16],
+    };
+    Outgoing {
+        headers,
+        query,
+        path,
+        request,
+    }
+}
 
 /// Applies a scheme to a request with an agent's own headers; returns headers, one per line, and the query.
 #[test]
@@ -13,10 +34,8 @@ fn nothing_that_is_printed_shows_what_was_put_on() {
     let scheme = compile(scheme).expect("the scheme is good");
     let mut headers = HeaderMap::new();
     let mut query = None;
-    let mut outgoing = Outgoing {
-        headers: &mut headers,
-        query: &mut query,
-    };
+    let mut path = String::from("/");
+    let mut outgoing = outgoing(&mut headers, &mut query, &mut path);
     scheme
         .apply(&fields(&[("k", "hidden-secret")]), &mut outgoing)
         .expect("it can be put on");
@@ -43,10 +62,7 @@ fn apply(
     let mut query = query.map(str::to_owned);
     scheme.apply(
         &fields(credential),
-        &mut Outgoing {
-            headers: &mut headers,
-            query: &mut query,
-        },
+        &mut outgoing(&mut headers, &mut query, &mut String::from("/")),
     )?;
     let lines: Vec<String> = headers
         .iter()
@@ -114,10 +130,7 @@ fn header_values_are_marked_sensitive() {
         scheme
             .apply(
                 &fields(&[("k", "s3cret")]),
-                &mut Outgoing {
-                    headers: &mut headers,
-                    query: &mut query,
-                },
+                &mut outgoing(&mut headers, &mut query, &mut String::from("/")),
             )
             .unwrap();
         assert!(headers.values().all(HeaderValue::is_sensitive), "{way}");
@@ -197,7 +210,7 @@ proptest! {
     fn what_is_put_into_a_query_is_read_back_by_our_own_reader(value in "[^\\x00-\\x1f\\x7f]{0,40}", name in "[a-zA-Z+/]([a-zA-Z+/ ]{0,6}[a-zA-Z+/])?") {
         let scheme = compile(&format!("{{ id: t, fields: [k], query: {{ '{name}': '{{k}}' }} }}")).unwrap();
         let (mut headers, mut query) = (HeaderMap::new(), Some("a=%26&b".to_owned()));
-        scheme.apply(&fields(&[("k", &value)]), &mut Outgoing { headers: &mut headers, query: &mut query }).unwrap();
+        scheme.apply(&fields(&[("k", &value)]), &mut outgoing(&mut headers, &mut query, &mut String::from("/"))).unwrap();
         let read = Query::parse(query.as_deref()).expect("canonical");
         prop_assert_eq!(read.all(&name).collect::<Vec<_>>(), [value.as_str()]);
     }

@@ -22,6 +22,7 @@ fn fields_stay_in_file_order_and_are_secret_unless_said() {
     let field = |name: &str, secret| Field {
         name: name.to_owned(),
         secret,
+        optional: false,
     };
     assert_eq!(
         scheme.fields(),
@@ -119,12 +120,12 @@ fn one_header_is_written_once() {
 #[test]
 fn a_scheme_without_a_way_or_fields_is_refused() {
     assert_snapshot!(problems("{ id: t, fields: [k] }"), @"
-    1:7 auth-no-way: auth scheme `t` puts nothing on (add `bearer`, `basic`, `header` or `query`)
+    1:7 auth-no-way: auth scheme `t` puts nothing on (add `bearer`, `basic`, `header`, `query`, `cookie`, `path`, `body`, `sigv4` or `hmac`)
     1:19 auth-unused-field: secret field `k` is never sent (name it in a template, remove it, or say `secret: false`)
     ");
     assert_snapshot!(problems("{ id: t, fields: [], header: {} }"), @"
     1:7 auth-field: auth scheme `t` has no fields (list the fields of a credential: `fields: [token]`)
-    1:7 auth-no-way: auth scheme `t` puts nothing on (add `bearer`, `basic`, `header` or `query`)
+    1:7 auth-no-way: auth scheme `t` puts nothing on (add `bearer`, `basic`, `header`, `query`, `cookie`, `path`, `body`, `sigv4` or `hmac`)
     ");
 }
 

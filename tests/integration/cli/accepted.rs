@@ -171,6 +171,7 @@ async fn run(directory: PathBuf, words: &[&str]) -> u8 {
         give_back: || {},
         environment: std::iter::once(("HOME".into(), directory.join("home").into())).collect(),
         stdin_is_terminal: false,
+        stdout_is_terminal: false,
         has_terminal: false,
         clock: Clock::system(),
         directory,

@@ -1,5 +1,7 @@
 //! `check`: everything at once, offline, in four forms; exit 1 where there is a problem.
 
+use std::path::{Path, PathBuf};
+
 use super::assert_shown;
 use crate::support::tollgate::Shell;
 
@@ -102,4 +104,37 @@ async fn a_directory_is_checked_whatever_is_in_it() {
         )
         .await;
     assert_shown("check_directories", &shown);
+}
+
+/// Each by itself, as somebody would copy it, with the built-in connectors that it names.
+#[tokio::test]
+async fn every_example_policy_passes_the_strict_check() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = |folder: &str| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let connectors: Vec<String> = files("connectors.d").iter().map(stem).collect();
+    let examples = files("policies.d/examples");
+    assert!(examples.len() >= 6);
+    for example in examples {
+        let text = std::fs::read_to_string(&example).unwrap();
+        assert!(text.matches("expect:").count() >= 4, "{example:?}");
+        let named = connectors.iter().filter(|id| {
+            let mut words =
+                text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
+            words.any(|word| word == id.as_str() || word.starts_with(&format!("{id}.")))
+        });
+        let named: Vec<&str> = named.map(String::as_str).collect();
+        let shown = Shell::new()
+            .env("TOLLGATE_BUILT_IN", &named.join(","))
+            .file("policies.d/example.yaml", text)
+            .play("tollgate check --strict .")
+            .await;
+        assert!(
+            shown.contains("0 errors, 0 warnings"),
+            "{example:?}: {shown}"
+        );
+    }
 }

@@ -92,3 +92,32 @@ async fn files_are_checked_and_their_tests_run() {
         .await;
     assert_shown("connector_check", &shown);
 }
+
+#[tokio::test]
+async fn every_built_in_connector_loads_unless_the_configuration_names_some() {
+    let ids = async |shell: &Shell| {
+        let document = shell.json("--json connector list").await;
+        let connectors = document["connectors"].as_array().unwrap().clone();
+        connectors
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = ids(&Shell::new().with_all_connectors()).await;
+    assert!(all.len() > 10, "{all:?}");
+    let some = ids(&Shell::new().env("TOLLGATE_BUILT_IN", "jira")).await;
+    assert_eq!(some, ["jira"]);
+    let none = ids(&Shell::new()
+        .file("tollgate.yaml", "built_in: []\n")
+        .env("TOLLGATE_BUILT_IN", ""))
+    .await;
+    assert!(none.is_empty(), "{none:?}");
+    let wrong = Shell::new().env("TOLLGATE_BUILT_IN", "jira,githb");
+    let done = wrong.run(&["connector", "list"], "").await;
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("`built_in` names `githb`, which is no built-in connector"),
+        "{told}"
+    );
+}

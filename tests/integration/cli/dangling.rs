@@ -27,7 +27,7 @@ async fn asked(gateway: &crate::support::gateway::Gateway) -> u16 {
 
 async fn start(policy: &str) -> (Upstream, crate::support::gateway::Gateway) {
     let upstream = Upstream::start(&[HOST]).await;
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .connector("api", CONNECTOR)
         .policy("api", policy)
         .upstream(&format!("{HOST}:443"), &upstream)
@@ -46,7 +46,7 @@ async fn warnings(gateway: &crate::support::gateway::Gateway) -> String {
 
 #[tokio::test]
 async fn an_agent_that_rules_name_is_removed_only_with_them_and_its_return_says_what_it_revives() {
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .policy(
             "team",
             "permissions: [{ agents: [ci], allow: [github.issue.get] }]\n",
@@ -94,7 +94,7 @@ async fn an_agent_that_rules_name_is_removed_only_with_them_and_its_return_says_
 
 #[tokio::test]
 async fn a_credential_that_a_permission_names_is_removed_only_with_it() {
-    let gateway = Builder::new().start().await;
+    let gateway = Builder::with_github().start().await;
     let shell = Shell::at(&gateway.path(""));
     let shown = shell
         .play(
@@ -220,7 +220,7 @@ async fn a_connector_whose_file_went_leaves_its_credential_and_permission_inert(
         )
         .replace("connector: api", "connector: extra")
         .replace("api.test", "extra.test");
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .connector("api", CONNECTOR)
         .connector("extra", &keyed)
         .policy("api", ALLOWING)

@@ -8,7 +8,7 @@ use crate::support::tollgate::Shell;
 
 #[tokio::test]
 async fn halts_shows_and_lets_go_with_a_gateway_and_without() {
-    let mut gateway = Builder::new().start().await;
+    let mut gateway = Builder::with_github().start().await;
     let shell = Shell::at(&gateway.path(""));
     let script = "tollgate kill status
                   tollgate kill on --agent ci --reason 'token leaked'
@@ -29,7 +29,7 @@ async fn halts_shows_and_lets_go_with_a_gateway_and_without() {
 #[tokio::test]
 async fn what_does_not_exist_or_is_not_allowed_is_refused() {
     let viewer = "tgo_viewer_0123456789abcdef012345";
-    let mut gateway = Builder::new()
+    let mut gateway = Builder::with_github()
         .operator("vic", "viewer", viewer)
         .start()
         .await;

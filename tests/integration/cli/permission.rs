@@ -12,7 +12,7 @@ policies:
 
 #[tokio::test]
 async fn permissions_are_set_listed_exported_and_removed() {
-    let gateway = Builder::new().policy("team", FILE).start().await;
+    let gateway = Builder::with_github().policy("team", FILE).start().await;
     let shell = Shell::at(&gateway.path(""));
     let shown = shell
         .play(
@@ -32,7 +32,7 @@ async fn permissions_are_set_listed_exported_and_removed() {
 
 #[tokio::test]
 async fn a_permission_that_the_gateway_would_refuse_is_not_kept() {
-    let gateway = Builder::new().policy("team", FILE).start().await;
+    let gateway = Builder::with_github().policy("team", FILE).start().await;
     let shown = Shell::at(&gateway.path(""))
         .play(
             "tollgate permission set --agent nobody --connector jira --access full
@@ -54,7 +54,7 @@ async fn a_permission_that_the_gateway_would_refuse_is_not_kept() {
 
 #[tokio::test]
 async fn the_seed_product_s_spelling_sets_a_permission_too() {
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .agent("devops", "tga_devops_0123456789abcdef0123", "{}")
         .start()
         .await;
@@ -70,7 +70,7 @@ async fn the_seed_product_s_spelling_sets_a_permission_too() {
 
 #[tokio::test]
 async fn what_is_exported_is_a_policy_file_that_means_the_same() {
-    let gateway = Builder::new().start().await;
+    let gateway = Builder::with_github().start().await;
     let shell = Shell::at(&gateway.path(""));
     shell
         .play(
@@ -79,7 +79,7 @@ async fn what_is_exported_is_a_policy_file_that_means_the_same() {
         )
         .await;
     let done = shell.run(&["permission", "export"], "").await;
-    let other = Builder::new()
+    let other = Builder::with_github()
         .policy("exported", &String::from_utf8(done.stdout).unwrap())
         .start()
         .await;
@@ -87,4 +87,18 @@ async fn what_is_exported_is_a_policy_file_that_means_the_same() {
         .play("tollgate check\ntollgate permission list")
         .await;
     assert_shown("permission_exported", &shown);
+}
+
+#[tokio::test]
+async fn a_list_is_printed_to_its_end_however_many_parts_it_comes_in() {
+    let rule = "  - { agents: [default], allow: [github.issue.get] }\n";
+    let shell = Shell::new()
+        .file("tollgate.yaml", "policies: [policies.d]\ndata_dir: state\n")
+        .file(
+            "policies.d/many.yaml",
+            format!("permissions:\n{}", rule.repeat(1003)),
+        );
+    shell.json("--json agent add one").await;
+    let listed = shell.json("--json permission list").await;
+    assert!(listed["permissions"].as_array().unwrap().len() >= 1003);
 }

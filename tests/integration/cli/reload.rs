@@ -145,3 +145,46 @@ async fn an_edit_is_noticed_without_a_signal_and_a_hang_up_reads_it_at_once() {
     served.signal(Signal::TERM);
     assert_eq!(served.ended().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_policy_file_whose_own_tests_fail_does_not_take_effect() {
+    let policy = |access: &str, decision: &str| {
+        format!(
+            "permissions: [{{ agents: [ci], connector: jira, access: {access} }}]
+tests:
+  - {{ agent: ci, action: jira.issue.get, params: {{ issue_key: OPS-1 }}, expect: {{ decision: {decision} }} }}
+"
+        )
+    };
+    let gateway = Builder::new()
+        .policy("team", &policy("read_only", "allow"))
+        .start()
+        .await;
+    let shell = Shell::at(&gateway.path(""));
+    let explain = async || {
+        let url = "https://acme.atlassian.net/rest/api/3/issue/OPS-1";
+        let line = format!("--json explain GET {url} --agent ci");
+        shell.json(&line).await["code"].clone()
+    };
+    let before = explain().await;
+    gateway
+        .write("policies.d/team.yaml", &policy("none", "allow"))
+        .await;
+    assert_eq!(explain().await, before, "the failing file took effect");
+    let status = shell.play("tollgate status").await;
+    assert!(
+        status.contains("FAILED") && status.contains("team.yaml"),
+        "{status}"
+    );
+    // What operators keep in the store makes no file fail.
+    let rule = serde_json::json!({ "agents": ["ci"], "connector": "jira", "access": "none" });
+    gateway
+        .write("policies.d/team.yaml", &policy("read_only", "allow"))
+        .await;
+    let (status, set) = gateway
+        .admin(http::Method::POST, "/api/v1/permissions", &rule)
+        .await;
+    assert_eq!(status, 200, "{set}");
+    assert!(gateway.metrics().await.contains("tollgate_reload_failed 0"));
+    assert_eq!(explain().await, "denied");
+}

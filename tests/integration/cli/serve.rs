@@ -95,6 +95,20 @@ async fn without_a_configuration_nothing_in_the_working_directory_is_read() {
 }
 
 #[tokio::test]
+async fn no_connection_is_accepted_before_the_certificate_authority_exists() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let config = CONFIG.replacen("127.0.0.1:0", &address.to_string(), 1);
+    let shell = Shell::new().file("tollgate.yaml", config);
+    let mut gateway = shell.command(&["serve"]).spawn().unwrap();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        assert_eq!(gateway.try_wait().unwrap(), None, "it has ended");
+    }
+    assert!(shell.path("state/ca.pem").exists());
+}
+
+#[tokio::test]
 async fn a_port_that_somebody_else_holds_keeps_connections_while_it_restarts() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

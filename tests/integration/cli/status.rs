@@ -6,7 +6,7 @@ use crate::support::tollgate::Shell;
 
 #[tokio::test]
 async fn a_gateway_that_is_well_and_one_whose_files_are_broken() {
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .policy(
             "team",
             "permissions: [{ agents: [ci], connector: github, access: full }]",
@@ -30,7 +30,7 @@ async fn without_a_gateway_or_without_the_right_to_ask_it() {
     let nobody = Shell::new()
         .play("tollgate status\ntollgate --json status")
         .await;
-    let gateway = Builder::new().start().await;
+    let gateway = Builder::with_github().start().await;
     let shell = Shell::at(&gateway.path(""));
     let wrong = Shell::at(&gateway.path(""))
         .env("TOLLGATE_OPERATOR_TOKEN", "tgo_wrong")
@@ -43,7 +43,7 @@ async fn without_a_gateway_or_without_the_right_to_ask_it() {
 
 #[tokio::test]
 async fn a_health_check_fails_only_where_nothing_answers() {
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .policy(
             "team",
             "permissions: [{ agents: [ci], connector: github, access: full }]",

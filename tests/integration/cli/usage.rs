@@ -42,6 +42,7 @@ async fn every_command_explains_itself() {
         "audit tail",
         "audit query",
         "audit verify",
+        "audit rotate-key",
         "audit export",
         "completions",
         "schema",

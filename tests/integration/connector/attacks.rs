@@ -140,6 +140,7 @@ fn refuses_bytes_that_are_not_utf8() {
         target: &target,
         headers: &headers,
         body,
+        catalog: &catalog,
     };
     for body in [&b"{\"a\":\"\xff\"}"[..], b"{\"\xc3\x28\":1}"] {
         assert_eq!(

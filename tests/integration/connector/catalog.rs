@@ -202,7 +202,7 @@ fn asks_for_the_body_only_where_it_decides() {
 }
 
 /// What the routes of a request say of the exchange.
-fn terms(catalog: &Catalog, line: &str) -> tollgate::connector::Terms {
+fn options(catalog: &Catalog, line: &str) -> tollgate::connector::ExchangeOptions {
     let target = super::target(line).unwrap();
     let place = catalog.locate(&target.authority, &target.path).unwrap();
     let understood =
@@ -212,23 +212,24 @@ fn terms(catalog: &Catalog, line: &str) -> tollgate::connector::Terms {
                 target: &target,
                 headers: &http::HeaderMap::new(),
                 body: Some(b""),
+                catalog,
             });
-    understood.unwrap().terms
+    understood.unwrap().options
 }
 
 #[test]
 fn tells_what_holds_for_an_exchange() {
     let text = include_str!("../../connectors/options.yaml");
     let catalog = catalog(&[text]);
-    let chat = terms(&catalog, "POST https://terms.test/chat");
+    let chat = options(&catalog, "POST https://terms.test/chat");
     assert_eq!(chat.first_byte, Some(std::time::Duration::from_secs(600)));
     assert!(!chat.passes.range && !chat.passes.cookies && chat.response_secrets.is_empty());
-    let file = terms(&catalog, "GET https://terms.test/files/a");
+    let file = options(&catalog, "GET https://terms.test/files/a");
     assert!(file.passes.range && file.passes.cookies && file.reads_answer());
     assert_eq!(file.first_byte, Some(std::time::Duration::from_secs(120)));
-    let upload = terms(&catalog, "PUT https://terms.test/signed/a");
+    let upload = options(&catalog, "PUT https://terms.test/signed/a");
     assert!(upload.without_credential && !file.without_credential);
-    let token = terms(&catalog, "POST https://terms.test/tokens");
+    let token = options(&catalog, "POST https://terms.test/tokens");
     assert_eq!(token.response_secrets.len(), 2);
     let mut headers = http::HeaderMap::new();
     headers.insert("content-type", "text/csv".parse().unwrap());
@@ -255,7 +256,7 @@ fn one_strict_route_makes_the_exchange_strict() {
   - { action: right, match: 'GET /a/c/{y}' }
 "#,
     );
-    let both = terms(&catalog, "GET https://api.test/a/c/b");
+    let both = options(&catalog, "GET https://api.test/a/c/b");
     assert!(!both.passes.range && !both.passes.cookies && !both.without_credential);
     assert_eq!(both.first_byte, Some(std::time::Duration::from_secs(300)));
 }
@@ -286,7 +287,7 @@ fn a_domain_takes_its_own_schemes() {
 #[test]
 fn a_tunnel_that_is_passed_through_is_one_special_action() {
     let catalog = catalog(&[include_str!("../../connectors/shared_domain.yaml")]);
-    let passage = |host: &str| catalog.passage(&Authority::parse(host, 443).unwrap());
+    let passage = |host: &str| catalog.tls_passthrough(&Authority::parse(host, 443).unwrap());
     let (connector, action) = passage("a.pinned.shared.test").unwrap();
     assert_eq!(
         (connector.id(), super::describe(&action)),

@@ -1,8 +1,17 @@
 //! Every file of `tests/connectors` shows one feature, and every built-in shows itself, by inline tests.
 
 use tollgate::config::diagnostic::Source;
+use tollgate::connector::Catalog;
 use tollgate::simulate::case;
-use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors};
+use tollgate::snapshot::{Inputs, Snapshot, built_in_connectors, built_in_connectors_of};
+
+/// Returns the built-in that a file extends.
+fn built_in_below(text: &str) -> Vec<Source> {
+    let below = text.lines().find_map(|line| line.strip_prefix("extends: "));
+    below.map_or_else(Vec::new, |below| {
+        built_in_connectors_of(&[below.to_owned()]).unwrap()
+    })
+}
 
 fn check_files(directory: &str, least: usize) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
@@ -16,14 +25,12 @@ fn check_files(directory: &str, least: usize) {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let mut connectors = vec![Source {
+        let own = Source {
             name: name.as_str().into(),
             text: text.as_str().into(),
             built_in: false,
-        }];
-        if text.contains("\nextends:") {
-            connectors.extend(built_in_connectors());
-        }
+        };
+        let connectors = std::iter::once(own).chain(built_in_below(&text)).collect();
         let (snapshot, report) = Snapshot::compile(&Inputs {
             connectors,
             ..Inputs::default()
@@ -69,13 +76,14 @@ fn every_example_of_the_pages_reads_as_it_says() {
         let found = examples(&text);
         assert!(!found.is_empty(), "{page} has no example");
         for example in found {
-            let source = Source {
+            let below = built_in_below(&example);
+            let own = Source {
                 name: page.into(),
                 text: example.into(),
                 built_in: false,
             };
             let (snapshot, report) = Snapshot::compile(&Inputs {
-                connectors: vec![source],
+                connectors: std::iter::once(own).chain(below).collect(),
                 ..Inputs::default()
             });
             let snapshot = snapshot.unwrap_or_else(|| panic!("{}", report.to_text()));
@@ -121,4 +129,40 @@ fn the_page_of_the_format_names_every_key() {
             assert!(word(&page), "`{key}` is not explained");
         }
     }
+}
+
+/// Returns what README says of the catalogue between its two marks.
+fn told_of_the_catalogue() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once("<!-- catalogue -->\n").unwrap();
+    rest.split_once("<!-- /catalogue -->").unwrap().0.to_owned()
+}
+
+#[test]
+fn readme_counts_the_actions_of_every_built_in_connector() {
+    let mut report = tollgate::config::diagnostic::Report::default();
+    let catalog = Catalog::compile(&built_in_connectors(), &mut report);
+    let mut table = String::from("| connector | API | named actions |\n|---|---|--:|\n");
+    let (mut connectors, mut total) = (0, 0);
+    for connector in catalog.connectors() {
+        let actions: std::collections::BTreeSet<String> = connector
+            .routes()
+            .map(|route| route.action.to_owned())
+            .collect();
+        table.push_str(&format!(
+            "| `{}` | {} | {} |\n",
+            connector.id(),
+            connector.name(),
+            actions.len()
+        ));
+        connectors += 1;
+        total += actions.len();
+    }
+    let expected = format!("{connectors} connectors, {total} named actions:\n\n{table}");
+    assert_eq!(
+        told_of_the_catalogue(),
+        expected,
+        "put this between the marks in README.md:\n{expected}"
+    );
 }

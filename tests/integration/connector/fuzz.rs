@@ -53,6 +53,7 @@ impl World {
             target,
             headers: &self.headers,
             body: Some(body),
+            catalog: &self.catalog,
         };
         Ok(candidates.understand(&reading)?.actions)
     }

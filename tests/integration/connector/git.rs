@@ -75,6 +75,7 @@ fn forced(new: &str, pack: &[u8]) -> Result<bool, Unreadable> {
         target: &target,
         headers: &HeaderMap::new(),
         body: Some(&body),
+        catalog: &catalog,
     };
     let candidates = place.candidates(&target.method, &target.query);
     let understood = candidates.understand(&reading)?;

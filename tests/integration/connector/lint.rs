@@ -51,6 +51,7 @@ fn each_doubt_is_told_by_its_name() {
             "action: item.delete, match: GET /items/delete, risk: medium",
             &[],
         ),
+        ("action: get_record_set, match: GET /set", &[]),
         (
             "action: item.delete, match: DELETE /items, risk: low",
             &["low-risk-delete"],
@@ -135,6 +136,62 @@ fn each_doubt_is_told_by_its_name() {
 }
 
 #[test]
+fn a_condition_over_the_host_narrows_a_route_and_needs_no_other() {
+    for (when, expected) in [
+        ("has(path.bucket)", &[][..]),
+        ("has(path.object)", &["when-without-plain", "catch-all"]),
+        ("has(query.acl)", &["when-without-plain", "catch-all"]),
+    ] {
+        let text = format!(
+            "connector: x\nauth: none\ndomains: [store.test, '{{bucket}}.store.test']\nroutes: [{{ action: object.get, match: 'GET /{{*object}}', when: {when} }}]\n"
+        );
+        let (_, report) = compile(&[&text]);
+        assert!(!report.has_errors(), "{}", told(&report, Severity::Error));
+        let codes = report.diagnostics.iter().map(|problem| problem.code);
+        let codes: Vec<_> = codes.filter(|code| *code != "missing-test").collect();
+        assert_eq!(codes, expected, "{when}");
+    }
+}
+
+#[test]
+fn one_test_for_each_resource_is_enough_where_the_path_says_all() {
+    let tested = "{ action: item.get, match: GET /items, tests: [{ request: GET https://api.test/items, expect: {} }] }";
+    for (route, warned) in [
+        ("action: item.list, match: 'GET /items/{a}'", false),
+        ("action: item.delete, match: 'DELETE /items/{a}'", false),
+        ("action: thing.list, match: 'GET /things/{a}'", true),
+        (
+            "action: item.part.list, match: 'GET /items/{a}/parts'",
+            true,
+        ),
+        (
+            "action: item.create, match: POST /items, params: { b: $.b }",
+            true,
+        ),
+        (
+            "action: item.search, match: GET /search, params: { b: 'query:b' }",
+            true,
+        ),
+        (
+            "action: item.close, match: POST /items, when: body.b == 1",
+            true,
+        ),
+        (
+            "action: 'item.{a}', match: 'GET /made/{a}', risk: low",
+            true,
+        ),
+    ] {
+        let text = format!(
+            "connector: x\nauth: none\ndomains: [api.test]\nroutes: [{tested}, {{ {route} }}]\n"
+        );
+        let (_, report) = compile(&[&text]);
+        assert!(!report.has_errors(), "{}", told(&report, Severity::Error));
+        let mut codes = report.diagnostics.iter().map(|problem| problem.code);
+        assert_eq!(codes.any(|code| code == "missing-test"), warned, "{route}");
+    }
+}
+
+#[test]
 fn a_connector_that_lets_every_header_pass_is_told() {
     let text = "connector: x\nauth: none\ndomains: [api.test]\nunknown_headers: pass\nroutes: [{ action: a, match: GET /a }]\n";
     let (_, report) = compile(&[text]);
@@ -198,7 +255,6 @@ fn a_file_over_another_is_not_told_of_what_it_cannot_mend() {
         .retain(|problem| problem.places.iter().all(|place| of_over(&place.note)));
     insta::assert_snapshot!(told(&report, Severity::Warning), @r"
     low-risk-delete at 0.yaml:7:25: `y.b` deletes with risk low
-    unreachable-route at 0.yaml:8:25: `GET api.test/c` is for a host that is not among the connector's domains
     parameter-never-found at 0.yaml:8:25: `d` of `y.c` is never found: what stands there is a credential, and is taken out
     missing-test at 1.yaml:7:27: no test names `y.own`
     ");

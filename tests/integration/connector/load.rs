@@ -86,7 +86,9 @@ fn refuses_conditions_that_it_cannot_judge() {
         ("secrets.a == 1", "cannot read `secrets`"),
         ("query.a == 1", "always a text"),
         ("body.a < \"b\"", "orders something other than numbers"),
-        ("body.a.startsWith(\"b\")", "cannot call `startsWith`"),
+        ("body.a.endsWith(\"b\")", "cannot call `endsWith`"),
+        ("body.a.startsWith(body.b)", "needs one literal"),
+        ("git.force.startsWith(\"b\")", "cannot read `git.force`"),
         ("body.a.exists(x, x == 1)", "cannot use"),
         ("path.nothing == \"a\"", "captures no `nothing`"),
         ("body.a in []", "needs a list of literals"),
@@ -132,6 +134,21 @@ fn refuses_parameters_that_it_cannot_read() {
     ] {
         check(&format!("match: POST /x, params: {params}"), expected);
     }
+    for (params, expected) in [
+        ("{ a: $.a }", "is not read from a captured label"),
+        ("{ a: { pattern: '(' } }", "is not a pattern"),
+        (
+            "{ a: { from: 'query:a' } }",
+            "is not read from a captured label",
+        ),
+        ("{ A: { fold: lower } }", "is not a parameter name"),
+    ] {
+        let text = format!(
+            "connector: x\nauth: none\ndomains: [x.test]\ndefaults: {{ params: {params} }}\nroutes: [{{ action: a, match: 'GET /x/{{a}}' }}]\n"
+        );
+        let told = told(&compile(&[&text]).1, Severity::Error);
+        assert!(told.contains(expected), "{params}: {told}");
+    }
     check(
         "match: POST /x, body: none, params: { a: $.a }",
         "says `body: none`",
@@ -148,7 +165,7 @@ fn refuses_parameters_that_it_cannot_read() {
     );
     check(
         "match: POST /x, summary: 'make {b}'",
-        "no parameter of the route",
+        "not a parameter of the route",
     );
     check("match: POST /x, limits: { body: many }", "is not a size");
     let long = format!("$.{}", "a.".repeat(100_000));

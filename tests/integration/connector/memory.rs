@@ -58,6 +58,7 @@ fn read(catalog: &Catalog, path: &str, body: &str, left: usize) -> Cost {
         target: &target,
         headers: &headers,
         body: Some(body.as_bytes()),
+        catalog,
     };
     let mut memory = Purse { left, taken: 0 };
     let (understood, allocated) =

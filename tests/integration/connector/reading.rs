@@ -165,6 +165,7 @@ fn accepts_only_what_a_tree_parser_accepts() {
                 target: &target,
                 headers: &headers,
                 body: Some(&body),
+                catalog: &catalog,
             };
             let candidates = place.candidates(&target.method, &target.query);
             if candidates.understand(&reading).is_err() {

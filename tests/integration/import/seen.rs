@@ -226,7 +226,12 @@ fn what_a_browser_adds_is_no_parameter() {
         "{text}"
     );
     let windows = curl::read("curl ^\"https://a.example/x^\" -H ^\"accept: */*^\"");
-    assert!(windows.unwrap_err().contains("copy it as cURL (bash)"));
+    assert!(
+        windows
+            .unwrap_err()
+            .to_string()
+            .contains("copy it as cURL (bash)")
+    );
 }
 
 #[test]
@@ -268,7 +273,9 @@ fn no_value_of_a_command_gets_out() {
         "curl -SSECRET",
         "curl SECRET://a.example",
     ] {
-        let error = curl::read(&bad.replace("SECRET", SECRET)).expect_err(bad);
+        let error = curl::read(&bad.replace("SECRET", SECRET))
+            .expect_err(bad)
+            .to_string();
         assert!(!error.contains(SECRET), "{error}");
     }
 }

@@ -234,6 +234,43 @@ async fn a_disk_that_stalls_refuses_in_time_and_delays_nothing_else() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_stalls_holds_up_no_other_task_not_even_the_one_that_was_to_run_next() {
+    let place = Place::new();
+    let (journal, disk) = open(&place, Durability::Strict);
+    journal.append(&allowed("before")).await.unwrap();
+    disk.set(Mood::Stalls);
+    let (wake, woken) = tokio::sync::oneshot::channel();
+    let (ran, has_run) = tokio::sync::oneshot::channel();
+    let permitted = tokio::spawn(async move {
+        woken.await.unwrap();
+        // It goes on while the disk stalls, across several polls.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        ran.send(()).unwrap();
+    });
+    tokio::task::yield_now().await;
+    let writes = {
+        let journal = journal.clone();
+        tokio::spawn(async move {
+            // Tokio runs the task that is woken last next, on this worker.
+            wake.send(()).unwrap();
+            journal.append(&allowed("stalls")).await
+        })
+    };
+    tokio::time::timeout(Duration::from_secs(20), has_run)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!writes.is_finished());
+    disk.set(Mood::Works);
+    writes.await.unwrap().unwrap();
+    permitted.await.unwrap();
+    journal.close().await;
+    assert_eq!(place.agents(), ["before", "stalls"]);
+}
+
 #[test]
 fn a_directory_that_cannot_be_used_is_told() {
     let place = Place::new();

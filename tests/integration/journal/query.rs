@@ -103,6 +103,50 @@ async fn each_filter_finds_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_are_read_from_memory_and_older_ones_from_the_files() {
+    let place = Place::new();
+    let before = place.open();
+    before.append(&super::allowed("older")).await.unwrap();
+    before.close().await;
+    let mut opening = place.opening();
+    opening.settings.segment.bytes = 2_000;
+    let journal = opening.open().unwrap();
+    for number in 0..30 {
+        let agent = number.to_string();
+        journal.append(&super::allowed(&agent)).await.unwrap();
+        journal.append_later(&super::finished(&agent));
+    }
+    journal.append(&super::refused("last")).await.unwrap();
+    let lines = |reader: Reader| -> Vec<Vec<u8>> {
+        reader
+            .map(|line| line.unwrap().as_bytes().to_vec())
+            .collect()
+    };
+    for agent in [None, text("older"), text("7"), text("last"), text("nobody")] {
+        let query = Query {
+            agent,
+            ..Query::default()
+        };
+        let files = lines(Reader::open(&place.path(), query.clone()).unwrap());
+        assert_eq!(lines(journal.read(query).unwrap()), files);
+    }
+    journal.close().await;
+    for segment in tollgate::journal::list(&place.path()).unwrap() {
+        std::fs::remove_file(place.path().join(segment.name())).unwrap();
+    }
+    // The start before is not in the memory of this one.
+    let left = lines(journal.read(Query::default()).unwrap());
+    let seq =
+        |line: &Vec<u8>| serde_json::from_slice::<serde_json::Value>(line).unwrap()["seq"].as_u64();
+    assert_eq!(left.first().and_then(seq), Some(journal.head().seq));
+    assert!(left.len() >= 61, "{}", left.len());
+    assert!(
+        left.iter()
+            .all(|line| !line.windows(7).any(|window| window == b"\"older\""))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_are_exported_in_the_forms_of_other_tools() {
     let place = five(64 << 20).await;
     let query = Query {

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use tollgate::journal::{Known, OldRecord, Retention, TakeOver, Trust, list, verify};
+use tollgate::journal::{
+    Cursor, Follower, Known, OldRecord, Retention, Segment, TakeOver, Trust, list, verify,
+};
 use tollgate::model::clock::Clock;
 
 use super::{Place, allowed, identity, records};
@@ -17,10 +19,7 @@ fn small(place: &Place) -> tollgate::journal::Opening {
 
 fn names(place: &Place) -> Vec<String> {
     let segments = list(&place.path()).unwrap();
-    segments
-        .iter()
-        .map(tollgate::journal::Segment::name)
-        .collect()
+    segments.iter().map(Segment::name).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +105,7 @@ async fn numbers_that_somebody_knows_and_the_files_do_not_are_told_as_lost() {
     let mut opening = place.opening();
     opening.known = Known {
         seq: 10,
-        boot: None,
+        ..Known::default()
     };
     let journal = opening.open().unwrap();
     assert_eq!(journal.head().seq, 11);
@@ -162,6 +161,42 @@ async fn what_is_removed_is_recorded_before_and_the_rest_still_verifies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_removed_than_takes_too_much() {
+    let place = Place::new();
+    let journal = small(&place).open().unwrap();
+    for number in 0..40 {
+        journal.append(&allowed(&number.to_string())).await.unwrap();
+    }
+    journal.close().await;
+    let segments = list(&place.path()).unwrap();
+    let size = |segment: &Segment| {
+        let file = std::fs::metadata(place.path().join(segment.name()));
+        file.unwrap().len()
+    };
+    let sizes: Vec<u64> = segments.iter().map(size).collect();
+    let mut opening = place.opening();
+    // The newest three, and a byte less than the one before them needs as well.
+    let kept = &sizes[sizes.len() - 4..];
+    opening.settings.retention = Retention {
+        bytes: kept.iter().sum::<u64>() - 1,
+        ..Retention::default()
+    };
+    let journal = opening.open().unwrap();
+    let first = place.path().join(segments[sizes.len() - 4].name());
+    let gone = async {
+        while first.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, gone).await.unwrap();
+    journal.close().await;
+    let numbers = |segments: &[Segment]| segments.iter().map(|one| one.number).collect::<Vec<_>>();
+    let left = list(&place.path()).unwrap();
+    assert_eq!(numbers(&left), numbers(&segments[sizes.len() - 3..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_older_version_kept_becomes_the_first_segment() {
     let place = Place::new();
     let mut opening = place.opening();
@@ -206,4 +241,36 @@ async fn what_an_older_version_kept_becomes_the_first_segment() {
     std::fs::write(file, text.replace("\"old\"", "\"new\"")).unwrap();
     let finding = verify(&place.path(), &Trust::default()).unwrap().finding;
     assert_eq!(finding.unwrap().line, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_goes_on_behind_any_number_whatever_segment_holds_it() {
+    let place = Place::new();
+    let journal = small(&place).open().unwrap();
+    for number in 0..30 {
+        let name = number.to_string();
+        journal.append(&allowed(&name)).await.unwrap();
+    }
+    journal.close().await;
+    let all = |mut follower: Follower| {
+        let mut found = Vec::new();
+        loop {
+            let lines = follower.next_lines().unwrap();
+            if lines.is_empty() {
+                return found;
+            }
+            found.extend(lines.iter().map(|line| line.front().unwrap().seq));
+        }
+    };
+    let from_the_start = all(Follower::at(&place.path(), Cursor::default()));
+    let last = *from_the_start.last().unwrap();
+    assert!(last >= 30 && names(&place).len() > 3);
+    for after in 0..=last {
+        let read = all(Follower::behind(&place.path(), after).unwrap());
+        let missed = from_the_start.iter().filter(|seq| **seq > after);
+        let behind = read.iter().filter(|seq| **seq > after);
+        assert!(missed.eq(behind), "behind {after}: {read:?}");
+        let early = read.iter().filter(|seq| **seq <= after).count();
+        assert!(early < 20, "behind {after}: begins {early} lines before");
+    }
 }

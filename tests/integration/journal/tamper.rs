@@ -8,10 +8,10 @@ use tollgate::journal::{Anchor, Report, Signer, Trust, fingerprint, list, verify
 use super::{Place, allowed};
 
 /// Numbers that are the same in every run: xorshift64.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -68,6 +68,7 @@ impl Written {
             anchors: self.anchors.clone(),
             stored: Some(self.stored.clone()),
             since: None,
+            ..Trust::default()
         }
     }
 
@@ -267,7 +268,7 @@ async fn what_only_an_outsider_can_know_is_claimed_only_with_one() {
 async fn a_chain_that_is_made_anew_does_not_get_past_a_signature() {
     let written = written("a").await;
     let files = unpacked(&written.place.path());
-    // Whoever can write the files changes one record and chains everything behind it again.
+    // An attacker who can write the files changes one record and chains everything behind it again.
     let mut before: Option<Vec<u8>> = None;
     for (file, text) in &files {
         let mut chained = Vec::new();

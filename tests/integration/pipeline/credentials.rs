@@ -35,11 +35,22 @@ auth: none
 routes: [{ action: item.get, match: 'GET /items/{item}', risk: low }]
 ";
 
+/// Public unless a credential is bound to the host.
+const MIRROR: &str = "
+connector: mirror
+name: Mirror API
+version: 1
+domains: [{ host: mirror.test, auth: [none, bearer] }]
+auth: [{ id: bearer, fields: [token], bearer: '{token}' }]
+routes: [{ action: item.get, match: 'GET /items/{item}', risk: low }]
+";
+
 const POLICY: &str = "
 permissions:
   - { agents: [ci, other], connector: api, access: full }
   - { agents: [ci], allow: [api.unknown] }
   - { agents: [ci], connector: open, access: full }
+  - { agents: [ci], connector: mirror, access: full }
 ";
 
 /// What an agent may try to slip in beside the gateway's credential.
@@ -48,20 +59,27 @@ const SLIPPED: &str = "Authorization: Bearer agents-own\r\nauthorization: Basic 
 const QUERY: &str =
     "a=1&api_key=agents-own&API_KEY=agents-own&api%5Fkey=agents-own&%61pi_key=agents-own&b=%20";
 
+const HOSTS: [&str; 5] = [
+    HOST,
+    "open.test",
+    "mirror.test",
+    "a.shared.test",
+    "b.shared.test",
+];
+
 fn describe(upstream: &Upstream, credentials: &str) -> Builder {
     let builder = Builder::new()
         .connector("api", CONNECTOR)
         .connector("open", PUBLIC)
+        .connector("mirror", MIRROR)
         .policy("api", POLICY)
         .agent("other", "tga_other_0123456789abcdef0123456789", "{}")
         .env("SECRET", "the-real-secret")
         .env("SECRET_TWO", "the-second-secret")
         .trust(&upstream.ca_pem);
-    let builder = [HOST, "open.test", "a.shared.test", "b.shared.test"]
-        .iter()
-        .fold(builder, |builder, host| {
-            builder.resolve(&format!("{host}:443"), &[upstream.address])
-        });
+    let builder = HOSTS.iter().fold(builder, |builder, host| {
+        builder.resolve(&format!("{host}:443"), &[upstream.address])
+    });
     if credentials.is_empty() {
         builder
     } else {
@@ -70,7 +88,7 @@ fn describe(upstream: &Upstream, credentials: &str) -> Builder {
 }
 
 async fn upstream() -> Upstream {
-    Upstream::start(&[HOST, "open.test", "a.shared.test", "b.shared.test"]).await
+    Upstream::start(&HOSTS).await
 }
 
 async fn get(gateway: &Gateway, host: &str, target: &str) -> Raw {
@@ -149,6 +167,18 @@ async fn a_public_api_gets_no_credential_of_anybody() {
     assert_eq!(received.header("authorization"), None);
     assert_eq!(received.header("cookie"), None);
     assert!(!format!("{received:?}").contains("the-real-secret"));
+}
+
+#[tokio::test]
+async fn a_host_with_optional_credentials_gets_one_if_it_is_bound() {
+    let bare = sent("", "mirror.test", "/items/1").await;
+    assert_nothing_slipped(&bare);
+    assert_eq!(bare.header("authorization"), None);
+    let credential = "  - { id: m, connector: mirror, scheme: bearer, host: mirror.test, fields: { token: { env: SECRET } } }";
+    let received = sent(credential, "mirror.test", "/items/1").await;
+    assert_nothing_slipped(&received);
+    let expected = Some("Bearer the-real-secret");
+    assert_eq!(received.header("authorization"), expected);
 }
 
 #[tokio::test]

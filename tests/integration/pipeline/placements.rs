@@ -261,7 +261,8 @@ async fn make_older(gateway: &Gateway, rows: &[(&str, &str)]) {
         sqlx::sqlite::SqliteConnectOptions::new().filename(gateway.path("state/tollgate.db"));
     let mut database = options.connect().await.unwrap();
     let older =
-        "DROP TABLE unrecorded; DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement;
+        "DROP TABLE policy; DROP TABLE unrecorded; DROP TABLE pin; ALTER TABLE credential DROP COLUMN placement;
+                 ALTER TABLE agent_token DROP COLUMN created_at; ALTER TABLE agent_token DROP COLUMN used_at;
                  UPDATE meta SET value = '2' WHERE key = 'schema_version';";
     sqlx::raw_sql(older).execute(&mut database).await.unwrap();
     for (id, scheme) in rows {
@@ -333,22 +334,56 @@ async fn a_row_of_the_build_before_whose_scheme_is_gone_is_bound_to_nothing_that
     assert!(shown.contains("was  nowhere"), "{shown}");
 }
 
+/// Edits the pins of declared credentials behind the gateway's back.
+async fn edit_pins(gateway: &Gateway, statement: &'static str) {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(gateway.path("state/tollgate.db"));
+    let mut database = options.connect().await.unwrap();
+    sqlx::raw_sql(statement)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    database.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_declared_credential_was_bound_to_cannot_be_edited_in_the_store() {
-    use sqlx::{ConnectOptions as _, Connection as _};
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = describe(&upstream)
         .credential("api", HOST, ("token", SECRET))
         .start()
         .await;
-    let options =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(gateway.path("state/tollgate.db"));
-    let mut database = options.connect().await.unwrap();
-    sqlx::raw_sql("UPDATE pin SET sealed = zeroblob(200)")
-        .execute(&mut database)
-        .await
-        .unwrap();
-    database.close().await.unwrap();
+    edit_pins(&gateway, "UPDATE pin SET sealed = zeroblob(200)").await;
     let gateway = gateway.restart().await;
     assert_unbound(&gateway, &upstream, "an edited pin").await;
+}
+
+#[tokio::test]
+async fn a_deleted_pin_is_no_first_sight_and_an_operator_binds_the_credential_again() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream)
+        .credential("api", HOST, ("token", SECRET))
+        .start()
+        .await;
+    let pinned = |gateway: &Gateway| {
+        let records = crate::journal::records(&gateway.path("state/journal"));
+        let pinned = records
+            .iter()
+            .filter(|record| record["what"] == "credential.pinned");
+        pinned
+            .map(|record| record["subject"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(pinned(&gateway), ["api"]);
+    edit_pins(&gateway, "DELETE FROM pin").await;
+    rewrite(&gateway, MOVED[0]).await;
+    let gateway = gateway.restart().await;
+    assert_unbound(&gateway, &upstream, "a deleted pin").await;
+    assert_eq!(pinned(&gateway), ["api"]);
+    let shown = shell(&gateway).play("tollgate credential rebind api").await;
+    assert!(shown.contains("api"), "{shown}");
+    let gateway = gateway.restart().await;
+    let told = shell(&gateway).play("tollgate status").await;
+    assert!(!told.contains("UNBOUND"), "{told}");
 }

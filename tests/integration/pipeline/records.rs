@@ -24,6 +24,7 @@ routes:
   - { action: item.get, match: 'GET /items/{item}', risk: low, params: { pin: { from: query:pin, secret: true } } }
   - { action: item.put, match: 'PUT /items/{item}', risk: low, params: { title: $.title, pin: { from: $.pin, secret: true } } }
   - { action: item.delete, match: 'DELETE /items/{item}', risk: high }
+  - { action: hook.send, match: 'POST /hooks/{team}/{hook}', params: { hook: { secret: true }, text: $.text } }
 ";
 
 /// Its credential stands in the query, where logs like to have it.
@@ -67,6 +68,23 @@ async fn a_parameter_that_is_absent_is_named_where_a_condition_fails_for_it() {
     let asked = "tollgate explain PUT https://api.test/items/7 --agent ci -H content-type:application/json --body {}";
     let shown = shell.play(asked).await;
     assert!(shown.contains(why), "{shown}");
+}
+
+#[tokio::test]
+async fn a_label_that_is_secret_stands_in_no_path_of_a_record() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = describe(&upstream).start().await;
+    for (body, status) in [(r#"{"text":"hi"}"#, 200), (r#"{"text":[1}"#, 400)] {
+        let url = format!("https://{HOST}/hooks/T0/B0:xoq%3A7");
+        let request = gateway.agent.http1().post(url).body(body);
+        let request = request.header("content-type", "application/json");
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+    let records = gateway.decided(2).await;
+    for record in &records {
+        assert_eq!(record["path"], "/hooks/T0/{hook}");
+        assert!(!record.to_string().contains("xoq"), "{record}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The pipeline without sockets: judges handmade heads on a snapshot, a roster and a journal that a test changes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,14 +19,16 @@ use tollgate::model::agent::{Agent, AgentName};
 use tollgate::model::changes::Changes;
 use tollgate::model::clock::Clock;
 use tollgate::model::target::Authority;
+use tollgate::outbound::{Outbound, Roots};
 use tollgate::pipeline::collect::Bounds;
 use tollgate::pipeline::record::OpenExchange;
 use tollgate::pipeline::refuse::RefusedExchange;
 use tollgate::pipeline::{BodyFault, BodyReader, Dependencies, Gateway, Head, Permit, judge};
 use tollgate::roster::{Roster, RosterEntry, TokenHash};
 use tollgate::snapshot::{Current, Inputs, Snapshot};
+use tollgate::store::Store;
 use tollgate::telemetry::metrics::Metrics;
-use tollgate::vault::Keyring;
+use tollgate::vault::{Keyring, RotatedFields};
 
 use crate::journal::{Place, records};
 use crate::vault::master;
@@ -67,8 +70,8 @@ const LIMITS: limit::Bounds = limit::Bounds {
 };
 
 const PLENTY: Bound = Bound {
-    total: 100,
-    per_agent: 100,
+    total: 2000,
+    per_agent: 2000,
 };
 
 /// A gateway that reaches nothing.
@@ -122,6 +125,20 @@ impl Rig {
         Self::build(policy, LONG, Arc::new(SystemLookup::new())).await
     }
 
+    /// A gateway that reaches one server: `host:port`, its address, and the authority that it is trusted by.
+    pub(crate) async fn reaching(
+        (authority, address, ca_pem): (&str, SocketAddr, &str),
+        clock: Clock,
+    ) -> Self {
+        let resolve = [(Authority::parse(authority, 443).unwrap(), vec![address])];
+        let rules = EgressRules {
+            resolve: resolve.into(),
+            ..EgressRules::default()
+        };
+        let egress = Egress::new(rules, Arc::new(SystemLookup::new()));
+        Self::build_with(ALLOWING, LONG, (egress, ca_pem), clock).await
+    }
+
     /// As [`Rig::new`], with a time for which requests wait for an operator.
     pub(crate) async fn with(policy: &str, approval_timeout: Duration) -> Self {
         Self::build(policy, approval_timeout, Arc::new(SystemLookup::new())).await
@@ -133,8 +150,23 @@ impl Rig {
     }
 
     async fn build(policy: &str, approval_timeout: Duration, lookup: Arc<dyn Lookup>) -> Self {
-        let clock = Clock::system();
+        let egress = Egress::new(EgressRules::default(), lookup);
+        Self::build_with(policy, approval_timeout, (egress, ""), Clock::system()).await
+    }
+
+    async fn build_with(
+        policy: &str,
+        approval_timeout: Duration,
+        (egress, ca_pem): (Egress, &str),
+        clock: Clock,
+    ) -> Self {
         let place = Place::new();
+        let store = Store::create(&format!(
+            "sqlite:{}",
+            place.path().with_extension("db").display()
+        ))
+        .await
+        .unwrap();
         let rig = Self {
             gateway: Arc::new(Gateway::new(Dependencies {
                 current: Arc::new(Current::new(snapshot(CONNECTOR, policy))),
@@ -142,8 +174,14 @@ impl Rig {
                 kill_switch: Arc::new(KillSwitch::default()),
                 keyring: Arc::new(Keyring::default()),
                 opener: tollgate::vault::Opener::new(&master(1)),
+                rotated: RotatedFields::new(&master(1), store),
+                outbound: Outbound::new(roots(&place, ca_pem)),
+                placeholders: tollgate::vault::Placeholders::new(
+                    [9; 32],
+                    tollgate::vault::Opener::new(&master(1)),
+                ),
                 journal: place.open(),
-                egress: Egress::new(EgressRules::default(), lookup),
+                egress,
                 approvals: ApprovalService::new(SETTINGS, clock.clone()),
                 approval_timeout,
                 changes: Changes::default(),
@@ -192,7 +230,7 @@ impl Rig {
         parts.changes.tell();
     }
 
-    /// Puts connectors and policies in force.
+    /// Makes connectors and policies active.
     pub(crate) fn swap(&self, connector: &str, policy: &str) {
         let parts = self.gateway.dependencies();
         parts.current.swap(snapshot(connector, policy));
@@ -238,6 +276,7 @@ impl Rig {
             received: Instant::now(),
             request_id: self.gateway.request_id(),
             peer: None,
+            tunnel: None,
         }
     }
 
@@ -291,4 +330,10 @@ fn agent(name: &str) -> Arc<Agent> {
         name: AgentName::parse(name).unwrap(),
         labels: BTreeMap::new(),
     })
+}
+
+fn roots(place: &Place, ca_pem: &str) -> Roots {
+    let file = place.path().with_extension("pem");
+    std::fs::write(&file, ca_pem).unwrap();
+    Roots::read(&file).unwrap()
 }

@@ -133,7 +133,7 @@ fn tells_every_problem_of_a_file_at_once() {
     2:16 error[unknown-agent] there is no agent `devop` (did you mean `devops`?)
     2:35 error[unknown-connector] there is no connector `jria` (did you mean `jira`?)
     3:16 error[unknown-agent] no agent has the label `team=car` (did you mean `team=care`?)
-    3:35 error[unknown-action] there is no action `jira.issue.remove` (did you mean `jira.issue.create`?)
+    3:35 error[unknown-action] there is no action `jira.issue.remove` (did you mean `jira.issue.get`?)
     4:5 error[no-agents] `agents` is empty and would match no agent (use `"*"` for all)
     4:30 error[permission] `connector` is given without `access` (say `access: full`, `supervised`, `read_only`, `ask` or `none`)
     5:5 error[permission] the permission says nothing (say `connector` and `access`, or `allow`, `ask` or `deny`)

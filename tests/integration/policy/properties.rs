@@ -2,11 +2,11 @@
 
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 use tollgate::config::diagnostic::Report;
-use tollgate::model::action::{Parameter, Parameters};
+use tollgate::model::action::{ActionName, Parameter, Parameters, Risk};
 use tollgate::model::value::Value;
 use tollgate::policy::{Decision, PolicySet, combine};
 
-use super::world::{decide, source, told, vocabulary};
+use super::world::{agent, decide, source, told, vocabulary};
 
 const AGENTS: [&str; 3] = ["default", "devops", "helper"];
 const ACTIONS: [&str; 8] = [
@@ -116,6 +116,83 @@ proptest! {
                 let both = combine(vec![one.clone(), stopped]);
                 prop_assert_eq!((both.decision, both.no_permission), (Decision::Deny, false));
                 prop_assert!(one.decision == Decision::Deny || !one.no_permission);
+            }
+        }
+    }
+}
+
+/// A rule whose condition, if any, is whether a parameter is there; such a condition never fails.
+fn plain_rule() -> impl Strategy<Value = (String, String)> {
+    let what = prop::sample::select(vec![
+        "connector: '*', access: supervised",
+        "connector: jira, access: full",
+        "connector: jira, access: read_only",
+        "connector: jira, access: none",
+        "connector: '*', access: ask",
+        "allow: [jira.issue.*]",
+        "allow: ['*']",
+        "ask: [jira.issue.*]",
+        "deny: [jira.issue.*]",
+    ]);
+    // Some issue has each of these; a condition on what no action has would not load.
+    let condition = prop::sample::select(vec!["", "title", "labels", "issue_key"]);
+    let policy = prop::sample::select(vec![
+        "actions: ['*'], decision: allow",
+        "actions: [jira.issue.*], decision: require_approval",
+        "actions: ['*'], decision: deny",
+    ]);
+    let who = prop::sample::select(vec!["'*'", "team=care", "helper"]);
+    (who, what, condition, policy).prop_map(|(who, what, condition, policy)| {
+        let (key, when) = match condition {
+            "" => (String::new(), String::new()),
+            name => (
+                format!(", where: 'has(params.{name})'"),
+                format!(", when: 'has(params.{name})'"),
+            ),
+        };
+        (
+            format!("  - {{ agents: [{who}], {what}{key} }}\n"),
+            format!("{policy}{when}"),
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..Default::default() })]
+    #[test]
+    fn an_outlook_says_for_each_way_that_conditions_turn_out_what_is_decided(
+        rules in prop::collection::vec(plain_rule(), 1..6),
+        policies in 1..3_usize,
+    ) {
+        let vocabulary = vocabulary();
+        let (permissions, all): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
+        let text = text(&permissions, &all[..policies.min(all.len())]);
+        let mut report = Report::default();
+        let set = PolicySet::compile(&[source("case", &text)], &vocabulary, &mut report);
+        assert!(!report.has_errors(), "{text}{}", told(&report));
+        for name in AGENTS {
+            let agent = agent(&vocabulary, name);
+            for action in ACTIONS {
+                let shape = vocabulary.shape(&ActionName::parse(action).unwrap());
+                let risk = shape.and_then(|shape| shape.risks.first()).copied().unwrap_or(Risk::Medium);
+                let special = shape.is_some_and(|shape| shape.special);
+                let outlook = set.outlook(&agent, action, (risk, special));
+                for held in 0..8_u32 {
+                    let held: Vec<&str> = ["title", "labels", "issue_key"]
+                        .into_iter()
+                        .enumerate()
+                        .filter_map(|(at, name)| (held >> at & 1 == 1).then_some(name))
+                        .collect();
+                    let mut params = Parameters::new();
+                    for name in &held {
+                        params.set(Parameter { name: (*name).into(), value: Value::text("x"), secret: false });
+                    }
+                    let holds = |when: &String| held.iter().any(|name| *when == format!("has(params.{name})"));
+                    let said = outlook.cases.iter().rev().find(|case| case.when.iter().all(holds));
+                    let said = said.map_or(outlook.decision, |case| case.decision);
+                    let decided = decide(&set, &vocabulary, name, action, params).decision;
+                    prop_assert_eq!(said, decided, "{} {} {:?}\n{}", name, action, held, text);
+                }
             }
         }
     }

@@ -126,6 +126,13 @@ pub(super) fn vocabulary() -> Vocabulary {
     }
 }
 
+pub(super) fn agent(vocabulary: &Vocabulary, name: &str) -> Agent {
+    Agent {
+        name: AgentName::parse(name).unwrap(),
+        labels: vocabulary.agents.get(name).cloned().unwrap_or_default(),
+    }
+}
+
 pub(super) fn decide(
     set: &PolicySet,
     vocabulary: &Vocabulary,
@@ -147,11 +154,7 @@ pub(super) fn decide(
         params,
         summary: None,
     };
-    let labels = vocabulary.agents.get(agent).cloned().unwrap_or_default();
-    let agent = Agent {
-        name: AgentName::parse(agent).unwrap(),
-        labels,
-    };
+    let agent = self::agent(vocabulary, agent);
     let target = Target {
         method: http::Method::POST,
         authority: Authority::parse("acme.atlassian.net", 443).unwrap(),

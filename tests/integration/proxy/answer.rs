@@ -93,7 +93,11 @@ async fn carries_a_call_in_which_both_sides_talk_at_once() {
     let mut answer = reqwest::Body::from(answer);
     for number in 0..50 {
         // A message goes out only after the one before has come back, some of them larger than a window.
-        let message = Bytes::from(vec![number; 1 << (number % 18)]);
+        let length: u32 = 1 << (number % 18);
+        // A message of gRPC that is not compressed: a zero, its length, its bytes.
+        let mut message = [&[0][..], &length.to_be_bytes()].concat();
+        message.resize(5 + usize::try_from(length).unwrap(), number);
+        let message = Bytes::from(message);
         outbox.send(message.clone()).await.unwrap();
         let mut echoed = Vec::new();
         while echoed.len() < message.len() {

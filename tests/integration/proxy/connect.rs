@@ -343,3 +343,45 @@ async fn tells_an_agent_who_it_is() {
         .unwrap();
     assert_eq!(who, serde_json::json!({ "agent": "ci", "labels": {} }));
 }
+
+#[tokio::test]
+async fn the_status_line_of_a_decision_says_why() {
+    let deny = |path: &str, reason: &str| {
+        format!(
+            "  - {{ id: {path}, actions: [plain.thing.get], when: 'action.path == \"/{path}\"', decision: deny, reason: '{reason}' }}\n"
+        )
+    };
+    let long = deny("long", &"x".repeat(257));
+    let policies = [
+        &deny("asked", "Ask #infra."),
+        &long,
+        &deny("foreign", "Nö."),
+    ];
+    let policies = policies.map(String::as_str).concat();
+    let gateway = rig::describe()
+        .policy("spoken", &format!("policies:\n{policies}"))
+        .start()
+        .await;
+    let authorization = gateway.agent.authorization();
+    let line = async |request: &str, host: &str| {
+        let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\n{authorization}\r\n");
+        let refused = exchange(&mut gateway.agent.connect().await, &head).await;
+        refused.head.lines().next().unwrap().to_owned()
+    };
+    let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
+    let denied = format!("POST /denied HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n");
+    let refused = exchange(&mut tunnel, &denied).await;
+    let told = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(
+        refused.head.lines().next().unwrap(),
+        format!("HTTP/1.1 403 {told}")
+    );
+    for (path, phrase) in [
+        ("asked", "Ask #infra."),
+        ("long", "Forbidden"),
+        ("foreign", "Forbidden"),
+    ] {
+        let told = line(&format!("GET http://{PLAIN}/{path}"), PLAIN).await;
+        assert_eq!(told, format!("HTTP/1.1 403 {phrase}"));
+    }
+}

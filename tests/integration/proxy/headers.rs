@@ -121,7 +121,9 @@ async fn a_value_that_servers_trim_differently_is_refused() {
 async fn a_header_that_nothing_declares_is_dropped_from_a_read_and_named() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = start(&upstream).await;
-    let headers: [(&str, &[u8]); 6] = [
+    let headers: [(&str, &[u8]); 7] = [
+        // Servers read it as `X-Tenant`: it never goes out, and is recorded.
+        ("x_tenant", b"other"),
         ("as-user", b"root"),
         ("x-scope-orgid", b"other"),
         ("x-forwarded-user", b"root"),
@@ -132,7 +134,7 @@ async fn a_header_that_nothing_declares_is_dropped_from_a_read_and_named() {
     let (status, _, dropped) = send_http2(&gateway, ("GET", "/deploys"), &headers).await;
     assert_eq!((status, &*dropped), (200, "as-user, x-scope-orgid"));
     let received = upstream.only();
-    for name in ["as-user", "x-scope-orgid", "x-forwarded-user"] {
+    for name in ["x_tenant", "as-user", "x-scope-orgid", "x-forwarded-user"] {
         assert_eq!(received.header(name), None, "{name}");
     }
     for name in ["x-vendor-a", "openai-organization", "x-request-id"] {
@@ -141,7 +143,7 @@ async fn a_header_that_nothing_declares_is_dropped_from_a_read_and_named() {
     let decided = gateway.decided(1).await;
     assert_eq!(
         decided[0]["dropped_headers"],
-        serde_json::json!(["as-user", "x-scope-orgid"])
+        serde_json::json!(["as-user", "x-scope-orgid", "x_tenant"])
     );
 }
 

@@ -9,7 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::rig::{self, HOST};
 use crate::support::agent::{Agent, exchange, is_closed, outbox, read_answer, read_interim};
-use crate::support::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, block, frame};
+use crate::support::frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, Frames, HEADERS, block, frame,
+};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
@@ -477,4 +479,40 @@ async fn streams_that_an_agent_does_not_read_count_with_its_memory() {
     let open = "tollgate_body_bytes 3932160";
     assert!(gateway.metrics().await.contains(open));
     drop(unread);
+}
+
+#[tokio::test]
+async fn a_header_block_of_http2_that_does_not_end_costs_its_connection() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream, "  request_head: 1s").await;
+    let mut frames = Frames::begin(&gateway.agent, HOST).await;
+    let mut tick = tokio::time::interval(Duration::from_millis(150));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Silence between requests is no head.
+    for _ in 0..8 {
+        tick.tick().await;
+    }
+    let fields = [
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", HOST),
+        (":path", "/old"),
+    ];
+    assert_eq!(
+        frames
+            .ask(1, &fields)
+            .await
+            .answer("after a silence")
+            .status,
+        200
+    );
+    frames
+        .send(&[frame(HEADERS, END_STREAM, 3, &block(&fields))])
+        .await;
+    let more = frame(CONTINUATION, 0, 3, &block(&[("x-more", "of it")]));
+    let pause = async || {
+        tick.tick().await;
+    };
+    frames.send_until_closed(&more, pause).await;
+    assert_eq!(upstream.received().len(), 1);
 }

@@ -167,7 +167,7 @@ async fn connecting_to_an_upstream_that_does_not_answer_ends_with_a_halt() {
     })
     .await;
 
-    // Whoever comes once its queue is full waits for a place.
+    // An agent that comes once its queue is full waits for a place.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(loopback).unwrap();
     let full = socket.listen(1).unwrap();

@@ -46,7 +46,7 @@ async fn many_refusals_of_one_source_are_one_record() {
         .play("tollgate audit tail\ntollgate audit verify")
         .await;
     assert!(
-        shown.contains("summary  unauthenticated.refused  127.0.0.1  4 times"),
+        shown.contains("127.0.0.1  summary   4 times  unauthenticated.refused"),
         "{shown}"
     );
 }

@@ -44,6 +44,7 @@ async fn expired_tokens_are_pruned_when_one_is_added_or_renewed() {
     let token = |byte, expires_at| StoredToken {
         hash: [byte; 32],
         expires_at,
+        ..StoredToken::default()
     };
     store.add_agent(&agent("devops", 1)).await.unwrap();
     store
@@ -162,6 +163,7 @@ async fn every_change_raises_the_revision_and_nothing_else_does() {
             &StoredToken {
                 hash: [9; 32],
                 expires_at: None,
+                ..StoredToken::default()
             },
         )
         .await

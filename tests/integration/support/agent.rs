@@ -167,6 +167,11 @@ impl Agent {
         sender
     }
 
+    /// Returns what trusts the gateway's CA.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        roots(&self.ca_pem)
+    }
+
     fn tls(&self, alpn: &[&[u8]]) -> ClientConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)

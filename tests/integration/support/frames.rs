@@ -82,6 +82,17 @@ impl Frames {
         }
     }
 
+    /// Sends a frame until the gateway has hung up, and waits after each for what `pause` waits for.
+    pub(crate) async fn send_until_closed(&mut self, frame: &[u8], mut pause: impl AsyncFnMut()) {
+        for sent in 0.. {
+            if self.tls.write_all(frame).await.is_err() || self.tls.flush().await.is_err() {
+                return;
+            }
+            assert!(sent < 100, "it may go on");
+            pause().await;
+        }
+    }
+
     async fn read(&mut self) -> (u8, u8, u32, Vec<u8>) {
         let mut head = [0; 9];
         self.tls.read_exact(&mut head).await.unwrap();

@@ -15,7 +15,7 @@ use tollgate::model::clock::Clock;
 use tollgate::store::Store;
 
 use super::agent::Agent;
-use super::tollgate::Shell;
+use super::tollgate::{Served, Shell};
 use super::upstream::Upstream;
 
 /// The token of agent `ci`.
@@ -39,8 +39,12 @@ pub(crate) struct Builder {
     settings: String,
     listen: Vec<String>,
     tls: bool,
+    admin_tls: bool,
     environment: Environment,
     handed: Option<TcpListener>,
+    clock: Clock,
+    /// Built-in connectors that it loads; few, since each test compiles them.
+    built_in: &'static str,
 }
 
 /// A running gateway. Every test ends with [`Gateway::stop`] or drops it.
@@ -50,8 +54,31 @@ pub(crate) struct Gateway {
     pub(crate) agent: Agent,
     directory: tempfile::TempDir,
     environment: Environment,
+    clock: Clock,
     /// Held for the next one that starts.
     handed: Option<TcpListener>,
+}
+
+/// What a gateway that is a process of its own is started with.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    pub(crate) shell: Shell,
+    listener: TcpListener,
+}
+
+impl Apart {
+    /// Starts it, after a line of shell, and returns once it is ready, with its agent `ci`.
+    pub(crate) async fn serve(&self, before: &str) -> (Served, Agent) {
+        let mut served = self.shell.start_on_after(before, &self.listener);
+        served.wait_for("ready").await;
+        let agent = Agent {
+            proxy: self.listener.local_addr().unwrap(),
+            name: "ci".into(),
+            token: TOKEN.into(),
+            ca_pem: std::fs::read_to_string(self.shell.path("state/ca.pem")).unwrap(),
+        };
+        (served, agent)
+    }
 }
 
 impl Builder {
@@ -72,10 +99,21 @@ impl Builder {
             settings: String::new(),
             listen: vec!["127.0.0.1:0".to_owned()],
             tls: false,
+            admin_tls: false,
             environment: Environment::new(),
             handed: None,
+            clock: Clock::system(),
+            built_in: "jira",
         };
         builder.agent("ci", TOKEN, "{}")
+    }
+
+    /// Describes one that loads GitHub's connector too.
+    pub(crate) fn with_github() -> Self {
+        Self {
+            built_in: "github, jira",
+            ..Self::new()
+        }
     }
 
     /// Writes `connectors.d/<name>.yaml`.
@@ -136,6 +174,11 @@ impl Builder {
         self.file(&file, secret)
     }
 
+    /// Writes a secret for a credential that the settings declare.
+    pub(crate) fn secret(self, name: &str, text: &str) -> Self {
+        self.file(name, text)
+    }
+
     /// Declares an agent; `labels` is a YAML map.
     pub(crate) fn agent(mut self, name: &str, token: &str, labels: &str) -> Self {
         let file = format!("secrets/agent-{name}");
@@ -177,6 +220,13 @@ impl Builder {
             .file("secrets/proxy.key", key)
     }
 
+    /// Gives the admin port a certificate of its own, PEM.
+    pub(crate) fn admin_tls(mut self, cert: &str, key: &str) -> Self {
+        self.admin_tls = true;
+        self.file("secrets/admin.pem", cert)
+            .file("secrets/admin.key", key)
+    }
+
     /// Hands a bound port over, as the only one that agents connect to; it stays bound while the gateway restarts.
     pub(crate) fn handed(mut self, listener: TcpListener) -> Self {
         self.listen = vec![listener.local_addr().unwrap().to_string()];
@@ -189,6 +239,11 @@ impl Builder {
         self.settings.push_str(yaml);
         self.settings.push('\n');
         self
+    }
+
+    /// Tells the time.
+    pub(crate) fn clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Sets a variable.
@@ -208,7 +263,19 @@ impl Builder {
     pub(crate) async fn try_start(self) -> Result<Gateway, String> {
         let config = self.directory.path().join("tollgate.yaml");
         std::fs::write(&config, self.config()).unwrap();
-        serve(self.directory, self.environment, self.handed).await
+        serve(self.directory, self.environment, self.clock, self.handed).await
+    }
+
+    /// Writes its files, for a gateway that runs as a process of its own on the port that was handed over. Returns their directory,
+    /// which must outlive it, and what the agent `ci` needs once it has started.
+    pub(crate) fn write(self) -> (tempfile::TempDir, Apart) {
+        let config = self.directory.path().join("tollgate.yaml");
+        std::fs::write(&config, self.config()).unwrap();
+        let apart = Apart {
+            shell: Shell::at(self.directory.path()),
+            listener: self.handed.expect("a port is handed over"),
+        };
+        (self.directory, apart)
     }
 
     fn config(&self) -> String {
@@ -217,9 +284,14 @@ impl Builder {
         } else {
             ""
         };
+        let admin_tls = if self.admin_tls {
+            ", tls: { cert: secrets/admin.pem, key: secrets/admin.key }"
+        } else {
+            ""
+        };
         let mut text = format!(
-            "proxy: {{ listen: {:?}{tls} }}\nadmin: {{ listen: [\"127.0.0.1:0\"] }}\nmetrics: {{ listen: [\"127.0.0.1:0\"] }}\ndata_dir: state\n",
-            self.listen
+            "proxy: {{ listen: {:?}{tls} }}\nadmin: {{ listen: [\"127.0.0.1:0\"]{admin_tls} }}\nmetrics: {{ listen: [\"127.0.0.1:0\"] }}\ndata_dir: state\nbuilt_in: [{}]\n",
+            self.listen, self.built_in
         );
         for folder in ["connectors", "policies"] {
             let is_empty = std::fs::read_dir(self.directory.path().join(format!("{folder}.d")))
@@ -256,10 +328,12 @@ impl Builder {
 async fn serve(
     directory: tempfile::TempDir,
     environment: Environment,
+    clock: Clock,
     handed: Option<TcpListener>,
 ) -> Result<Gateway, String> {
     let config = directory.path().join("tollgate.yaml");
     let mut process = process(directory.path(), environment.clone());
+    process.clock = clock.clone();
     process.activated =
         SocketActivation::tcp(handed.iter().map(|listener| listener.try_clone().unwrap()));
     let serving = Serving::start(process, Some(config)).await;
@@ -276,6 +350,7 @@ async fn serve(
         agent,
         directory,
         environment,
+        clock,
         handed,
     })
 }
@@ -289,7 +364,7 @@ impl Gateway {
 
     /// Starts another one on the state and files of one that was stopped.
     pub(crate) async fn restarted(self) -> Self {
-        serve(self.directory, self.environment, self.handed)
+        serve(self.directory, self.environment, self.clock, self.handed)
             .await
             .unwrap()
     }
@@ -298,6 +373,16 @@ impl Gateway {
     pub(crate) async fn admin(&self, method: Method, path: &str, body: &Json) -> (u16, Json) {
         let token = std::fs::read_to_string(self.path("state/operator.token")).unwrap();
         self.admin_as(token.trim(), method, path, body).await
+    }
+
+    /// Posts to the admin side as operator `local`, if a revision still holds.
+    pub(crate) async fn admin_if(&self, path: &str, revision: &str, body: &Json) -> (u16, Json) {
+        let token = std::fs::read_to_string(self.path("state/operator.token")).unwrap();
+        let url = format!("http://{}{path}", self.serving().addresses().admin[0]);
+        let request = client().post(url).bearer_auth(token.trim()).json(body);
+        let request = request.header("if-match", format!("\"{revision}\""));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     /// Calls the admin side with any token.
@@ -317,6 +402,30 @@ impl Gateway {
         };
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Calls the admin side as operator `local` with headers; returns status, media type and document.
+    pub(crate) async fn admin_with(
+        &self,
+        (method, path): (Method, &str),
+        headers: &[(&str, &[u8])],
+        body: &Json,
+    ) -> (u16, String, Json) {
+        let token = std::fs::read_to_string(self.path("state/operator.token")).unwrap();
+        let url = format!("http://{}{path}", self.serving().addresses().admin[0]);
+        let mut request = client().request(method, url).bearer_auth(token.trim());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let kind = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (answer.status().as_u16(), kind, answer.json().await.unwrap())
     }
 
     /// Returns what Prometheus would read.
@@ -441,8 +550,9 @@ impl Gateway {
             loop {
                 let mut found = crate::journal::records(&journal);
                 found.retain(|record| kinds.contains(&record["kind"].as_str().unwrap()));
-                // Files that were reloaded are not what a test counts.
-                found.retain(|record| record["what"] != "files.reloaded");
+                // What the gateway does by itself is not what a test counts.
+                let own = ["files.reloaded", "credential.pinned"];
+                found.retain(|record| own.iter().all(|what| record["what"] != *what));
                 if found.len() >= count {
                     return found;
                 }
@@ -469,6 +579,7 @@ fn process(directory: &Path, environment: Environment) -> ProcessEnv {
         give_back: || {},
         environment,
         stdin_is_terminal: false,
+        stdout_is_terminal: false,
         has_terminal: false,
         clock: Clock::system(),
         directory: directory.to_owned(),

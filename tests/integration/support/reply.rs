@@ -42,6 +42,11 @@ impl Feed {
             .expect("the gateway stopped reading");
     }
 
+    /// Sends a piece that the gateway may not read any more.
+    pub(crate) async fn offer(&self, chunk: impl Into<Bytes>) {
+        let _ = self.0.send(Frame::data(chunk.into())).await;
+    }
+
     pub(crate) async fn trailers(&self, trailers: HeaderMap) {
         self.0
             .send(Frame::trailers(trailers))

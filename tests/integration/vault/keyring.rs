@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use tollgate::model::agent::AgentName;
-use tollgate::model::credential::{Binding, CredentialId, SealedCredential};
+use tollgate::model::credential::{
+    Binding, CredentialId, MintedTokens, PreparedHeaders, SealedCredential,
+};
 use tollgate::model::target::{Authority, Path};
 use tollgate::vault::{Keyring, binds};
 
@@ -25,6 +27,8 @@ fn credential(id: &str, hosts: &[&str], path: &str, agents: &[&str]) -> SealedCr
         sealed: Vec::new(),
         agent_owned: false,
         created_at: String::new(),
+        prepared: PreparedHeaders::default(),
+        minted: MintedTokens::default(),
     }
 }
 

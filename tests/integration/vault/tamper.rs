@@ -132,6 +132,7 @@ async fn opens(store: &Store) -> bool {
         Ok(found) => match Opener::new(&master(1)).open(&found[0]) {
             Ok(_) => true,
             Err(OpenError::Tampered(_)) => false,
+            Err(other @ OpenError::Unreadable { .. }) => panic!("{other}"),
         },
         Err(StoreError::BadRow {
             table: "credential",
@@ -183,6 +184,7 @@ proptest! {
         let base = draft("gh");
         let draft = CredentialDraft {
             public_fields: texts.clone(),
+            origins: BTreeMap::new(),
             secret_fields: if owned { BTreeMap::new() } else { BTreeMap::from([("S".to_owned(), Secret::from(SECRET.to_owned()))]) },
             binding: Binding { path, ..base.binding.clone() },
             agent_owned: owned,

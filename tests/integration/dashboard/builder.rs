@@ -1,0 +1,293 @@
+//! The policy builder: what a form makes, its effect before it is saved, and two operators at once.
+
+use http::Method;
+use serde_json::{Value as Json, json};
+
+use crate::support::browser::{Browser, Page};
+use crate::support::gateway::{Builder, Gateway};
+
+const CONNECTOR: &str = "
+connector: api
+name: Test
+version: 1
+domains: [api.test]
+auth: none
+routes:
+  - { action: item.get, match: 'GET /items/{item}' }
+  - { action: item.delete, match: 'DELETE /items/{item}', risk: high }
+";
+
+async fn start() -> Gateway {
+    Builder::new()
+        .connector("api", CONNECTOR)
+        .policy(
+            "open",
+            "permissions: [{ agents: [ci], connector: api, access: full }]\npolicies: [{ id: by-hand, actions: [api.item.get], when: 'agent.name == \"x\" || agent.name == \"y\"', decision: deny, reason: 'Written by hand.' }]",
+        )
+        .start()
+        .await
+}
+
+fn deny(id: &str, value: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("kind", "policy".to_owned()),
+        ("id", id.to_owned()),
+        ("agents", "ci".to_owned()),
+        ("actions", "api.item.delete".to_owned()),
+        ("condition", "rows".to_owned()),
+        ("field", "item".to_owned()),
+        ("operator", "starts_with".to_owned()),
+        ("value", value.to_owned()),
+        ("type", String::new()),
+        ("decision", "deny".to_owned()),
+        ("reason", "Not these.".to_owned()),
+    ]
+}
+
+async fn send(browser: &Browser, path: &str, fields: &[(&'static str, String)]) -> Page {
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    browser.post(path, &fields).await
+}
+
+fn revision(page: &Page) -> String {
+    let (_, rest) = page.text.split_once("name=\"revision\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn policy(gateway: &Gateway, id: &str) -> Json {
+    let (_, list) = gateway
+        .admin(Method::GET, "/api/v1/policies", &Json::Null)
+        .await;
+    let list = list["policies"].as_array().unwrap().clone();
+    list.into_iter()
+        .find(|policy| policy["id"] == id)
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_policy_is_previewed_saved_and_read_back_as_rows() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let mut fields = deny("no-prod", "prod-");
+    let preview = send(&browser, "/policies/preview", &fields).await;
+    assert_eq!(preview.status, 200);
+    let cel = "(!has(params.item) || params.item.startsWith(&#34;prod-&#34;))";
+    assert!(preview.text.contains(cel), "{}", preview.text);
+    assert!(
+        preview
+            .text
+            .contains("<pre id=\"made-yaml\">policies:\n  - id: no-prod\n"),
+        "{}",
+        preview.text
+    );
+    assert!(
+        preview.text.contains("<code>api.item.delete</code>"),
+        "{}",
+        preview.text
+    );
+    assert_eq!(policy(&gateway, "no-prod").await, Json::Null);
+
+    let early = send(&browser, "/policies/save", &fields).await;
+    assert!(
+        early.text.contains("Look at the effect first"),
+        "{}",
+        early.text
+    );
+    assert_eq!(policy(&gateway, "no-prod").await, Json::Null);
+
+    fields.push(("revision", revision(&preview)));
+    let saved = send(&browser, "/policies/save", &fields).await;
+    assert_eq!(
+        (saved.status, saved.header("location")),
+        (303, "/policies"),
+        "{}",
+        saved.text
+    );
+    let kept = policy(&gateway, "no-prod").await;
+    assert_eq!(
+        kept["when"],
+        "(!has(params.item) || params.item.startsWith(\"prod-\"))"
+    );
+    assert_eq!(
+        (&kept["decision"], &kept["agents"], &kept["from"]),
+        (&json!("deny"), &json!(["ci"]), &json!("store"))
+    );
+
+    let open = browser.get("/policies/no-prod").await;
+    assert!(
+        open.text.contains("<input name=\"field\" value=\"item\""),
+        "{}",
+        open.text
+    );
+    assert!(open.text.contains("value=\"prod-\""));
+    assert!(
+        open.text
+            .contains("<option value=\"starts_with\" selected>")
+    );
+    let list = browser.get("/policies").await;
+    assert!(list.text.contains("never spoke"), "{}", list.text);
+}
+
+#[tokio::test]
+async fn a_condition_of_another_form_stays_cel_and_a_file_keeps_its_policy() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let open = browser.get("/policies/by-hand").await;
+    assert_eq!(open.status, 200);
+    assert!(
+        open.text
+            .contains("agent.name == &#34;x&#34; || agent.name == &#34;y&#34;</textarea>"),
+        "{}",
+        open.text
+    );
+    assert!(open.text.contains("change it there"), "{}", open.text);
+    assert!(open.text.contains("value=\"cel\" checked"), "{}", open.text);
+}
+
+#[tokio::test]
+async fn what_does_not_compile_is_told_with_its_place_and_not_saved() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    for (name, value, told) in [
+        ("actions", "api.item.destroy", "api.item.destroy"),
+        ("cel", "params.item ==", "policy is not kept"),
+        ("field", "two words", "is not the name of a parameter"),
+    ] {
+        let mut fields = deny("broken", "x");
+        fields.retain(|(known, _)| *known != name);
+        if name == "cel" {
+            fields.retain(|(known, _)| *known != "condition");
+            fields.push(("condition", "cel".to_owned()));
+        }
+        fields.push((name, value.to_owned()));
+        let preview = send(&browser, "/policies/preview", &fields).await;
+        assert!(
+            preview.text.contains("role=\"alert\""),
+            "{name}: {}",
+            preview.text
+        );
+        assert!(preview.text.contains(told), "{name}: {}", preview.text);
+        fields.push(("revision", "1-0".to_owned()));
+        let saved = send(&browser, "/policies/save", &fields).await;
+        assert_eq!(saved.status, 409, "{name}");
+        assert_eq!(policy(&gateway, "broken").await, Json::Null);
+    }
+}
+
+#[tokio::test]
+async fn two_operators_at_once_lose_nothing_and_see_the_new_effect() {
+    let gateway = start().await;
+    let (one, other) = (
+        Browser::owner(&gateway).await,
+        Browser::owner(&gateway).await,
+    );
+    let mut first = deny("first", "a");
+    let mut second = deny("second", "b");
+    first.push((
+        "revision",
+        revision(&send(&one, "/policies/preview", &first).await),
+    ));
+    second.push((
+        "revision",
+        revision(&send(&other, "/policies/preview", &second).await),
+    ));
+    assert_eq!(send(&one, "/policies/save", &first).await.status, 303);
+    let refused = send(&other, "/policies/save", &second).await;
+    assert_eq!(refused.status, 409);
+    assert!(
+        refused.text.contains("changed since you looked"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(policy(&gateway, "second").await, Json::Null);
+    second.pop();
+    second.push(("revision", revision(&refused)));
+    assert_eq!(send(&other, "/policies/save", &second).await.status, 303);
+    assert_eq!(policy(&gateway, "first").await["decision"], "deny");
+    assert_eq!(policy(&gateway, "second").await["decision"], "deny");
+}
+
+#[tokio::test]
+async fn a_policy_from_a_record_is_filled_in() {
+    let gateway = start().await;
+    let agent = gateway.agent.http1();
+    // Nothing answers there, and the decision is recorded before that is known.
+    let _ = agent.delete("https://api.test/items/prod-7").send().await;
+    let decided = gateway.decided(1).await.remove(0);
+    let browser = Browser::owner(&gateway).await;
+    let id = decided["request_id"].as_str().unwrap();
+    let record = browser.get(&format!("/activity/{id}")).await;
+    assert_eq!(record.status, 200, "{}", record.text);
+    for shown in [
+        "api.item.delete",
+        "prod-7",
+        "DELETE api.test",
+        "tests:\n",
+        "tollgate run --agent ci -- curl",
+    ] {
+        assert!(record.text.contains(shown), "{shown}: {}", record.text);
+    }
+    let (_, rest) = record
+        .text
+        .split_once("href=\"/policies/new?kind=policy")
+        .unwrap();
+    let link = format!(
+        "/policies/new?kind=policy{}",
+        rest.split('"').next().unwrap()
+    )
+    .replace("&#38;", "&");
+    let form = browser.get(&link).await;
+    assert!(
+        form.text.contains("name=\"agents\" value=\"ci\""),
+        "{link}: {}",
+        form.text
+    );
+    assert!(
+        form.text.contains("name=\"value\" value=\"prod-7\""),
+        "{}",
+        form.text
+    );
+}
+
+#[tokio::test]
+async fn a_permission_for_single_actions_is_built_too() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let fields = [
+        ("kind", "permission"),
+        ("agents", "ci"),
+        ("actions", "jira.issue.get"),
+        ("decision", "allow"),
+        ("condition", "rows"),
+    ];
+    let preview = browser.post("/policies/preview", &fields).await;
+    assert!(
+        preview.text.contains(
+            "<pre id=\"made-yaml\">permissions:\n  - agents: [ci]\n    allow: [jira.issue.get]\n"
+        ),
+        "{}",
+        preview.text
+    );
+    let revision = revision(&preview);
+    let fields: Vec<_> = fields
+        .into_iter()
+        .chain([("revision", revision.as_str())])
+        .collect();
+    let saved = browser.post("/policies/save", &fields).await;
+    assert_eq!(
+        (saved.status, saved.header("location")),
+        (303, "/permissions"),
+        "{}",
+        saved.text
+    );
+    let (_, list) = gateway
+        .admin(Method::GET, "/api/v1/permissions", &Json::Null)
+        .await;
+    assert!(
+        list.to_string().contains("\"allow\":[\"jira.issue.get\"]"),
+        "{list}"
+    );
+}
