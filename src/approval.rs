@@ -129,7 +129,7 @@ pub struct Resolution {
     /// When the operator answered; RFC 3339 in JSON.
     #[serde(serialize_with = "moment")]
     pub at: SystemTime,
-    /// Until when requests alike pass without asking; absent for an approval of one request.
+    /// Until when requests alike pass without asking, or when that was ended; absent for an approval of one request.
     #[serde(
         serialize_with = "maybe_moment",
         skip_serializing_if = "Option::is_none"
@@ -179,6 +179,7 @@ impl Approval {
             "open_first": !request.partial.is_empty(),
             "opened_at": clock::stamp(self.opened_at),
             "expires_at": clock::stamp(self.expires_at),
+            "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
             "waiting": self.waiting,
         })
     }

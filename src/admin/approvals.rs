@@ -147,9 +147,7 @@ async fn deny(
     PathNames(id): PathNames<String>,
 ) -> Response {
     let controls = &facts.controls;
-    if controls.approvals.end(&id)
-        && let Some(approval) = controls.approvals.get(&id)
-    {
+    if let Some(approval) = controls.approvals.end(&id) {
         let ended = change(&approval, ApprovalVerdict::Deny, &operator.name);
         controls.record(ended).await;
         return json(StatusCode::OK, &approval);

@@ -31,12 +31,20 @@ impl LastingApprovals {
         self.0.iter().find(alike).map(|lasting| &lasting.approval)
     }
 
-    /// Ends the one that a question was answered with; returns whether there was one.
-    pub(super) fn end(&mut self, id: &str, now: SystemTime) -> bool {
-        let before = self.0.len();
-        self.0
-            .retain(|lasting| now < lasting.until && lasting.approval.id != id);
-        self.0.len() < before
+    /// Iterates over those that are not over, in the order in which they were given.
+    pub(super) fn all(&self, now: SystemTime) -> impl Iterator<Item = &Approval> {
+        let lasting = self.0.iter().filter(move |lasting| now < lasting.until);
+        lasting.map(|lasting| &lasting.approval)
+    }
+
+    /// Ends the one that a question was answered with, and returns it.
+    pub(super) fn end(&mut self, id: &str, now: SystemTime) -> Option<Approval> {
+        self.0.retain(|lasting| now < lasting.until);
+        let at = self
+            .0
+            .iter()
+            .position(|lasting| lasting.approval.id == id)?;
+        Some(self.0.remove(at).approval)
     }
 }
 

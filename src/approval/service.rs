@@ -1,7 +1,7 @@
 //! Lets requests that need approval wait, and operators answer. Everything is in memory: a restart forgets questions and answers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -148,17 +148,26 @@ impl ApprovalService {
         Ok(approval)
     }
 
-    /// Ends an approval for a time; requests alike ask again. Returns whether there was one.
+    /// Ends an approval for a time; requests alike ask again. Returns it as it ended, or `None` where there was none.
     #[must_use]
-    pub fn end(&self, id: &str) -> bool {
+    pub fn end(&self, id: &str) -> Option<Approval> {
         let now = self.clock.now();
         let mut pending = self.pending.lock();
-        let ended = pending.lasting.end(id, now);
-        if ended && let Some(record) = pending.get_mut(id) {
+        let ended = pending.lasting.end(id, now)?;
+        let answer = ended.answer.map(|answer| Resolution {
+            until: Some(now),
+            ..answer
+        });
+        if let (Some(record), Some(answer)) = (pending.get_mut(id), &answer) {
             // Its first request may not have gone yet.
             record.take();
+            record.note(answer.clone());
         }
-        ended
+        Some(Approval {
+            status: ApprovalStatus::Used,
+            answer,
+            ..ended
+        })
     }
 
     /// Answers a question and wakes the requests that wait for it. `opened` is the fingerprint that the operator saw in full; an
@@ -210,7 +219,9 @@ impl ApprovalService {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Approval> {
         let now = self.clock.now();
-        Some(self.pending.lock().get(id)?.show(now))
+        let pending = self.pending.lock();
+        let record = pending.get(id).map(|record| record.show(now));
+        record.or_else(|| forgotten(&pending, now).find(|approval| approval.id == id))
     }
 
     /// Returns all questions that are remembered, in the order in which they were asked.
@@ -218,8 +229,8 @@ impl ApprovalService {
     pub fn list(&self) -> Vec<Approval> {
         let now = self.clock.now();
         let pending = self.pending.lock();
-        let all = pending.all();
-        all.into_iter().map(|record| record.show(now)).collect()
+        let all = pending.all().into_iter().map(|record| record.show(now));
+        forgotten(&pending, now).chain(all).collect()
     }
 
     /// Returns how many questions wait for an answer.
@@ -237,4 +248,16 @@ impl ApprovalService {
     pub fn close(&self) {
         self.pending.lock().close();
     }
+}
+
+/// Iterates over approvals for a time whose questions made room for others: requests still pass by them, so they stay to be seen and
+/// ended.
+fn forgotten(pending: &PendingApprovals, now: SystemTime) -> impl Iterator<Item = Approval> {
+    let lasting = pending.lasting.all(now);
+    let gone = lasting.filter(|approval| pending.get(&approval.id).is_none());
+    gone.map(|approval| Approval {
+        status: ApprovalStatus::Used,
+        waiting: 0,
+        ..approval.clone()
+    })
 }

@@ -5,6 +5,8 @@ use axum::extract::Path;
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::client::segment;
 use super::document::Document as _;
@@ -26,6 +28,8 @@ type Pairs = Vec<(String, String)>;
 struct ApprovalsPage {
     frame: Frame,
     pending: Vec<Waiting>,
+    /// Approvals for a time that are not over.
+    lasting: Vec<Waiting>,
     answered: Vec<Waiting>,
 }
 
@@ -40,7 +44,17 @@ struct Waiting {
     expires: When,
     open_first: bool,
     waiting: u64,
+    /// When an approval for a time is over.
+    until: When,
 }
+
+/// Times that requests alike can be let pass for, in seconds.
+const TIMES: [(&str, &str); 4] = [
+    ("", "once"),
+    ("1800", "30 minutes"),
+    ("28800", "8 hours"),
+    ("86400", "24 hours"),
+];
 
 #[derive(Template)]
 #[template(path = "approval.html")]
@@ -50,6 +64,9 @@ struct ApprovalPage {
     approval: String,
     fingerprint: String,
     is_pending: bool,
+    /// Whether requests alike pass by it.
+    is_lasting: bool,
+    times: [(&'static str, &'static str); 4],
     status: Mark,
     agent: String,
     request: String,
@@ -70,16 +87,20 @@ struct ApprovalPage {
 pub(super) async fn list(visitor: Visitor) -> Result<Response, Refused> {
     let frame = Frame::of(&visitor, "approvals", "Approvals").await?;
     let list = visitor.client.get(APPROVALS).await?;
+    let now = visitor.app.shared.setup.clock.utc();
     let (pending, answered): (Vec<&Json>, Vec<&Json>) = list
         .list("approvals")
         .iter()
         .partition(|approval| approval.text("status") == "pending");
     let view = |approval: &&Json| Waiting::of(approval, &visitor);
-    let mut answered: Vec<&Json> = answered;
+    let (lasting, mut answered): (Vec<&Json>, Vec<&Json>) = answered
+        .into_iter()
+        .partition(|approval| lasts(&approval.text("until"), now));
     answered.sort_by_key(|approval| std::cmp::Reverse(approval.text("opened_at")));
     Ok(html(&ApprovalsPage {
         frame,
         pending: pending.iter().map(view).collect(),
+        lasting: lasting.iter().map(view).collect(),
         answered: answered.iter().take(ANSWERED).map(view).collect(),
     }))
 }
@@ -100,8 +121,14 @@ impl Waiting {
             expires: When::of(&approval.text("expires_at"), now),
             open_first: approval.is("open_first"),
             waiting: approval.number("waiting"),
+            until: When::of(&approval.text("until"), now),
         }
     }
+}
+
+/// Returns whether an approval for a time is not over.
+fn lasts(until: &str, now: OffsetDateTime) -> bool {
+    OffsetDateTime::parse(until, &Rfc3339).is_ok_and(|until| now < until)
 }
 
 /// Shows everything that would be sent, but for secrets.
@@ -121,6 +148,10 @@ pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Res
         id: Id::of(&id),
         fingerprint: approval.text("fingerprint"),
         is_pending: approval.text("status") == "pending",
+        is_lasting: approval
+            .get("answer")
+            .is_some_and(|answer| lasts(&answer.text("until"), now)),
+        times: TIMES,
         status: Mark::approval(&approval.text("status")),
         agent: approval.text("agent"),
         request: format!("{} https://{target}", approval.text("method")),
@@ -164,20 +195,23 @@ fn answer(approval: &Json) -> String {
     let Some(answer) = approval.get("answer") else {
         return String::new();
     };
+    let until = match answer.text("until") {
+        until if until.is_empty() => String::new(),
+        until => format!(", for requests alike until {until}"),
+    };
     format!(
-        "{} by {} at {}",
+        "{} by {} at {}{until}",
         answer.text("verdict"),
         answer.text("by"),
         answer.text("at")
     )
 }
 
-/// Lets the request go, once.
+/// Lets the request go, once or with requests alike for a time.
 pub(super) async fn approve(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
-    let body = match posted.fields.given("opened") {
-        Some(fingerprint) => json!({ "opened": fingerprint }),
-        None => json!({}),
-    };
+    let seconds = posted.fields.given("seconds");
+    let seconds = seconds.map(|text| text.parse::<u64>().unwrap_or(0));
+    let body = json!({ "opened": posted.fields.given("opened"), "seconds": seconds });
     let path = format!("{APPROVALS}/{}/approve", segment(&id));
     posted
         .visitor
@@ -187,7 +221,7 @@ pub(super) async fn approve(Path(id): Path<String>, posted: Posted) -> Result<Re
     Ok(Redirect::to("/approvals").into_response())
 }
 
-/// Refuses the request and its retries.
+/// Refuses the request and its retries, or ends an approval for a time.
 pub(super) async fn deny(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
     let path = format!("{APPROVALS}/{}/deny", segment(&id));
     posted

@@ -12,6 +12,10 @@ const VIEWER: &str = "tgo_viewer_0123456789abcdef012345";
 const APPROVALS: &str = "/api/v1/approvals";
 
 async fn start(upstream: &Upstream) -> Gateway {
+    start_with(upstream, "").await
+}
+
+async fn start_with(upstream: &Upstream, limits: &str) -> Gateway {
     let connector = "connector: api\nname: Test\nversion: 1\ndomains: [api.test]\nauth: none\nroutes: [{ action: item.get, match: 'GET /items/{item}' }]\n";
     Builder::new()
         .connector("api", connector)
@@ -21,7 +25,7 @@ async fn start(upstream: &Upstream) -> Gateway {
         )
         .operator("ada", "approver", APPROVER)
         .operator("vic", "viewer", VIEWER)
-        .settings("approval: { timeout: 20ms }")
+        .settings(&format!("approval: {{ timeout: 20ms }}\n{limits}"))
         .upstream(&format!("{HOST}:443"), upstream)
         .start()
         .await
@@ -169,4 +173,44 @@ async fn a_request_that_matches_no_route_is_approved_once_only() {
         .admin(Method::POST, &path, &json!({ "seconds": 60 }))
         .await;
     assert_eq!((status, &refused["code"]), (409, &json!("unnamed")));
+}
+
+#[tokio::test]
+async fn an_approval_for_a_time_can_be_ended_after_its_question_made_room_for_others() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let limits = "limits: { pending_approvals_per_agent: 2 }";
+    let gateway = start_with(&upstream, limits).await;
+    let id = ask(&gateway, 1).await;
+    let path = format!("{APPROVALS}/{id}/approve");
+    let (status, _) = gateway
+        .admin(Method::POST, &path, &json!({ "seconds": 600 }))
+        .await;
+    assert_eq!(status, 200);
+    let send = async || {
+        let url = format!("https://{HOST}/items/1");
+        let answer = gateway.agent.http1().get(url).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(send().await, 200);
+    let listed = async || {
+        let (_, list) = gateway.admin(Method::GET, APPROVALS, &Json::Null).await;
+        let list = list["approvals"].as_array().unwrap().clone();
+        (list.len(), list.into_iter().find(|one| one["id"] == *id))
+    };
+    // Its question was used, so it is the first to go.
+    for item in 2..8 {
+        ask(&gateway, item).await;
+    }
+    assert!(listed().await.0 < 7, "no question made room");
+    let (_, shown) = listed().await;
+    let shown = shown.expect("it still lets requests pass, so it is listed");
+    assert!(shown["until"].is_string(), "{shown}");
+    let (status, whole) = gateway
+        .admin(Method::GET, &format!("{APPROVALS}/{id}"), &Json::Null)
+        .await;
+    assert_eq!(status, 200, "{whole}");
+    let deny = format!("{APPROVALS}/{id}/deny");
+    let (status, ended) = gateway.admin(Method::POST, &deny, &Json::Null).await;
+    assert_eq!(status, 200, "{ended}");
+    assert_ne!(send().await, 200, "it was ended");
 }

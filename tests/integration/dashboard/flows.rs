@@ -187,6 +187,40 @@ async fn an_approval_is_answered_and_the_request_goes() {
 }
 
 #[tokio::test]
+async fn an_approval_for_a_time_is_given_shown_and_ended() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start("ask", &upstream).await;
+    let client = gateway.agent.http1();
+    let send = async |item: &str| {
+        let url = format!("https://{HOST}/items/{item}");
+        client.get(&url).send().await.unwrap().status().as_u16()
+    };
+    assert_ne!(send("7").await, 200);
+    let browser = Browser::owner(&gateway).await;
+    let list = browser.get("/approvals").await;
+    let id = between(&list, "href=\"/approvals/", "\"").to_owned();
+    let page = browser.get(&format!("/approvals/{id}")).await;
+    assert!(page.text.contains("name=\"seconds\""), "{}", page.text);
+    let path = format!("/approvals/{id}/approve");
+    let wrong = browser.post(&path, &[("seconds", "a day")]).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    let approved = browser.post(&path, &[("seconds", "1800")]).await;
+    assert_eq!(approved.status, 303, "{}", approved.text);
+    assert_eq!([send("7").await, send("7").await], [200; 2]);
+
+    let list = browser.get("/approvals").await;
+    assert!(list.text.contains("Approved for a time"), "{}", list.text);
+    assert!(list.text.contains(">End</button>"), "{}", list.text);
+    let page = browser.get(&format!("/approvals/{id}")).await;
+    assert!(page.text.contains("End: ask again"), "{}", page.text);
+    let ended = browser.post(&format!("/approvals/{id}/deny"), &[]).await;
+    assert_eq!(ended.status, 303, "{}", ended.text);
+    assert_ne!(send("7").await, 200, "it was ended");
+    let page = browser.get(&format!("/approvals/{id}")).await;
+    assert!(!page.text.contains("End: ask again"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_halt_is_made_shown_everywhere_and_lifted() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = start("full", &upstream).await;
