@@ -2,9 +2,9 @@
 
 use axum::body::Bytes;
 use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::IF_MATCH;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -60,6 +60,8 @@ pub(super) struct Preview {
 pub(super) struct Change {
     pub(super) operator: Operator,
     pub(super) mode: Mode,
+    /// Whether nothing may be replaced.
+    pub(super) is_new: bool,
 }
 
 /// How a removal is made.
@@ -158,6 +160,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Change {
         Ok(Self {
             operator: operator(parts, state).await?,
             mode: mode(preview.dry_run, &parts.headers)?,
+            is_new: is_new(&parts.headers)?,
         })
     }
 }
@@ -204,6 +207,19 @@ fn mode(dry_run: bool, headers: &HeaderMap) -> Result<Mode, Problem> {
     } else {
         Mode::Write { if_match }
     })
+}
+
+/// Reads whether a write may only add (RFC 9110 section 13.1.2); a precondition of another form is never taken for none.
+fn is_new(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut given = headers.get_all(IF_NONE_MATCH).iter();
+    match (given.next().map(HeaderValue::as_bytes), given.next()) {
+        (None, _) => Ok(false),
+        (Some(b"*"), None) => Ok(true),
+        (Some(_), _) => Err(Problem::bad(
+            "if-none-match",
+            "`If-None-Match` is `*`, or is left out",
+        )),
+    }
 }
 
 fn unreadable_precondition() -> Problem {

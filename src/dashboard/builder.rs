@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::{Map, Value as Json};
 
-use super::catalogue::CatalogueAction;
-use super::client::{Call, segment};
+use super::catalogue::{CatalogueAction, known_actions};
+use super::client::{Call, if_match, segment};
 use super::condition::OPERATORS;
 use super::document::{Document as _, visible};
 use super::draft::RuleDraft;
@@ -61,7 +61,7 @@ struct Preview {
 
 /// Shows an empty form, or one that a link fills in.
 pub(super) async fn blank(visitor: Visitor, fields: Fields) -> Result<Response, Refused> {
-    let draft = RuleDraft::of_fields(&fields);
+    let draft = RuleDraft::of_link(&fields);
     let preview = if draft.actions.is_empty() {
         Preview::default()
     } else {
@@ -89,7 +89,7 @@ pub(super) async fn open(visitor: Visitor, Path(id): Path<String>) -> Result<Res
 /// Shows what the form makes: only that for the page's script, else the whole page.
 pub(super) async fn preview(posted: Posted) -> Result<Response, Refused> {
     let Posted { visitor, fields } = posted;
-    let draft = RuleDraft::of_fields(&fields);
+    let draft = RuleDraft::of_form(&fields);
     let preview = Preview::of(&visitor, &draft).await?;
     if fields.given("part").is_some() {
         return Ok(html(&preview));
@@ -100,18 +100,13 @@ pub(super) async fn preview(posted: Posted) -> Result<Response, Refused> {
 /// Saves to the store, if the effect that was shown still holds.
 pub(super) async fn save(posted: Posted) -> Result<Response, Refused> {
     let Posted { visitor, fields } = posted;
-    let draft = RuleDraft::of_fields(&fields);
+    let draft = RuleDraft::of_form(&fields);
     let Some(revision) = fields.given("revision") else {
         let preview = Preview::of(&visitor, &draft).await?;
         let problem = vec!["Look at the effect first, then save.".to_owned()];
         return show(&visitor, draft, (preview, problem, String::new())).await;
     };
-    let actions = visitor
-        .app
-        .shared
-        .catalogue
-        .actions(&visitor.client)
-        .await?;
+    let actions = known_actions(&visitor).await?;
     let kinds = |name: &str| kind_of(&actions, &draft.actions, name);
     let rule = draft.rule(&kinds);
     let refused = match rule {
@@ -121,6 +116,7 @@ pub(super) async fn save(posted: Posted) -> Result<Response, Refused> {
         Ok(rule) => match write(&visitor, &draft, (rule, revision)).await {
             Ok(_) if draft.is_permission => return Ok(Redirect::to("/permissions").into_response()),
             Ok(_) => return Ok(Redirect::to("/policies").into_response()),
+            Err(refused) if is_taken(&refused) => refused.lines(),
             Err(refused) if refused.status() == StatusCode::PRECONDITION_FAILED => {
                 vec!["Rules or files changed since you looked. Below is the effect now; save again if it is what you want.".to_owned()]
             }
@@ -141,13 +137,28 @@ async fn write(
     (rule, revision): (Map<String, Json>, &str),
 ) -> Result<Json, Refused> {
     let (method, path) = address(draft, "");
+    let mut headers = preconditions(draft);
+    headers.push(if_match(revision));
     let call = Call {
         method,
         path: &path,
         body: &Json::Object(rule),
-        header: Some((header::IF_MATCH, format!("\"{revision}\""))),
+        headers,
     };
     visitor.client.call(call).await
+}
+
+/// Only a rule that was opened is replaced: a form that begins a new one, or gives it another id, adds one.
+fn preconditions(draft: &RuleDraft) -> Vec<(HeaderName, String)> {
+    if draft.is_kept() {
+        return Vec::new();
+    }
+    vec![(header::IF_NONE_MATCH, "*".to_owned())]
+}
+
+/// Returns whether a rule of this name is kept already.
+fn is_taken(refused: &Refused) -> bool {
+    refused.document().text("code") == "exists"
 }
 
 /// Returns how the API takes the rule.
@@ -189,12 +200,7 @@ async fn show(
     .await?;
     frame.problems = problems;
     let agents = visitor.client.get("/api/v1/agents").await?;
-    let actions = visitor
-        .app
-        .shared
-        .catalogue
-        .actions(&visitor.client)
-        .await?;
+    let actions = known_actions(visitor).await?;
     let others = match draft.others.len() {
         0 => String::new(),
         _ => Json::Object(draft.others.clone()).to_string(),
@@ -238,20 +244,17 @@ impl Preview {
         if !preview.problems.is_empty() {
             return Ok(preview);
         }
-        let actions = visitor
-            .app
-            .shared
-            .catalogue
-            .actions(&visitor.client)
-            .await?;
+        let actions = known_actions(visitor).await?;
         let kinds = |name: &str| kind_of(&actions, &draft.actions, name);
         let rule = draft.rule(&kinds).unwrap_or_default();
         let (method, path) = address(draft, "?dry_run=true");
-        match visitor
-            .client
-            .send(method, &path, &Json::Object(rule))
-            .await
-        {
+        let call = Call {
+            method,
+            path: &path,
+            body: &Json::Object(rule),
+            headers: preconditions(draft),
+        };
+        match visitor.client.call(call).await.map(visible) {
             Ok(set) => {
                 preview.effect = set.get("effect").map(EffectPanel::of);
                 preview.revision = set.text("revision");
@@ -265,12 +268,7 @@ impl Preview {
 
     /// Shows the CEL and the YAML that the form makes.
     async fn as_written(visitor: &Visitor, draft: &RuleDraft) -> Result<Self, Refused> {
-        let actions = visitor
-            .app
-            .shared
-            .catalogue
-            .actions(&visitor.client)
-            .await?;
+        let actions = known_actions(visitor).await?;
         let kinds = |name: &str| kind_of(&actions, &draft.actions, name);
         let mut preview = Self::default();
         let shown = |text: String| {

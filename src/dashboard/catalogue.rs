@@ -31,10 +31,7 @@ pub(super) struct Catalogue(Mutex<Option<(String, Arc<Vec<CatalogueAction>>)>>);
 
 impl Catalogue {
     /// Returns all actions, sorted by name; asks the API where the snapshot is another one.
-    pub(super) async fn actions(
-        &self,
-        client: &Client,
-    ) -> Result<Arc<Vec<CatalogueAction>>, Refused> {
+    async fn actions(&self, client: &Client) -> Result<Arc<Vec<CatalogueAction>>, Refused> {
         let status = client.get("/api/v1/status").await?;
         let since = status
             .get("reload")
@@ -95,6 +92,12 @@ impl CatalogueAction {
     }
 }
 
+/// Returns the actions that a visitor can name, sorted.
+pub(super) async fn known_actions(visitor: &Visitor) -> Result<Arc<Vec<CatalogueAction>>, Refused> {
+    let catalogue = &visitor.app.shared.catalogue;
+    catalogue.actions(&visitor.client).await
+}
+
 /// Suggests actions whose names or summaries have all words of `q`.
 pub(super) async fn suggest_actions(
     visitor: Visitor,
@@ -106,12 +109,7 @@ pub(super) async fn suggest_actions(
         .split_whitespace()
         .map(str::to_owned)
         .collect();
-    let actions = visitor
-        .app
-        .shared
-        .catalogue
-        .actions(&visitor.client)
-        .await?;
+    let actions = known_actions(&visitor).await?;
     let found = actions
         .iter()
         .filter(|action| action.has(&words))

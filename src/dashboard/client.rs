@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 use tower::ServiceExt as _;
 
-use super::document::visible;
+use super::document::{Document as _, visible};
 use super::refused::Refused;
 use crate::admin::Operator;
 
@@ -30,8 +30,8 @@ pub(super) struct Call<'c> {
     pub(super) method: Method,
     pub(super) path: &'c str,
     pub(super) body: &'c Json,
-    /// `If-Match` of a change that was previewed, or `Last-Event-ID` of a stream.
-    pub(super) header: Option<(HeaderName, String)>,
+    /// Preconditions of a change, or `Last-Event-ID` of a stream.
+    pub(super) headers: Vec<(HeaderName, String)>,
 }
 
 impl Client {
@@ -46,9 +46,16 @@ impl Client {
             method: Method::GET,
             path,
             body: &Json::Null,
-            header: None,
+            headers: Vec::new(),
         })
         .await
+    }
+
+    /// Returns the number of the newest record of the journal: without a filter, so that no other is read.
+    pub(super) async fn newest(&self) -> Result<u64, Refused> {
+        let newest = self.get("/api/v1/records?limit=1").await?;
+        let newest = newest.list("records").first();
+        Ok(newest.map_or(0, |record| record.number("seq")))
     }
 
     /// Sends a change, and returns the answer made safe to be shown.
@@ -62,7 +69,7 @@ impl Client {
             method,
             path,
             body,
-            header: None,
+            headers: Vec::new(),
         };
         self.call(call).await.map(visible)
     }
@@ -86,7 +93,7 @@ impl Client {
     /// Makes a call and returns its answer unread.
     pub(super) async fn request(&self, call: Call<'_>) -> Result<Response, Refused> {
         let mut request = Request::builder().method(call.method).uri(call.path);
-        if let Some((name, value)) = call.header {
+        for (name, value) in call.headers {
             request = request.header(name, value);
         }
         let body = match call.body {
@@ -104,6 +111,11 @@ impl Client {
             Err(never) => match never {},
         }
     }
+}
+
+/// Returns the precondition that the state is still the one of a preview.
+pub(super) fn if_match(revision: &str) -> (HeaderName, String) {
+    (header::IF_MATCH, format!("\"{revision}\""))
 }
 
 /// Returns a segment of a path.

@@ -21,8 +21,8 @@ pub(super) struct RuleDraft {
     pub(super) is_permission: bool,
     /// Id of a policy.
     pub(super) id: String,
-    /// Whether it replaces a policy of this id.
-    pub(super) is_kept: bool,
+    /// Id of the stored policy that was opened, which it replaces; empty for a new one.
+    pub(super) kept: String,
     pub(super) agents: Vec<String>,
     pub(super) actions: Vec<String>,
     pub(super) rows: Vec<Row>,
@@ -36,12 +36,29 @@ pub(super) struct RuleDraft {
     pub(super) others: Map<String, Json>,
 }
 
+/// Keys that the form shows, of policies and permissions, and those that the API adds to a rule.
+const SHOWN: [&str; 13] = [
+    "id", "from", "hits", "agents", "actions", "when", "decision", "reason", "suggest", "allow",
+    "ask", "deny", "where",
+];
+
 /// A parameter's name and the kind of its values, `text`, `number` or `truth`.
 pub(super) type Kinds<'k> = &'k dyn Fn(&str) -> &'static str;
 
 impl RuleDraft {
-    /// Reads a form, or the query of a link that fills it in.
-    pub(super) fn of_fields(fields: &Fields) -> Self {
+    /// Reads the query of a link that fills a form in: what is not shown in the form is not taken from a link.
+    pub(super) fn of_link(fields: &Fields) -> Self {
+        Self {
+            kept: String::new(),
+            others: Map::new(),
+            ..Self::of_form(fields)
+        }
+    }
+
+    /// Reads a form.
+    pub(super) fn of_form(fields: &Fields) -> Self {
+        let others: Map<String, Json> =
+            serde_json::from_str(fields.text("others")).unwrap_or_default();
         let (names, operators) = (fields.all("field"), fields.all("operator"));
         let (values, kinds) = (fields.all("value"), fields.all("type"));
         let kinds = kinds.chain(std::iter::repeat(""));
@@ -55,7 +72,7 @@ impl RuleDraft {
         Self {
             is_permission: fields.text("kind") == "permission",
             id: fields.text("id").to_owned(),
-            is_kept: fields.given("kept").is_some(),
+            kept: fields.text("kept").to_owned(),
             agents: fields.words("agents"),
             actions: fields.words("actions"),
             rows: rows
@@ -67,22 +84,22 @@ impl RuleDraft {
             decision: fields.given("decision").unwrap_or("deny").to_owned(),
             reason: fields.text("reason").to_owned(),
             suggest: fields.text("suggest").to_owned(),
-            others: serde_json::from_str(fields.text("others")).unwrap_or_default(),
+            others: unshown(others),
         }
     }
 
     /// Reads a policy as it is kept; a condition of another form than rows stays CEL.
     pub(super) fn of_policy(policy: &Json) -> Self {
-        const KNOWN: [&str; 9] = [
-            "id", "from", "hits", "agents", "actions", "when", "decision", "reason", "suggest",
-        ];
         let cel = policy.text("when");
         let rows = from_cel(&cel, Absent::of(&policy.text("decision")));
-        let others = policy.as_object().into_iter().flatten();
-        let others = others.filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+        let is_stored = policy.text("from") == "store";
         Self {
             id: policy.text("id"),
-            is_kept: policy.text("from") == "store",
+            kept: if is_stored {
+                policy.text("id")
+            } else {
+                String::new()
+            },
             agents: policy.words("agents"),
             actions: policy.words("actions"),
             by_hand: rows.is_none(),
@@ -91,11 +108,14 @@ impl RuleDraft {
             decision: policy.text("decision"),
             reason: visible_text(&policy.text("reason")),
             suggest: visible_text(&policy.text("suggest")),
-            others: others
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
+            others: unshown(policy.as_object().cloned().unwrap_or_default()),
             is_permission: false,
         }
+    }
+
+    /// Returns whether it replaces the policy that was opened.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.is_permission && !self.kept.is_empty() && self.kept == self.id
     }
 
     /// Returns the condition, or what is wrong with a row.
@@ -159,6 +179,12 @@ impl RuleDraft {
         self.rows.extend(std::iter::repeat_n(Row::default(), SPARE));
         self
     }
+}
+
+/// Returns the keys that the form does not show; none of the others may speak beside it.
+fn unshown(mut rule: Map<String, Json>) -> Map<String, Json> {
+    rule.retain(|name, _| !SHOWN.contains(&name.as_str()));
+    rule
 }
 
 /// Returns a row whose values have the type that the catalogue says.

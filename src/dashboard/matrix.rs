@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::{Value as Json, json};
 
-use super::client::{Call, segment};
+use super::client::{Call, if_match, segment};
 use super::document::{Document as _, visible};
 use super::effect::confirm;
 use super::fields::Fields;
@@ -118,7 +118,7 @@ pub(super) async fn set(posted: Posted) -> Result<Response, Refused> {
         method: Method::POST,
         path: PERMISSIONS,
         body: &rule,
-        header: Some((header::IF_MATCH, format!("\"{revision}\""))),
+        headers: vec![if_match(revision)],
     };
     match visitor.client.call(call).await {
         Ok(_) => Ok(Redirect::to("/permissions").into_response()),
@@ -195,7 +195,7 @@ async fn take_away(
         method: Method::DELETE,
         path: &path,
         body: &Json::Null,
-        header: Some((header::IF_MATCH, format!("\"{revision}\""))),
+        headers: vec![if_match(revision)],
     };
     visitor.client.call(call).await.map(visible)?;
     Ok(Redirect::to("/permissions").into_response())

@@ -2,11 +2,11 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{Method, header};
+use axum::http::Method;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::Value as Json;
 
-use super::client::{Call, segment};
+use super::client::{Call, if_match, segment};
 use super::document::Document as _;
 use super::effect::confirm;
 use super::frame::Frame;
@@ -107,7 +107,7 @@ pub(super) async fn remove(Path(id): Path<String>, posted: Posted) -> Result<Res
         method: Method::DELETE,
         path: &path,
         body: &Json::Null,
-        header: Some((header::IF_MATCH, format!("\"{revision}\""))),
+        headers: vec![if_match(revision)],
     };
     visitor.client.call(call).await?;
     Ok(Redirect::to("/policies").into_response())

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Json;
 use utoipa_axum::routes;
 
 use super::READ;
-use crate::admin::extract::Body;
+use crate::admin::extract::{Body, PathNames};
 use crate::admin::operator::Operator;
 use crate::admin::problem::Problem;
 use crate::admin::routes::Routes;
@@ -38,7 +38,7 @@ async fn show_health(State(service): State<Arc<Service>>) -> Json<HealthList> {
 )]
 async fn test_credential(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    PathNames(id): PathNames<String>,
 ) -> Result<Json<CredentialHealth>, Problem> {
     service.test_credential(&id).await.map(Json)
 }
@@ -52,7 +52,7 @@ async fn test_credential(
 async fn rotate_credential(
     State(service): State<Arc<Service>>,
     Extension(operator): Extension<Operator>,
-    Path(id): Path<String>,
+    PathNames(id): PathNames<String>,
     Body(rotation): Body<Rotation>,
 ) -> Result<Json<Rotated>, Problem> {
     let rotated = service.rotate_credential(&operator, &id, rotation).await;
@@ -66,7 +66,7 @@ async fn rotate_credential(
 )]
 async fn show_connector_health(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    PathNames(id): PathNames<String>,
 ) -> Result<Json<HealthList>, Problem> {
     service.connector(&id).await?;
     Ok(Json(
@@ -81,7 +81,7 @@ async fn show_connector_health(
 )]
 async fn test_connector(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    PathNames(id): PathNames<String>,
 ) -> Result<Json<HealthList>, Problem> {
     service.connector(&id).await?;
     let tested = service.test(|credential| credential.connector == id);

@@ -41,7 +41,7 @@ async fn list_permissions(
 /// Sets a permission; one for the same agents and connector is replaced
 #[utoipa::path(
     post, path = "/api/v1/permissions", request_body(content = Map<String, Value>, description = "Keys of a policy file's permission"),
-    params(Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview")),
+    params(Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview"), ("if-none-match" = Option<String>, Header, description = "`*` to replace nothing")),
     responses((status = 200, body = SetPermission), (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)),
 )]
 async fn set_permission(
@@ -49,14 +49,14 @@ async fn set_permission(
     change: Change,
     Body(rule): Body<Map<String, Value>>,
 ) -> Result<Json<SetPermission>, Problem> {
-    let set = service.set_permission(&change.operator, (None, rule), change.mode);
+    let set = service.set_permission(&change.operator, (None, rule, change.is_new), change.mode);
     set.await.map(Json)
 }
 
 /// Changes a permission of the store
 #[utoipa::path(
     put, path = "/api/v1/permissions/{id}", request_body(content = Map<String, Value>, description = "Keys of a policy file's permission"),
-    params(("id" = i64, Path, description = "Number of the permission"), Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview")),
+    params(("id" = i64, Path, description = "Number of the permission"), Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview"), ("if-none-match" = Option<String>, Header, description = "`*` to replace nothing")),
     responses((status = 200, body = SetPermission), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)),
 )]
 async fn change_permission(
@@ -65,7 +65,11 @@ async fn change_permission(
     PathNames(id): PathNames<i64>,
     Body(rule): Body<Map<String, Value>>,
 ) -> Result<Json<SetPermission>, Problem> {
-    let set = service.set_permission(&change.operator, (Some(id), rule), change.mode);
+    let set = service.set_permission(
+        &change.operator,
+        (Some(id), rule, change.is_new),
+        change.mode,
+    );
     set.await.map(Json)
 }
 

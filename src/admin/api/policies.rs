@@ -86,7 +86,7 @@ async fn show_policy(
 /// Sets a policy of the store
 #[utoipa::path(
     put, path = "/api/v1/policies/{id}", request_body(content = Map<String, Value>, description = "Keys of a policy file's policy, without `id`"),
-    params(("id" = String, Path, description = "Id of the policy"), Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview")),
+    params(("id" = String, Path, description = "Id of the policy"), Preview, ("if-match" = Option<String>, Header, description = "Revision of a preview"), ("if-none-match" = Option<String>, Header, description = "`*` to replace nothing")),
     responses((status = 200, body = SetPolicy), (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)),
 )]
 async fn set_policy(
@@ -95,7 +95,7 @@ async fn set_policy(
     PathNames(id): PathNames<String>,
     Body(rule): Body<Map<String, Value>>,
 ) -> Result<Json<SetPolicy>, Problem> {
-    let set = service.set_policy(&change.operator, (id, rule), change.mode);
+    let set = service.set_policy(&change.operator, (id, rule, change.is_new), change.mode);
     set.await.map(Json)
 }
 

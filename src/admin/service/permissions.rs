@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 
-use super::rules::{EffectView, Mode, RemovedRule, allow, with_permission};
+use super::rules::{EffectView, Mode, RemovedRule, absent, allow, with_permission};
 use super::{Noted, Service, manifest};
 use crate::admin::operator::Operator;
 use crate::admin::problem::Problem;
@@ -78,14 +78,15 @@ impl Service {
         self.host().policy_files().map_err(unreadable)
     }
 
-    /// Sets a permission of the store: the one of this number, or the one for the same agents and connector, or a new one.
+    /// Sets a permission of the store: the one of this number, or the one for the same agents and connector, or a new one; with
+    /// `is_new`, only a new one.
     ///
     /// # Errors
-    /// `permission_refused` with every problem, `files_broken`, `unknown_permission` or `changed_meanwhile`.
+    /// `permission_refused` with every problem, `files_broken`, `unknown_permission`, `exists` or `changed_meanwhile`.
     pub async fn set_permission(
         &self,
         by: &Operator,
-        (id, rule): (Option<i64>, Map<String, Json>),
+        (id, rule, is_new): (Option<i64>, Map<String, Json>, bool),
         mode: Mode,
     ) -> Result<SetPermission, Problem> {
         let _turn = self.writing.lock().await;
@@ -100,6 +101,11 @@ impl Service {
             }
             None => view.permissions.iter().find(|stored| stored.key == key),
         };
+        let same = known.map(|known| {
+            let words = manifest::in_words(&manifest::parse(known));
+            format!("permission {}, {words},", known.id)
+        });
+        absent(is_new, same.as_deref())?;
         let mut others = view.permissions.iter();
         let is_other = |stored: &&StoredPermission| stored.key == key && Some(stored.id) != id;
         if let (Some(_), Some(other)) = (id, others.find(is_other)) {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::permissions::object;
-use super::rules::{EffectView, Mode, RemovedRule, allow, with_policy};
+use super::rules::{EffectView, Mode, RemovedRule, absent, allow, with_policy};
 use super::{Noted, Service, manifest};
 use crate::admin::operator::Operator;
 use crate::admin::problem::Problem;
@@ -96,18 +95,22 @@ impl Service {
         Ok(policies)
     }
 
-    /// Sets a policy of the store.
+    /// Sets a policy of the store; with `is_new`, only where the store has none of this id.
     ///
     /// # Errors
-    /// `policy_refused` with every problem, `files_broken` or `changed_meanwhile`.
+    /// `policy_refused` with every problem, `files_broken`, `exists` or `changed_meanwhile`.
     pub async fn set_policy(
         &self,
         by: &Operator,
-        (id, rule): (String, Map<String, Json>),
+        (id, rule, is_new): (String, Map<String, Json>, bool),
         mode: Mode,
     ) -> Result<SetPolicy, Problem> {
         let _turn = self.writing.lock().await;
         let view = self.view().await?;
+        let mut known = view.policies.iter();
+        let known = known.find(|stored| stored.id == id);
+        let known = known.map(|stored| format!("a policy `{}`", stored.id));
+        absent(is_new, known.as_deref())?;
         let mut rule = rule;
         rule.insert("id".to_owned(), id.clone().into());
         let policy = StoredPolicy {
@@ -180,7 +183,7 @@ impl Service {
     /// Counts the records since a time by the policies that spoke.
     async fn hits(&self, since: OffsetDateTime) -> Result<BTreeMap<String, u64>, Problem> {
         let directory = self.host().journal();
-        let counted = tokio::task::spawn_blocking(move || {
+        let counted = self.scan(move || {
             let query = Query {
                 kinds: vec![Kind::Decided],
                 since: Some(since),
@@ -194,14 +197,9 @@ impl Service {
                     *hits.entry(by.clone()).or_default() += 1;
                 }
             }
-            Ok::<_, std::io::Error>(hits)
+            Ok(hits)
         });
-        let failed = |error: &dyn std::fmt::Display| {
-            let detail = format!("the journal cannot be read: {error}");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "journal", detail)
-        };
-        let counted = counted.await.map_err(|error| failed(&error))?;
-        counted.map_err(|error| failed(&error))
+        counted.await
     }
 }
 

@@ -99,6 +99,16 @@ pub struct RemovedRule {
     pub warnings: Vec<String>,
 }
 
+/// Refuses to replace a rule where the caller only wants to add one.
+pub(super) fn absent(is_new: bool, known: Option<&str>) -> Result<(), Problem> {
+    let Some(known) = known.filter(|_| is_new) else {
+        return Ok(());
+    };
+    let detail = format!("there is {known} already, and `If-None-Match: *` replaces nothing");
+    let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "exists", detail);
+    Err(problem.help("choose another name, or open that one and change it"))
+}
+
 /// A change that was checked: what it does, and for which state that is so.
 #[derive(Debug, Clone)]
 pub(super) struct Checked {

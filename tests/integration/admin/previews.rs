@@ -274,3 +274,38 @@ async fn candidates_are_replayed_against_records_and_change_nothing() {
     );
     assert!(!problem["diagnostics"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_write_that_may_only_add_replaces_nothing() {
+    let gateway = start().await;
+    let policy = json!({ "actions": ["api.item.delete"], "decision": "deny" });
+    let permission = json!({ "agents": ["ci"], "connector": "api", "access": "read_only" });
+    for (method, path, body) in [
+        (Method::PUT, "/api/v1/policies/kept", &policy),
+        (Method::POST, "/api/v1/permissions", &permission),
+    ] {
+        let add = async |path: &str, precondition: &'static [u8]| {
+            let headers: &[(&str, &[u8])] = &[("if-none-match", precondition)];
+            let (status, _, answer) = gateway
+                .admin_with((method.clone(), path), headers, body)
+                .await;
+            (status, answer)
+        };
+        let (status, problem) = add(path, b"\"1\"").await;
+        assert_eq!(
+            (status, &problem["field"]),
+            (400, &json!("if-none-match")),
+            "{problem}"
+        );
+        let (status, added) = add(path, b"*").await;
+        assert_eq!(status, 200, "{added}");
+        for path in [path.to_owned(), format!("{path}?dry_run=true")] {
+            let (status, problem) = add(&path, b"*").await;
+            assert_eq!(
+                (status, &problem["code"]),
+                (412, &json!("exists")),
+                "{path}: {problem}"
+            );
+        }
+    }
+}

@@ -291,3 +291,108 @@ async fn a_permission_for_single_actions_is_built_too() {
         "{list}"
     );
 }
+
+#[tokio::test]
+async fn a_link_brings_nothing_that_the_form_does_not_show() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let smuggled = "others=%7B%22decision%22:%22allow%22,%22shadow%22:true%7D&kept=by-link";
+    let link = format!("/policies/new?id=by-link&actions=api.item.delete&decision=deny&{smuggled}");
+    let form = browser.get(&link).await;
+    assert_eq!(form.status, 200, "{}", form.text);
+    assert!(form.text.contains("    decision: deny\n"), "{}", form.text);
+    assert!(!form.text.contains("shadow"), "{}", form.text);
+    assert!(
+        form.text.contains("name=\"kept\" value=\"\""),
+        "{}",
+        form.text
+    );
+    assert!(!form.text.contains("readonly"), "{}", form.text);
+}
+
+#[tokio::test]
+async fn keys_that_the_form_shows_are_read_from_nowhere_else() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let mut fields = deny("plain", "prod-");
+    let others = "{\"decision\":\"allow\",\"when\":\"true\",\"id\":\"another\",\"allow\":[\"*\"]}";
+    fields.push(("others", others.to_owned()));
+    let preview = send(&browser, "/policies/preview", &fields).await;
+    fields.push(("revision", revision(&preview)));
+    let saved = send(&browser, "/policies/save", &fields).await;
+    assert_eq!(saved.status, 303, "{}", saved.text);
+    let kept = policy(&gateway, "plain").await;
+    assert_eq!(
+        (&kept["decision"], kept.get("allow")),
+        (&json!("deny"), None),
+        "{kept}"
+    );
+    assert!(kept["when"].as_str().unwrap().contains("prod-"), "{kept}");
+}
+
+#[tokio::test]
+async fn a_new_rule_replaces_none_that_is_kept() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let mut first = deny("taken", "a");
+    first.push((
+        "revision",
+        revision(&send(&browser, "/policies/preview", &first).await),
+    ));
+    assert_eq!(send(&browser, "/policies/save", &first).await.status, 303);
+
+    let mut second = deny("taken", "b");
+    let preview = send(&browser, "/policies/preview", &second).await;
+    assert!(
+        preview.text.contains("there is a policy `taken` already"),
+        "{}",
+        preview.text
+    );
+    second.push(("revision", "*".to_owned()));
+    let refused = send(&browser, "/policies/save", &second).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(
+        refused.text.contains("there is a policy `taken` already"),
+        "{}",
+        refused.text
+    );
+    let when = policy(&gateway, "taken").await["when"].to_string();
+    assert!(when.contains("\\\"a\\\""), "{when}");
+
+    // The one that was opened is replaced.
+    second.retain(|(name, _)| *name != "revision");
+    second.push(("kept", "taken".to_owned()));
+    let preview = send(&browser, "/policies/preview", &second).await;
+    second.push(("revision", revision(&preview)));
+    assert_eq!(send(&browser, "/policies/save", &second).await.status, 303);
+    let when = policy(&gateway, "taken").await["when"].to_string();
+    assert!(when.contains("\\\"b\\\""), "{when}");
+
+    let permission = [
+        ("kind", "permission"),
+        ("agents", "ci"),
+        ("actions", "jira.issue.get"),
+        ("decision", "allow"),
+        ("condition", "rows"),
+    ];
+    for told in ["", "already"] {
+        let preview = browser.post("/policies/preview", &permission).await;
+        assert_eq!(
+            preview.text.contains("there is permission"),
+            !told.is_empty(),
+            "{}",
+            preview.text
+        );
+        let revision = if told.is_empty() {
+            revision(&preview)
+        } else {
+            "*".to_owned()
+        };
+        let fields = permission.into_iter().chain([("revision", &*revision)]);
+        let saved = browser
+            .post("/policies/save", &fields.collect::<Vec<_>>())
+            .await;
+        let wanted = if told.is_empty() { 303 } else { 409 };
+        assert_eq!(saved.status, wanted, "{}", saved.text);
+    }
+}
