@@ -149,6 +149,12 @@ pub(super) fn record(context: &Context, workspace: &Workspace) {
     }
 }
 
+/// Returns where `dashboard` writes the page that signs in; `None` where this user has no place of their own.
+pub(super) fn sign_in_file(context: &Context) -> Option<PathBuf> {
+    let known = args(context, None, Secrets::Unread);
+    Some(discovery::state_dir(&known.env)?.join("sign-in.html"))
+}
+
 fn remembered(args: &crate::config::Args, config: &std::path::Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(memory(args, config)?).ok()?;
     Some(PathBuf::from(text)).filter(|path| path.is_absolute())

@@ -100,6 +100,14 @@ impl Gateway {
         Err(self.refused(status, &document))
     }
 
+    /// Returns the origin of a gateway on another machine, `https://host[:port]` as it was given; `None` for the socket.
+    pub(super) fn origin(&self) -> Option<String> {
+        match &self.address {
+            Address::Socket(_) => None,
+            Address::Server(server) => Some(format!("https://{}", server.authority())),
+        }
+    }
+
     /// Returns whether anything listens where the gateway answers; another machine is not asked.
     pub(super) async fn is_there(&self) -> bool {
         match &self.address {

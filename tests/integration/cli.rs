@@ -11,6 +11,7 @@ mod connector;
 mod coverage;
 mod credential;
 mod dangling;
+mod dashboard;
 mod env;
 mod explain;
 mod half_saved;

@@ -131,6 +131,19 @@ impl Shell {
             .unwrap()
     }
 
+    /// Runs a line of shell in a terminal of its own, where `$TOLLGATE` is the binary, and returns what that shows.
+    pub(crate) async fn in_terminal(&self, line: &str) -> String {
+        let mut command = Command::new("script");
+        command.args(["-qec", line, "/dev/null"]);
+        self.prepare(&mut command);
+        command
+            .env("TOLLGATE", env!("CARGO_BIN_EXE_tollgate"))
+            .stdin(Stdio::null());
+        let done = tokio::time::timeout(PATIENCE, command.output()).await;
+        let done = done.expect("the line does not end").unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Runs a command that must succeed, and returns its standard output as JSON.
     pub(crate) async fn json(&self, line: &str) -> serde_json::Value {
         let done = self.run(&words(line), "").await;
