@@ -84,8 +84,8 @@ impl Dashboard {
     #[must_use]
     pub fn new(setup: Setup) -> Arc<Self> {
         Arc::new(Self {
+            sessions: Sessions::new(setup.tls),
             setup,
-            sessions: Sessions::new(),
             streams: Streams::default(),
             catalogue: Catalogue::default(),
             summaries: Summaries::default(),

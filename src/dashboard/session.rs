@@ -50,15 +50,34 @@ pub(super) struct Sessions {
     links: Mutex<HashMap<Key, Link>>,
     /// Name of the cookie: other gateways on this host have cookies of their own.
     pub(super) cookie: String,
+    tls: bool,
 }
 
 impl Sessions {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(tls: bool) -> Self {
+        // Browsers take a cookie of this prefix only over TLS and only from this very host (RFC 6265bis section 4.1.3.2), so no
+        // program on a sibling name or another port without TLS can plant one. Without TLS they refuse the prefix.
+        let prefix = if tls { "__Host-" } else { "" };
         Self {
             open: Mutex::default(),
             links: Mutex::default(),
-            cookie: format!("tollgate-{:08x}", rand::random::<u32>()),
+            cookie: format!("{prefix}tollgate-{:08x}", rand::random::<u32>()),
+            tls,
         }
+    }
+
+    /// Returns the header by which a browser keeps a session's secret; it forgets an empty one.
+    pub(super) fn set_cookie(&self, secret: &str) -> String {
+        let secure = if self.tls { "; Secure" } else { "" };
+        let age = if secret.is_empty() {
+            0
+        } else {
+            LASTS.as_secs()
+        };
+        format!(
+            "{}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}",
+            self.cookie
+        )
     }
 
     /// Signs an operator in and returns the value of the cookie.

@@ -11,7 +11,7 @@ use super::App;
 use super::assets::Assets;
 use super::fields::Fields;
 use super::refused::Refused;
-use super::session::{LASTS, LINK_LASTS};
+use super::session::LINK_LASTS;
 use super::show::html;
 use super::visitor::{Posted, Visitor, cookie};
 
@@ -92,22 +92,14 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap, _: Post
     if let Some(cookie) = cookie(&headers, &sessions.cookie) {
         sessions.close(cookie);
     }
-    let ended = format!(
-        "{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
-        sessions.cookie
-    );
+    let ended = sessions.set_cookie("");
     ([(header::SET_COOKIE, ended)], Redirect::to("/sign-in")).into_response()
 }
 
 fn signed_in(app: &App, token: &str, next: &str) -> Response {
     let (sessions, setup) = (&app.shared.sessions, &app.shared.setup);
     let secret = sessions.open(token, setup.clock.now());
-    let secure = if setup.tls { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
-        sessions.cookie,
-        LASTS.as_secs()
-    );
+    let cookie = sessions.set_cookie(&secret);
     ([(header::SET_COOKIE, cookie)], Redirect::to(&local(next))).into_response()
 }
 

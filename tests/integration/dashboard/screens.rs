@@ -61,16 +61,18 @@ impl Screen {
             .spawn()
             .expect("chromedriver is installed: `make setup`");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines
-                .next_line()
-                .await
-                .unwrap()
-                .expect("chromedriver says its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
+        let listening = async {
+            loop {
+                let line = lines.next_line().await.unwrap();
+                let line = line.expect("chromedriver says its port");
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    return port.trim_end_matches('.').parse().unwrap();
+                }
             }
         };
+        let port = tokio::time::timeout(LONG, listening)
+            .await
+            .expect("chromedriver starts");
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let capabilities = json!({
             "goog:chromeOptions": { "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server", "--hide-scrollbars"] },
@@ -459,7 +461,20 @@ async fn the_table_is_live_the_builder_shows_its_effect_and_a_phone_approves() {
     let sign_out = screen.wait_for("form[action='/sign-out'] button").await;
     sign_out.click().await.unwrap();
     screen.wait_for("#token").await;
-    screen.goto("/agents").await;
-    screen.wait_for("#token").await;
+    screen.goto("/agents?x=1").await;
+    let token = std::fs::read_to_string(gateway.path("state/operator.token")).unwrap();
+    let field = screen.wait_for("#token").await;
+    field.send_keys(token.trim()).await.unwrap();
+    screen
+        .wait_for("form .primary")
+        .await
+        .click()
+        .await
+        .unwrap();
+    screen.wait_for("nav.side").await;
+    let here = screen
+        .run("return location.pathname + location.search")
+        .await;
+    assert_eq!(here, "/agents?x=1", "the page that was asked for opens");
     screen.close().await;
 }

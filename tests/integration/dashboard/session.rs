@@ -1,10 +1,16 @@
 //! Signing in and out: by a token, by a link that works once, and never for another site.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Value as Json, json};
 
 use crate::support::browser::Browser;
+use crate::support::certificate::{Issued, Validity};
 use crate::support::gateway::Builder;
+
+/// Nothing here may take this long.
+const LONG: Duration = Duration::from_secs(30);
 
 const EDITOR: &str = "tgo_editor_0123456789abcdef0123456789";
 
@@ -156,9 +162,14 @@ async fn a_session_ends_with_its_operator() {
     assert_eq!(status, 200);
     assert_eq!(browser.get("/").await.status, 303);
     let mut read = String::new();
-    while let Some(bytes) = live.chunk().await.unwrap() {
-        read.push_str(std::str::from_utf8(&bytes).unwrap());
-    }
+    let reading = async {
+        while let Some(bytes) = live.chunk().await.unwrap() {
+            read.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    };
+    tokio::time::timeout(LONG, reading)
+        .await
+        .expect("the stream ends");
     assert!(read.contains("event: end"), "{read}");
 }
 
@@ -170,4 +181,44 @@ async fn the_api_takes_no_cookie() {
         .await;
     let browser = Browser::signed_in(&gateway, EDITOR).await;
     assert_eq!(browser.get("/api/v1/agents").await.status, 401);
+}
+
+#[tokio::test]
+async fn over_tls_the_cookie_is_of_this_host_alone() {
+    let issued = Issued::new(&["localhost"], Validity::Now);
+    let gateway = Builder::new()
+        .operator("ada", "editor", EDITOR)
+        .admin_tls(&issued.leaf_pem, &issued.key_pem())
+        .start()
+        .await;
+    let authority = reqwest::Certificate::from_pem(issued.ca_pem.as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([authority])
+        .build()
+        .unwrap();
+    let port = gateway.serving().addresses().admin[0].port();
+    let answer = client
+        .post(format!("https://localhost:{port}/sign-in"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={EDITOR}&next=/agents"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 303);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-tollgate-"), "{cookie}");
+    for part in ["; Secure", "; Path=/", "; HttpOnly", "; SameSite=Strict"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+    let kept = cookie.split(';').next().unwrap();
+    let page = client
+        .get(format!("https://localhost:{port}/agents"))
+        .header("cookie", kept)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.status(), 200);
 }
