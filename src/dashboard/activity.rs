@@ -59,6 +59,8 @@ pub(super) async fn page(visitor: Visitor, fields: Fields) -> Result<Response, R
     let mut frame = Frame::of(&visitor, "activity", "Activity").await?;
     let query = fields.query(&FILTERS);
     let cursor = fields.query(&["cursor"]);
+    // Before the records, so that the table goes on at most too early. A filter may match none of the newest.
+    let newest = visitor.client.newest().await?;
     let path = format!("/api/v1/records?limit={RECORDS}&{query}&{cursor}");
     let path = path.trim_end_matches('&').replace("&&", "&");
     let list = match visitor.client.get(&path).await {
@@ -80,7 +82,9 @@ pub(super) async fn page(visitor: Visitor, fields: Fields) -> Result<Response, R
         filters: filters(&fields),
         is_filtered: !query.is_empty(),
         is_first: cursor.is_empty(),
-        newest: records.first().map_or(0, |record| record.number("seq")),
+        newest: records
+            .first()
+            .map_or(newest, |record| record.number("seq").max(newest)),
         rows: rows(records, visitor.app.shared.setup.clock.utc()),
         older,
         query,

@@ -26,7 +26,6 @@ use tokio::time::Instant;
 use super::App;
 use super::activity::FILTERS;
 use super::client::{Call, Client};
-use super::document::Document as _;
 use super::fields::Fields;
 use super::refused::Refused;
 use super::visitor::Visitor;
@@ -82,7 +81,7 @@ impl Stream for Events {
     }
 }
 
-/// Streams the records behind `after` that match, while the session is open.
+/// Streams the records behind `after` that match, or those that come from now on, while the session is open.
 pub(super) async fn stream(
     State(app): State<App>,
     visitor: Visitor,
@@ -90,7 +89,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let again = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let after: u64 = again.unwrap_or(fields.text("after")).parse().unwrap_or(0);
+    let after = again.unwrap_or(fields.text("after")).parse::<u64>().ok();
     let query = fields.query(&FILTERS);
     let subscription = subscribe(&app, &visitor.client, (&query, after)).await?;
     let (sender, receiver) = mpsc::channel(4);
@@ -148,17 +147,23 @@ fn is_signed_in(app: &App, visitor: &Visitor) -> bool {
 async fn subscribe(
     app: &App,
     client: &Client,
-    (query, after): (&str, u64),
+    (query, after): (&str, Option<u64>),
 ) -> Result<Subscription, Refused> {
-    if let Some(found) = app.shared.streams.join(query, after) {
-        return Ok(found);
-    }
-    let path = format!("/api/v1/records?limit=1&{query}");
-    let newest = client.get(path.trim_end_matches('&')).await?;
-    let newest = newest
-        .list("records")
-        .first()
-        .map_or(0, |record| record.number("seq"));
+    let (newest, after) = match after {
+        Some(after) => {
+            if let Some(found) = app.shared.streams.join(query, after) {
+                return Ok(found);
+            }
+            (client.newest().await?, after)
+        }
+        None => {
+            let newest = client.newest().await?;
+            if let Some(found) = app.shared.streams.join(query, newest) {
+                return Ok(found);
+            }
+            (newest, newest)
+        }
+    };
     if newest.saturating_sub(after) > MOST_MISSED {
         return Ok(Subscription::missed());
     }
@@ -167,7 +172,7 @@ async fn subscribe(
         method: Method::GET,
         path: path.trim_end_matches('?'),
         body: &Json::Null,
-        header: Some((HeaderName::from_static("last-event-id"), after.to_string())),
+        headers: vec![(HeaderName::from_static("last-event-id"), after.to_string())],
     };
     let response = client.request(call).await?;
     if !response.status().is_success() {

@@ -54,16 +54,19 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 
-// Parts of a page that renew themselves while somebody looks at it and works on nothing in them.
+// Parts of a page that renew themselves while somebody looks at it and works on nothing in them; one question at a time.
 for (const part of document.querySelectorAll("[data-renew]")) {
-  setInterval(async () => {
-    if (document.hidden || part.contains(document.activeElement)) return;
-    const answer = await fetch(location.href).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.getElementById(part.id);
-    if (fresh && !part.contains(document.activeElement)) part.replaceChildren(...fresh.childNodes);
-  }, Number(part.dataset.renew) * 1000);
+  const isBusy = () => document.hidden || part.contains(document.activeElement);
+  const renew = async () => {
+    const answer = isBusy() ? null : await fetch(location.href).catch(() => null);
+    if (answer && answer.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(part.id);
+      if (fresh && !isBusy()) part.replaceChildren(...fresh.childNodes);
+    }
+    setTimeout(renew, Number(part.dataset.renew) * 1000);
+  };
+  setTimeout(renew, Number(part.dataset.renew) * 1000);
 }
 
 // Suggestions for fields that name actions of the catalogue.

@@ -4,17 +4,19 @@ const rows = table.tBodies[0];
 const most = 200;
 const state = document.getElementById("live-state");
 let source;
+let paused = false;
 
 function show(text) { state.textContent = text; }
 
 // After a gap the server's own page is the truth.
 async function reload() {
   const answer = await fetch(location.href).catch(() => null);
-  if (!answer || !answer.ok) return;
+  if (!answer || !answer.ok) return false;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("activity");
   rows.replaceChildren(...fresh.tBodies[0].children);
   table.dataset.seq = fresh.dataset.seq;
+  return true;
 }
 
 function take(batch) {
@@ -34,34 +36,51 @@ function take(batch) {
   if (batch.skipped) show(`live; ${batch.skipped} more came in the last moment`);
 }
 
+// There is one stream at most: whoever wants it open says so here, and an attempt that waits is taken back.
+let again;
 function open() {
+  clearTimeout(again);
+  if (source || paused || document.hidden) return;
   const query = new URLSearchParams(table.dataset.query);
   query.set("after", table.dataset.seq);
-  source = new EventSource(`/activity/live?${query}`);
-  source.addEventListener("open", () => show("live"));
-  source.addEventListener("records", (event) => take(JSON.parse(event.data)));
-  source.addEventListener("missed", async () => { close(); await reload(); open(); });
-  source.addEventListener("end", () => { close(); show("signed out"); });
-  source.addEventListener("error", () => {
+  const mine = new EventSource(`/activity/live?${query}`);
+  source = mine;
+  mine.addEventListener("open", () => show("live"));
+  mine.addEventListener("records", (event) => take(JSON.parse(event.data)));
+  mine.addEventListener("missed", async () => {
+    // Its place is kept while the page is read, so that nothing else opens a stream meanwhile.
+    mine.close();
+    const isFresh = await reload();
+    if (source !== mine) return;
+    source = undefined;
+    if (isFresh) open();
+    else again = setTimeout(open, 2000);
+  });
+  mine.addEventListener("end", () => { paused = true; close(); show("signed out"); });
+  mine.addEventListener("error", () => {
+    if (source !== mine) return;
     // A browser would ask again with the number that it began with; the table knows a newer one.
     close();
     show("reconnecting…");
-    setTimeout(open, 2000);
+    again = setTimeout(open, 2000);
   });
 }
 
-function close() { source?.close(); source = undefined; }
+function close() {
+  clearTimeout(again);
+  source?.close();
+  source = undefined;
+}
 
 // A browser opens few connections to one site, so a tab that nobody looks at gives its own back.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) close();
-  else if (!source && !paused) open();
+  else open();
 });
 
-let paused = false;
 document.getElementById("pause").addEventListener("click", (event) => {
   paused = !paused;
   event.target.textContent = paused ? "Go on" : "Pause";
   if (paused) { close(); show("paused"); } else open();
 });
-if (!document.hidden) open();
+open();

@@ -96,3 +96,24 @@ async fn filters_that_cannot_be_read_are_refused() {
         303
     );
 }
+
+#[tokio::test]
+async fn a_filter_that_matches_nothing_goes_on_behind_the_newest_record() {
+    let gateway = Builder::new().start().await;
+    let browser = Browser::owner(&gateway).await;
+    for host in ["first.test", "second.test"] {
+        ask(&gateway, host).await;
+    }
+    gateway.decided(2).await;
+    let all: u64 = newest(&browser).await.parse().unwrap();
+    let page = browser.get("/activity?agent=nobody").await;
+    let (_, rest) = page.text.split_once("data-seq=\"").unwrap();
+    let filtered: u64 = rest.split('"').next().unwrap().parse().unwrap();
+    assert!(filtered >= all && all > 0, "{filtered} {all}");
+
+    // A stream that names no place begins with what comes.
+    let mut stream = browser.stream("/activity/live").await;
+    ask(&gateway, "third.test").await;
+    let read = read_until(&mut stream, "third.test").await;
+    assert!(!read.contains("second.test"), "{read}");
+}
