@@ -18,6 +18,7 @@ pub mod removal;
 pub mod replays;
 pub mod rotation;
 pub mod rules;
+mod scans;
 pub mod summary;
 pub mod tokens;
 pub mod verification;
@@ -120,6 +121,7 @@ pub struct Service {
     /// Held by a write from its checks to its end, so that what was checked is what is written.
     writing: tokio::sync::Mutex<()>,
     verification: parking_lot::Mutex<verification::Running>,
+    scans: scans::Scans,
 }
 
 /// What a change is recorded as.
@@ -141,6 +143,7 @@ impl Service {
             host,
             writing: tokio::sync::Mutex::default(),
             verification: parking_lot::Mutex::default(),
+            scans: scans::Scans::default(),
         }
     }
 

@@ -221,7 +221,7 @@ async fn export_records(
         Some("ocsf") => Format::Ocsf,
         Some(_) => return Err(Problem::bad("format", "a format is jsonl, csv or ocsf")),
     };
-    let receiver = service.export(query, format);
+    let receiver = service.export(query, format).await;
     let make = |text: std::io::Result<String>| text.map(|text| text + "\n");
     let body = Raw::from_stream(Received {
         receiver,

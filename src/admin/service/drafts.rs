@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::Service;
 use super::connectors::find;
-use super::records::blocking;
+use super::scans::blocking;
 use crate::admin::problem::Problem;
 use crate::config::diagnostic::Source;
 use crate::journal::{Kind, Line, Query, Reader};
@@ -68,7 +68,7 @@ impl Service {
             ..Query::default()
         };
         let directory = self.host().journal();
-        blocking(move || {
+        self.scan(move || {
             let mut unknown = Vec::new();
             for line in Reader::open(&directory, query)?.take(MAX_RECORDS) {
                 unknown.extend(unmatched(&line?));

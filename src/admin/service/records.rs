@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -79,7 +78,7 @@ impl Service {
             return Err(Problem::bad("cursor", "`cursor` is not one of this list"));
         }
         let directory = self.host().journal();
-        let found = blocking(move || {
+        let found = self.scan(move || {
             let mut found = Vec::new();
             let mut before = cursor;
             for line in Reader::open(&directory, query)? {
@@ -126,7 +125,7 @@ impl Service {
             ..Query::default()
         };
         let directory = self.host().journal();
-        let lines = blocking(move || {
+        let lines = self.scan(move || {
             let reader = Reader::open(&directory, query)?;
             reader.take(OF_ONE).collect::<Result<Vec<Line>, _>>()
         });
@@ -162,11 +161,13 @@ impl Service {
         receiver
     }
 
-    /// Sends the records that match in the form of another tool, oldest first, a line each.
-    pub fn export(&self, query: Query, format: Format) -> mpsc::Receiver<io::Result<String>> {
+    /// Sends the records that match in the form of another tool, oldest first, a line each; begins when it is this export's turn.
+    pub async fn export(&self, query: Query, format: Format) -> mpsc::Receiver<io::Result<String>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let directory = self.host().journal();
+        let turn = self.export_turn().await;
         tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let wanted = query.prepare();
             let mut follower = Follower::at(&directory, Cursor::default());
             let send = |text| sender.blocking_send(Ok(text)).is_ok();
@@ -248,17 +249,4 @@ fn name(line: &Line) -> Option<String> {
 pub fn document(line: &Line) -> Json {
     let unreadable = || serde_json::json!({ "unreadable": true });
     serde_json::from_slice(line.as_bytes()).unwrap_or_else(|_| unreadable())
-}
-
-/// Reads the journal away from the runtime's threads.
-pub(super) async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Problem> {
-    let failed = |error: &dyn std::fmt::Display| {
-        let detail = format!("the journal cannot be read: {error}");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "journal", detail)
-    };
-    let done = tokio::task::spawn_blocking(read).await;
-    done.map_err(|error| failed(&error))?
-        .map_err(|error| failed(&error))
 }

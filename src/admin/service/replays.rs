@@ -10,7 +10,6 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::records::blocking;
 use super::rules::with_policy;
 use crate::admin::problem::Problem;
 use crate::config::diagnostic::Report;
@@ -63,7 +62,7 @@ impl Service {
             ..self.host().inputs(&view).map_err(broken)?
         };
         let directory = self.host().journal();
-        let replayed = blocking(move || {
+        let replayed = self.scan(move || {
             let (snapshot, report) = Snapshot::compile(&inputs);
             let Some(snapshot) = snapshot else {
                 return Ok(Err(report));

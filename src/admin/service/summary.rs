@@ -1,9 +1,7 @@
 //! Counts what the journal recorded since a time: decisions over time, and by agent, action, code and rule.
 
 use std::collections::BTreeMap;
-use std::io;
 
-use axum::http::StatusCode;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -82,7 +80,7 @@ impl Service {
     pub async fn summary(&self, since: OffsetDateTime) -> Result<RecordCounts, Problem> {
         let directory = self.host().journal();
         let until = self.clock().utc();
-        let counted = tokio::task::spawn_blocking(move || {
+        let counted = self.scan(move || {
             let query = Query {
                 kinds: vec![Kind::Decided],
                 since: Some(since),
@@ -100,14 +98,9 @@ impl Service {
                 let decided = line.decided().unwrap_or_default();
                 counts.add(&decided, time.unwrap_or(until), (since, until));
             }
-            Ok::<_, io::Error>(counts)
+            Ok(counts)
         });
-        let failed = |error: &dyn std::fmt::Display| {
-            let detail = format!("the journal cannot be read: {error}");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "journal", detail)
-        };
-        let counted = counted.await.map_err(|error| failed(&error))?;
-        counted.map_err(|error| failed(&error))
+        counted.await
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::records::blocking;
+use super::scans::blocking;
 use crate::admin::problem::Problem;
 use crate::journal::{Anchor, STORED_HEAD, Trust, verify};
 
