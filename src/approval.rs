@@ -1,11 +1,13 @@
 //! Holds requests that need an operator's approval until an operator answers; identical requests share one question.
 //!
 //! INVARIANT: one approval lets one request go, unless the operator gave it for a time. INVARIANT: every approval is bound to a
-//! fingerprint, so to exactly what the operator was shown; one for a time to the agent, the actions and all of their parameters.
+//! fingerprint, so to exactly what the operator was shown; one for a time to a likeness, where only what no parameter says may
+//! differ in the body.
 
 mod fingerprint;
 mod lasting;
 mod pending;
+mod resolve_error;
 mod service;
 mod waiter;
 
@@ -18,7 +20,8 @@ use serde_json::{Value as Json, json};
 use crate::model::clock;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
-pub use service::{ApprovalService, ResolveError, Submission};
+pub use resolve_error::ResolveError;
+pub use service::{ApprovalService, Submission};
 pub use waiter::Waiter;
 
 /// Bounds and durations of approvals.
@@ -55,6 +58,9 @@ pub struct ApprovalRequest {
     /// The key under which a denial is remembered.
     #[serde(skip)]
     pub subject: Fingerprint,
+    /// What a request has in common with those that an approval for a time lets pass; `None` where nothing says what is alike.
+    #[serde(skip)]
+    pub likeness: Option<Fingerprint>,
     /// Name of the agent that sent the request.
     pub agent: String,
     /// Id of the connector whose API is called.
@@ -181,6 +187,7 @@ impl Approval {
             "expires_at": clock::stamp(self.expires_at),
             "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
             "waiting": self.waiting,
+            "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
         })
     }
 }

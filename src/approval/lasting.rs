@@ -1,16 +1,16 @@
-//! Keeps approvals for a time: requests of one agent whose actions and parameters are all the same pass without asking.
+//! Keeps approvals for a time: until it is over, requests that are alike pass without asking.
 
 use std::time::SystemTime;
 
-use serde_json::Value as Json;
-
-use super::{Approval, ApprovalRequest};
+use super::{Approval, Fingerprint};
 
 /// An approval for a time.
 #[derive(Debug)]
-pub(super) struct LastingApproval {
+struct LastingApproval {
     /// The question that was answered so.
     approval: Approval,
+    /// What requests have in common that pass.
+    likeness: Fingerprint,
     until: SystemTime,
 }
 
@@ -20,15 +20,40 @@ pub(super) struct LastingApprovals(Vec<LastingApproval>);
 
 impl LastingApprovals {
     /// Keeps an approval until its time is over.
-    pub(super) fn put(&mut self, approval: Approval, until: SystemTime) {
-        self.0.push(LastingApproval { approval, until });
+    pub(super) fn put(&mut self, approval: Approval, likeness: Fingerprint, until: SystemTime) {
+        self.0.push(LastingApproval {
+            approval,
+            likeness,
+            until,
+        });
     }
 
-    /// Returns the approval that lets a request pass; secret parameters are compared by their keyed hashes.
-    pub(super) fn of(&mut self, request: &ApprovalRequest, now: SystemTime) -> Option<&Approval> {
+    /// Returns the approval that lets requests of this likeness pass.
+    pub(super) fn of(&mut self, likeness: &Fingerprint, now: SystemTime) -> Option<&Approval> {
+        self.prune(now);
+        let mut all = self.0.iter();
+        let found = all.find(|lasting| lasting.likeness == *likeness)?;
+        Some(&found.approval)
+    }
+
+    /// Ends the one that a question was answered with, and returns it unless its time was over before.
+    pub(super) fn end(&mut self, id: &str, now: SystemTime) -> Option<Approval> {
+        self.prune(now);
+        let at = self.0.iter().position(|one| one.approval.id == id)?;
+        Some(self.0.remove(at).approval)
+    }
+
+    /// Ends all but those that `keeps` names; returns the ids of those that ended.
+    pub(super) fn keep(&mut self, keeps: impl Fn(&Approval) -> bool) -> Vec<String> {
+        let all = std::mem::take(&mut self.0);
+        let (kept, ended) = all.into_iter().partition(|one| keeps(&one.approval));
+        self.0 = kept;
+        let ended: Vec<LastingApproval> = ended;
+        ended.into_iter().map(|one| one.approval.id).collect()
+    }
+
+    fn prune(&mut self, now: SystemTime) {
         self.0.retain(|lasting| now < lasting.until);
-        let alike = |lasting: &&LastingApproval| is_alike(&lasting.approval.request, request);
-        self.0.iter().find(alike).map(|lasting| &lasting.approval)
     }
 
     /// Iterates over those that are not over, in the order in which they were given.
@@ -36,34 +61,4 @@ impl LastingApprovals {
         let lasting = self.0.iter().filter(move |lasting| now < lasting.until);
         lasting.map(|lasting| &lasting.approval)
     }
-
-    /// Ends the one that a question was answered with, and returns it.
-    pub(super) fn end(&mut self, id: &str, now: SystemTime) -> Option<Approval> {
-        self.0.retain(|lasting| now < lasting.until);
-        let at = self
-            .0
-            .iter()
-            .position(|lasting| lasting.approval.id == id)?;
-        Some(self.0.remove(at).approval)
-    }
-}
-
-fn is_alike(one: &ApprovalRequest, other: &ApprovalRequest) -> bool {
-    let all = |request: &ApprovalRequest| -> [String; 4] {
-        let credential = request.credential.clone().unwrap_or_default();
-        [
-            request.agent.clone(),
-            credential,
-            request.method.clone(),
-            request.host.clone(),
-        ]
-    };
-    all(one) == all(other) && one.actions == other.actions
-}
-
-/// Returns whether parameters say what the actions are: a request that matches no route has none that do.
-pub(super) fn is_named(actions: &Json) -> bool {
-    let names = actions.as_array().into_iter().flatten();
-    let mut names = names.filter_map(|action| action.get("name")?.as_str());
-    names.all(|name| !name.ends_with(".unknown"))
 }

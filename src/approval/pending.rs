@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::lasting::LastingApprovals;
 use super::{
     Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Fingerprint,
-    Resolution, WaiterSignal,
+    Resolution, ResolveError, WaiterSignal,
 };
 
 /// Questions that are kept for each request that may wait, because questions outlive the requests that asked them.
@@ -95,6 +95,28 @@ impl Record {
     /// Says more about the answer than when it was given.
     pub(super) fn note(&mut self, answer: Resolution) {
         self.answer = Some(answer);
+    }
+
+    /// Checks that an answer counts: the question waits for one, and the operator has seen what is approved.
+    pub(super) fn check(
+        &self,
+        answer: &Resolution,
+        opened: Option<&str>,
+        now: SystemTime,
+    ) -> Result<(), ResolveError> {
+        if self.status(now) != ApprovalStatus::Pending {
+            return Err(ResolveError::Over(Box::new(self.show(now))));
+        }
+        let is_approved = answer.verdict == ApprovalVerdict::Approve;
+        match opened {
+            Some(opened) if !self.request.fingerprint.is_written(opened) => {
+                Err(ResolveError::Another)
+            }
+            None if is_approved && !self.request.partial.is_empty() => {
+                Err(ResolveError::Unopened(Box::new(self.show(now))))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn close(&self) {

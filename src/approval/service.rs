@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
-use super::lasting::is_named;
 use super::pending::PendingApprovals;
 use super::{
     Approval, ApprovalRequest, ApprovalSettings, ApprovalStatus, ApprovalVerdict, Resolution,
-    Waiter,
+    ResolveError, Waiter,
 };
 use crate::model::clock::Clock;
 
@@ -36,26 +35,6 @@ pub enum Submission {
     Closed,
 }
 
-/// Reasons why an operator's answer is rejected.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ResolveError {
-    /// There is no such question, or not any more.
-    #[error("there is no approval `{}`", .0.escape_debug())]
-    NotFound(String),
-    /// A list cannot show all of the request, and the operator has not opened it.
-    #[error("a list cannot show it in full: {}", .0.request.partial.join(", "))]
-    Unopened(Box<Approval>),
-    /// The fingerprint is that of another request.
-    #[error("the fingerprint is that of another request")]
-    Another,
-    /// It matches no route, so nothing says which requests are alike.
-    #[error("a request that matches no route is approved once only")]
-    Unnamed,
-    /// It has been answered, or is over.
-    #[error("it is no longer pending")]
-    Over(Box<Approval>),
-}
-
 impl ApprovalService {
     /// Creates a service without questions.
     #[must_use]
@@ -77,8 +56,11 @@ impl ApprovalService {
         if let Some(record) = pending.refused(&request.subject, now) {
             return Submission::Refused(Box::new(record.show(now)));
         }
-        if let Some(approval) = pending.lasting.of(&request, now) {
-            return Submission::Granted(Box::new(approval.clone()));
+        let lasting = request
+            .likeness
+            .and_then(|likeness| pending.lasting.of(&likeness, now).cloned());
+        if let Some(approval) = lasting {
+            return Submission::Granted(Box::new(approval));
         }
         let joined = match pending.current(&request.fingerprint) {
             None => None,
@@ -126,26 +108,29 @@ impl ApprovalService {
     pub fn approve_for(
         &self,
         id: &str,
-        by: (&str, Option<&str>),
+        (operator, opened): (&str, Option<&str>),
         time: Duration,
     ) -> Result<Approval, ResolveError> {
-        let asked = self.get(id);
-        if asked.is_some_and(|asked| !is_named(&asked.request.actions)) {
-            return Err(ResolveError::Unnamed);
-        }
-        let approval = self.resolve(id, ApprovalVerdict::Approve, by)?;
-        let until = self.clock.now() + time;
-        let answer = approval.answer.map(|answer| Resolution {
-            until: Some(until),
-            ..answer
-        });
-        let approval = Approval { answer, ..approval };
+        let now = self.clock.now();
         let mut pending = self.pending.lock();
-        pending.lasting.put(approval.clone(), until);
-        if let (Some(record), Some(answer)) = (pending.get_mut(id), &approval.answer) {
-            record.note(answer.clone());
-        }
-        Ok(approval)
+        let record = pending
+            .get_mut(id)
+            .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
+        let likeness = record.request().likeness.ok_or(ResolveError::Unnamed);
+        let until = now + time;
+        let answer = Resolution {
+            verdict: ApprovalVerdict::Approve,
+            by: operator.to_owned(),
+            at: now,
+            until: Some(until),
+        };
+        record.check(&answer, opened, now)?;
+        let likeness = likeness?;
+        record.answer(answer, until);
+        let shown = record.show(now);
+        pending.remember(&shown.request.subject, id, ApprovalVerdict::Approve);
+        pending.lasting.put(shown.clone(), likeness, until);
+        Ok(shown)
     }
 
     /// Ends an approval for a time; requests alike ask again. Returns it as it ended, or `None` where there was none.
@@ -170,6 +155,16 @@ impl ApprovalService {
         })
     }
 
+    /// Ends the approvals for a time that `keeps` does not name: their agent or their operator is gone.
+    pub fn keep(&self, keeps: impl Fn(&Approval) -> bool) {
+        let mut pending = self.pending.lock();
+        for id in pending.lasting.keep(keeps) {
+            if let Some(record) = pending.get_mut(&id) {
+                record.take();
+            }
+        }
+    }
+
     /// Answers a question and wakes the requests that wait for it. `opened` is the fingerprint that the operator saw in full; an
     /// approval of a request that a list cannot show in full requires it.
     ///
@@ -187,18 +182,6 @@ impl ApprovalService {
         let record = pending
             .get_mut(id)
             .ok_or_else(|| ResolveError::NotFound(id.to_owned()))?;
-        if record.status(now) != ApprovalStatus::Pending {
-            return Err(ResolveError::Over(Box::new(record.show(now))));
-        }
-        match opened {
-            Some(opened) if !record.request().fingerprint.is_written(opened) => {
-                return Err(ResolveError::Another);
-            }
-            None if verdict == ApprovalVerdict::Approve && !record.request().partial.is_empty() => {
-                return Err(ResolveError::Unopened(Box::new(record.show(now))));
-            }
-            Some(_) | None => {}
-        }
         let lasts = match verdict {
             ApprovalVerdict::Approve => self.settings.grant,
             ApprovalVerdict::Deny => self.settings.refusal,
@@ -209,6 +192,7 @@ impl ApprovalService {
             at: now,
             until: None,
         };
+        record.check(&answer, opened, now)?;
         record.answer(answer, now + lasts);
         let shown = record.show(now);
         pending.remember(&shown.request.subject, id, verdict);

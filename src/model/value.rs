@@ -62,6 +62,16 @@ impl Value {
         }
     }
 
+    /// Returns whether it, or an item of it, is over a limit, so that two of them may differ and compare equal.
+    #[must_use]
+    pub fn is_oversize(&self) -> bool {
+        match self {
+            Self::Oversize(_) => true,
+            Self::List(items) => items.iter().any(Self::is_oversize),
+            Self::Bool(_) | Self::Int(_) | Self::Number(_) | Self::Text(_) => false,
+        }
+    }
+
     /// Returns the text, where this is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

@@ -7,6 +7,7 @@ mod described;
 mod health;
 mod hosts;
 mod kill_switch;
+mod lasting;
 mod previews;
 mod records;
 mod removals;

@@ -96,8 +96,9 @@ async fn assemble(
     let config = workspace.config();
     let clock = context.process.clock.clone();
     let metrics = Arc::new(Metrics::new());
-    let (live, current) = live(context, workspace, (&prepared, &journal), &metrics).await?;
     let approvals = ApprovalService::new(approvals(config), clock.clone());
+    let shared_parts = (&metrics, &approvals);
+    let (live, current) = live(context, workspace, (&prepared, &journal), shared_parts).await?;
     let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let roots = roots(workspace)?;
     let trusted =
@@ -168,7 +169,7 @@ async fn live(
     context: &Context,
     workspace: &Workspace,
     (prepared, journal): (&Prepared, &Journal),
-    metrics: &Arc<Metrics>,
+    (metrics, approvals): (&Arc<Metrics>, &Arc<ApprovalService>),
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
     let mut view = StoreView::read(&prepared.store)
         .await
@@ -208,6 +209,7 @@ async fn live(
         rebinder: prepared.unlocked.rebinder.clone(),
         placeholders: Placeholders::new(prepared.parameter_key, prepared.unlocked.opener.clone()),
         metrics: Arc::clone(metrics),
+        approvals: Arc::clone(approvals),
         declared: ArcSwap::from_pointee(Declared::of(workspace, credentials)),
         reloader: Reloader::new(
             Arc::clone(&current),

@@ -4,6 +4,7 @@
 //! INVARIANT: the revision is raised only after all of it has taken effect, so a command that waits for it has waited long
 //! enough.
 
+mod approvals;
 mod configuration;
 mod credentials;
 mod entries;
@@ -24,6 +25,7 @@ use super::journal::record_changes;
 use super::settings::Settings;
 
 use crate::admin::Operator;
+use crate::approval::ApprovalService;
 use crate::cli::workspace::{StoreView, Workspace};
 use crate::config::Role;
 use crate::journal::Journal;
@@ -82,6 +84,7 @@ pub(in crate::cli) struct Live {
     /// Makes what agents hold in place of credentials.
     pub(in crate::cli) placeholders: Placeholders,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) approvals: Arc<ApprovalService>,
     pub(super) declared: ArcSwap<Declared>,
     pub(super) reloader: Reloader,
     /// Returns free memory, as [`ProcessEnv`](crate::cli::ProcessEnv) has it.
@@ -178,6 +181,7 @@ impl Live {
                 .map(|operator| (known(operator), TokenHash(operator.token_hash))),
         );
         self.operators.store(Arc::new(operators));
+        self.keep_approvals();
     }
 
     /// Reads configuration and files again.

@@ -14,6 +14,7 @@ use crate::model::action::Action;
 use crate::model::hex::hex;
 use crate::pipeline::collect::Collected;
 use crate::pipeline::decide::Injection;
+use crate::pipeline::decision_input::DecisionInput;
 use crate::pipeline::judged_request::JudgedRequest;
 use crate::pipeline::outgoing::{self, Outgoing};
 use crate::pipeline::websocket::Protocol;
@@ -41,6 +42,7 @@ impl JudgedRequest {
         ApprovalRequest {
             fingerprint: fingerprint(agent, &outgoing, injection, form),
             subject: subject(agent, &outgoing, &input.actions),
+            likeness: likeness(agent, &outgoing, injection, (form, input)),
             agent: agent.to_owned(),
             connector: connector.id().to_owned(),
             credential: injection.credential().map(ToString::to_string),
@@ -63,6 +65,24 @@ impl JudgedRequest {
 
 /// Sums up what a no is remembered for: who asks for which actions with which parameters; where there are none, for which path.
 fn subject(agent: &str, outgoing: &Outgoing, actions: &[Action]) -> Fingerprint {
+    let mut sum = Fingerprinter::default().part("subject").part(agent);
+    if actions
+        .iter()
+        .all(|action| action.params.iter().next().is_none())
+    {
+        sum = sum
+            .part(outgoing.method.as_str())
+            .part(outgoing.authority.to_string())
+            .part(&outgoing.path);
+    }
+    for (name, params) in named(actions) {
+        sum = sum.part(name).part(params);
+    }
+    sum.finish()
+}
+
+/// Names actions with their parameters, each once, in one order.
+fn named(actions: &[Action]) -> Vec<(&str, String)> {
     let mut named: Vec<(&str, String)> = actions
         .iter()
         .map(|action| {
@@ -75,20 +95,35 @@ fn subject(agent: &str, outgoing: &Outgoing, actions: &[Action]) -> Fingerprint 
         .collect();
     named.sort_unstable();
     named.dedup();
-    let mut sum = Fingerprinter::default().part("subject").part(agent);
-    if actions
-        .iter()
-        .all(|action| action.params.iter().next().is_none())
-    {
-        sum = sum
-            .part(outgoing.method.as_str())
-            .part(outgoing.authority.to_string())
-            .part(&outgoing.path);
+    named
+}
+
+/// Sums up what requests have in common that an approval for a time lets pass: all that is sent, but of a body that was read the
+/// parameters only. `None` where a request matches no route, or a parameter is too long to be compared.
+fn likeness(
+    agent: &str,
+    outgoing: &Outgoing,
+    injection: &Injection,
+    (form, input): (BodyForm, &DecisionInput),
+) -> Option<Fingerprint> {
+    let actions = &input.actions;
+    let is_comparable = |action: &Action| {
+        let mut params = action.params.iter();
+        !action.name.as_str().ends_with(".unknown")
+            && !params.any(|parameter| parameter.value.is_oversize())
+    };
+    if !actions.iter().all(is_comparable) {
+        return None;
     }
-    for (name, params) in named {
+    let mut sum = frame(agent, outgoing, injection).part("likeness");
+    // A body that nothing was read of is compared whole: no parameter says what it does.
+    if input.body_bytes.is_none() {
+        sum = sum.part(body(outgoing.body.as_deref().unwrap_or(&[]), form));
+    }
+    for (name, params) in named(actions) {
         sum = sum.part(name).part(params);
     }
-    sum.finish()
+    Some(headers(sum, &outgoing.headers).finish())
 }
 
 /// Sums up a request as it would be sent: two with one fingerprint do the same thing for the same agent with the same credential.
@@ -98,13 +133,23 @@ fn fingerprint(
     injection: &Injection,
     form: BodyForm,
 ) -> Fingerprint {
+    let body = body(outgoing.body.as_deref().unwrap_or(&[]), form);
+    headers(
+        frame(agent, outgoing, injection).part(body),
+        &outgoing.headers,
+    )
+    .finish()
+}
+
+/// Takes in everything but headers and body.
+fn frame(agent: &str, outgoing: &Outgoing, injection: &Injection) -> Fingerprinter {
     let owner = match injection {
         Injection::Credential(_) => "gateway",
         Injection::AgentOwned(_) => "agent",
         Injection::Bare => "nobody",
     };
     let credential = injection.credential().map_or("", |id| id.as_str());
-    let fixed = Fingerprinter::default()
+    Fingerprinter::default()
         .part(agent)
         .part(owner)
         .part(credential)
@@ -119,8 +164,6 @@ fn fingerprint(
         .part(&outgoing.path)
         .part(if outgoing.query.is_some() { "?" } else { "" })
         .part(outgoing.query.as_deref().unwrap_or(""))
-        .part(body(outgoing.body.as_deref().unwrap_or(&[]), form));
-    headers(fixed, &outgoing.headers).finish()
 }
 
 /// Sums up a body: JSON as what it says, so that blanks and escapes, which no operator sees, do not make it another one.
