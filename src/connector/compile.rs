@@ -45,6 +45,7 @@ use crate::connector::model::connector::Connector;
 use crate::connector::model::error_shape::ProtocolErrors;
 use crate::connector::model::native::Native;
 use crate::connector::model::rpc::RpcEnvelope;
+use crate::connector::model::secret_paths::SecretPaths;
 use crate::model::action::ActionName;
 
 /// What all files share.
@@ -187,6 +188,7 @@ pub(crate) fn connector<'a>(
         method_overrides: head::method_overrides(layers, &mut scope),
         native: scope.native,
         endpoints,
+        secret_paths: SecretPaths::of(&groups),
         groups,
         routers,
         fallback_risk: head::fallback_risk(layers, &mut scope),

@@ -30,6 +30,7 @@ pub(crate) mod protocol;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod rpc;
+pub(crate) mod secret_paths;
 pub(crate) mod standard_headers;
 pub(crate) mod summary;
 pub(crate) mod test_case;

@@ -106,7 +106,7 @@ async fn stages(
     let snapshot = dependencies.current.snapshot();
     let started = Instant::now();
     let mut classified = classify::classify(&snapshot, head)
-        .map_err(|unclassified| recorder.note_unclassified(unclassified))?;
+        .map_err(|unclassified| recorder.note_unclassified(unclassified, (&snapshot, head)))?;
     if body.is_empty() {
         classified.declared_length = Some(0);
     }

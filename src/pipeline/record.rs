@@ -8,6 +8,7 @@ mod open_exchange;
 mod redact;
 mod repeated;
 mod unauthenticated;
+mod unclassified;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use http::HeaderName;
 use serde_json::json;
 
 use super::admit::{self, Pass};
-use super::classify::{Classified, Unclassified};
+use super::classify::Classified;
 use super::decide::Injection;
 use super::permit_validity::micros;
 use super::refuse::{Native, Refusal, RefusedExchange};
@@ -179,14 +180,6 @@ impl DecisionRecorder {
             action: action.map(|action| action.name.as_str().to_owned()),
             native: self.native(),
         }
-    }
-
-    /// Notes how the client reads errors, where a request was refused before its routes could be told.
-    pub(super) fn note_unclassified(&mut self, unclassified: Unclassified) -> Refusal {
-        if self.native.is_none() {
-            self.native = unclassified.shape.map(|shape| Native::new(*shape));
-        }
-        unclassified.refusal
     }
 
     pub(super) fn note_classified(&mut self, classified: &Classified) {

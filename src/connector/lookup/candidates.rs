@@ -81,10 +81,14 @@ impl Candidates {
         ErrorShape::of(&shapes, headers)
     }
 
-    /// Returns the path for records: a label that a route keeps secret stands there by its name.
+    /// Returns the path for records: a label that a route keeps secret stands there by its name, and where no route of the request
+    /// has one, what only another route would keep secret is hidden.
     #[must_use]
     pub fn shown_path(&self) -> Cow<'_, str> {
         let mut shown = Cow::Borrowed(self.place.path.as_str());
+        if let Some(hidden) = self.hidden_path() {
+            return Cow::Owned(hidden);
+        }
         for group in self
             .groups()
             .filter(|group| !group.secret_labels.is_empty())
@@ -102,6 +106,16 @@ impl Candidates {
             }
         }
         shown
+    }
+
+    /// `None` where a route of the request says what is secret, or nothing can be.
+    pub(crate) fn hidden_path(&self) -> Option<String> {
+        let mut groups = self.groups();
+        if groups.any(|group| !group.secret_labels.is_empty()) {
+            return None;
+        }
+        let paths = &self.place.connector.secret_paths;
+        paths.hide(self.place.path.as_str())
     }
 
     /// Sets how many parts a request may have.

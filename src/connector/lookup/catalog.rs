@@ -137,6 +137,15 @@ impl Catalog {
         known.is_some()
     }
 
+    /// Returns how records show a path at an authority that no route says anything of; `None` where it can be shown as it is.
+    #[must_use]
+    pub fn hide_path(&self, authority: &Authority, path: &str) -> Option<String> {
+        self.find_at(authority, |connector, endpoint| {
+            let is_there = endpoint.domain.capture(&authority.host).is_some();
+            connector.secret_paths.hide(path).filter(|_| is_there)
+        })
+    }
+
     /// Adds the actions, parameters and connectors that policies may name.
     pub fn describe(&self, vocabulary: &mut Vocabulary) {
         for connector in self.connectors.values() {

@@ -16,6 +16,7 @@ use crate::connector::model::options::RouteOptions;
 use crate::connector::model::route::{Route, RouteView};
 use crate::connector::model::router::Router;
 use crate::connector::model::rpc::RpcEnvelope;
+use crate::connector::model::secret_paths::SecretPaths;
 use crate::connector::model::test_case::Case;
 use crate::model::action::{ActionName, Risk};
 use crate::model::table::Table;
@@ -53,6 +54,8 @@ pub struct Connector {
     pub(crate) groups: Vec<Group>,
     /// By method, `*` for all; numbers are those of `groups`.
     pub(crate) routers: Table<Box<str>, Router>,
+    /// Which paths hold a secret.
+    pub(crate) secret_paths: SecretPaths,
     /// Names that requests cannot make.
     pub(crate) fixed: HashSet<ActionName>,
     /// What is read of every JSON-RPC message.

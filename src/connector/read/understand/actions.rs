@@ -29,7 +29,7 @@ impl Candidates {
             params.set(Parameter {
                 name: name.into(),
                 value: Value::text(value),
-                secret: false,
+                secret: name == "path" && self.hidden_path().is_some(),
             });
         }
         Action {
