@@ -1,5 +1,8 @@
 //! Joins compiled routes into groups of siblings and one router a method; two routes that nothing tells apart are a conflict.
 
+mod labels;
+mod match_keys;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ use crate::model::target::may_be;
 /// Groups routes; the numbers in the routers are those of the groups.
 pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, Routers) {
     let mut groups = gather(routes, scope);
-    share_match_keys(&mut groups);
+    match_keys::share_match_keys(&mut groups);
     for group in &mut groups {
         let resolve = |numbers: &[u32]| -> Vec<&Route> {
             let numbers = numbers.iter();
@@ -39,6 +42,7 @@ pub(crate) fn compile(routes: &[Route], scope: &mut Scope<'_>) -> (Vec<Group>, R
         let all = resolve(&group.table.routes());
         check_silent(&all, scope);
         check_opening(&all, scope);
+        labels::check(group, &all, scope);
         finish(group, &all, scope);
     }
     let routers = routers(&groups).unwrap_or_else(|error| {
@@ -82,30 +86,6 @@ fn gather(routes: &[Route], scope: &mut Scope<'_>) -> Vec<Group> {
     }
     groups.shrink_to_fit();
     groups
-}
-
-/// Where the query tells routes apart, all of them depend on its keys: those that lack a key too.
-fn share_match_keys(groups: &mut [Group]) {
-    let mut shared: HashMap<(Box<str>, String), Vec<Box<str>>> = HashMap::new();
-    for group in &*groups {
-        let mut keys = group.matches.query_keys().map(Box::from).peekable();
-        if keys.peek().is_some() {
-            shared
-                .entry((group.method.clone(), group.matches.path_shape()))
-                .or_default()
-                .extend(keys);
-        }
-    }
-    if shared.is_empty() {
-        return;
-    }
-    for group in groups {
-        let keys = shared.get(&(group.method.clone(), group.matches.path_shape()));
-        let mut keys = keys.cloned().unwrap_or_default();
-        keys.sort();
-        keys.dedup();
-        group.match_keys = keys.iter().map(|key| NamePath::plain(key)).collect();
-    }
 }
 
 fn finish(group: &mut Group, siblings: &[&Route], scope: &Scope<'_>) {

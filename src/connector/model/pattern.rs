@@ -127,6 +127,17 @@ impl Pattern {
         })
     }
 
+    /// Returns a name that another pattern of the same shape has for another segment.
+    pub(crate) fn misplaced(&self, other: &Self) -> Option<&Arc<str>> {
+        let place =
+            |pattern: &Self, name: &Arc<str>| pattern.names().position(|captured| captured == name);
+        let mut names = self.names();
+        names.find(|name| {
+            let there = place(other, name);
+            there.is_some() && there != place(self, name)
+        })
+    }
+
     /// Returns the pattern without its names: equal for two patterns that accept the same paths by the same segments.
     pub(crate) fn shape(&self) -> String {
         self.segments

@@ -33,6 +33,14 @@ fn refuses_two_routes_that_nothing_tells_apart() {
 }
 
 #[test]
+fn refuses_labels_that_routes_of_one_match_have_at_different_places() {
+    let swapped = "  - { action: a, match: 'POST /x/{one}/{two}', when: 'has(body.a)' }\n  - { action: b, match: 'POST /x/{two}/{one}' }";
+    insta::assert_snapshot!(errors(swapped), @"label at 0.yaml:5:25 and 0.yaml:6:25: label `two` stands at two places of one path");
+    let renamed = "  - { action: a, match: 'POST /x/{one}/{two}', when: 'has(body.a)' }\n  - { action: b, match: 'POST /x/{one}/{other}' }";
+    assert_eq!(errors(renamed), "");
+}
+
+#[test]
 fn refuses_names_that_mean_something_else() {
     for name in ["unknown", "Bad", "a..b", "'{graphql.field}'", "x.a"] {
         let errors = errors(&format!("  - {{ action: {name}, match: GET / }}"));
