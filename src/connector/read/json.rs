@@ -7,6 +7,7 @@ pub(crate) mod follow;
 pub(crate) mod keys;
 pub(crate) mod plan;
 pub(crate) mod reader;
+mod text;
 pub(crate) mod tree;
 
 use crate::connector::model::body_path::PathId;

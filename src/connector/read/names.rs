@@ -78,7 +78,7 @@ impl NamePath {
                 return Err(ambiguous(message));
             }
             let repeats = relation == Relation::Bare || name.contains("[]");
-            if !repeats && !seen.insert(Cow::Borrowed(name)) {
+            if !repeats && seen.insert(Cow::Borrowed(name)).is_err() {
                 return Err(ambiguous(format!("the {place} has `{}` twice", shown())));
             }
             named.take(held);

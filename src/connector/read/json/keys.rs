@@ -17,19 +17,27 @@ pub(crate) struct Seen<'de> {
 }
 
 impl<'de> Seen<'de> {
-    /// Returns whether the key is new.
-    pub(crate) fn insert(&mut self, key: Cow<'de, str>) -> bool {
+    /// Takes a key.
+    ///
+    /// # Errors
+    /// Returns it where it was there before.
+    pub(crate) fn insert(&mut self, key: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
         for slot in &mut self.few {
             match slot {
-                Some(known) if *known == key => return false,
+                Some(known) if *known == key => return Err(key),
                 Some(_) => {}
                 None => {
                     *slot = Some(key);
-                    return true;
+                    return Ok(());
                 }
             }
         }
-        self.many.get_or_insert_default().insert(key)
+        let many = self.many.get_or_insert_default();
+        if many.contains(&key) {
+            return Err(key);
+        }
+        many.insert(key);
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::connector::model::plan::{Node, Plan};
 use crate::connector::read::json::Fields;
 use crate::connector::read::json::keys::{KeySeed, Seen};
 use crate::connector::read::json::reader::state::State;
+use crate::connector::read::json::text::Text;
 use crate::connector::read::json::tree::Tree;
 use crate::connector::read::room::Room;
 use crate::connector::read::unreadable::Unreadable;
@@ -20,12 +21,20 @@ use crate::model::value::Value;
 
 /// Reads a body that is not empty.
 pub(crate) fn read(bytes: &[u8], plan: &Plan, room: &mut Room<'_>) -> Result<Fields, Unreadable> {
+    let before = (room.nodes, room.copied);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let mut state = State::new(plan, room);
+        let mut text = Text::new(text);
+        let outcome = state.root().deserialize(&mut text);
+        let outcome = outcome.and_then(|()| text.end());
+        if outcome.is_ok() || state.is_stopped() {
+            return state.finish(outcome);
+        }
+    }
+    // What is wrong with it, and where, `serde_json` says.
+    (room.nodes, room.copied) = before;
     let mut state = State::new(plan, room);
-    let outcome = match std::str::from_utf8(bytes) {
-        // The parser need not check each text and key again.
-        Ok(text) => read_whole(&mut state, serde_json::Deserializer::from_str(text)),
-        Err(_) => read_whole(&mut state, serde_json::Deserializer::from_slice(bytes)),
-    };
+    let outcome = read_whole(&mut state, serde_json::Deserializer::from_slice(bytes));
     state.finish(outcome)
 }
 
@@ -189,10 +198,12 @@ impl<'de> Visitor<'de> for Cursor<'_, '_, '_, '_> {
             if let Cow::Owned(key) = &key {
                 state.copy(key.len())?;
             }
-            if !state.unique && !seen.insert(key.clone()) {
+            if !state.unique
+                && let Err(twice) = seen.insert(key)
+            {
                 return Err(state.stop(format!(
                     "the body has the key `{}` twice in one object",
-                    brief(&key)
+                    brief(&twice)
                 )));
             }
             entries.next_value_seed(Cursor {

@@ -263,7 +263,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
                 0
             };
             self.copy(owned.saturating_add(size_of::<Cow<'_, str>>()))?;
-            if !seen.insert(key.clone()) {
+            if seen.insert(key.clone()).is_err() {
                 let fault = format!("the body has the key `{}` twice in one object", brief(&key));
                 return Err(self.stop(refuse(fault)));
             }

@@ -33,6 +33,11 @@ impl<'p, 'n, 'm> State<'p, 'n, 'm> {
         }
     }
 
+    /// Returns whether the body is refused whatever else it holds.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.fault.is_some()
+    }
+
     pub(crate) fn finish(
         self,
         outcome: Result<(), serde_json::Error>,
@@ -109,6 +114,9 @@ impl<'p, 'n, 'm> State<'p, 'n, 'm> {
         let read = read.iter().map(|(name, _)| name);
         let anywhere = &self.plan.anywhere;
         let reads = read.len() > 0 || !anywhere.is_empty();
+        if !reads && key != "__proto__" {
+            return Ok(());
+        }
         if is_shared_key(key) && (reads || key == "__proto__") {
             return Err(self.stop(format!("the body has the key `{key}`; leave it out")));
         }
