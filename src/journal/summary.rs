@@ -1,6 +1,7 @@
 //! Keeps what a sealed segment holds in a file beside it, so that readers can skip it. It is a cache: a missing one is made
 //! again.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
@@ -9,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Front, hash};
+use super::record::Kind;
 use super::segment::{self, Segment};
 use crate::model::hex::hex;
 
@@ -44,22 +46,57 @@ pub(super) struct SegmentSummary {
     pub(super) codes: Option<BTreeSet<String>>,
 }
 
-/// What a line adds to the summary.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Said {
-    agent: String,
-    connector: String,
-    decision: String,
-    code: String,
-    action: String,
-    actions: Vec<Named>,
-    candidates: Vec<String>,
+/// The front of a line, and what else it adds to the summary.
+#[derive(Debug, Deserialize)]
+struct Said<'a> {
+    seq: u64,
+    prev: &'a str,
+    time: &'a str,
+    #[serde(rename = "kind")]
+    _kind: Kind,
+    #[serde(borrow, default)]
+    agent: Cow<'a, str>,
+    #[serde(borrow, default)]
+    connector: Cow<'a, str>,
+    #[serde(borrow, default)]
+    decision: Cow<'a, str>,
+    #[serde(borrow, default)]
+    code: Cow<'a, str>,
+    #[serde(borrow, default)]
+    action: Cow<'a, str>,
+    #[serde(borrow, default)]
+    actions: Vec<Named<'a>>,
+    #[serde(borrow, default)]
+    candidates: Vec<Cow<'a, str>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Named {
-    name: String,
+#[derive(Debug, Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+impl<'a> Said<'a> {
+    /// Reads a line; of one that is no record of ours, its front.
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        if let Ok(said) = serde_json::from_slice(line) {
+            return Some(said);
+        }
+        let front = Front::parse(line)?;
+        Some(Self {
+            seq: front.seq,
+            prev: front.prev,
+            time: front.time,
+            _kind: front.kind,
+            agent: Cow::default(),
+            connector: Cow::default(),
+            decision: Cow::default(),
+            code: Cow::default(),
+            action: Cow::default(),
+            actions: Vec::new(),
+            candidates: Vec::new(),
+        })
+    }
 }
 
 /// Reads the summary of a segment; `None` where it is not there or does not read.
@@ -88,35 +125,44 @@ pub(super) fn summarize(directory: &Path, segment: &Segment) -> io::Result<Segme
     loop {
         line.clear();
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok(maker.0);
+            return Ok(maker.finish());
         }
         maker.add(line.strip_suffix(b"\n").unwrap_or(&line));
     }
 }
 
 /// A summary under way. Its sets are there from the first line on.
-pub(super) struct Maker(SegmentSummary);
+pub(super) struct Maker {
+    made: SegmentSummary,
+    /// Whose hash the summary holds.
+    last: Vec<u8>,
+}
 
 impl Default for Maker {
     fn default() -> Self {
         let empty = || Some(BTreeSet::new());
-        Self(SegmentSummary {
+        let made = SegmentSummary {
             agents: empty(),
             connectors: empty(),
             actions: empty(),
             decisions: empty(),
             codes: empty(),
             ..SegmentSummary::default()
-        })
+        };
+        Self {
+            made,
+            last: Vec::new(),
+        }
     }
 }
 
 impl Maker {
     pub(super) fn add(&mut self, line: &[u8]) {
-        let made = &mut self.0;
+        let made = &mut self.made;
         made.lines += 1;
-        made.hash = hex(&hash(line));
-        let Some(front) = Front::parse(line) else {
+        self.last.clear();
+        self.last.extend_from_slice(line);
+        let Some(said) = Said::parse(line) else {
             // What it holds is unknown, so nothing may skip it.
             made.agents = None;
             made.connectors = None;
@@ -127,44 +173,44 @@ impl Maker {
             return;
         };
         if made.lines == 1 {
-            made.first_seq = front.seq;
-            front.prev.clone_into(&mut made.before);
-            front.time.clone_into(&mut made.first_time);
+            made.first_seq = said.seq;
+            said.prev.clone_into(&mut made.before);
+            said.time.clone_into(&mut made.first_time);
         }
-        made.last_seq = front.seq;
-        if front.time < made.first_time.as_str() {
-            front.time.clone_into(&mut made.first_time);
+        made.last_seq = said.seq;
+        if said.time < made.first_time.as_str() {
+            said.time.clone_into(&mut made.first_time);
         }
-        if front.time > made.last_time.as_str() {
-            front.time.clone_into(&mut made.last_time);
+        if said.time > made.last_time.as_str() {
+            said.time.clone_into(&mut made.last_time);
         }
-        let said: Said = serde_json::from_slice(line).unwrap_or_default();
-        insert(&mut made.agents, said.agent);
-        insert(&mut made.connectors, said.connector);
-        insert(&mut made.decisions, said.decision);
-        insert(&mut made.codes, said.code);
-        insert(&mut made.actions, said.action);
-        for name in said
-            .actions
-            .into_iter()
-            .map(|action| action.name)
-            .chain(said.candidates)
-        {
+        insert(&mut made.agents, &said.agent);
+        insert(&mut made.connectors, &said.connector);
+        insert(&mut made.decisions, &said.decision);
+        insert(&mut made.codes, &said.code);
+        insert(&mut made.actions, &said.action);
+        let names = said.actions.iter().map(|action| &action.name);
+        for name in names.chain(&said.candidates) {
             insert(&mut made.actions, name);
         }
     }
 
     pub(super) fn finish(self) -> SegmentSummary {
-        self.0
+        let mut made = self.made;
+        if made.lines > 0 {
+            made.hash = hex(&hash(&self.last));
+        }
+        made
     }
 }
 
-fn insert(set: &mut Option<BTreeSet<String>>, member: String) {
+fn insert(set: &mut Option<BTreeSet<String>>, member: &str) {
     let Some(members) = set else { return };
-    if member.is_empty() {
+    // Nearly every line says what another one has said.
+    if member.is_empty() || members.contains(member) {
         return;
     }
-    members.insert(member);
+    members.insert(member.to_owned());
     if members.len() > MAX_MEMBERS {
         *set = None;
     }
