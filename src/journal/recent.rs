@@ -11,7 +11,10 @@ const MAX_LINES: usize = 10_000;
 /// Most bytes that they take.
 const MAX_BYTES: usize = 8 << 20;
 
-/// The newest lines, as they were written together.
+/// Lines are put together up to so many bytes: memory that is taken for each line lies where no processor has it at hand.
+const CHUNK: usize = 64 << 10;
+
+/// Holds the newest lines of the journal.
 #[derive(Debug, Default)]
 pub(super) struct Recent(Mutex<Kept>);
 
@@ -19,11 +22,16 @@ pub(super) struct Recent(Mutex<Kept>);
 struct Kept {
     /// Oldest first, without a gap.
     batches: VecDeque<RecentBatch>,
+    /// Lines that follow them, and are not a batch yet.
+    open: Vec<u8>,
+    open_lines: usize,
+    /// Number of the last line.
+    last_seq: u64,
     lines: usize,
     bytes: usize,
 }
 
-/// Lines that were written together, each with its LF.
+/// Lines in a row, each with its LF.
 #[derive(Debug, Clone)]
 pub(super) struct RecentBatch {
     /// Number of the first line.
@@ -35,15 +43,19 @@ pub(super) struct RecentBatch {
 impl Recent {
     /// Keeps lines that were written, the last of which has this number.
     pub(super) fn push(&self, text: &[u8], (lines, last_seq): (usize, u64)) {
-        let batch = RecentBatch {
-            first_seq: last_seq.saturating_add(1).saturating_sub(lines as u64),
-            lines,
-            text: text.into(),
-        };
         let mut kept = self.0.lock();
+        kept.open.extend_from_slice(text);
+        kept.open_lines += lines;
+        kept.last_seq = last_seq;
         kept.lines += lines;
         kept.bytes += text.len();
-        kept.batches.push_back(batch);
+        if kept.open.len() >= CHUNK {
+            let batch = kept.open();
+            kept.batches.extend(batch);
+            // What one large batch took is given back.
+            kept.open = Vec::with_capacity(CHUNK);
+            kept.open_lines = 0;
+        }
         while kept.lines > MAX_LINES || kept.bytes > MAX_BYTES {
             let Some(oldest) = kept.batches.pop_front() else {
                 return;
@@ -53,9 +65,24 @@ impl Recent {
         }
     }
 
-    /// Returns what is kept, oldest first. Cheap: nothing is copied.
+    /// Returns what is kept, oldest first. Cheap: of nearly all of it nothing is copied.
     pub(super) fn batches(&self) -> Vec<RecentBatch> {
-        self.0.lock().batches.iter().cloned().collect()
+        let kept = self.0.lock();
+        kept.batches.iter().cloned().chain(kept.open()).collect()
+    }
+}
+
+impl Kept {
+    /// Returns the newest lines as a batch; `None` where there are none.
+    fn open(&self) -> Option<RecentBatch> {
+        (self.open_lines > 0).then(|| RecentBatch {
+            first_seq: self
+                .last_seq
+                .saturating_add(1)
+                .saturating_sub(self.open_lines as u64),
+            lines: self.open_lines,
+            text: self.open.as_slice().into(),
+        })
     }
 }
 
@@ -82,5 +109,35 @@ mod tests {
             assert_eq!(next, last + 1);
         }
         assert_eq!(recent.batches().len(), 1);
+    }
+
+    #[test]
+    fn lines_that_are_written_one_by_one_are_kept_together() {
+        let recent = Recent::default();
+        for last in 1..=20_000_u64 {
+            recent.push(format!("{last:0>699}\n").as_bytes(), (1, last));
+            if last % 500 != 0 {
+                continue;
+            }
+            let batches = recent.batches();
+            assert!(batches.len() < 120, "{}", batches.len());
+            let text: Vec<u8> = batches
+                .iter()
+                .flat_map(|batch| batch.text.iter().copied())
+                .collect();
+            let numbers = text
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty());
+            let numbers: Vec<u64> = numbers
+                .map(|line| std::str::from_utf8(line).unwrap().parse().unwrap())
+                .collect();
+            assert_eq!(numbers.last(), Some(&last));
+            assert!(numbers.is_sorted_by(|one, other| one + 1 == *other));
+            assert!(last < 9_000 || numbers.len() >= 9_000, "{}", numbers.len());
+            for batch in &batches {
+                let first = std::str::from_utf8(&batch.text[..699]).unwrap();
+                assert_eq!(first.parse(), Ok(batch.first_seq));
+            }
+        }
     }
 }
