@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(10);
 const MAX_HEADER: usize = 1024;
 
 /// Proof that a tunnel was opened with a token. The agent is looked up again on every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pass(TokenHash);
 
 /// An agent's request that counts as under way, and the count of changes that it is judged by.

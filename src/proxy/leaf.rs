@@ -1,7 +1,8 @@
 //! Makes a TLS configuration with a certificate for exactly one host on first use, and keeps it for a day.
 //!
-//! INVARIANT: a TLS session is resumed only by the agent that it was begun with, and only for the same host: the tickets of each
-//! such pair are sealed with a key of their own.
+//! INVARIANT: a TLS session is resumed only with the agent's token that it was begun with, and only for the same host: the tickets
+//! of each such pair are sealed with a key of their own. A name may come back as another agent's, a token does not. Without a
+//! token there is no ticket.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,11 +29,12 @@ use super::authority::CertificateAuthority;
 use crate::model::agent::AgentName;
 use crate::model::clock::Clock;
 use crate::model::target::Host;
+use crate::pipeline::admit::Pass;
 
 /// Hosts kept at once. A leaf costs 50 µs to mint, so losing one is cheap.
 const CAPACITY: usize = 1024;
 
-/// Agents that sessions with one host are kept for at once; others make a whole handshake, which costs a signature.
+/// Tokens that sessions with one host are kept for at once; others make a whole handshake, which costs a signature.
 const RESUMING: usize = 64;
 
 /// How long a leaf is used, well below its validity.
@@ -65,8 +67,8 @@ pub(super) struct Leaves {
 struct Kept {
     /// What every agent begins with; it issues no tickets.
     config: Arc<ServerConfig>,
-    /// By the agent; `None` for what has none.
-    acceptors: HashMap<Option<AgentName>, Arc<Acceptor>>,
+    /// By the token that the tunnel was opened with.
+    acceptors: HashMap<Pass, Arc<Acceptor>>,
     until: SystemTime,
 }
 
@@ -94,9 +96,9 @@ impl Leaves {
         })
     }
 
-    /// Returns whether an agent may have a leaf for a host now. One that is kept costs nothing, so one that is allowed is made at
+    /// Returns whether an agent, known by its token, may have a leaf for a host now. One that is kept costs nothing, so one that is allowed is made at
     /// once: tunnels to one host that come together count once.
-    pub(super) fn allows(&self, agent: &AgentName, host: &Host) -> bool {
+    pub(super) fn allows(&self, (agent, pass): (&AgentName, Pass), host: &Host) -> bool {
         let now = self.clock.now();
         let kept = self
             .kept
@@ -110,19 +112,19 @@ impl Leaves {
             self.rates.retain_recent();
         }
         // A failure to make it shows again where the tunnel's TLS begins.
-        self.rates.check_key(agent).is_ok() && self.acceptor(host, Some(agent)).is_ok()
+        self.rates.check_key(agent).is_ok() && self.acceptor(host, Some(pass)).is_ok()
     }
 
-    /// Returns the acceptor for an agent's tunnels to a host.
+    /// Returns the acceptor for tunnels to a host that were opened with a token, or without one.
     pub(super) fn acceptor(
         &self,
         host: &Host,
-        agent: Option<&AgentName>,
+        pass: Option<Pass>,
     ) -> Result<Arc<Acceptor>, ProxyError> {
-        let (now, agent) = (self.clock.now(), agent.cloned());
+        let now = self.clock.now();
         let mut kept = self.kept.lock();
         if let Some(kept) = kept.get_mut(host).filter(|kept| kept.until > now) {
-            return kept.acceptor(agent);
+            return kept.acceptor(pass);
         }
         drop(kept);
         let config = Arc::new(self.mint(host)?);
@@ -135,7 +137,7 @@ impl Leaves {
             acceptors: HashMap::new(),
             until: now + KEEP,
         };
-        let acceptor = fresh.acceptor(agent);
+        let acceptor = fresh.acceptor(pass);
         kept.insert(host.clone(), fresh);
         acceptor
     }
@@ -189,8 +191,12 @@ impl Leaves {
 }
 
 impl Kept {
-    fn acceptor(&mut self, agent: Option<AgentName>) -> Result<Arc<Acceptor>, ProxyError> {
-        if let Some(acceptor) = self.acceptors.get(&agent) {
+    fn acceptor(&mut self, pass: Option<Pass>) -> Result<Arc<Acceptor>, ProxyError> {
+        let Some(pass) = pass else {
+            let config = Arc::clone(&self.config);
+            return Ok(Arc::new(Acceptor::from_server_config(config)));
+        };
+        if let Some(acceptor) = self.acceptors.get(&pass) {
             return Ok(Arc::clone(acceptor));
         }
         if self.acceptors.len() >= RESUMING {
@@ -199,7 +205,7 @@ impl Kept {
         let mut config = ServerConfig::clone(&self.config);
         config.ticketer = Ticketer::new().map_err(ProxyError::Tls)?;
         let acceptor = Arc::new(Acceptor::from_server_config(Arc::new(config)));
-        self.acceptors.insert(agent, Arc::clone(&acceptor));
+        self.acceptors.insert(pass, Arc::clone(&acceptor));
         Ok(acceptor)
     }
 }

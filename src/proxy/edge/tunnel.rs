@@ -37,7 +37,11 @@ impl Edge {
                     .pass_through(pre_auth, found, authority, kept.pass)
                     .await;
             }
-            if authority.port != 80 && !self.leaves.allows(&kept.agent, &authority.host) {
+            if authority.port != 80
+                && !self
+                    .leaves
+                    .allows((&kept.agent, kept.pass), &authority.host)
+            {
                 return self.refuse_leaf(pre_auth, &authority, kept.pass).await;
             }
         }
@@ -67,16 +71,13 @@ impl Edge {
             return pre_auth.close().await;
         }
         let host = authority.host.clone();
-        let (pass, agent) = match &kept {
-            Some(kept) => (Some(kept.pass), Some(&kept.agent)),
-            None => (None, None),
-        };
+        let pass = kept.as_ref().map(|kept| kept.pass);
         let via = Via::Tunnel(Tunnel::new(authority, pass, tls));
         let header_deadline = HeaderDeadline::new(self.timeouts.request_head);
         let connection = Connection::new(via, pre_auth.peer, pre_auth.fresh, header_deadline);
         let ahead = pre_auth.read.freeze();
         if tls {
-            match self.leaves.acceptor(&host, agent) {
+            match self.leaves.acceptor(&host, pass) {
                 Ok(acceptor) => {
                     self.terminate(pre_auth.socket, ahead, connection, (&acceptor, &host))
                         .await;

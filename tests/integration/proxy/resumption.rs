@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, HandshakeKind};
 use rustls_pki_types::ServerName;
+use serde_json::{Value as Json, json};
 use tokio_rustls::TlsConnector;
 
 use super::rig::{self, HOST, PLAIN};
@@ -79,6 +81,53 @@ async fn no_agent_resumes_the_session_of_another() {
         assert_eq!(begin(&other, HOST, &config).await, HandshakeKind::Full);
         // Its own is good for itself.
         assert_eq!(begin(&other, HOST, &config).await, HandshakeKind::Resumed);
+    }
+}
+
+/// Adds an agent, or adds it again, and returns it with the token that it got.
+async fn add(gateway: &Gateway, name: &str) -> Agent {
+    let new = json!({ "name": name });
+    let (_, added) = gateway.admin(Method::POST, "/api/v1/agents", &new).await;
+    gateway.other(name, added["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_name_that_comes_back_resumes_no_session_of_who_had_it_before() {
+    let (_upstream, gateway) = gateway().await;
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let first = add(&gateway, "build").await;
+        let config = keeping(&first, version);
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            kinds.push(begin(&first, HOST, &config).await);
+        }
+        let path = "/api/v1/agents/build";
+        let (status, removed) = gateway.admin(Method::DELETE, path, &Json::Null).await;
+        assert!(status < 300, "{removed}");
+        let second = add(&gateway, "build").await;
+        kinds.push(begin(&second, HOST, &config).await);
+        let (status, _) = gateway.admin(Method::DELETE, path, &Json::Null).await;
+        assert!(status < 300);
+        let expected = [
+            HandshakeKind::Full,
+            HandshakeKind::Resumed,
+            HandshakeKind::Full,
+        ];
+        assert_eq!(kinds, expected, "{:?}", version.version);
+    }
+}
+
+#[tokio::test]
+async fn who_shows_no_token_resumes_nothing() {
+    let (_upstream, gateway) = gateway().await;
+    // Whoever it is reaches the gateway's own host only.
+    let stranger = gateway.other("ci", "tga_nobodys_0123456789abcdef0123456789");
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let config = keeping(&stranger, version);
+        for _ in 0..2 {
+            let kind = begin(&stranger, "tollgate.internal", &config).await;
+            assert_eq!(kind, HandshakeKind::Full, "{:?}", version.version);
+        }
     }
 }
 
