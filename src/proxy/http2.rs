@@ -48,8 +48,8 @@ pub(super) struct Http2 {
     reader: Reader,
     /// Read, and not looked at.
     held: BytesMut,
-    /// When the frame or the header block that has begun must have ended; `None` while none has.
-    late: Option<Pin<Box<Sleep>>>,
+    /// When the frame or the header block that has begun must have ended, and its number; `None` while none has.
+    late: Option<(u64, Pin<Box<Sleep>>)>,
     /// How long that may take.
     limit: Duration,
     /// Of what is ready in the reader, so many bytes were handed on.
@@ -104,14 +104,20 @@ impl Http2 {
         Poll::Ready(Ok(read.filled().len()))
     }
 
-    /// Ends a connection whose agent keeps memory by a head that it does not finish. Bodies pass, and have limits of their own.
+    /// Ends a connection whose agent keeps memory by a head that it does not finish, or does not begin to speak HTTP/2. Each head
+    /// has its own time, from its first byte on. Bodies pass, and have limits of their own.
     fn check_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.held.is_empty() && !self.reader.is_within_block() {
+        if self.held.is_empty() && !self.reader.is_waiting() {
             self.late = None;
             return Ok(());
         }
-        let limit = self.limit;
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep(limit)));
+        let (limit, number) = (self.limit, self.reader.number);
+        if self.late.as_ref().is_some_and(|(of, _)| *of != number) {
+            self.late = None;
+        }
+        let (_, late) = self
+            .late
+            .get_or_insert_with(|| (number, Box::pin(sleep(limit))));
         match late.as_mut().poll(cx) {
             Poll::Ready(()) => Err(header_deadline::late()),
             Poll::Pending => Ok(()),
@@ -199,3 +205,88 @@ impl AsyncWrite for Http2 {
 }
 
 wraps_stream!(Http2, alpn: Some(ALPN::H2));
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::time::{Instant, advance};
+
+    use super::*;
+
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+    /// A SETTINGS frame, which is held until all of it is there, as heads are.
+    const FRAME: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    /// What heads have in these tests.
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    fn start() -> (DuplexStream, Http2) {
+        let (agent, gateway) = duplex(64 * 1024);
+        (agent, Http2::new(Box::new(gateway), oracle::connection()))
+    }
+
+    /// Reads what there is; false once the connection has ended for being late.
+    async fn goes_on(http2: &mut Http2) -> bool {
+        let mut bytes = [0; 1024];
+        loop {
+            match http2.read(&mut bytes).now_or_never() {
+                None => return true,
+                Some(Ok(count)) => assert!(count > 0),
+                Some(Err(error)) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Sends bytes one by one, each half of the limit after the last one; returns how many pass.
+    async fn drip(agent: &mut DuplexStream, http2: &mut Http2, bytes: &[u8]) -> usize {
+        for (at, byte) in bytes.iter().enumerate() {
+            agent.write_all(&[*byte]).await.unwrap();
+            if !goes_on(http2).await {
+                return at;
+            }
+            advance(LIMIT / 2).await;
+        }
+        bytes.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_begin_to_speak_is_ended_in_time() {
+        let (_agent, mut http2) = start();
+        let begun = Instant::now();
+        let error = http2.read(&mut [0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < 2 * LIMIT);
+        let (mut agent, mut http2) = start();
+        assert!(drip(&mut agent, &mut http2, PREFACE).await < 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_is_dripped_is_ended_in_time_also_behind_others() {
+        let (mut agent, mut http2) = start();
+        agent.write_all(&[PREFACE, FRAME].concat()).await.unwrap();
+        assert!(goes_on(&mut http2).await);
+        assert!(drip(&mut agent, &mut http2, FRAME).await < 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_frame_has_its_own_time_also_where_the_next_has_always_begun() {
+        let (mut agent, mut http2) = start();
+        let (start, end) = FRAME.split_at(5);
+        let first = [PREFACE, FRAME, start].concat();
+        agent.write_all(&first).await.unwrap();
+        for _ in 0..8 {
+            assert!(goes_on(&mut http2).await);
+            advance(LIMIT / 2).await;
+            agent.write_all(&[end, start].concat()).await.unwrap();
+        }
+        assert!(goes_on(&mut http2).await);
+        // The last one does not end.
+        advance(2 * LIMIT).await;
+        assert!(!goes_on(&mut http2).await);
+    }
+}

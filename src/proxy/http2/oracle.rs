@@ -26,7 +26,7 @@ use coder::{Cut, PREFACE, Representation, Written, start, written};
 
 type Parsed = (Method, Uri, HeaderMap);
 
-fn connection() -> Arc<Connection> {
+pub(super) fn connection() -> Arc<Connection> {
     let authority = Authority::parse("api.test:443", 443).unwrap();
     let tunnel = Tunnel::new(authority, None, true);
     let deadline = HeaderDeadline::new(Duration::from_secs(1));

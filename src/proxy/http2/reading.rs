@@ -53,6 +53,8 @@ pub(super) struct Reader {
     /// The highest number of a stream.
     last: u32,
     has_settings: bool,
+    /// How many frames have begun to pass or were taken; a header block counts once, when it has ended.
+    pub(super) number: u64,
     /// To be handed on first.
     ready: Vec<u8>,
     block: Vec<u8>,
@@ -86,6 +88,7 @@ impl Reader {
             bodies: Bodies::default(),
             last: 0,
             has_settings: false,
+            number: 0,
             ready: Vec::new(),
             block: Vec::new(),
         }
@@ -96,9 +99,9 @@ impl Reader {
         &mut self.ready
     }
 
-    /// Returns whether a header block has begun and not ended.
-    pub(super) fn is_within_block(&self) -> bool {
-        self.begun.is_some()
+    /// Returns whether more must come although there may be no byte of it: the first frame, or the rest of a header block.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.number == 0 || self.begun.is_some()
     }
 
     /// Says what becomes of the first of these bytes.
@@ -156,7 +159,10 @@ impl Reader {
             }
         };
         match known {
-            Some(()) => Next::Take(whole),
+            Some(()) => {
+                self.number += u64::from(self.begun.is_none());
+                Next::Take(whole)
+            }
             None => self.fail(),
         }
     }
@@ -177,6 +183,7 @@ impl Reader {
             self.bodies.forget(frame.stream);
         }
         self.place = NextByte::Pass(whole);
+        self.number += 1;
         Next::Pass(whole)
     }
 
@@ -221,9 +228,8 @@ impl Reader {
         if id % 2 == 1 && id > self.last {
             self.last = id;
             return self.head(Opened { id, ended });
-        } else {
-            frame::put_block(&mut self.ready, (id, flags & END_STREAM), &[]);
         }
+        frame::put_block(&mut self.ready, (id, flags & END_STREAM), &[]);
         Some(())
     }
 
