@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod batch;
+pub(crate) mod before;
 pub(crate) mod bodies;
 pub(crate) mod catalog;
 pub(crate) mod computed;

@@ -3,72 +3,20 @@
 //! INVARIANT: no authority and base path belongs to two connectors.
 
 use std::collections::{BTreeSet, HashMap};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
 use crate::config::diagnostic::{self, Diagnostic, Report, Source};
 use crate::config::yaml;
+use crate::connector::compile::before::{Before, Known, sources};
 use crate::connector::compile::layers::{File, Files, Stack};
 use crate::connector::compile::lint::replaced;
 use crate::connector::compile::parameter::Patterns;
 use crate::connector::compile::read_ahead::ReadAhead;
 use crate::connector::compile::{self, Common, Thoroughness};
-use crate::connector::lookup::catalog::{Catalog, Origin};
+use crate::connector::lookup::catalog::{Catalog, Origin, Waiting};
 use crate::connector::model::connector::Connector;
 use crate::connector::model::endpoint::{Endpoint, TlsMode};
-
-/// A connector of the catalogue before.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    id: &'a Arc<str>,
-    connector: &'a Arc<Connector>,
-    origin: &'a Arc<Origin>,
-}
-
-/// The catalogue before, by what a reload has at hand.
-struct Before<'a> {
-    /// Those that need no other file, by the name of their own.
-    alone: HashMap<&'a str, Known<'a>>,
-    /// The others, by id.
-    stacks: HashMap<&'a str, Known<'a>>,
-}
-
-impl<'a> Before<'a> {
-    /// Files mean something else where other variables may be set, so nothing is known of those.
-    fn of(catalog: &'a Catalog, variables: &BTreeSet<String>) -> Self {
-        let (mut alone, mut stacks) = (HashMap::new(), HashMap::new());
-        if catalog.variables != *variables {
-            return Self { alone, stacks };
-        }
-        for (id, connector) in &catalog.connectors {
-            let Some(origin) = catalog.origins.get(id) else {
-                continue;
-            };
-            let known = Known {
-                id,
-                connector,
-                origin,
-            };
-            match origin.layers.first() {
-                Some(own) if origin.is_alone => alone.insert(&*own.name, known),
-                _ => stacks.insert(&**id, known),
-            };
-        }
-        Self { alone, stacks }
-    }
-
-    fn alone(&self, source: &Source) -> Option<Known<'a>> {
-        let known = self.alone.get(&*source.name)?;
-        (known.origin.layers.first() == Some(source)).then_some(*known)
-    }
-
-    fn stack(&self, stack: &Stack) -> Option<Known<'a>> {
-        let known = self.stacks.get(&*stack.id)?;
-        let [layers, replaced] = sources(stack);
-        (known.origin.layers == layers && known.origin.replaced == replaced).then_some(*known)
-    }
-}
 
 impl Catalog {
     /// Compiles connector files; the catalogue is usable only where the report has no errors.
@@ -110,14 +58,79 @@ impl Catalog {
             variables,
             thoroughness,
         };
-        let mut files = Files::default();
-        let mut catalog = Self {
-            variables: variables.clone(),
-            ..Self::default()
-        };
         let built_in = sources.iter().filter(|source| source.built_in);
         let own = sources.iter().filter(|source| !source.built_in);
         let sources: Vec<&Source> = built_in.chain(own).collect();
+        let empty = || Self {
+            variables: variables.clone(),
+            ..Self::default()
+        };
+        let said = report.diagnostics.len();
+        let mut catalog = empty();
+        let is_done = before.keeps_waiting(&sources)
+            && catalog.add_around(&before, &sources, &mut common, report);
+        if !is_done {
+            report.diagnostics.truncate(said);
+            catalog = empty();
+            catalog.add_all(&before, &sources, &mut common, report);
+        }
+        catalog.index(report);
+        catalog
+    }
+
+    /// Takes over what waits for other files, which need not be read for that, and compiles what has changed beside it. Returns
+    /// whether no change concerns what waits; else this catalogue is worth nothing.
+    fn add_around(
+        &mut self,
+        before: &Before<'_>,
+        sources: &[&Source],
+        common: &mut Common<'_>,
+        report: &mut Report,
+    ) -> bool {
+        let mut files = Files::default();
+        for known in before.stacks() {
+            files.add_compiled(known.id, &known.origin.place);
+        }
+        for source in sources.iter().copied() {
+            if let Some(again) = before.waits(source) {
+                report.diagnostics.extend_from_slice(again);
+                continue;
+            }
+            let said = report.diagnostics.len();
+            if let Some(known) = before.alone(source) {
+                if !files.add_compiled(known.id, &known.origin.place) {
+                    return false;
+                }
+                self.keep(known, report);
+                continue;
+            }
+            let file = yaml::read(source, report).map(|manifest| File {
+                source: source.clone(),
+                manifest,
+            });
+            let Some(stack) = file.and_then(|file| files.add(file, report)) else {
+                return false;
+            };
+            self.add((&stack, true), said, common, report);
+        }
+        let waiting = before.waiting();
+        report.diagnostics.extend_from_slice(&waiting.said);
+        for known in before.stacks() {
+            self.keep(known, report);
+        }
+        self.waiting = Arc::clone(waiting);
+        true
+    }
+
+    fn add_all(
+        &mut self,
+        before: &Before<'_>,
+        sources: &[&Source],
+        common: &mut Common<'_>,
+        report: &mut Report,
+    ) {
+        let mut files = Files::default();
+        let mut waiting = Waiting::default();
         thread::scope(|scope| {
             let unknown = sources.iter().copied();
             let unknown = unknown.filter(|source| before.alone(source).is_none());
@@ -128,7 +141,7 @@ impl Catalog {
                 if let Some(known) = known
                     && files.add_compiled(known.id, &known.origin.place)
                 {
-                    catalog.keep(known, report);
+                    self.keep(known, report);
                     continue;
                 }
                 let manifest = match known {
@@ -138,23 +151,33 @@ impl Catalog {
                 let Some(manifest) = manifest else {
                     continue;
                 };
-                let source = source.clone();
-                if let Some(stack) = files.add(File { source, manifest }, report) {
-                    catalog.add((&stack, true), said, &mut common, report);
+                let file = File {
+                    source: source.clone(),
+                    manifest,
+                };
+                match files.add(file, report) {
+                    Some(stack) => self.add((&stack, true), said, common, report),
+                    None => {
+                        let said = report.diagnostics.get(said..).unwrap_or_default();
+                        waiting.files.push((source.clone(), said.to_vec()));
+                    }
                 }
             }
         });
-        for stack in files.rest(report) {
+        let said = report.diagnostics.len();
+        let stacks = files.rest(report);
+        let said = report.diagnostics.get(said..).unwrap_or_default();
+        waiting.said = said.to_vec();
+        for stack in stacks {
             match before.stack(&stack) {
-                Some(known) => catalog.keep(known, report),
+                Some(known) => self.keep(known, report),
                 None => {
                     let said = report.diagnostics.len();
-                    catalog.add((&stack, false), said, &mut common, report);
+                    self.add((&stack, false), said, common, report);
                 }
             }
         }
-        catalog.index(report);
-        catalog
+        self.waiting = Arc::new(waiting);
     }
 
     /// Takes over a connector that has not changed.
@@ -252,12 +275,6 @@ impl Catalog {
             self.domains.insert(&domain, (connector, number));
         }
     }
-}
-
-/// Returns the texts of a connector's files, and of those that it replaces.
-fn sources(stack: &Stack) -> [Vec<Source>; 2] {
-    let sources = |files: &[Rc<File>]| files.iter().map(|file| file.source.clone()).collect();
-    [sources(&stack.files), sources(&stack.replaced)]
 }
 
 fn conflict(

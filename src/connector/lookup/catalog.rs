@@ -23,6 +23,16 @@ pub struct Catalog {
     pub(crate) origins: BTreeMap<Arc<str>, Arc<Origin>>,
     /// Variables for children that the operator lets files set.
     pub(crate) variables: BTreeSet<String>,
+    pub(crate) waiting: Arc<Waiting>,
+}
+
+/// Files that are compiled once all are read: built-in ones, which others may replace, and those that lie over others.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// In the order in which they were read; each with what there was to say of it then.
+    pub(crate) files: Vec<(Source, Vec<Diagnostic>)>,
+    /// What there was to say of how they lie over each other.
+    pub(crate) said: Vec<Diagnostic>,
 }
 
 /// What a connector was compiled of, by which a reload sees that it has not changed.
