@@ -39,6 +39,8 @@ pub(crate) struct Ground {
     pub(crate) certificates: Certificates,
     /// Where the upstream listens.
     pub(crate) upstream: SocketAddr,
+    /// A program, and its options, that runs those of contenders.
+    pub(crate) wrapper: Vec<String>,
 }
 
 /// The names, in the order of a round.
@@ -85,7 +87,7 @@ fn direct(ground: &Ground) -> Result<Contender> {
 fn role(name: &str, ground: &Ground) -> Result<Contender> {
     let upstream = ground.upstream.port().to_string();
     let directory = ground.directory.to_string_lossy();
-    let (process, port) = Process::start_role(name, &[&directory, &upstream])?;
+    let (process, port) = Process::start_role(&ground.wrapper, name, &[&directory, &upstream])?;
     ground.proxy(name, process, port, &ground.certificates.authority)
 }
 

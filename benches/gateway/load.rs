@@ -160,6 +160,18 @@ async fn ask(connection: &mut Connection, request: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Asks so many times on one connection.
+pub(crate) async fn repeat(
+    connection: &mut Connection,
+    request: &[u8],
+    times: usize,
+) -> Result<()> {
+    for _ in 0..times {
+        ask(connection, request).await?;
+    }
+    Ok(())
+}
+
 async fn warm(route: &Route, request: &[u8], count: usize) -> Result<Vec<Connection>> {
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {

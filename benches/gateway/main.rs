@@ -1,6 +1,6 @@
 //! The whole gateway under load, beside nothing at all, a floor, a bare Pingora, Envoy and mitmproxy, in turn and in the same run; figures and ratios out.
 //!
-//! `cargo bench --bench gateway -- [round [--only A,B] [--load X,Y] | footprint | soak]`; `BENCH_SECONDS` of load in all (360).
+//! `cargo bench --bench gateway -- [round [--only A,B] [--load X,Y] | count [A B] | footprint | soak]`; `BENCH_SECONDS` of load in all (360).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,6 +10,7 @@
 mod bare;
 mod certificates;
 mod contender;
+mod count;
 mod floor;
 mod footprint;
 mod load;
@@ -51,6 +52,9 @@ fn main() -> Result<()> {
                 floor::serve(Path::new(directory), upstream.parse()?).await
             }
             ["soak"] => soak::run().await,
+            ["count", ref only @ ..] => {
+                with_upstream(|ground| Box::pin(count::measure(ground, only))).await
+            }
             ["footprint"] => with_upstream(|ground| Box::pin(footprint::measure(ground))).await,
             [] => {
                 with_upstream(|ground| Box::pin(round::measure(ground, Default::default())))
@@ -61,7 +65,7 @@ fn main() -> Result<()> {
                 let options = round::Options::parse(options)?;
                 with_upstream(|ground| Box::pin(round::measure(ground, options))).await
             }
-            _ => bail!("usage: [round [--only A,B] [--load X,Y] | footprint | soak]"),
+            _ => bail!("usage: [round [--only A,B] [--load X,Y] | count [A B] | footprint | soak]"),
         }
     })
 }
@@ -73,10 +77,11 @@ async fn with_upstream<'a>(
     let directory = tempfile::tempdir()?;
     let certificates = Certificates::make(directory.path(), &[wire::HOST])?;
     let place = directory.path().to_str().context("a path in UTF-8")?;
-    let (_upstream, port) = Process::start_role("upstream", &[place])?;
+    let (_upstream, port) = Process::start_role(&[], "upstream", &[place])?;
     measure(Ground {
         directory: directory.path().to_owned(),
         certificates,
+        wrapper: Vec::new(),
         upstream: SocketAddr::from(([127, 0, 0, 1], port)),
     })
     .await

@@ -45,8 +45,12 @@ impl Process {
     }
 
     /// Starts this program in another role, which tells its port; see [`tell_port`].
-    pub(crate) fn start_role(role: &str, arguments: &[&str]) -> Result<(Self, u16)> {
-        let mut child = Command::new(std::env::current_exe()?)
+    pub(crate) fn start_role(
+        wrapper: &[String],
+        role: &str,
+        arguments: &[&str],
+    ) -> Result<(Self, u16)> {
+        let mut child = wrapped(wrapper, &std::env::current_exe()?)
             .arg(role)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -113,6 +117,16 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Returns the command for a program, which another one runs where there is one.
+pub(crate) fn wrapped(wrapper: &[String], program: &Path) -> Command {
+    let Some((runner, options)) = wrapper.split_first() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(runner);
+    command.args(options).arg(program);
+    command
 }
 
 /// Tells the process that started this role where it listens.

@@ -38,6 +38,7 @@ pub(crate) async fn run() -> Result<()> {
     let upstream = upstream::start(&certificates).await?;
     let ground = Ground {
         directory: directory.path().to_owned(),
+        wrapper: Vec::new(),
         certificates,
         upstream,
     };

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use super::{Contender, Ground, free_port, wait_until};
-use crate::process::Process;
+use crate::process::{Process, wrapped};
 use crate::variable;
 use crate::wire::{HOST, REAL_TOKEN};
 
@@ -20,6 +19,7 @@ pub(crate) struct Home {
     pub(crate) place: PathBuf,
     pub(crate) proxy: u16,
     pub(crate) metrics: u16,
+    wrapper: Vec<String>,
 }
 
 /// Starts one with this checkout's connectors and so many policies.
@@ -48,6 +48,7 @@ impl Home {
             place,
             proxy: free_port()?,
             metrics: free_port()?,
+            wrapper: ground.wrapper.clone(),
         };
         let write = |file: &str, text: &str| std::fs::write(home.place.join(file), text);
         write("token", TOKEN)?;
@@ -89,7 +90,7 @@ audit: {{ durability: strict }}
 
     fn start_binary(&self, binary: &str) -> Result<Process> {
         let log = self.place.join("log");
-        let mut command = Command::new(binary);
+        let mut command = wrapped(&self.wrapper, Path::new(binary));
         command
             .arg("--config")
             .arg(self.place.join("tollgate.yaml"))
