@@ -64,6 +64,10 @@ pub(super) struct Change {
     pub(super) is_new: bool,
 }
 
+/// The revision that a change is for; `None` for any.
+#[derive(Debug)]
+pub(super) struct IfMatch(pub(super) Option<String>);
+
 /// How a removal is made.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +169,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Change {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if_match(&parts.headers).map(Self)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Removing {
     type Rejection = Problem;
 
@@ -184,11 +196,20 @@ async fn operator<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Operat
     Ok(operator)
 }
 
-/// Reads the precondition of a write (RFC 9110 section 13.1.1); one that cannot be read is never taken for none.
 fn mode(dry_run: bool, headers: &HeaderMap) -> Result<Mode, Problem> {
+    let if_match = if_match(headers)?;
+    Ok(if dry_run {
+        Mode::Preview
+    } else {
+        Mode::Write { if_match }
+    })
+}
+
+/// Reads the precondition of a write (RFC 9110 section 13.1.1); one that cannot be read is never taken for none.
+fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(IF_MATCH).iter();
-    let if_match = match (given.next(), given.next()) {
-        (None, _) => None,
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
         (Some(value), None) => {
             let text = value.to_str().ok().map(str::trim);
             let inner = text.map(|text| {
@@ -198,15 +219,11 @@ fn mode(dry_run: bool, headers: &HeaderMap) -> Result<Mode, Problem> {
                 inside.unwrap_or(text)
             });
             let good = inner.filter(|text| !text.is_empty() && !text.contains(['"', ',', ' ']));
-            Some(good.ok_or_else(unreadable_precondition)?.to_owned())
+            good.map(|text| Some(text.to_owned()))
+                .ok_or_else(unreadable_precondition)
         }
-        (Some(_), Some(_)) => return Err(unreadable_precondition()),
-    };
-    Ok(if dry_run {
-        Mode::Preview
-    } else {
-        Mode::Write { if_match }
-    })
+        (Some(_), Some(_)) => Err(unreadable_precondition()),
+    }
 }
 
 /// Reads whether a write may only add (RFC 9110 section 13.1.2); a precondition of another form is never taken for none.

@@ -3,15 +3,20 @@
 //!
 //! INVARIANT: a change and its record are kept in one transaction, and a gateway judges by it before the caller has an answer.
 
+pub mod additions;
 pub mod agents;
+pub mod binding;
 pub mod checks;
 pub mod connectors;
 pub mod credentials;
 pub mod drafts;
+mod fields;
 pub mod manifest;
 pub mod operators;
 pub mod permissions;
+pub mod placement;
 pub mod policies;
+pub mod rebinding;
 pub mod records;
 pub mod references;
 pub mod removal;
@@ -39,7 +44,8 @@ use crate::model::credential::{CredentialCheck, CredentialId, SealedCredential};
 use crate::roster::TokenHash;
 use crate::snapshot::{Inputs, Snapshot};
 use crate::store::{Store, StoreView, UnrecordedChange};
-use crate::vault::CredentialDraft;
+use crate::vault::{self, CredentialDraft};
+use rebinding::Placing;
 
 /// An answer that takes a moment.
 pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -60,8 +66,28 @@ pub struct Declared {
     pub agents: Vec<DeclaredAgent>,
     /// Operators, in the order of the file.
     pub operators: Vec<Operator>,
-    /// Ids of credentials, in the order of the file.
-    pub credentials: Vec<CredentialId>,
+    /// Credentials, in the order of the file.
+    pub credentials: Vec<DeclaredCredential>,
+}
+
+/// A credential of the configuration file.
+#[derive(Debug, Clone)]
+pub struct DeclaredCredential {
+    /// Unique among credentials of configuration and store.
+    pub id: CredentialId,
+    /// The connector that it is for.
+    pub connector: String,
+    /// Id of the scheme, as declared; `None` for the connector's first.
+    pub scheme: Option<String>,
+}
+
+/// The credentials of configuration and store.
+#[derive(Debug, Clone, Default)]
+pub struct KnownCredentials {
+    /// Sealed; declared ones too.
+    pub credentials: Vec<Arc<SealedCredential>>,
+    /// What keeps the list from being whole.
+    pub warnings: Vec<String>,
 }
 
 /// What differs between a gateway and a command without one.
@@ -93,8 +119,8 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// Returns the directory of the journal's segments.
     fn journal(&self) -> PathBuf;
 
-    /// Returns the credentials in use, by id, declared ones too.
-    fn credentials(&self) -> Vec<Arc<SealedCredential>>;
+    /// Returns the credentials in use, declared ones too.
+    fn credentials(&self) -> Answering<Result<KnownCredentials, Problem>>;
 
     /// Returns what the last test of each credential has found, by id.
     fn checks(&self) -> BTreeMap<String, CredentialCheck>;
@@ -107,6 +133,12 @@ pub trait Host: fmt::Debug + Send + Sync {
 
     /// Seals a credential, or says why it cannot be.
     fn seal(&self, draft: CredentialDraft) -> Answering<Result<SealedCredential, String>>;
+
+    /// Seals a credential of the store for another place, or says why it cannot be.
+    fn rebind(&self, placing: Placing) -> Answering<Result<SealedCredential, String>>;
+
+    /// Seals where a declared credential is bound to, or says why it cannot be.
+    fn seal_pin(&self, id: CredentialId, pin: vault::Pin) -> Answering<Result<Vec<u8>, String>>;
 
     /// Takes the store over up to a revision at least; returns what keeps a change from taking effect.
     fn take_over(&self, revision: i64) -> Answering<Option<String>>;

@@ -1,15 +1,15 @@
 //! Runs `credential`: seals credentials as they are added, binds them to where they may go, and lists them without their secrets.
 
-mod binding;
 mod fields;
 mod list;
 mod named;
 mod oauth;
 mod origins;
-mod placement;
 mod rebind;
 mod rotate;
 mod test;
+mod through;
+mod told;
 
 pub(super) use test::{connectors as test_connectors, known as known_health};
 
@@ -25,6 +25,8 @@ use super::failure::{Exit, Failure, Outcome};
 use super::offline::{self, Access};
 use super::serve::first_start;
 use super::workspace::Workspace;
+use crate::admin::service::binding::{self, WantedBinding};
+use crate::admin::service::connectors::{self, ConnectorView};
 use crate::admin::service::removal::Removed;
 use crate::auth::{Scheme, SignIn};
 use crate::connector::Connector;
@@ -35,6 +37,7 @@ use crate::vault::CredentialDraft;
 use fields::Given;
 pub(super) use named::find_connector;
 use named::find_scheme;
+use told::{tell_kept, told};
 
 pub(super) async fn run(context: &Context, command: CredentialCommand) -> Outcome {
     match command {
@@ -84,6 +87,13 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     }
     let id = CredentialId::parse(args.id.as_deref().unwrap_or(&args.connector))
         .map_err(|error| Failure::usage(error.to_string()))?;
+    // A browser and the sources of secrets are this machine's: no operator elsewhere runs a command here.
+    if args.sources.is_empty()
+        && !args.oauth
+        && let Some(api) = Api::running(context).await?
+    {
+        return through::run(context, &api, args).await;
+    }
     let workspace = Workspace::load(context)?;
     if workspace.declares_credential(&id) {
         return Err(declared(&id));
@@ -92,8 +102,17 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     let _lock = offline::claim(context, workspace.state()).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
-    let scheme = find_scheme(connector, args.scheme.as_deref())?;
-    let mut binding = binding::of(&catalog, connector, &args)?;
+    let schemes = ConnectorView::of(connector).auth;
+    let shown = find_scheme(connector.id(), &schemes, args.scheme.as_deref())?;
+    let scheme = connector.schemes().iter();
+    let mut scheme = scheme.filter(|scheme| scheme.id == shown.id);
+    let scheme = scheme.next().ok_or_else(|| unknown(id.as_str()))?;
+    let wanted = WantedBinding {
+        hosts: &args.hosts,
+        path: &args.path,
+        agents: &args.agents,
+    };
+    let mut binding = binding::bind(&catalog, connector, wanted).map_err(told)?;
     if !args.agent_owned {
         // As far as it is known before the fields are.
         binding.urls = scheme.mint_urls(&BTreeMap::new()).unwrap_or_default();
@@ -156,8 +175,13 @@ async fn given(
         .map(String::as_str)
         .chain(signed_in)
         .collect();
-    let mut fields = fields::read(context, (scheme, &elsewhere), from, connector.id())?;
-    binding.urls = binding::urls(scheme, &fields.public)?;
+    let shown = connectors::scheme(scheme);
+    let mut fields = fields::read(context, (&shown, &elsewhere), from, connector.id())?;
+    let urls = scheme.mint_urls(&fields.public);
+    binding.urls = urls.map_err(|error| {
+        Failure::failed("wrong_fields", error.to_string())
+            .help("give the name alone, such as `acme` or `acme.example`")
+    })?;
     if let Some(sign_in) = sign_in {
         let with = (sign_in, binding.urls.as_slice(), fields.opened());
         let signing_in = oauth::SigningIn::new(context, workspace, with)?;
@@ -199,15 +223,8 @@ async fn keep(
         context.output.document(sealed)?;
     } else {
         let bound = binding::in_words(&sealed.binding);
-        let kept = if sealed.agent_owned {
-            "is the agent's own and stays on its requests, which go"
-        } else {
-            "is kept; it goes"
-        };
-        context.output.line(&format!(
-            "credential `{id}` ({}, {}) {kept} {bound}",
-            sealed.connector, sealed.scheme
-        ))?;
+        let of = (id.as_str(), &*sealed.connector, &*sealed.scheme);
+        tell_kept(context, of, sealed.agent_owned, &bound)?;
     }
     Ok(Exit::Done)
 }

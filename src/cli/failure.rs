@@ -101,6 +101,29 @@ impl Failure {
         matches!(self, Self::Told(problem) if problem.exit == Exit::Unreached)
     }
 
+    /// Returns it as the API's handlers do.
+    pub(super) fn into_problem(self) -> crate::admin::Problem {
+        match self {
+            Self::ClosedPipe => crate::admin::Problem::conflict("closed", "the reader is gone"),
+            Self::Told(problem) => {
+                let found = crate::admin::Problem::conflict(&problem.code, problem.detail);
+                found.help(problem.help.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Returns a refusal of what was not understood as wrong usage, as arguments of this command are.
+    pub(super) fn bad_is_usage(mut self) -> Self {
+        if let Self::Told(problem) = &mut self
+            && problem.code == "bad_request"
+        {
+            problem.exit = Exit::Usage;
+            problem.code = "usage".into();
+            problem.answer = None;
+        }
+        self
+    }
+
     /// Shows the problems in files that led to it.
     pub(super) fn because(mut self, report: Report) -> Self {
         if let Self::Told(problem) = &mut self {

@@ -10,19 +10,20 @@ use tokio::net::UnixStream;
 
 use super::Context;
 use super::failure::Failure;
-use super::serve::{MAX_SOCKET_PATH, first_start};
+use super::serve::{MAX_SOCKET_PATH, first_start, note_deleted};
 use super::state::StateDir;
-use super::workspace::Workspace;
-use crate::admin::service::{Declared, Host, Service};
-use crate::admin::{Answering, Local, Operator};
+use super::workspace::{self, Pins, Workspace, open_pins};
+use crate::admin::service::rebinding::Placing;
+use crate::admin::service::{Declared, Host, KnownCredentials, Service};
+use crate::admin::{Answering, Local, Operator, Problem};
 use crate::config::Role;
 use crate::config::diagnostic::{Report, Source};
-use crate::model::credential::{CredentialCheck, SealedCredential};
+use crate::model::credential::{CredentialCheck, CredentialId, SealedCredential};
 use crate::model::show::escape;
 use crate::roster::TokenHash;
 use crate::snapshot::{Inputs, Snapshot};
 use crate::store::{Store, StoreView};
-use crate::vault::CredentialDraft;
+use crate::vault::{CredentialDraft, Pin, Unlocked};
 
 /// How often, and how long between, a command tries to take the state directory's lock: five seconds in all.
 const TRIES: usize = 100;
@@ -118,6 +119,66 @@ async fn lock(state: &StateDir) -> Result<Option<File>, Failure> {
         .help("look at its log; a gateway that starts or ends answers in a moment"))
 }
 
+impl Files {
+    /// Works with the vault of the configuration.
+    fn with_vault<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Unlocked) -> Result<T, String> + Send + 'static,
+    ) -> Answering<Result<T, String>> {
+        let (workspace, store) = (self.0.clone(), self.1.clone());
+        let done = on_one_thread(move || async move {
+            let unlocked = workspace.unlock(&store).await;
+            work(unlocked.map_err(|failure| failure.to_text())?)
+        });
+        Box::pin(async move {
+            let broken = |_| Err("the vault's work broke off".to_owned());
+            done.await.unwrap_or_else(broken)
+        })
+    }
+}
+
+/// Runs what does not change threads: the vault's source of randomness stays on one.
+fn on_one_thread<T: Send + 'static, W: Future<Output = T>>(
+    work: impl FnOnce() -> W + Send + 'static,
+) -> Answering<Result<T, Problem>> {
+    let done =
+        tokio::task::spawn_blocking(move || tokio::runtime::Handle::current().block_on(work()));
+    Box::pin(async move {
+        let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+        let failed =
+            |error: tokio::task::JoinError| Problem::new(status, "failed", error.to_string());
+        done.await.map_err(failed)
+    })
+}
+
+/// Returns the credentials of store and configuration; of the store alone where the connectors cannot be read.
+async fn known_credentials(
+    workspace: Workspace,
+    store: Store,
+) -> Result<KnownCredentials, Failure> {
+    let stored = store.credentials().await?;
+    let mut known = KnownCredentials::default();
+    let mut pins = Pins::new();
+    if !workspace.config().credentials.is_empty() {
+        match workspace.unlock(&store).await {
+            Ok(unlocked) => {
+                pins = open_pins(&unlocked.rebinder, &store.pins().await?);
+                note_deleted(&workspace, &workspace.state().journal(), &mut pins);
+            }
+            Err(_) => known.warnings.push("the vault cannot be opened here, so declared credentials are shown as their connectors put them now".to_owned()),
+        }
+    }
+    let credentials = match workspace.catalog() {
+        Ok(catalog) => workspace.credentials(&catalog, &stored, &pins)?,
+        Err(_) => {
+            known.warnings.push("connectors cannot be read, so only stored credentials are listed; `tollgate check` says why".to_owned());
+            stored
+        }
+    };
+    known.credentials = credentials.into_iter().map(Arc::new).collect();
+    Ok(known)
+}
+
 impl Host for Files {
     fn operator(&self, _token: &str) -> Option<Operator> {
         None
@@ -147,9 +208,14 @@ impl Host for Files {
         self.0.state().journal()
     }
 
-    /// Nothing is tested without a gateway, so none needs to be known.
-    fn credentials(&self) -> Vec<Arc<SealedCredential>> {
-        Vec::new()
+    fn credentials(&self) -> Answering<Result<KnownCredentials, Problem>> {
+        let (workspace, store) = (self.0.clone(), self.1.clone());
+        let known = on_one_thread(move || known_credentials(workspace, store));
+        Box::pin(async move {
+            known
+                .await
+                .and_then(|known| known.map_err(Failure::into_problem))
+        })
     }
 
     fn checks(&self) -> BTreeMap<String, CredentialCheck> {
@@ -165,17 +231,18 @@ impl Host for Files {
     }
 
     fn seal(&self, draft: CredentialDraft) -> Answering<Result<SealedCredential, String>> {
-        let (workspace, store) = (self.0.clone(), self.1.clone());
-        // Its source of randomness stays on one thread.
-        let sealing = tokio::task::spawn_blocking(move || {
-            tokio::runtime::Handle::current().block_on(async move {
-                let unlocked = workspace.unlock(&store).await;
-                let unlocked = unlocked.map_err(|failure| failure.to_text())?;
-                let sealed = unlocked.sealer.seal(draft, &mut rand::rng());
-                sealed.map_err(|error| error.to_string())
-            })
-        });
-        Box::pin(async move { sealing.await.unwrap_or_else(|error| Err(error.to_string())) })
+        self.with_vault(move |unlocked| {
+            let sealed = unlocked.sealer.seal(draft, &mut rand::rng());
+            sealed.map_err(|error| error.to_string())
+        })
+    }
+
+    fn rebind(&self, placing: Placing) -> Answering<Result<SealedCredential, String>> {
+        self.with_vault(move |unlocked| workspace::rebind(&unlocked.rebinder, &placing))
+    }
+
+    fn seal_pin(&self, id: CredentialId, pin: Pin) -> Answering<Result<Vec<u8>, String>> {
+        self.with_vault(move |unlocked| workspace::seal_pin(&unlocked.rebinder, &id, &pin))
     }
 
     fn take_over(&self, _revision: i64) -> Answering<Option<String>> {

@@ -3,12 +3,14 @@
 //! INVARIANT: nothing here creates a store or a key.
 
 mod administered;
+mod bound;
 mod declared;
 mod stored;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use bound::{rebind, seal_pin};
 pub(super) use declared::{declared_scheme, is_pinned};
 pub(super) use stored::{Pins, chain, open_pins, read_if_there};
 

@@ -1,17 +1,23 @@
-//! Shows credentials without their secrets: a secret goes in elsewhere and never comes out.
+//! Shows credentials without their secrets, and takes new ones: a secret goes in and never comes out.
+
+mod page;
+mod row;
 
 use askama::Template;
-use axum::extract::Path;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::client::segment;
 use super::document::Document as _;
+use super::fields::Fields;
 use super::frame::Frame;
 use super::refused::Refused;
-use super::show::{When, html};
+use super::show::{brief, html};
 use super::visitor::{Posted, Visitor};
+
+pub(super) use page::{page, rebind, remove, rotate, test};
+use row::{CredentialRow, FIELD, Input, given, inputs};
 
 const CREDENTIALS: &str = "/api/v1/credentials";
 
@@ -19,22 +25,25 @@ const CREDENTIALS: &str = "/api/v1/credentials";
 #[template(path = "credentials.html")]
 struct CredentialsPage {
     frame: Frame,
-    /// Whether the API lists credentials; else only those with trouble are known.
-    is_listed: bool,
     rows: Vec<CredentialRow>,
     trouble: Vec<Trouble>,
+    warnings: Vec<String>,
+    /// Ids of connectors that take credentials.
+    connectors: Vec<String>,
+    form: Option<AddForm>,
 }
 
-/// A credential, without any secret.
-struct CredentialRow {
-    id: String,
+/// A form for a credential of one connector.
+struct AddForm {
     connector: String,
     scheme: String,
+    schemes: Vec<String>,
+    inputs: Vec<Input>,
+    id: String,
     hosts: String,
-    health: String,
-    from: String,
-    used: When,
-    expires: When,
+    domains: String,
+    path: String,
+    agents: String,
 }
 
 /// Credentials that need an operator, and what to do.
@@ -49,12 +58,12 @@ const TROUBLE: [(&str, &str, &str); 3] = [
     (
         "credentials_unhealthy",
         "Do not open",
-        "Their rows in the store were changed. Add them again: tollgate credential add",
+        "Their rows in the store were changed. Take them out and add them again.",
     ),
     (
         "credentials_unbound",
         "Bound to another placement",
-        "Their connectors put them elsewhere now, so nothing is sent with them. Bind them again: tollgate credential rebind",
+        "Their connectors put them elsewhere now, so nothing is sent with them. Open each and bind it again.",
     ),
     (
         "credentials_resealed",
@@ -73,56 +82,92 @@ impl Trouble {
     }
 }
 
-/// Lists credentials, and those that need an operator.
-pub(super) async fn list(visitor: Visitor) -> Result<Response, Refused> {
-    let frame = Frame::of(&visitor, "credentials", "Credentials").await?;
-    let list = match visitor.client.get(CREDENTIALS).await {
-        Ok(list) => Some(list),
-        Err(refused) if refused.status() == StatusCode::METHOD_NOT_ALLOWED => None,
-        Err(refused) if refused.status() == StatusCode::NOT_FOUND => None,
-        Err(refused) => return Err(refused),
-    };
-    let row = |credential: &Json| CredentialRow::of(credential, &visitor);
-    let rows = list.iter().flat_map(|list| list.list("credentials"));
+/// Lists credentials, and those that need an operator; with a connector, also the form for one more.
+pub(super) async fn list(visitor: Visitor, fields: Fields) -> Result<Response, Refused> {
+    show(&visitor, &fields, Vec::new()).await
+}
+
+async fn show(
+    visitor: &Visitor,
+    fields: &Fields,
+    problems: Vec<String>,
+) -> Result<Response, Refused> {
+    let mut frame = Frame::of(visitor, "credentials", "Credentials").await?;
+    let list = visitor.client.get(CREDENTIALS).await?;
+    let connectors = visitor.client.get("/api/v1/connectors").await?;
+    let connectors = connectors.list("connectors");
+    let chosen = fields.text("connector");
+    let found = connectors.iter().find(|known| known.text("id") == chosen);
+    frame.problems = problems;
+    if found.is_none() && !chosen.is_empty() && frame.problems.is_empty() {
+        frame.problems = vec![format!("There is no connector `{}`.", brief(chosen))];
+    }
+    let takes = connectors
+        .iter()
+        .filter(|known| !known.list("auth").is_empty());
     Ok(html(&CredentialsPage {
-        is_listed: list.is_some(),
-        rows: rows.map(row).collect(),
+        rows: list
+            .list("credentials")
+            .iter()
+            .map(|credential| CredentialRow::of(credential, visitor))
+            .collect(),
         trouble: TROUBLE
             .iter()
             .filter_map(|known| Trouble::of(&frame.status, known))
             .collect(),
+        warnings: list.words("warnings"),
+        connectors: takes.map(|known| known.text("id")).collect(),
+        form: found.map(|connector| AddForm::of(connector, fields)),
         frame,
     }))
 }
 
-impl CredentialRow {
-    fn of(credential: &Json, visitor: &Visitor) -> Self {
-        let now = visitor.app.shared.setup.clock.utc();
-        let health = match credential.get("health") {
-            Some(Json::Object(_)) => credential.get("health").map(|health| health.text("state")),
-            Some(_) | None => None,
-        };
+impl AddForm {
+    fn of(connector: &Json, fields: &Fields) -> Self {
+        let schemes = connector.list("auth");
+        let wanted = fields.text("scheme");
+        let scheme = schemes.iter().find(|scheme| scheme.text("id") == wanted);
+        let scheme = scheme.or(schemes.first());
+        let none = Json::Null;
         Self {
-            id: credential.text("id"),
-            connector: credential.text("connector"),
-            scheme: credential.text("scheme"),
-            hosts: credential.words("hosts").join(", "),
-            health: health.unwrap_or_else(|| credential.text("health")),
-            from: credential.text("from"),
-            used: When::of(&credential.text("used_at"), now),
-            expires: When::of(&credential.text("expires_at"), now),
+            connector: connector.text("id"),
+            scheme: scheme.unwrap_or(&none).text("id"),
+            schemes: schemes.iter().map(|scheme| scheme.text("id")).collect(),
+            inputs: inputs(scheme.unwrap_or(&none), |name| {
+                fields.text(&format!("{FIELD}{name}")).to_owned()
+            }),
+            id: fields.text("id").to_owned(),
+            hosts: fields.words("hosts").join(", "),
+            domains: connector.words("domains").join(", "),
+            path: fields.text("path").to_owned(),
+            agents: fields.words("agents").join(", "),
         }
     }
 }
 
-/// Removes a credential of the store.
-pub(super) async fn remove(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
-    let cascade = posted.fields.given("cascade").is_some();
-    let path = format!("{CREDENTIALS}/{}?cascade={cascade}", segment(&id));
-    posted
-        .visitor
-        .client
-        .send(Method::DELETE, &path, &Json::Null)
-        .await?;
-    Ok(Redirect::to("/credentials").into_response())
+/// Adds a credential, or shows the form again with what is wrong; a secret has to be given again.
+pub(super) async fn add(posted: Posted) -> Result<Response, Refused> {
+    let Posted { visitor, fields } = posted;
+    let body = json!({
+        "connector": fields.text("connector"),
+        "id": fields.given("id"),
+        "scheme": fields.given("scheme"),
+        "hosts": fields.words("hosts"),
+        "path": fields.given("path"),
+        "agents": fields.words("agents"),
+        "fields": given(&fields),
+    });
+    match visitor.client.send(Method::POST, CREDENTIALS, &body).await {
+        Ok(added) => {
+            let id = added.get("credential").map(|kept| kept.text("id"));
+            let id = segment(&id.unwrap_or_default());
+            Ok(Redirect::to(&format!("/credentials/{id}")).into_response())
+        }
+        Err(refused) if refused.status() == StatusCode::FORBIDDEN => Err(refused),
+        Err(refused) => {
+            let mut page = show(&visitor, &fields, refused.lines()).await?;
+            *page.status_mut() = refused.status();
+            Ok(page)
+        }
+    }
 }

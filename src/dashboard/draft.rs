@@ -55,7 +55,7 @@ impl RuleDraft {
         }
     }
 
-    /// Reads a form.
+    /// Reads a form that was sent.
     pub(super) fn of_form(fields: &Fields) -> Self {
         let others: Map<String, Json> =
             serde_json::from_str(fields.text("others")).unwrap_or_default();

@@ -31,6 +31,12 @@ impl Fields {
         of_name.map(|(_, value)| value.as_str())
     }
 
+    /// Iterates over the fields whose names begin so, by the rest of their names.
+    pub(super) fn named(&self, start: &str) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.0.iter();
+        fields.filter_map(move |(name, value)| Some((name.strip_prefix(start)?, value.as_str())))
+    }
+
     /// Returns the words of a list that is written with commas or line breaks, or as several fields.
     pub(super) fn words(&self, name: &str) -> Vec<String> {
         let words = self

@@ -3,6 +3,7 @@
 mod api;
 mod approvals;
 mod connections;
+mod credentials;
 mod described;
 mod health;
 mod hosts;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::Service;
 use crate::admin::problem::Problem;
 use crate::model::credential::{CredentialCheck, SealedCredential};
+use crate::model::show::escape;
 
 /// What is known of a credential.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -69,19 +70,24 @@ impl CredentialHealth {
 
 impl Service {
     /// Shows what tests have found of the credentials that fit; none is sent.
-    #[must_use]
-    pub fn health(&self, fits: impl Fn(&SealedCredential) -> bool) -> HealthList {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn health(
+        &self,
+        fits: impl Fn(&SealedCredential) -> bool,
+    ) -> Result<HealthList, Problem> {
+        let credentials = self.host().credentials().await?.credentials.into_iter();
         let mut known = self.host().checks();
-        let credentials = self.host().credentials().into_iter();
         let credentials = credentials
             .filter(|credential| fits(credential))
             .map(|credential| {
                 let check = known.remove(credential.id.as_str()).unwrap_or_default();
                 CredentialHealth::of(&credential, check)
             });
-        HealthList {
+        Ok(HealthList {
             credentials: credentials.collect(),
-        }
+        })
     }
 
     /// Tests the credentials that fit, one after the other.
@@ -96,7 +102,7 @@ impl Service {
             return Err(no_gateway());
         }
         let mut credentials = Vec::new();
-        for credential in self.host().credentials() {
+        for credential in self.host().credentials().await?.credentials {
             if fits(&credential) {
                 let check = self.host().check(Arc::clone(&credential));
                 let check = check.await.ok_or_else(no_gateway)?;
@@ -113,13 +119,16 @@ impl Service {
     pub async fn test_credential(&self, id: &str) -> Result<CredentialHealth, Problem> {
         let list = self.test(|credential| credential.id.as_str() == id).await?;
         let mut credentials = list.credentials.into_iter();
-        credentials
-            .next()
-            .ok_or_else(|| super::credentials::unknown(id))
+        credentials.next().ok_or_else(|| unknown(id))
     }
 }
 
 pub(super) fn no_gateway() -> Problem {
     let detail = "no gateway runs, and only a gateway tests credentials";
     Problem::conflict("no_gateway", detail).help("start one: `tollgate serve`")
+}
+
+pub(super) fn unknown(id: &str) -> Problem {
+    let detail = format!("there is no credential `{}`", escape(id));
+    Problem::unknown("unknown_credential", detail).help("list them: `tollgate credential list`")
 }

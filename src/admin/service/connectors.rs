@@ -21,6 +21,9 @@ pub struct FieldView {
     pub name: String,
     /// Whether it is sealed and never shown.
     pub secret: bool,
+    /// Whether it may be left empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// A way to put a credential on requests.
@@ -30,6 +33,9 @@ pub struct SchemeView {
     pub id: String,
     /// In the order of the file.
     pub fields: Vec<FieldView>,
+    /// Where requests hold a credential, such as `header authorization: Bearer {token}`.
+    #[serde(default)]
+    pub placement: String,
 }
 
 /// A connector, without its routes.
@@ -153,14 +159,18 @@ impl ConnectorView {
     }
 }
 
-fn scheme(scheme: &crate::auth::Scheme) -> SchemeView {
+/// Returns what is shown of a scheme.
+#[must_use]
+pub fn scheme(scheme: &crate::auth::Scheme) -> SchemeView {
     let fields = scheme.fields().iter().map(|field| FieldView {
         name: field.name.clone(),
         secret: field.secret,
+        optional: field.optional,
     });
     SchemeView {
         id: scheme.id.clone(),
         fields: fields.collect(),
+        placement: super::placement::in_words(scheme.placement()),
     }
 }
 

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::additions::unusable;
 use super::checks::{CredentialHealth, no_gateway};
-use super::{Noted, Service};
+use super::credentials::unchanged;
+use super::{Noted, Service, fields};
 use crate::admin::operator::Operator;
 use crate::admin::problem::Problem;
-use crate::auth::Scheme;
-use crate::model::credential::{CheckState, CredentialCheck, SealedCredential};
+use crate::model::credential::{Binding, CheckState, CredentialCheck, SealedCredential};
 use crate::model::secret::SecretText;
 use crate::model::show::escape;
 use crate::vault::CredentialDraft;
@@ -40,23 +41,20 @@ pub struct Rotated {
 }
 
 impl Service {
-    /// Replaces the fields of a stored credential, once a test has shown that the new ones work.
+    /// Replaces the fields of a stored credential, once a test has shown that the new ones work. Other changes go on during the
+    /// test; one of this credential makes the rotation fail.
     ///
     /// # Errors
-    /// `unknown_credential`, `declared`, `agent_owned`, `unbound`, `wrong_fields`, `credential_refused`, `not_valid`, `changed`.
+    /// `unknown_credential`, `declared`, `agent_owned`, `unbound`, `wrong_fields`, `credential_refused`, `not_valid`, `changed`,
+    /// `changed_meanwhile`.
     pub async fn rotate_credential(
         &self,
         by: &Operator,
-        id: &str,
+        (id, if_match): (&str, Option<String>),
         rotation: Rotation,
     ) -> Result<Rotated, Problem> {
-        let _turn = self.writing.lock().await;
-        self.refuse_declared_credential(id)?;
-        let stored = self.store.credentials().await?;
-        let old = stored
-            .into_iter()
-            .find(|credential| credential.id.as_str() == id)
-            .ok_or_else(|| super::credentials::unknown(id))?;
+        let old = self.stored_credential(id).await?;
+        unchanged(&old, if_match.as_deref())?;
         let untested = rotation.untested;
         let draft = self.draft(&old, rotation).await?;
         let new = self
@@ -72,6 +70,9 @@ impl Service {
             detail: Some(json!({ "test": check.state.as_str() })),
             ..Noted::default()
         };
+        // An API answers when it likes, so no turn is held while it is asked; the row is compared as it is replaced.
+        let _turn = self.writing.lock().await;
+        self.refuse_declared_credential(id)?;
         let store = self.recording(by, &noted);
         if !store.replace_credential(&old, &new).await? {
             let detail = format!("credential `{id}` was changed meanwhile");
@@ -81,16 +82,6 @@ impl Service {
             health: CredentialHealth::of(&new, check),
             warnings: self.settle().await,
         })
-    }
-
-    fn refuse_declared_credential(&self, id: &str) -> Result<(), Problem> {
-        let declared = self.host().declared().credentials;
-        if declared.iter().any(|known| known.as_str() == id) {
-            let detail =
-                format!("credential `{id}` is declared in the configuration; change it there");
-            return Err(Problem::conflict("declared", detail));
-        }
-        Ok(())
     }
 
     /// Returns the credential as it was bound, with new fields.
@@ -114,7 +105,10 @@ impl Service {
             );
             Problem::conflict("agent_owned", detail)
         })?;
-        let (public, secret) = split(scheme, old, rotation.fields)?;
+        let (public, secret) = fields::sort(scheme, &old.public_fields, rotation.fields)?;
+        // A public field may be part of the URL that tokens are asked for at.
+        let urls = scheme.mint_urls(&public);
+        let urls = urls.map_err(|error| unusable(&error))?;
         Ok(CredentialDraft {
             id: old.id.clone(),
             connector: old.connector.clone(),
@@ -123,48 +117,13 @@ impl Service {
             public_fields: public,
             secret_fields: secret,
             origins: BTreeMap::new(),
-            binding: old.binding.clone(),
+            binding: Binding {
+                urls,
+                ..old.binding.clone()
+            },
             agent_owned: false,
             created_at: old.created_at.clone(),
         })
-    }
-}
-
-type Split = (
-    BTreeMap<String, String>,
-    BTreeMap<String, crate::model::secret::Secret>,
-);
-
-/// Sorts new values into shown and secret ones. A public field keeps its value unless it is given.
-fn split(
-    scheme: &Scheme,
-    old: &SealedCredential,
-    mut given: BTreeMap<String, SecretText>,
-) -> Result<Split, Problem> {
-    let mut split = Split::default();
-    for field in scheme.fields() {
-        let name = field.name.clone();
-        match (given.remove(&field.name), field.secret) {
-            (Some(SecretText(secret)), true) => drop(split.1.insert(name, secret)),
-            (Some(text), false) => drop(split.0.insert(name, text.into_public())),
-            (None, false) => {
-                let kept = old.public_fields.get(&field.name).cloned();
-                split.0.extend(kept.map(|value| (name, value)));
-            }
-            (None, true) if field.optional => {}
-            (None, true) => {
-                let detail =
-                    format!("field `{name}` is missing: a rotation needs every secret field");
-                return Err(Problem::bad("fields", detail));
-            }
-        }
-    }
-    match given.into_keys().next() {
-        Some(unknown) => {
-            let detail = format!("scheme `{}` has no field `{}`", scheme.id, escape(&unknown));
-            Err(Problem::bad("fields", detail))
-        }
-        None => Ok(split),
     }
 }
 

@@ -49,21 +49,27 @@ impl Command {
                 | PolicyCommand::Replay(_) => Reach::Here,
             },
             Self::Connector(command) => match command {
-                ConnectorCommand::List | ConnectorCommand::Show { .. } => Reach::Anywhere,
+                ConnectorCommand::List
+                | ConnectorCommand::Show { .. }
+                | ConnectorCommand::Add(_) => Reach::Anywhere,
                 ConnectorCommand::Health { .. } => Reach::Gateway,
                 ConnectorCommand::Import(_) | ConnectorCommand::Coverage(_) => Reach::Description,
                 ConnectorCommand::Check { .. }
                 | ConnectorCommand::Test { .. }
                 | ConnectorCommand::New(_)
-                | ConnectorCommand::Suggest(_)
-                | ConnectorCommand::Add(_) => Reach::Here,
+                | ConnectorCommand::Suggest(_) => Reach::Here,
             },
             Self::Credential(command) => match command {
-                CredentialCommand::Remove { .. } | CredentialCommand::Rotate(_) => Reach::Anywhere,
                 CredentialCommand::Test { .. } => Reach::Gateway,
+                // A browser, and where secrets are read from, are this machine's.
+                CredentialCommand::Add(args) if args.oauth || !args.sources.is_empty() => {
+                    Reach::Here
+                }
                 CredentialCommand::Add(_)
                 | CredentialCommand::List
-                | CredentialCommand::Rebind(_) => Reach::Here,
+                | CredentialCommand::Rebind(_)
+                | CredentialCommand::Remove { .. }
+                | CredentialCommand::Rotate(_) => Reach::Anywhere,
             },
             Self::Audit(command) => match command {
                 AuditCommand::Tail { .. }

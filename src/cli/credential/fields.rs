@@ -6,30 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use serde_json::{Map, Value as Json, json};
 use zeroize::Zeroizing;
 
-use crate::auth::{Field, Fields, Scheme};
+use crate::admin::service::connectors::{FieldView, SchemeView};
+use crate::auth::Fields;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::model::secret::Secret;
+use crate::model::secret::{Secret, SecretText};
 use crate::model::show::counted;
-use crate::vault::MIN_SECRET;
+use crate::vault::{FieldRule, check_value};
 
 /// What editors on Windows write in front of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// Quotes that stand around a value where it was copied from, typographic ones included.
-const QUOTES: [(char, char); 6] = [
-    ('"', '"'),
-    ('\'', '\''),
-    ('`', '`'),
-    ('“', '”'),
-    ('‘', '’'),
-    ('„', '“'),
-];
-
-/// Words before a credential in a header, lower-case.
-const SCHEME_WORDS: [&str; 4] = ["bearer ", "basic ", "token ", "bot "];
 
 /// The longest input, in bytes.
 const MAX_INPUT: u64 = 256 * 1024;
@@ -44,13 +33,13 @@ pub(super) struct Given {
 /// Reads a value for each field but for those that come otherwise.
 pub(super) fn read(
     context: &Context,
-    (scheme, elsewhere): (&Scheme, &BTreeSet<&str>),
+    (scheme, elsewhere): (&SchemeView, &BTreeSet<&str>),
     file: Option<&Path>,
     connector: &str,
 ) -> Result<Given, Failure> {
-    let own = scheme.fields().iter();
+    let own = scheme.fields.iter();
     let own = own.filter(|field| !elsewhere.contains(&*field.name));
-    let fields: Vec<&Field> = own.collect();
+    let fields: Vec<&FieldView> = own.collect();
     if fields.is_empty() {
         return Ok(Given::default());
     }
@@ -104,63 +93,45 @@ impl Given {
         public.chain(self.secret.clone()).collect()
     }
 
-    fn take(&mut self, field: &Field, value: String, scheme: &Scheme) -> Result<(), Failure> {
-        check_copied(field, &value, scheme)?;
-        if value.is_empty() && field.optional {
-            return Ok(());
-        }
-        if value.is_empty() {
-            return Err(Failure::failed(
-                "empty_field",
-                format!("field `{}` is empty", field.name),
-            ));
-        }
-        if field.secret {
-            if value.len() < MIN_SECRET {
-                let detail = format!(
-                    "field `{}` is shorter than {MIN_SECRET} bytes: too short to be hidden in answers",
-                    field.name
-                );
-                return Err(Failure::failed("short_secret", detail));
+    /// Returns all fields as the API takes them.
+    pub(super) fn document(self) -> Json {
+        let secret = self.secret.into_iter();
+        let secret = secret.map(|(name, secret)| (name, json!(SecretText(secret))));
+        let public = self.public.into_iter();
+        let public = public.map(|(name, text)| (name, json!(text)));
+        public.chain(secret).collect::<Map<_, _>>().into()
+    }
+
+    fn take(
+        &mut self,
+        field: &FieldView,
+        value: String,
+        scheme: &SchemeView,
+    ) -> Result<(), Failure> {
+        let rule = FieldRule {
+            name: &field.name,
+            secret: field.secret,
+            optional: field.optional,
+        };
+        let value = Secret::from(value);
+        check_value(rule, &value, &scheme.placement).map_err(|wrong| {
+            let failure = Failure::failed(wrong.code(), wrong.to_string());
+            match wrong.help() {
+                "" => failure,
+                help => failure.help(help),
             }
-            self.secret.insert(field.name.clone(), Secret::from(value));
-        } else {
-            self.public.insert(field.name.clone(), value);
+        })?;
+        let name = field.name.clone();
+        match (value.is_empty(), field.secret) {
+            (true, _) => {}
+            (false, true) => drop(self.secret.insert(name, value)),
+            (false, false) => drop(self.public.insert(name, SecretText(value).into_public())),
         }
         Ok(())
     }
 }
 
-/// Refuses what was copied along with a value. A credential that holds it is refused by its API, which says only that it is wrong.
-fn check_copied(field: &Field, value: &str, scheme: &Scheme) -> Result<(), Failure> {
-    let refuse = |what: String, help: &str| Err(Failure::failed("wrong_fields", what).help(help));
-    let name = &field.name;
-    let quotes = QUOTES.iter().find(|(open, close)| {
-        let inner = value.strip_prefix(*open);
-        inner.is_some_and(|inner| inner.ends_with(*close))
-    });
-    if quotes.is_some() {
-        return refuse(
-            format!("field `{name}` stands in quotes"),
-            "leave the quotes out",
-        );
-    }
-    // A scheme that writes the word itself would write it twice.
-    let placement = scheme.placement().to_ascii_lowercase();
-    let doubled = SCHEME_WORDS.iter().find(|word| {
-        let start = value.get(..word.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
-            && placement.contains(&format!("{word}{{{}}}", name.to_ascii_lowercase()))
-    });
-    if let Some(word) = doubled {
-        let word = word.trim_end();
-        let what = format!("field `{name}` begins with `{word}`, which the gateway writes itself");
-        return refuse(what, "give only what follows that word");
-    }
-    Ok(())
-}
-
-fn ask(context: &Context, scheme: &Scheme, fields: &[&Field]) -> Result<Given, Failure> {
+fn ask(context: &Context, scheme: &SchemeView, fields: &[&FieldView]) -> Result<Given, Failure> {
     let mut given = Given {
         public: BTreeMap::new(),
         secret: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Finds connectors and schemes by the names that a user gives, or says which may be meant.
 
-use crate::auth::Scheme;
+use crate::admin::service::connectors::SchemeView;
 use crate::cli::failure::Failure;
 use crate::config::suggest;
 use crate::connector::{Catalog, Connector};
@@ -24,11 +24,12 @@ pub(in crate::cli) fn find_connector<'a>(
     })
 }
 
+/// Finds a scheme of a connector, the first where none is wanted.
 pub(super) fn find_scheme<'a>(
-    connector: &'a Connector,
+    connector: &str,
+    schemes: &'a [SchemeView],
     wanted: Option<&str>,
-) -> Result<&'a Scheme, Failure> {
-    let schemes = connector.schemes();
+) -> Result<&'a SchemeView, Failure> {
     let found = match wanted {
         Some(id) => schemes.iter().find(|scheme| scheme.id == id),
         None => schemes.first(),
@@ -36,14 +37,14 @@ pub(super) fn find_scheme<'a>(
     found.ok_or_else(|| match (wanted, schemes.is_empty()) {
         (_, true) => Failure::failed(
             "no_scheme",
-            format!("connector `{}` takes no credential", connector.id()),
+            format!("connector `{connector}` takes no credential"),
         ),
         (wanted, false) => {
             let known: Vec<&str> = schemes.iter().map(|scheme| scheme.id.as_str()).collect();
             let shown = escape(wanted.unwrap_or_default()).into_owned();
             Failure::failed(
                 "unknown_scheme",
-                format!("connector `{}` has no scheme `{shown}`", connector.id()),
+                format!("connector `{connector}` has no scheme `{shown}`"),
             )
             .help(suggest::help(wanted.unwrap_or_default(), &known))
         }

@@ -1,54 +1,37 @@
 //! Runs `credential rebind`: binds credentials to where their connectors put them now, and shows what that changes.
 
+use http::Method;
 use serde_json::{Value as Json, json};
 
-use super::placement;
-use crate::auth::Scheme;
+use super::list;
+use crate::admin::service::credentials::CredentialView;
+use crate::admin::service::rebinding::Rebound;
 use crate::cli::Context;
+use crate::cli::api::{Api, Call, segment};
 use crate::cli::args::RebindCredential;
-use crate::cli::change::recorded;
 use crate::cli::failure::{Exit, Failure, Outcome};
-use crate::cli::offline;
-use crate::cli::serve::note_deleted;
-use crate::cli::workspace::{Workspace, declared_scheme, open_pins};
-use crate::connector::Catalog;
-use crate::model::credential::{CredentialId, SealedCredential};
-use crate::model::show::escape;
-use crate::store::Store;
-use crate::vault::{Pin, Rebinder, Unlocked};
+use crate::cli::offline::Access;
 
 pub(super) async fn run(context: &Context, args: RebindCredential) -> Outcome {
-    let workspace = Workspace::load(context)?;
-    let store = workspace.open_store().await?;
-    let _lock = offline::claim(context, workspace.state()).await?;
-    let catalog = workspace.catalog()?;
-    let Unlocked { rebinder, .. } = workspace.unlock(&store).await?;
-    let mut pins = open_pins(&rebinder, &store.pins().await?);
-    note_deleted(&workspace, &workspace.state().journal(), &mut pins);
-    let all = workspace.credentials(&catalog, &store.credentials().await?, &pins)?;
-    let wanted: Vec<&SealedCredential> = match &args.id {
+    let api = Api::find(context, Access::Write).await?;
+    let (all, warnings) = list::all(&api).await?;
+    context.output.warn_all(&warnings);
+    let wanted: Vec<&CredentialView> = match &args.id {
         Some(id) => vec![
             all.iter()
-                .find(|credential| credential.id.as_str() == id)
+                .find(|credential| credential.id == *id)
                 .ok_or_else(|| super::unknown(id))?,
         ],
-        None => all
-            .iter()
-            .filter(|credential| moved(credential, &catalog))
-            .collect(),
-    };
-    let desk = Rebinding {
-        context,
-        workspace: &workspace,
-        store: &store,
-        catalog: &catalog,
-        rebinder: &rebinder,
+        None => all.iter().filter(|credential| credential.moved).collect(),
     };
     let mut done = Vec::new();
     let mut failed = None;
     for credential in wanted {
-        match desk.rebind(credential).await {
-            Ok(change) => done.push(change),
+        match rebind(&api, credential).await {
+            Ok(rebound) => {
+                context.output.warn_all(&rebound.warnings);
+                done.push(rebound);
+            }
             Err(failure) if args.all => {
                 context.output.note(&failure.to_text());
                 failed = Some(failure);
@@ -60,132 +43,16 @@ pub(super) async fn run(context: &Context, args: RebindCredential) -> Outcome {
     Ok(failed.map_or(Exit::Done, |_| Exit::Problems))
 }
 
-/// What `rebind` works with.
-#[derive(Debug)]
-struct Rebinding<'a> {
-    context: &'a Context,
-    workspace: &'a Workspace,
-    store: &'a Store,
-    catalog: &'a Catalog,
-    rebinder: &'a Rebinder,
+async fn rebind(api: &Api, credential: &CredentialView) -> Result<Rebound, Failure> {
+    let path = format!("/api/v1/credentials/{}/rebind", segment(&credential.id));
+    let call = Call {
+        if_match: Some(&credential.revision),
+        ..Call::new(Method::POST, path)
+    };
+    api.call(call).await
 }
 
-/// The old and new placement of a credential.
-#[derive(Debug)]
-struct Change {
-    id: CredentialId,
-    was: String,
-    now: String,
-}
-
-impl Rebinding<'_> {
-    async fn rebind(&self, credential: &SealedCredential) -> Result<Change, Failure> {
-        let id = &credential.id;
-        let connector = super::find_connector(self.catalog, &credential.connector)?;
-        let declared = self
-            .workspace
-            .config()
-            .credentials
-            .iter()
-            .find(|declared| declared.id == *id);
-        let scheme = match declared {
-            Some(declared) => declared_scheme(declared, connector),
-            None => connector
-                .schemes()
-                .iter()
-                .find(|scheme| scheme.id == credential.scheme),
-        };
-        let scheme = scheme.ok_or_else(|| {
-            Failure::failed(
-                "no_scheme",
-                format!(
-                    "connector `{}` has no scheme `{}` any more",
-                    connector.id(),
-                    escape(&credential.scheme)
-                ),
-            )
-            .help(format!(
-                "take the credential out and add it for another scheme: `tollgate credential remove {id}`"
-            ))
-        })?;
-        let was = placement::in_words(&credential.placement);
-        if !credential.agent_owned && credential.placement != scheme.placement() {
-            match declared {
-                Some(declared) => {
-                    let pin = Pin {
-                        connector: declared.connector.clone(),
-                        declared: declared.scheme.clone(),
-                        scheme: scheme.id.clone(),
-                        placement: scheme.placement().to_owned(),
-                    };
-                    self.pin(id, &pin).await?;
-                }
-                None => self.reseal(credential, scheme).await?,
-            }
-        }
-        let now = if credential.agent_owned {
-            was.clone()
-        } else {
-            placement::in_words(scheme.placement())
-        };
-        let id = id.clone();
-        Ok(Change { id, was, now })
-    }
-
-    async fn reseal(&self, credential: &SealedCredential, scheme: &Scheme) -> Result<(), Failure> {
-        let needed = scheme.fields().iter().filter(|field| !field.optional);
-        let fields = needed.map(|field| field.name.as_str());
-        let place = (scheme.id.as_str(), scheme.placement());
-        let refused = |error: String| {
-            Failure::failed("credential_refused", error).help(format!(
-                "take it out and add it again: `tollgate credential remove {}`",
-                credential.id
-            ))
-        };
-        let random = &mut rand::rng();
-        let bound = self.rebinder.rebind(credential, place, fields, random);
-        let mut bound = bound.map_err(|error| refused(error.to_string()))?;
-        // The operator has read where its bytes go for a token: that is part of what the placement says.
-        let urls = scheme.mint_urls(&credential.public_fields);
-        let urls = urls.map_err(|error| refused(error.to_string()))?;
-        if bound.binding.urls != urls && !credential.agent_owned {
-            let again = self.rebinder.with_urls(&bound, urls, random);
-            bound = again.map_err(|error| refused(error.to_string()))?;
-        }
-        let store = self.recorded(&credential.id);
-        if store.replace_credential(credential, &bound).await? {
-            return Ok(());
-        }
-        let detail = format!("credential `{}` was changed meanwhile", credential.id);
-        Err(Failure::failed("changed", detail).help("try again"))
-    }
-
-    async fn pin(&self, id: &CredentialId, pin: &Pin) -> Result<(), Failure> {
-        let sealed = self
-            .rebinder
-            .seal_pin(id, pin, &mut rand::rng())
-            .ok_or_else(|| Failure::failed("vault", "the binding cannot be sealed"))?;
-        self.recorded(id).put_pin(id.as_str(), &sealed).await?;
-        Ok(())
-    }
-
-    fn recorded(&self, id: &CredentialId) -> Store {
-        recorded(
-            self.context,
-            self.store,
-            super::note("credential.rebind", id),
-        )
-    }
-}
-
-/// Returns whether the connector now puts a credential elsewhere.
-fn moved(credential: &SealedCredential, catalog: &Catalog) -> bool {
-    catalog
-        .get(&credential.connector)
-        .is_some_and(|connector| connector.put_on(credential).is_err())
-}
-
-fn print(context: &Context, done: &[Change]) -> Result<(), Failure> {
+fn print(context: &Context, done: &[Rebound]) -> Result<(), Failure> {
     if context.output.is_json() {
         let credentials: Vec<Json> = done
             .iter()
@@ -200,7 +67,7 @@ fn print(context: &Context, done: &[Change]) -> Result<(), Failure> {
             .output
             .line("every credential is bound to where its connector puts it");
     }
-    for Change { id, was, now } in done {
+    for Rebound { id, was, now, .. } in done {
         let told = if was == now {
             format!("credential `{id}` is bound as before: {now}")
         } else {

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::live::Live;
-use crate::admin::service::{Declared, Host};
-use crate::admin::{Answering, Operator};
+use crate::admin::service::rebinding::Placing;
+use crate::admin::service::{Declared, Host, KnownCredentials};
+use crate::admin::{Answering, Operator, Problem};
+use crate::cli::workspace;
 use crate::config::diagnostic::{Report, Source};
-use crate::model::credential::{CredentialCheck, SealedCredential};
+use crate::model::credential::{CredentialCheck, CredentialId, SealedCredential};
 use crate::roster::TokenHash;
 use crate::snapshot::{Inputs, Snapshot};
 use crate::store::StoreView;
-use crate::vault::CredentialDraft;
+use crate::vault::{CredentialDraft, Pin};
 
 /// A running gateway, for the service.
 #[derive(Debug)]
@@ -48,8 +50,12 @@ impl Host for GatewayHost {
         self.0.journal.directory().to_owned()
     }
 
-    fn credentials(&self) -> Vec<Arc<SealedCredential>> {
-        self.0.keyring.list()
+    fn credentials(&self) -> Answering<Result<KnownCredentials, Problem>> {
+        let known = KnownCredentials {
+            credentials: self.0.keyring.list(),
+            warnings: Vec::new(),
+        };
+        Box::pin(std::future::ready(Ok(known)))
     }
 
     fn checks(&self) -> BTreeMap<String, CredentialCheck> {
@@ -75,6 +81,16 @@ impl Host for GatewayHost {
     fn seal(&self, draft: CredentialDraft) -> Answering<Result<SealedCredential, String>> {
         let sealed = self.0.sealer.seal(draft, &mut rand::rng());
         let sealed = sealed.map_err(|error| error.to_string());
+        Box::pin(std::future::ready(sealed))
+    }
+
+    fn rebind(&self, placing: Placing) -> Answering<Result<SealedCredential, String>> {
+        let rebound = workspace::rebind(&self.0.rebinder, &placing);
+        Box::pin(std::future::ready(rebound))
+    }
+
+    fn seal_pin(&self, id: CredentialId, pin: Pin) -> Answering<Result<Vec<u8>, String>> {
+        let sealed = workspace::seal_pin(&self.0.rebinder, &id, &pin);
         Box::pin(std::future::ready(sealed))
     }
 

@@ -54,7 +54,11 @@ impl Workspace {
                 .config()
                 .credentials
                 .iter()
-                .map(|declared| declared.id.clone())
+                .map(|declared| service::DeclaredCredential {
+                    id: declared.id.clone(),
+                    connector: declared.connector.clone(),
+                    scheme: declared.scheme.clone(),
+                })
                 .collect(),
         }
     }

@@ -7,7 +7,7 @@ use crate::support::tollgate::Shell;
 const SECRET: &str = "ghp_0123456789abcdef";
 
 async fn played(script: &str) -> String {
-    let gateway = Builder::new()
+    let gateway = Builder::with_github()
         .credential("github", "api.github.com", ("token", "declared-secret"))
         .start()
         .await;

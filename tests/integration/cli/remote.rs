@@ -62,8 +62,8 @@ const HERE: &str = "serve
     connector test
     connector new x
     connector suggest
-    credential add github
-    credential rebind --all
+    credential add github --oauth
+    credential add github --source token=file:/x
     policy check
     policy test
     policy diff a b

@@ -11,7 +11,7 @@ const OPERATORS: [(&str, &str); 4] = [
 ];
 
 /// Every page that reads.
-pub(super) const PAGES: [&str; 19] = [
+pub(super) const PAGES: [&str; 20] = [
     "/",
     "/activity",
     "/activity?agent=ci&decision=deny&since=7d",
@@ -28,13 +28,14 @@ pub(super) const PAGES: [&str; 19] = [
     "/connectors/jira?q=delete",
     "/playground",
     "/credentials",
+    "/credentials?connector=github",
     "/journal",
     "/kill-switch",
     "/settings",
 ];
 
 /// Every form, and the least role that may send it. They name nothing that is there, so nothing changes.
-const FORMS: [(&str, &str, &str); 22] = [
+const FORMS: [(&str, &str, &str); 26] = [
     (
         "/playground",
         "request=GET%20https://nowhere.test/&agent=ci",
@@ -69,6 +70,10 @@ const FORMS: [(&str, &str, &str); 22] = [
     ),
     ("/policies/none/remove", "", "editor"),
     ("/policies/none/remove", "revision=old", "editor"),
+    ("/credentials", "connector=none", "editor"),
+    ("/credentials/none/test", "", "editor"),
+    ("/credentials/none/rotate", "", "editor"),
+    ("/credentials/none/rebind", "", "editor"),
     ("/credentials/none/remove", "", "editor"),
     ("/settings", "name=a%20b&role=viewer", "owner"),
     ("/settings/nobody/rotate", "", "owner"),

@@ -238,7 +238,10 @@ impl Shell {
             (r"known here: .*`github`.*", "known here: …"),
             (r#""hmac": "[0-9a-f]+"|secret [0-9a-f]{12}"#, "<hash>"),
             (r#""stages_us": \{[^}]*\}"#, r#""stages_us": <n>"#),
-            (r#""snapshot": "[0-9a-f]{16}""#, r#""snapshot": "<hash>""#),
+            (
+                r#""(snapshot|revision)": "[0-9a-f]{16}""#,
+                r#""$1": "<hash>""#,
+            ),
             (
                 r#""(prev|public_key)": "[0-9a-f]{64}""#,
                 "\"$1\": \"<hash>\"",

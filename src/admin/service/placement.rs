@@ -6,7 +6,8 @@ use crate::model::credential::{AGENT_OWNED, MINTING, NOWHERE};
 use crate::model::show::escape;
 
 /// Returns where a credential is put: `header authorization: Bearer {token}`.
-pub(super) fn in_words(placement: &str) -> String {
+#[must_use]
+pub fn in_words(placement: &str) -> String {
     match placement {
         "" => return "not bound yet: `serve` does it".to_owned(),
         AGENT_OWNED => return "where the agent puts it".to_owned(),

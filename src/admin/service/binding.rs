@@ -2,27 +2,37 @@
 //!
 //! INVARIANT: every host is exact and is one of the connector's own; a `*` never becomes a binding.
 
-use std::collections::BTreeMap;
-
-use crate::auth::Scheme;
-use crate::cli::args::AddCredential;
-use crate::cli::failure::Failure;
+use crate::admin::problem::Problem;
 use crate::connector::{Catalog, Connector};
 use crate::model::agent::AgentName;
 use crate::model::credential::Binding;
 use crate::model::show::escape;
 use crate::model::target::Authority;
 
-/// Returns where the credential may go; never to where TLS passes through, since nothing could be put on there.
-pub(super) fn of(
+/// Where an operator wants a credential to go.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedBinding<'w> {
+    /// Exact hosts; empty for the connector's own.
+    pub hosts: &'w [String],
+    /// Path prefix, `/` for all.
+    pub path: &'w str,
+    /// Agents that may use it; empty for all.
+    pub agents: &'w [String],
+}
+
+/// Returns where a credential may go; never to where TLS passes through, since nothing could be put on there.
+///
+/// # Errors
+/// `bad_request` where a host or an agent is none, or no host is known; `foreign_host`, `passed_through`.
+pub fn bind(
     catalog: &Catalog,
     connector: &Connector,
-    args: &AddCredential,
-) -> Result<Binding, Failure> {
-    let hosts = if args.hosts.is_empty() {
+    wanted: WantedBinding<'_>,
+) -> Result<Binding, Problem> {
+    let hosts = if wanted.hosts.is_empty() {
         vec![first_domain(connector)?]
     } else {
-        hosts(connector, &args.hosts)?
+        hosts(connector, wanted.hosts)?
     };
     let through = hosts.iter().find(|host| {
         Authority::parse(host, 443)
@@ -30,33 +40,23 @@ pub(super) fn of(
     });
     if let Some(host) = through {
         let detail = format!("`{host}` is passed through: no credential can be put on there");
-        return Err(Failure::failed("passed_through", detail)
+        return Err(Problem::conflict("passed_through", detail)
             .help("drop `tls: passthrough` in the connector file first"));
     }
-    for agent in &args.agents {
-        AgentName::parse(agent).map_err(|error| Failure::usage(error.to_string()))?;
+    for agent in wanted.agents {
+        AgentName::parse(agent).map_err(|error| Problem::bad("agents", error.to_string()))?;
     }
     Ok(Binding {
         hosts,
-        path: args.path.clone(),
+        path: wanted.path.to_owned(),
         urls: Vec::new(),
-        agents: args.agents.clone(),
+        agents: wanted.agents.to_vec(),
     })
 }
 
-/// Returns the URLs that the scheme sends the credential's bytes to, for a token.
-pub(super) fn urls(
-    scheme: &Scheme,
-    public: &BTreeMap<String, String>,
-) -> Result<Vec<String>, Failure> {
-    scheme.mint_urls(public).map_err(|error| {
-        Failure::failed("wrong_fields", error.to_string())
-            .help("give the name alone, such as `acme` or `acme.example`")
-    })
-}
-
-/// Returns the binding as words after "goes": `to api.github.com:443, for all agents`.
-pub(super) fn in_words(binding: &Binding) -> String {
+/// Returns a binding as words after "goes": `to api.github.com:443, for all agents`.
+#[must_use]
+pub fn in_words(binding: &Binding) -> String {
     let mut words = format!("to {}", binding.hosts.join(", "));
     if binding.path != "/" {
         words.push_str(&format!(" below {}", binding.path));
@@ -71,8 +71,8 @@ pub(super) fn in_words(binding: &Binding) -> String {
     escape(&words).into_owned()
 }
 
-/// Returns the first domain, which is the API's own; an operator adds others, such as one for uploads, by `--host`.
-fn first_domain(connector: &Connector) -> Result<String, Failure> {
+/// Returns the first domain, which is the API's own; an operator adds others, such as one for uploads.
+fn first_domain(connector: &Connector) -> Result<String, Problem> {
     let domains = domains(connector);
     let exact = |domain: &&String| !domain.contains(['*', '{']);
     let first = domains.first().filter(exact);
@@ -85,13 +85,12 @@ fn first_domain(connector: &Connector) -> Result<String, Failure> {
         let example = domains
             .first()
             .map_or_else(|| "HOST".to_owned(), |domain| example(domain));
-        Failure::usage(format!(
+        let detail = format!(
             "which host may the credential go to? connector `{}` does not say: {listed}",
             connector.id()
-        ))
-        .help(format!(
-            "add `--host {example}`, with the name that you use"
-        ))
+        );
+        let help = format!("add `--host {example}`, with the name that you use");
+        Problem::bad("hosts", detail).help(help)
     })
 }
 
@@ -107,17 +106,16 @@ fn domains(connector: &Connector) -> Vec<String> {
     domains
 }
 
-fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Failure> {
+fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Problem> {
     let mut hosts = Vec::new();
     for text in written {
         if text.contains(['*', '{']) {
-            return Err(Failure::usage(format!(
-                "`{}` is a pattern; a credential is bound to exact hosts",
-                escape(text)
-            )));
+            let shown = escape(text);
+            let detail = format!("`{shown}` is a pattern; a credential is bound to exact hosts");
+            return Err(Problem::bad("hosts", detail));
         }
-        let authority =
-            Authority::parse(text, 443).map_err(|error| Failure::usage(error.to_string()))?;
+        let authority = Authority::parse(text, 443);
+        let authority = authority.map_err(|error| Problem::bad("hosts", error.to_string()))?;
         if !connector.binds(&authority) {
             let detail = format!(
                 "`{authority}` is not a host of connector `{}`",
@@ -127,7 +125,7 @@ fn hosts(connector: &Connector, written: &[String]) -> Result<Vec<String>, Failu
                 [] => "it has no domains; a connector file of yours can list them".to_owned(),
                 domains => format!("its domains are {}", domains.join(", ")),
             };
-            return Err(Failure::failed("foreign_host", detail).help(help));
+            return Err(Problem::conflict("foreign_host", detail).help(help));
         }
         hosts.push(authority.to_string());
     }
