@@ -169,7 +169,14 @@ fn writing() -> Router<App> {
         .route("/policies/save", post(builder::save))
         .route("/policies/{id}", get(builder::open))
         .route("/policies/{id}/remove", post(policies::remove))
-        .route("/credentials", get(credentials::list))
+        .route(
+            "/credentials",
+            get(credentials::list).post(credentials::add),
+        )
+        .route("/credentials/{id}", get(credentials::page))
+        .route("/credentials/{id}/test", post(credentials::test))
+        .route("/credentials/{id}/rotate", post(credentials::rotate))
+        .route("/credentials/{id}/rebind", post(credentials::rebind))
         .route("/credentials/{id}/remove", post(credentials::remove))
         .route("/settings", get(operators::page).post(operators::add))
         .route("/settings/{name}/rotate", post(operators::rotate))

@@ -13,6 +13,7 @@ mod placeholder;
 mod rebinder;
 mod rotated;
 mod unlock;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ pub use placeholder::Placeholders;
 pub use rebinder::{Pin, RebindError, Rebinder};
 pub use rotated::{RotatedError, RotatedFields};
 pub use unlock::{KeySource, Unlocked, unlock};
+pub use value::{FieldRule, ValueError, check_value};
 
 /// Seals credentials. Cannot open any.
 #[derive(Clone)]

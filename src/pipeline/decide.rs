@@ -1,6 +1,5 @@
 //! Decides on the actions of a request: one ruling, and the credential to inject. A plain function of values.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -76,10 +75,7 @@ pub fn decide(
                 suggest: ruling.suggest.as_deref().map(Into::into),
                 ..Refusal::because(
                     Code::Denied,
-                    reason.map_or_else(
-                        || Code::Denied.sentence().into(),
-                        |reason| Cow::Owned(reason.to_owned()),
-                    ),
+                    reason.map_or_else(|| denied(&ruling, input), str::to_owned),
                 )
             })
         }
@@ -172,6 +168,26 @@ fn choose(
             })
         }
     }
+}
+
+/// Says that an action is denied, where no policy gives its reason. What rules say stays with operators.
+fn denied(ruling: &Ruling, input: &DecisionInput) -> String {
+    let names: Vec<String> = input
+        .actions
+        .iter()
+        .map(|action| action.name.to_string())
+        .collect();
+    let what = match names.as_slice() {
+        [] => return Code::Denied.sentence().to_owned(),
+        [only] => format!("`{only}`"),
+        [first, others @ ..] => format!("`{first}` with {} more actions", others.len()),
+    };
+    let why = if ruling.by.is_empty() {
+        "no permission or policy allows it"
+    } else {
+        "a rule denies it"
+    };
+    format!("Tollgate does not allow {what}: {why}.")
 }
 
 /// Says that no permission opens the connector for the agent. Nobody is asked: a yes would have nothing to go out with.
