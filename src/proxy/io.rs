@@ -76,15 +76,18 @@ impl AsyncRead for TunnelIo {
         let this = self.get_mut();
         let header_deadline = &this.connection.header_deadline;
         if this.ahead.is_empty() {
-            if this.connection.take_hurry() {
-                this.socket.get_ref().acknowledge();
-            }
             let before = buf.filled().len();
             return match Pin::new(&mut this.socket).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if buf.filled().len() > before => {
                     Poll::Ready(this.arriving.note(header_deadline))
                 }
-                Poll::Pending => this.arriving.poll_late(header_deadline, cx).map(Err),
+                Poll::Pending => {
+                    // Where more is there already, the agent has not waited.
+                    if this.connection.take_hurry() {
+                        this.socket.get_ref().acknowledge();
+                    }
+                    this.arriving.poll_late(header_deadline, cx).map(Err)
+                }
                 ended @ Poll::Ready(_) => ended,
             };
         }

@@ -100,8 +100,19 @@ impl Reader {
 
     /// Reads more of a body. Nothing more is there at the end of the connection. Safe to drop.
     pub(super) async fn more(&mut self) -> io::Result<()> {
+        self.more_of(BODY_READ).await
+    }
+
+    /// Reads more of a body, of which so many bytes are left. They come to stand behind what was read and not taken yet, without
+    /// a copy. Safe to drop.
+    pub(super) async fn more_of(&mut self, left: usize) -> io::Result<()> {
         self.connection.hurry();
-        self.input.reserve(BODY_READ);
+        let spare = self.input.capacity() - self.input.len();
+        if spare < left.min(BODY_READ) {
+            // An agent's word counts up to what it has shown to send.
+            let shown = self.input.len().saturating_mul(8).max(BODY_READ);
+            self.input.reserve(left.min(shown));
+        }
         self.half.read_buf(&mut self.input).await.map(drop)
     }
 
@@ -116,5 +127,44 @@ impl Reader {
             }
         }
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::target::Authority;
+    use crate::proxy::connection::{Tunnel, Via};
+    use crate::proxy::drain::Drain;
+    use crate::proxy::header_deadline::HeaderDeadline;
+
+    #[tokio::test]
+    async fn memory_is_taken_for_what_an_agent_has_shown_to_send() {
+        const PROMISED: usize = 1 << 30;
+        let (mut agent, gateway) = tokio::io::duplex(64 * 1024);
+        let authority = Authority::parse("api.test:443", 443).unwrap();
+        let via = Via::Tunnel(Tunnel::new(authority, None, true));
+        let deadline = HeaderDeadline::new(Duration::from_secs(1));
+        let connection = Connection::new(via, None, Drain::new().fresh(), deadline);
+        let (mut reader, _writer) = split(Box::new(gateway), &Arc::new(connection));
+        let mut sent = 0;
+        for size in [3, 5_000, 40_000, 60_000, 60_000] {
+            let piece = vec![b'x'; size];
+            agent.write_all(&piece).await.unwrap();
+            sent += size;
+            while reader.input.len() < sent {
+                reader.more_of(PROMISED).await.unwrap();
+            }
+            let most = sent * 10 + 4 * BODY_READ;
+            assert!(reader.input.capacity() <= most, "{sent}");
+        }
+        assert!(reader.input.iter().all(|byte| *byte == b'x'));
+        // No more than is left, where that is known.
+        agent.write_all(b"y").await.unwrap();
+        let before = reader.input.capacity();
+        reader.more_of(1).await.unwrap();
+        assert!(reader.input.capacity() <= before.max(sent + BODY_READ));
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::{Buf as _, Bytes, BytesMut};
 use pingora::protocols::Stream;
 use tokio::io::WriteHalf;
+use tokio::time::timeout;
 
 use super::agent::{self, Reader};
 use crate::pipeline::{BodyFault, BodyReader};
@@ -72,6 +73,15 @@ impl Incoming {
         matches!(self.place, Remaining::Ended)
     }
 
+    /// Returns how much is to come; `None` where only its end tells.
+    fn left(&self) -> Option<u64> {
+        match self.place {
+            Remaining::Sized(left) => Some(left),
+            Remaining::Ended => Some(0),
+            Remaining::Chunked(_) => None,
+        }
+    }
+
     /// Returns whether the agent waits for a 100 that it has not got.
     pub(super) fn expects(&self) -> bool {
         self.expects
@@ -111,9 +121,8 @@ impl Incoming {
         if !std::mem::take(&mut self.expects) {
             return Ok(());
         }
-        agent::write(writer, CONTINUE)
-            .await
-            .map_err(|_| Fault::Left)
+        let written = agent::write(writer, CONTINUE).await;
+        written.map_err(|_| Fault::Left)
     }
 
     /// Returns the next piece; `None` at the end. Safe to drop.
@@ -139,63 +148,60 @@ impl Incoming {
 
 impl Whole<'_> {
     async fn read_whole(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
-        if self
-            .incoming
-            .declared
-            .is_some_and(|length| length > limit as u64)
-        {
+        let declared = self.incoming.declared;
+        if declared.is_some_and(|length| length > limit as u64) {
             return Err(BodyFault::TooLarge(limit));
         }
-        self.incoming
-            .answer_expectation(self.writer)
-            .await
-            .map_err(broken)?;
+        let answered = self.incoming.answer_expectation(self.writer).await;
+        answered.map_err(broken)?;
+        match self.incoming.left() {
+            Some(left) => self.read_sized(left).await,
+            None => self.read_chunked(limit).await,
+        }
+    }
+
+    /// Reads a body of a known length where it comes to stand, so that it is not copied.
+    async fn read_sized(&mut self, length: u64) -> Result<Bytes, BodyFault> {
+        let pause = self.timeouts.request_head;
+        loop {
+            let here = self.reader.input().len();
+            let left = length.saturating_sub(here as u64);
+            if left == 0 {
+                let taken = self.incoming.take(self.reader.input());
+                return taken.map_err(|_| broken(Fault::Unclear));
+            }
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            let more = timeout(pause, self.reader.more_of(left)).await;
+            let more = more.map_err(|_| BodyFault::TooSlow)?;
+            more.map_err(|_| broken(Fault::Left))?;
+            if self.reader.input().len() == here {
+                return Err(broken(Fault::Left));
+            }
+        }
+    }
+
+    async fn read_chunked(&mut self, limit: usize) -> Result<Bytes, BodyFault> {
         let pause = self.timeouts.request_head;
         let mut body = BytesMut::new();
-        let mut only = None;
         loop {
-            let piece = tokio::time::timeout(pause, self.incoming.piece(self.reader))
-                .await
-                .map_err(|_| BodyFault::TooSlow)?
-                .map_err(broken)?;
-            let held = body.len() + only.as_ref().map_or(0, Bytes::len);
-            match piece {
-                // Nearly every body comes in one piece, which is not copied.
-                None => return Ok(only.unwrap_or_else(|| body.freeze())),
-                Some(piece) if held + piece.len() > limit => {
+            let piece = timeout(pause, self.incoming.piece(self.reader)).await;
+            match piece.map_err(|_| BodyFault::TooSlow)?.map_err(broken)? {
+                None => return Ok(body.freeze()),
+                Some(piece) if body.len() + piece.len() > limit => {
                     return Err(BodyFault::TooLarge(limit));
                 }
-                Some(piece) if held == 0 => only = Some(piece),
-                Some(piece) => {
-                    if let Some(first) = only.take() {
-                        body.reserve(self.incoming.room(held));
-                        body.extend_from_slice(&first);
-                    }
-                    body.extend_from_slice(&piece);
-                }
+                Some(piece) => body.extend_from_slice(&piece),
             }
         }
     }
 }
 
-impl Incoming {
-    /// Returns how much memory the whole takes, as far as is known; the agent's word counts up to what it has shown to send.
-    fn room(&self, held: usize) -> usize {
-        let declared = self
-            .declared
-            .and_then(|length| usize::try_from(length).ok());
-        declared.unwrap_or(0).min(held.saturating_mul(8))
-    }
-}
-
 fn broken(fault: Fault) -> BodyFault {
-    BodyFault::Broken(
-        match fault {
-            Fault::Left => "the agent left",
-            Fault::Unclear => "its chunks cannot be told apart",
-        }
-        .to_owned(),
-    )
+    let why = match fault {
+        Fault::Left => "the agent left",
+        Fault::Unclear => "its chunks cannot be told apart",
+    };
+    BodyFault::Broken(why.to_owned())
 }
 
 #[async_trait]
@@ -212,7 +218,7 @@ impl BodyReader for Whole<'_> {
             Bytes::new()
         } else {
             // An agent that sends a byte now and then keeps memory that others could use.
-            tokio::time::timeout(self.timeouts.idle, self.read_whole(limit))
+            timeout(self.timeouts.idle, self.read_whole(limit))
                 .await
                 .map_err(|_| BodyFault::TooSlow)??
         };
