@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 use super::record::{Cut, Kind, Record};
 use super::text::Text;
 use crate::model::action::Risk;
+use crate::model::show;
 
 /// An action with its parameters as they are recorded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -179,7 +180,7 @@ pub struct Finished<'a> {
     /// Time of each stage after the decision.
     pub stages_us: StageTimes,
     /// Address of the upstream that was tried last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub upstream: Option<SocketAddr>,
     /// Sent to the upstream.
     pub request_bytes: u64,
@@ -197,6 +198,14 @@ pub struct Finished<'a> {
     /// What was left out because the line would be too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+}
+
+/// Writes an address as `serde` does.
+fn as_text<S: Serializer>(address: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    match address {
+        Some(address) => serializer.serialize_some(&show::address(*address)),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Leaves a count out where there is nothing to count.

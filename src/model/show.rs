@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 /// Returns the text with control, bidirectional and invisible characters as `\u{…}`; borrowed when there are none.
 #[must_use]
@@ -30,6 +31,35 @@ fn is_deceptive(character: char) -> bool {
                 | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
                 | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
         )
+}
+
+/// Returns an address and its port, as they are written: `127.0.0.1:443`, `[::1]:443`.
+#[must_use]
+pub fn address(address: SocketAddr) -> String {
+    let SocketAddr::V4(address) = address else {
+        return address.to_string();
+    };
+    // By hand: every record has one, and the formatter of numbers takes ten times as long.
+    let mut text = String::with_capacity("255.255.255.255:65535".len());
+    let octets = address.ip().octets().map(u16::from).into_iter();
+    for (number, end) in octets.zip("...:".chars()) {
+        push_number(&mut text, number);
+        text.push(end);
+    }
+    push_number(&mut text, address.port());
+    text
+}
+
+/// Appends a number in decimal digits.
+pub(crate) fn push_number(text: &mut String, number: u16) {
+    let mut unit = 10_000;
+    while unit > 1 && unit > number {
+        unit /= 10;
+    }
+    while unit > 0 {
+        text.push(char::from_digit(u32::from(number / unit % 10), 10).unwrap_or_default());
+        unit /= 10;
+    }
 }
 
 /// Characters of a text that a message quotes.
@@ -68,4 +98,23 @@ pub fn counted(number: u64, plural: &str) -> String {
         _ => plural,
     };
     format!("{number} {word}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn addresses_are_shown_as_they_are_written() {
+        for text in [
+            "0.0.0.0:0",
+            "127.0.0.1:1",
+            "10.20.99.100:9",
+            "192.168.255.254:10",
+            "1.2.3.4:99",
+            "255.255.255.255:65535",
+            "100.101.109.200:10000",
+            "[::1]:443",
+        ] {
+            assert_eq!(super::address(text.parse().unwrap()), text);
+        }
+    }
 }

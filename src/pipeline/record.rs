@@ -30,6 +30,7 @@ use crate::journal::{Decided, RecordedApproval, Text};
 use crate::model::action::Action;
 use crate::model::agent::Agent;
 use crate::model::clock;
+use crate::model::show;
 use crate::policy::Ruling;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Stage;
@@ -105,34 +106,7 @@ fn shown_names(names: &[HeaderName]) -> impl Iterator<Item = Text<'static>> {
 
 /// An agent on a socket of this machine has no address.
 fn shown(peer: Option<SocketAddr>) -> String {
-    let Some(SocketAddr::V4(peer)) = peer else {
-        return peer.map(|peer| peer.to_string()).unwrap_or_default();
-    };
-    // By hand: nearly every record has one, and the formatter of numbers takes ten times as long.
-    let mut text = String::with_capacity("255.255.255.255:65535".len());
-    for (number, end) in peer
-        .ip()
-        .octets()
-        .map(u16::from)
-        .into_iter()
-        .zip("...:".chars())
-    {
-        push_number(&mut text, number);
-        text.push(end);
-    }
-    push_number(&mut text, peer.port());
-    text
-}
-
-fn push_number(text: &mut String, number: u16) {
-    let mut unit = 10_000;
-    while unit > 1 && unit > number {
-        unit /= 10;
-    }
-    while unit > 0 {
-        text.push(char::from_digit(u32::from(number / unit % 10), 10).unwrap_or_default());
-        unit /= 10;
-    }
+    peer.map(show::address).unwrap_or_default()
 }
 
 // === impl DecisionRecorder ===
@@ -284,27 +258,5 @@ impl DecisionRecorder {
         self.waited = waited;
         let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.decided.waited_ms = Some(millis);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_shown_as_they_are_written() {
-        for text in [
-            "0.0.0.0:0",
-            "127.0.0.1:1",
-            "10.20.99.100:9",
-            "192.168.255.254:10",
-            "1.2.3.4:99",
-            "255.255.255.255:65535",
-            "100.101.109.200:10000",
-            "[::1]:443",
-        ] {
-            assert_eq!(shown(text.parse().ok()), text);
-        }
-        assert_eq!(shown(None), "");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::model::show;
+
 /// A host in canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Host {
@@ -178,6 +180,10 @@ impl Authority {
 
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        let mut port = String::with_capacity(":65535".len());
+        port.push(':');
+        show::push_number(&mut port, self.port);
+        fmt::Display::fmt(&self.host, f)?;
+        f.write_str(&port)
     }
 }
