@@ -82,7 +82,7 @@ const LADDER: &[(&str, &[&str])] = &[
     ("policy", &["config", "expression", "model"]),
     ("approval", &["model"]),
     ("journal", &["model"]),
-    ("vault", &["model", "store"]),
+    ("vault", &["config", "model", "store"]),
     ("kill_switch", &["model"]),
     ("limit", &["model"]),
     ("mask", &["model"]),

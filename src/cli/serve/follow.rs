@@ -42,9 +42,10 @@ pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) 
     let mut watch = watched(&live);
     let mut poll = tokio::time::interval(STORE_POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut origins = tokio::time::interval(ORIGINS);
-    origins.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tick = tokio::time::interval(ORIGINS);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut used = tokio::time::interval_at(tokio::time::Instant::now() + USED, USED);
+    let origins = live.opener.origins().clone();
     loop {
         let files = async {
             match &mut watch {
@@ -58,7 +59,12 @@ pub(super) async fn follow(live: Arc<Live>, mut stopped: watch::Receiver<bool>) 
             () = told => return,
             () = files => live.reload_files().await,
             _ = used.tick() => live.note_used().await,
-            _ = origins.tick() => live.follow_origins().await,
+            _ = tick.tick() => {
+                let origins = origins.clone();
+                // Not waited for: a file of a network may hang.
+                drop(tokio::task::spawn_blocking(move || origins.refresh()));
+            }
+            () = origins.changed() => live.follow_origins().await,
             () = live.moved.notified() => watch = watched(&live),
             _ = poll.tick() => {
                 let has_changed = live.settings.lock().has_changed();

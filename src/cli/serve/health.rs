@@ -24,9 +24,15 @@ impl CredentialHealth {
     ) -> Self {
         let mut health = Self::default();
         for credential in credentials {
-            if let Err(error) = opener.open(credential) {
-                health.closed.insert(credential.id.clone(), error);
-            } else if let Some(connector) = catalog.get(&credential.connector)
+            match opener.open(credential) {
+                // It is looked at again once it was read.
+                Ok(_) | Err(OpenError::Unread(_)) => {}
+                Err(error) => {
+                    health.closed.insert(credential.id.clone(), error);
+                    continue;
+                }
+            }
+            if let Some(connector) = catalog.get(&credential.connector)
                 && let Err(unbound) = connector.put_on(credential)
             {
                 health.unbound.insert(credential.id.clone(), unbound);

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::config::Secrets;
 use crate::config::diagnostic::{Diagnostic, Place, Report, Source};
 use crate::config::secret_source::SecretSource;
+use crate::config::small_file;
 use crate::config::yaml::At;
 use crate::model::secret::Secret;
 
@@ -195,14 +196,18 @@ impl Context<'_> {
             return None;
         }
         let found = match source {
-            SecretSource::File(path) => std::fs::read(self.base.join(path)).map_err(|error| {
-                (
-                    "missing-file",
-                    format!("the secret file `{path}` cannot be read: {error}"),
-                )
-            }),
+            SecretSource::File(path) => {
+                // With the line break at its end, which does not count.
+                let read = small_file::read(&self.base.join(path), MAX_SECRET + 2);
+                read.map_err(|error| {
+                    (
+                        "missing-file",
+                        format!("the secret file `{path}` cannot be read: {error}"),
+                    )
+                })
+            }
             SecretSource::Env(name) => match self.note_variable(name) {
-                Some(value) => Ok(value.clone().into_bytes()),
+                Some(value) => Ok(Zeroizing::new(value.clone().into_bytes())),
                 None => Err((
                     "missing-variable",
                     format!("the variable `{name}` is not set"),
@@ -210,7 +215,7 @@ impl Context<'_> {
             },
         };
         let mut bytes = match found {
-            Ok(bytes) => Zeroizing::new(bytes),
+            Ok(bytes) => bytes,
             Err((code, message)) => {
                 if self.secrets == Secrets::Needed {
                     self.error(code, message, at);

@@ -132,7 +132,7 @@ async fn opens(store: &Store) -> bool {
         Ok(found) => match Opener::new(&master(1)).open(&found[0]) {
             Ok(_) => true,
             Err(OpenError::Tampered(_)) => false,
-            Err(other @ OpenError::Unreadable { .. }) => panic!("{other}"),
+            Err(other @ (OpenError::Unread(_) | OpenError::Unreadable { .. })) => panic!("{other}"),
         },
         Err(StoreError::BadRow {
             table: "credential",
