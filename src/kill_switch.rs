@@ -111,6 +111,13 @@ impl KillSwitch {
         Some(Arc::clone(&entry.halt))
     }
 
+    /// Returns what holds back everything that goes to a connector, from all agents and from the gateway itself.
+    #[must_use]
+    pub fn holds_all_of(&self, connector: &str) -> Option<Arc<Halt>> {
+        self.get(&Scope::All)
+            .or_else(|| self.holds_connector(connector))
+    }
+
     /// Returns the halt of exactly this scope.
     #[must_use]
     pub fn get(&self, scope: &Scope) -> Option<Arc<Halt>> {

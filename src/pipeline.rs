@@ -57,7 +57,7 @@ use crate::telemetry::metrics::{Metrics, Stage};
 use crate::vault::{Keyring, Opener, Placeholders, RotatedFields};
 use collect::Bounds;
 use host_patterns::{HostPatterns, PatternSources};
-use mint::{Carried, Renewal};
+use mint::{Carried, Minting, Renewal};
 use permit_validity::PermitValidity;
 use placeholders::{Held, PlaceholderIndex};
 use record::UnauthenticatedRefusals;
@@ -117,6 +117,7 @@ pub struct Gateway {
     via: Option<HeaderValue>,
     patterns: HostPatterns,
     placeholders: PlaceholderIndex,
+    minting: Minting,
 }
 
 /// A request's head as an edge hands it over: nothing has been judged, nothing removed.
@@ -201,7 +202,13 @@ impl Gateway {
             unauthenticated: UnauthenticatedRefusals::default(),
             patterns: HostPatterns::default(),
             placeholders: PlaceholderIndex::default(),
+            minting: Minting::default(),
         }
+    }
+
+    /// Waits until all tokens that are being minted have come, and what came with them is sealed; a few seconds at most.
+    pub async fn minting_ended(&self) {
+        self.minting.ended().await;
     }
 
     /// Returns what it is composed of.

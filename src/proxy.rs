@@ -218,6 +218,12 @@ impl Proxy {
         summarize_unauthenticated(&self.edge.gateway).await;
     }
 
+    /// Waits a few seconds for tokens that are being minted. Call it before the store is closed: a refresh token that comes with one
+    /// and is not sealed would be lost.
+    pub async fn minting_ended(&self) {
+        self.edge.gateway.minting_ended().await;
+    }
+
     /// Notes the free bytes of the journal's disk; below a limit, refusals are only counted.
     pub fn note_free(&self, bytes: u64) {
         self.edge.gateway.dependencies().refusals.note_free(bytes);

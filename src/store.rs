@@ -18,6 +18,7 @@ use std::time::SystemTime;
 use crate::model::halt::{Halt, Scope};
 use sqlite::Database;
 
+pub use credentials::ImportedCredential;
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use stored::{

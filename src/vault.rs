@@ -24,16 +24,17 @@ use rand::CryptoRng;
 use crate::model::credential::{SealedCredential, SecretOrigin};
 use crate::model::secret::Secret;
 use cipher::Cipher;
+use origins::NoValue;
 
 pub use draft::{CredentialDraft, MIN_SECRET, SealError};
-pub use export::{ExportError, import};
+pub use export::{ExportError, Imported, import};
 pub use key::{KeyError, MasterKey};
 pub use keyring::{Keyring, binds, reaches};
 pub use origins::Origins;
 pub use own::OwnSecrets;
 pub use placeholder::Placeholders;
 pub use rebinder::{Pin, RebindError, Rebinder};
-pub use rotated::{RotatedError, RotatedFields};
+pub use rotated::{Replaced, RotatedError, RotatedFields};
 pub use unlock::{KeySource, Unlocked, unlock};
 pub use value::{FieldRule, ValueError, check_value};
 
@@ -58,6 +59,9 @@ pub enum OpenError {
         "credential `{0}` does not authenticate: the master key is another one, or its row was changed"
     )]
     Tampered(String),
+    /// A secret lies elsewhere and is being read for the first time.
+    #[error("a secret of credential `{0}` lies elsewhere and was not read yet")]
+    Unread(String),
     /// A secret lies elsewhere and cannot be read there.
     #[error("credential `{id}` cannot be read from where it lies: {reason}")]
     Unreadable {
@@ -122,7 +126,7 @@ impl Opener {
     /// Opens one credential: all fields, secret and not.
     ///
     /// # Errors
-    /// `Tampered` when anything of it is not as it was sealed; `Unreadable` when a secret that lies elsewhere cannot be read.
+    /// `Tampered` when anything of it is not as it was sealed; `Unread` and `Unreadable` when a secret that lies elsewhere is not there.
     pub fn open(
         &self,
         credential: &SealedCredential,
@@ -131,10 +135,11 @@ impl Opener {
         let mut fields = self.cipher.open(credential).ok_or_else(tampered)?;
         for secret in fields.values_mut() {
             if let Some(origin) = SecretOrigin::of_sealed(secret.expose()) {
-                let read = self.origins.value(&origin);
-                *secret = read.map_err(|reason| OpenError::Unreadable {
-                    id: credential.id.to_string(),
-                    reason,
+                let read = self.origins.value(&origin, &credential.id);
+                let id = || credential.id.to_string();
+                *secret = read.map_err(|missing| match missing {
+                    NoValue::Unread => OpenError::Unread(id()),
+                    NoValue::Unreadable(reason) => OpenError::Unreadable { id: id(), reason },
                 })?;
             }
         }
@@ -142,6 +147,58 @@ impl Opener {
             fields.insert(name.clone(), Secret::from(value.clone()));
         }
         Ok(fields)
+    }
+
+    /// Returns the fields with every value that they are known to have had: as they are now first, then once for each secret that
+    /// lay elsewhere before. Reads nothing, so a secret that was never read is in none of them; none where the row does not open.
+    #[must_use]
+    pub fn known(&self, credential: &SealedCredential) -> Vec<BTreeMap<String, Secret>> {
+        let Some(mut fields) = self.cipher.open(credential) else {
+            return Vec::new();
+        };
+        let mut earlier = Vec::new();
+        fields.retain(|name, secret| {
+            let Some(origin) = SecretOrigin::of_sealed(secret.expose()) else {
+                return true;
+            };
+            let mut known = self.origins.known(&origin).into_iter();
+            let newest = known.next();
+            earlier.extend(known.map(|before| (name.clone(), before)));
+            newest.map(|newest| *secret = newest).is_some()
+        });
+        for (name, value) in &credential.public_fields {
+            fields.insert(name.clone(), Secret::from(value.clone()));
+        }
+        let mut all = vec![fields.clone()];
+        all.extend(earlier.into_iter().map(|(name, before)| {
+            let mut fields = fields.clone();
+            fields.insert(name, before);
+            fields
+        }));
+        all
+    }
+
+    /// Returns whether two rows of one credential hold and bind the same, although each was sealed by itself. Moments and seals are
+    /// not compared.
+    #[must_use]
+    pub fn holds_same(&self, one: &SealedCredential, other: &SealedCredential) -> bool {
+        let with = |sealed: &SealedCredential| SealedCredential {
+            sealed: Vec::new(),
+            key_version: 0,
+            created_at: String::new(),
+            ..sealed.clone()
+        };
+        if with(one) != with(other) {
+            return false;
+        }
+        let (Some(one), Some(other)) = (self.cipher.open(one), self.cipher.open(other)) else {
+            return false;
+        };
+        one.len() == other.len()
+            && one.iter().all(|(name, secret)| {
+                let other = other.get(name);
+                other.is_some_and(|other| other.expose() == secret.expose())
+            })
     }
 }
 

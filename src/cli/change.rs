@@ -24,15 +24,20 @@ pub(super) struct Note<'n> {
 /// Returns a store whose changes are recorded as this, in one transaction with each: only a gateway writes the journal, the running
 /// one at once, else the next one at its start.
 pub(super) fn recorded(context: &Context, store: &Store, note: Note<'_>) -> Store {
+    store.recording(unrecorded(context, note))
+}
+
+/// Returns a change as the gateway records it.
+pub(super) fn unrecorded(context: &Context, note: Note<'_>) -> UnrecordedChange {
     let user = rustix::process::getuid().as_raw();
-    store.recording(UnrecordedChange {
+    UnrecordedChange {
         time: context.process.clock.stamp(),
         operator: format!("uid {user}, {}", note.via),
         what: note.what.to_owned(),
         subject: note.subject.to_owned(),
         agent: note.agent.to_owned(),
         ..UnrecordedChange::default()
-    })
+    }
 }
 
 /// Waits until the running gateway has loaded the change, or reports why it has not. Returns at once if no gateway runs.

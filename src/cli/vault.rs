@@ -7,14 +7,17 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::args::VaultCommand;
-use super::change::{Note, recorded, settled};
+use super::change::{Note, settled, unrecorded};
 use super::failure::{Exit, Failure, Outcome};
+use super::offline;
 use super::serve::first_start;
 use super::state::{self, Access};
 use super::workspace::Workspace;
+use crate::model::credential::CredentialId;
 use crate::model::secret::Secret;
 use crate::model::show::{counted, escape};
-use crate::vault::{ExportError, import};
+use crate::store::{ImportedCredential, StoreError};
+use crate::vault::{ExportError, Imported, Unlocked, import};
 
 /// The longest passphrase and the longest export, in bytes.
 const MAX_PASSPHRASE: u64 = 1024;
@@ -31,7 +34,13 @@ async fn export(context: &Context, out: &Path) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
     let unlocked = workspace.unlock(&store).await?;
-    let credentials = store.credentials().await?;
+    let mut credentials = Vec::new();
+    for credential in store.credentials().await? {
+        let replaced = unlocked.rotated.take_out(&credential.id).await;
+        let replaced = replaced.map_err(|error| Failure::failed("vault", error.to_string()))?;
+        credentials.push((credential, replaced));
+    }
+    let count = credentials.len();
     if out.exists() {
         let detail = format!("`{}` exists already; nothing was written", out.display());
         return Err(Failure::failed("exists", detail).help("name a file that does not exist"));
@@ -39,19 +48,18 @@ async fn export(context: &Context, out: &Path) -> Outcome {
     let passphrase = passphrase(context, Asked::Twice)?;
     let text = unlocked
         .rebinder
-        .export(&credentials, &passphrase, &mut rand::rng())
+        .export(credentials, &passphrase, &mut rand::rng())
         .map_err(refused)?;
     state::write(out, text.as_bytes(), Access::Owner)
         .map_err(|error| Failure::failed("unwritable", format!("`{}`: {error}", out.display())))?;
     if context.output.is_json() {
-        let count = credentials.len();
         context
             .output
             .document(&json!({ "exported": count, "file": out }))?;
     } else {
         context.output.line(&format!(
             "{} written to `{}`, which only the passphrase opens",
-            counted(credentials.len() as u64, "credentials"),
+            counted(count as u64, "credentials"),
             escape(&out.display().to_string())
         ))?;
     }
@@ -62,41 +70,29 @@ async fn bring(context: &Context, file: &Path) -> Outcome {
     let workspace = Workspace::load(context)?;
     let text = read(file)?;
     let passphrase = passphrase(context, Asked::Once)?;
-    let drafts = import(&text, &passphrase).map_err(refused)?;
+    let imported = import(&text, &passphrase).map_err(refused)?;
     let store = first_start::open_or_make(context, &workspace).await?;
-    let sealer = workspace.unlock(&store).await?.sealer;
+    let _lock = offline::claim(context, workspace.state()).await?;
+    let unlocked = workspace.unlock(&store).await?;
     let stored = store.credentials().await?;
-    let is_taken = |draft: &&crate::vault::CredentialDraft| {
-        workspace.declares_credential(&draft.id) || stored.iter().any(|known| known.id == draft.id)
+    let ids = imported.iter().map(|imported| &imported.draft.id);
+    let is_taken = |id: &&CredentialId| {
+        workspace.declares_credential(id) || stored.iter().any(|known| known.id == **id)
     };
-    let taken: Vec<&str> = drafts
-        .iter()
-        .filter(is_taken)
-        .map(|draft| draft.id.as_str())
-        .collect();
+    let taken: Vec<&str> = ids.filter(is_taken).map(CredentialId::as_str).collect();
     if !taken.is_empty() {
         let detail = format!("there are credentials of these ids: {}", taken.join(", "));
-        return Err(
-            Failure::failed("exists", detail).help("remove them first; nothing was imported")
-        );
+        return Err(exists(detail));
     }
-    let sealed: Result<Vec<_>, _> = drafts
-        .into_iter()
-        .map(|draft| sealer.seal(draft, &mut rand::rng()))
-        .collect();
-    let sealed =
-        sealed.map_err(|error| Failure::failed("credential_refused", error.to_string()))?;
-    for credential in &sealed {
-        let note = Note {
-            what: "credential.import",
-            subject: credential.id.as_str(),
-            agent: "",
-            via: "offline",
-        };
-        recorded(context, &store, note)
-            .put_credential(credential)
-            .await?;
-    }
+    let sealed = imported.into_iter();
+    let sealed = sealed.map(|imported| sealed_anew(context, &unlocked, imported));
+    let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+    // Another command may have taken an id meanwhile: all of them come, or none.
+    let kept = store.import_credentials(&sealed).await;
+    kept.map_err(|error| match error {
+        StoreError::Exists { .. } => exists(error.to_string()),
+        error => error.into(),
+    })?;
     settled(context, &workspace.gateway(), &store).await;
     if context.output.is_json() {
         context
@@ -107,6 +103,36 @@ async fn bring(context: &Context, file: &Path) -> Outcome {
         context.output.line(&format!("{count} imported"))?;
     }
     Ok(Exit::Done)
+}
+
+fn exists(detail: String) -> Failure {
+    Failure::failed("exists", detail).help("remove them first; nothing was imported")
+}
+
+/// Seals a credential of an export under this vault's key, with what its token endpoint has replaced.
+fn sealed_anew(
+    context: &Context,
+    unlocked: &Unlocked,
+    Imported { draft, replaced }: Imported,
+) -> Result<ImportedCredential, Failure> {
+    let refused = |error: String| Failure::failed("credential_refused", error);
+    let credential = unlocked.sealer.seal(draft, &mut rand::rng());
+    let credential = credential.map_err(|error| refused(error.to_string()))?;
+    let id = &credential.id;
+    let replaced = replaced.map(|replaced| unlocked.rotated.sealed(id, &replaced));
+    let replaced = replaced.transpose();
+    let replaced = replaced.map_err(|error| refused(error.to_string()))?;
+    let note = Note {
+        what: "credential.import",
+        subject: id.as_str(),
+        agent: "",
+        via: "offline",
+    };
+    Ok(ImportedCredential {
+        note: unrecorded(context, note),
+        replaced,
+        credential,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]

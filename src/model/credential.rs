@@ -12,7 +12,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use check::{CheckState, CredentialCheck};
-pub use minted::{Flight, MintFailure, MintResult, MintedToken, MintedTokens, Taken, Waiting};
+pub use minted::{
+    Flight, MintFailure, MintResult, MintedToken, MintedTokens, Refused, ReplacedFields, Taken,
+    Waiting,
+};
 pub use origin::{SecretOrigin, SecretOriginError};
 pub use prepared::{PreparedHeaders, WrittenHeaders};
 

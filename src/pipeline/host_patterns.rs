@@ -3,7 +3,6 @@
 //! INVARIANT: a credential, and a token that is minted of it, is searched for from the moment it can be put on a request. A
 //! credential is searched for for a week after it was replaced.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,37 +157,33 @@ fn retire(
     retired.drain(..over);
 }
 
-/// Opens credentials and compiles their values. One that does not open cannot be put on a request either.
+/// Compiles the values of credentials, those included that secrets which lie elsewhere had before. One that does not open cannot
+/// be put on a request either.
 fn compile(
     credentials: &[Arc<SealedCredential>],
     sources: PatternSources<'_>,
 ) -> Option<Arc<PatternSet>> {
     let mut values = Vec::new();
     for credential in credentials {
-        let Ok(mut fields) = sources.opener.open(credential) else {
-            continue;
-        };
         let connector = sources.snapshot.catalog().get(&credential.connector);
         let scheme = connector.and_then(|connector| connector.put_on(credential).ok().flatten());
         let on_reflect = scheme.map_or(OnReflect::Mask, Scheme::on_reflect);
-        values.extend(
-            scheme
-                .and_then(|scheme| basic(scheme, &fields))
-                .map(|pair| (pair, on_reflect)),
-        );
-        for token in credential.minted.tokens() {
-            let mut minted = fields.clone();
-            minted.extend(token.fields().clone());
-            let pair = scheme.and_then(|scheme| basic(scheme, &minted));
-            values.extend(pair.map(|pair| (pair, on_reflect)));
+        let pair = |fields: &Fields| scheme.and_then(|scheme| basic(scheme, fields));
+        let tokens = credential.minted.tokens();
+        let mut secrets = credential.minted.secrets();
+        for mut fields in sources.opener.known(credential) {
+            secrets.extend(pair(&fields));
+            for token in &tokens {
+                let mut minted = fields.clone();
+                minted.extend(token.fields().clone());
+                secrets.extend(pair(&minted));
+            }
+            for name in credential.public_fields.keys() {
+                fields.remove(name);
+            }
+            secrets.extend(fields.into_values());
         }
-        let minted = credential.minted.secrets().into_iter();
-        values.extend(minted.map(|secret| (secret, on_reflect)));
-        for name in credential.public_fields.keys() {
-            fields.remove(name);
-        }
-        let secrets = mem::take(&mut fields).into_values();
-        values.extend(secrets.map(|secret| (secret, on_reflect)));
+        values.extend(secrets.into_iter().map(|secret| (secret, on_reflect)));
     }
     PatternSet::new(values).map(Arc::new)
 }

@@ -46,7 +46,7 @@ pub async fn judge(
         }
         Err(refusal) => Err(refusal),
     };
-    conclude(gateway, recorder, judged).await
+    conclude((gateway, recorder), judged, Some(body)).await
 }
 
 /// Finds out who asks: by the tunnel's token, or by the request's own.
@@ -66,14 +66,17 @@ pub(crate) fn identify(
 
 /// Writes down what a request has come to. A permit counts only once its record is durable.
 pub(crate) async fn conclude(
-    gateway: &Arc<Gateway>,
-    recorder: DecisionRecorder,
+    (gateway, recorder): (&Arc<Gateway>, DecisionRecorder),
     judged: Result<Permit, Refusal>,
+    body: Option<&mut dyn BodyReader>,
 ) -> Result<(Permit, OpenExchange), RefusedExchange> {
     match judged {
         Ok(mut permit) => match recorder.permitted(permit.validity()).await {
             Ok(mut open) => {
-                if let Err(refusal) = mint::provide(gateway, &mut permit).await {
+                // A body that streams is not read to see whether the agent is there.
+                let is_read = permit.outgoing.body.is_some();
+                let agent = body.filter(|body| is_read || body.is_empty());
+                if let Err(refusal) = mint::provide(gateway, &mut permit, agent).await {
                     open.note_outcome(Outcome::Refused(refusal.code().as_str()));
                     return Err(refusal);
                 }
@@ -127,7 +130,7 @@ async fn stages(
         Box::pin(escalate::escalate(gateway, &mut judged, body, recorder)).await?;
     }
     if judged.signs_body() {
-        judged.read_whole(gateway, body).await?;
+        judged.read_whole(gateway, body, recorder).await?;
     }
     judged.permit(gateway, &head.request_id, recorder.native())
 }

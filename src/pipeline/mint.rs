@@ -5,25 +5,20 @@
 //! token is used.
 
 mod not_minted;
+mod task;
+mod under_way;
 
 use std::sync::Arc;
 
 use super::decide::Injection;
 use super::record::OpenExchange;
 use super::refuse::{Code, RefusedExchange};
-use super::{Gateway, Permit};
-use crate::auth::{MintInput, MintStep, Minted, TokenAnswer, TokenRequest};
+use super::{BodyReader, Gateway, Permit};
 use crate::connector::Connector;
-use crate::model::credential::{
-    Binding, Flight, MintFailure, MintResult, MintedToken, SealedCredential, Taken,
-};
+use crate::model::credential::{MintResult, MintedToken, Refused, SealedCredential, Taken};
 use crate::model::value::Value;
-use crate::outbound::OutboundRequest;
-use crate::telemetry::metrics::Health;
-use not_minted::NotMinted;
-
-/// Most requests that one token takes: GitHub's installations need three.
-const MAX_STEPS: usize = 4;
+use task::MintTask;
+pub(super) use under_way::Minting;
 
 /// A token that a permit's request carries, and what it was minted for.
 #[derive(Debug)]
@@ -44,20 +39,16 @@ pub(super) enum Renewal {
     Done,
 }
 
-/// A flight with what it needs.
-struct MintTask {
-    gateway: Arc<Gateway>,
-    credential: Arc<SealedCredential>,
-    connector: Arc<Connector>,
-}
-
 /// Gives the permit a token where its credential mints one. Everything else passes for one comparison.
 ///
+/// `agent` shows when the agent leaves; `None` where nothing can.
+///
 /// # Errors
-/// `credential_unhealthy` when no token can be minted.
+/// `credential_unhealthy` when no token can be minted; what revokes the permit meanwhile, or that the agent has left.
 pub(super) async fn provide(
     gateway: &Arc<Gateway>,
     permit: &mut Permit,
+    agent: Option<&mut dyn BodyReader>,
 ) -> Result<(), RefusedExchange> {
     let Injection::Credential(credential) = permit.validity.injection() else {
         return Ok(());
@@ -66,7 +57,25 @@ pub(super) async fn provide(
         return Ok(());
     }
     let credential = Arc::clone(credential);
-    Box::pin(obtain(gateway, permit, credential)).await
+    let validity = Arc::clone(&permit.validity);
+    // On the heap, as all that few requests need. The flight goes on whatever ends the wait.
+    Box::pin(async {
+        tokio::select! {
+            biased;
+            provided = obtain(gateway, permit, credential) => provided,
+            refusal = validity.revoked(gateway) => Err(refusal),
+            () = left(agent) => Err(validity.refused(Code::AgentLeft)),
+        }
+    })
+    .await
+}
+
+/// Returns once the agent has left; never, where nothing shows it.
+async fn left(agent: Option<&mut dyn BodyReader>) {
+    match agent {
+        Some(agent) => agent.left().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Notes that the upstream refuses the permit's token; returns whether the request goes again with another one. The token is not
@@ -82,7 +91,13 @@ pub fn note_refused(permit: &mut Permit, open: &OpenExchange, can_repeat: bool) 
         credential.minted.note_useless(&carried.slot, now);
         return false;
     }
-    let refused = credential.minted.refuse(&carried.slot, &carried.token, now);
+    let then = if can_repeat {
+        Refused::Repeats
+    } else {
+        Refused::Passes
+    };
+    let (slot, token) = (&carried.slot, &carried.token);
+    let refused = credential.minted.refuse(slot, (token, then), now);
     if refused && can_repeat {
         permit.renewal = Renewal::Wanted;
     }
@@ -99,7 +114,7 @@ pub async fn renew(permit: &mut Permit, open: &mut OpenExchange) -> Result<(), R
     }
     permit.renewal = Renewal::Done;
     let gateway = Arc::clone(open.gateway());
-    provide(&gateway, permit).await?;
+    provide(&gateway, permit, None).await?;
     match (open.mask(), &permit.patterns) {
         (Some(mask), Some(patterns)) => mask.search_for(Arc::clone(patterns)),
         (_, patterns) => open.search(patterns.clone()),
@@ -113,6 +128,7 @@ async fn obtain(
     credential: Arc<SealedCredential>,
 ) -> Result<(), RefusedExchange> {
     let unhealthy = |permit: &Permit| permit.refused(Code::CredentialUnhealthy);
+    let credential = newest(gateway, credential);
     let connector = Arc::clone(&permit.validity.connector);
     let Some(slot) = slot(permit, &connector, &credential) else {
         tracing::error!(request.id = permit.request_id(), credential.id = %credential.id, "no token: the request names several owners");
@@ -129,6 +145,13 @@ async fn obtain(
             Err(unhealthy(permit))
         }
     }
+}
+
+/// Returns the credential as the keyring has it, where secrets that lie elsewhere were read again since the decision. Another row is
+/// another credential.
+fn newest(gateway: &Gateway, credential: Arc<SealedCredential>) -> Arc<SealedCredential> {
+    let now = gateway.dependencies.keyring.get(&credential.id);
+    now.filter(|now| **now == *credential).unwrap_or(credential)
 }
 
 /// Returns the token of a slot, minted now where there is none that holds.
@@ -148,141 +171,48 @@ pub(super) async fn token(
             connector: Arc::clone(connector),
         };
         // It goes on when the agent leaves: a refresh token may be used up by now.
-        tokio::spawn(task.fly(flight));
+        let under_way = gateway.minting.begin();
+        tokio::spawn(async move {
+            task.fly(flight).await;
+            drop(under_way);
+        });
     };
-    let now = gateway.dependencies.clock.now();
-    match credential.minted.take(slot, now) {
-        Taken::Ready(token) => Ok(token),
-        Taken::Due(token, flight) => {
-            start(flight);
-            Ok(token)
+    loop {
+        let now = gateway.dependencies.clock.now();
+        match credential.minted.take(slot, now) {
+            Taken::Ready(token) => return Ok(token),
+            Taken::Due(token, flight) => {
+                start(flight);
+                return Ok(token);
+            }
+            Taken::Missing(flight, waiting) => {
+                start(flight);
+                return waiting.finished().await;
+            }
+            Taken::Flying(waiting) => return waiting.finished().await,
+            // Its token is of the secrets before.
+            Taken::Outdated(waiting) => drop(waiting.finished().await),
+            Taken::Failed(failure) => return Err(failure),
         }
-        Taken::Missing(flight, waiting) => {
-            start(flight);
-            waiting.finished().await
-        }
-        Taken::Flying(waiting) => waiting.finished().await,
-        Taken::Failed(failure) => Err(failure),
     }
 }
 
-/// Returns what the request names, where tokens differ by it; `None` where it names several. GitHub's names ignore case.
+/// Returns what the request names, where tokens differ by it; `None` where its actions do not all name the same. GitHub's names
+/// ignore case.
 fn slot(permit: &Permit, connector: &Connector, credential: &SealedCredential) -> Option<Box<str>> {
     let scheme = connector.put_on(credential).ok().flatten();
     let Some(parameter) = scheme.and_then(crate::auth::Scheme::mint_slot) else {
         return Some("".into());
     };
     let actions = permit.validity.input.actions.iter();
-    let mut named = actions.filter_map(|action| match action.params.get(parameter) {
+    let mut named = actions.map(|action| match action.params.get(parameter) {
         Some(Value::Text(text)) => Some(text.to_ascii_lowercase()),
-        _ => None,
+        // An empty text would be the name of none.
+        Some(_) => None,
+        None => Some(String::new()),
     });
-    let first = named.next().unwrap_or_default();
-    named.all(|other| other == first).then(|| first.into())
-}
-
-impl MintTask {
-    async fn fly(self, flight: Flight) {
-        let dependencies = &self.gateway.dependencies;
-        let id = &self.credential.id;
-        let minted = self.mint(&flight).await;
-        let health = match &minted {
-            Ok(_) => {
-                tracing::info!(credential.id = %id, "token minted");
-                Health::Healthy
-            }
-            Err(error) => {
-                tracing::error!(credential.id = %id, %error, "token not minted");
-                Health::Unhealthy
-            }
-        };
-        dependencies.metrics.credential(id.as_str(), health);
-        let minted = minted.map_err(|error| MintFailure::new(&error.to_string()));
-        let now = dependencies.clock.now();
-        self.credential.minted.finish(flight, minted, now);
-    }
-
-    async fn mint(&self, flight: &Flight) -> Result<MintedToken, NotMinted> {
-        let Self {
-            gateway,
-            credential,
-            connector,
-        } = self;
-        let dependencies = &gateway.dependencies;
-        let added = dependencies.opener.open(credential)?;
-        let rotated = match credential.minted.rotated() {
-            Some(rotated) => rotated,
-            None => {
-                let rotated = dependencies.rotated.read(credential, &added).await?;
-                credential.minted.note_rotated(rotated.clone());
-                rotated
-            }
-        };
-        let mut fields = added.clone();
-        fields.extend(rotated);
-        let scheme = connector.put_on(credential)?.ok_or(NotMinted::Nothing)?;
-        let nonce = rand::random();
-        let input = || MintInput {
-            fields: &fields,
-            slot: flight.slot(),
-            now: dependencies.clock.now(),
-            nonce,
-        };
-        let mut step = scheme.mint(input())?.ok_or(NotMinted::Nothing)?;
-        for _ in 0..MAX_STEPS {
-            step = match step {
-                MintStep::Ask(request, stage) => {
-                    let answer = self.ask(request).await?;
-                    scheme.mint_next(input(), &stage, &answer)?
-                }
-                MintStep::Minted(Minted { token, rotated }) => {
-                    if !rotated.is_empty() {
-                        // In memory first: the old one may be used up, whatever the store says.
-                        credential.minted.note_rotated(rotated.clone());
-                        dependencies
-                            .rotated
-                            .keep(credential, &added, &rotated)
-                            .await?;
-                    }
-                    return Ok(token);
-                }
-            };
-        }
-        match step {
-            MintStep::Minted(minted) if minted.rotated.is_empty() => Ok(minted.token),
-            _ => Err(NotMinted::TooManySteps),
-        }
-    }
-
-    async fn ask(&self, request: TokenRequest) -> Result<TokenAnswer, NotMinted> {
-        let TokenRequest {
-            method,
-            url,
-            headers,
-            body,
-        } = request;
-        if !is_bound(&self.credential.binding, &url) {
-            return Err(NotMinted::NotBound(url));
-        }
-        let request = OutboundRequest {
-            method,
-            url: url.parse()?,
-            headers,
-            body,
-        };
-        let dependencies = &self.gateway.dependencies;
-        let answer = dependencies.outbound.send(&dependencies.egress, request);
-        let answer = answer.await?;
-        Ok(TokenAnswer {
-            status: answer.status,
-            headers: answer.headers,
-            body: answer.body,
-        })
-    }
-}
-
-/// Returns whether a credential's bytes may go to a URL; a bound one that ends in `/` stands for all below it.
-fn is_bound(binding: &Binding, url: &str) -> bool {
-    let urls = &mut binding.urls.iter();
-    urls.any(|bound| url == bound || bound.ends_with('/') && url.starts_with(bound.as_str()))
+    let first = named.next().unwrap_or_else(|| Some(String::new()))?;
+    named
+        .all(|other| other.as_ref() == Some(&first))
+        .then(|| first.into())
 }

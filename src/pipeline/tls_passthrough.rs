@@ -68,7 +68,7 @@ pub async fn judge(
         };
         stages(gateway, admission, (passthrough, head), &mut recorder)
     });
-    conclude(gateway, recorder, judged).await
+    conclude((gateway, recorder), judged, None).await
 }
 
 fn stages(

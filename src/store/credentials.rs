@@ -2,8 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cascade, Store, StoreError};
+use super::{Cascade, Store, StoreError, UnrecordedChange};
 use crate::model::credential::SealedCredential;
+
+/// A credential that comes from another store.
+#[derive(Debug, Clone)]
+pub struct ImportedCredential {
+    /// The row that is added.
+    pub credential: SealedCredential,
+    /// What its token endpoint has put in place of fields, sealed.
+    pub replaced: Option<String>,
+    /// What is recorded of it.
+    pub note: UnrecordedChange,
+}
 
 impl Store {
     /// Lists credentials by id, still sealed.
@@ -20,6 +31,17 @@ impl Store {
     /// `Exists` when the id is taken.
     pub async fn put_credential(&self, credential: &SealedCredential) -> Result<(), StoreError> {
         self.database.put_credential(credential).await
+    }
+
+    /// Adds credentials of another store, all or none; never replaces one.
+    ///
+    /// # Errors
+    /// `Exists` when an id is taken; then nothing is added.
+    pub async fn import_credentials(
+        &self,
+        imported: &[ImportedCredential],
+    ) -> Result<(), StoreError> {
+        self.database.import_credentials(imported).await
     }
 
     /// Replaces what a credential holds and where it goes, if the row is still as it was read; returns whether it was.

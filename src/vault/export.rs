@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::cipher::Cipher;
 use super::draft::CredentialDraft;
 use super::key::{KeyError, MasterKey};
+use super::rotated::Replaced;
 use crate::model::credential::{Binding, CredentialId, SealedCredential, SecretOrigin};
 use crate::model::secret::{Secret, SecretText};
 
@@ -64,33 +65,46 @@ struct Exported {
     binding: Binding,
     agent_owned: bool,
     created_at: String,
+    /// What its token endpoint has put in place of fields: those are used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaced: Option<Replaced>,
+}
+
+/// A credential of an export.
+#[derive(Debug)]
+pub struct Imported {
+    /// What the other vault seals.
+    pub draft: CredentialDraft,
+    /// What its token endpoint has put in place of fields.
+    pub replaced: Option<Replaced>,
 }
 
 /// Opens the credentials of a vault, and seals them in a text under a passphrase.
 pub(super) fn export(
     cipher: &Cipher,
-    credentials: &[SealedCredential],
+    credentials: Vec<(SealedCredential, Option<Replaced>)>,
     passphrase: &Secret,
     random: &mut dyn CryptoRng,
 ) -> Result<String, ExportError> {
     let mut exported = Vec::with_capacity(credentials.len());
-    for credential in credentials {
+    for (credential, replaced) in credentials {
         let secret = cipher
-            .open_to_reseal(credential)
+            .open_to_reseal(&credential)
             .ok_or_else(|| ExportError::Tampered(credential.id.clone()))?;
         exported.push(Exported {
-            id: credential.id.clone(),
-            connector: credential.connector.clone(),
-            scheme: credential.scheme.clone(),
-            placement: credential.placement.clone(),
-            public: credential.public_fields.clone(),
+            id: credential.id,
+            connector: credential.connector,
+            scheme: credential.scheme,
+            placement: credential.placement,
+            public: credential.public_fields,
             secret: secret
                 .into_iter()
                 .map(|(name, text)| (name, SecretText(Secret::new(text.as_bytes().to_vec()))))
                 .collect(),
-            binding: credential.binding.clone(),
+            binding: credential.binding,
             agent_owned: credential.agent_owned,
-            created_at: credential.created_at.clone(),
+            created_at: credential.created_at,
+            replaced,
         });
     }
     let text = serde_json::to_vec(&exported).map_err(|_| ExportError::Unsealable)?;
@@ -113,7 +127,7 @@ pub(super) fn export(
 ///
 /// # Errors
 /// `Form` for anything else than an export, `Closed` under another passphrase or after a change.
-pub fn import(text: &str, passphrase: &Secret) -> Result<Vec<CredentialDraft>, ExportError> {
+pub fn import(text: &str, passphrase: &Secret) -> Result<Vec<Imported>, ExportError> {
     let envelope: Envelope = serde_json::from_str(text).map_err(|_| ExportError::Form)?;
     if envelope.form != FORM {
         return Err(ExportError::Form);
@@ -126,7 +140,11 @@ pub fn import(text: &str, passphrase: &Secret) -> Result<Vec<CredentialDraft>, E
     let opened = Cipher::new(&key).decrypt(&decoded(&envelope.sealed)?, FORM.as_bytes());
     let opened = opened.ok_or(ExportError::Closed)?;
     let exported: Vec<Exported> = serde_json::from_slice(&opened).map_err(|_| ExportError::Form)?;
-    Ok(exported.into_iter().map(draft).collect())
+    let imported = exported.into_iter().map(|mut exported| Imported {
+        replaced: exported.replaced.take(),
+        draft: draft(exported),
+    });
+    Ok(imported.collect())
 }
 
 fn draft(exported: Exported) -> CredentialDraft {

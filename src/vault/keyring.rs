@@ -1,5 +1,6 @@
 //! Holds the sealed credentials in memory and finds them by id and by the target of a request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,20 +30,37 @@ impl Keyring {
     /// Replaces the credentials with those of store and configuration. Of two with one id the earlier counts. One that has not
     /// changed keeps what was opened and minted of it.
     pub fn replace(&self, credentials: Vec<SealedCredential>) {
+        self.replace_by(credentials, |known, fresh| known == fresh);
+    }
+
+    /// As [`Keyring::replace`]; `is_same` says whether a credential that was sealed again holds what it held.
+    pub fn replace_by(
+        &self,
+        credentials: Vec<SealedCredential>,
+        is_same: impl Fn(&SealedCredential, &SealedCredential) -> bool,
+    ) {
         let before = self.ring.load_full();
-        let kept = |credential: SealedCredential| {
-            let known = before.by_id.get(&credential.id);
-            known
-                .filter(|known| ***known == credential)
-                .map_or_else(|| Arc::new(credential), Arc::clone)
+        let kept = |credential: SealedCredential| match before.by_id.get(&credential.id) {
+            Some(known) if **known == credential || is_same(known, &credential) => {
+                Arc::clone(known)
+            }
+            Some(known) => Arc::new(succeeding(known, credential)),
+            None => Arc::new(credential),
         };
         self.put(credentials.into_iter().map(kept));
     }
 
-    /// Forgets everything that was opened, after secrets that lie elsewhere have changed.
-    pub fn renew(&self) {
-        let all = self.list().into_iter();
-        self.put(all.map(|credential| Arc::new((*credential).clone())));
+    /// Forgets what was opened of these credentials and uses nothing that was minted of them any more, after secrets of theirs that
+    /// lie elsewhere have changed. All others stay as they are.
+    pub fn renew(&self, changed: &BTreeSet<CredentialId>) {
+        let renewed = |known: Arc<SealedCredential>| {
+            if changed.contains(&known.id) {
+                Arc::new(succeeding(&known, (*known).clone()))
+            } else {
+                known
+            }
+        };
+        self.put(self.list().into_iter().map(renewed));
     }
 
     fn put(&self, credentials: impl Iterator<Item = Arc<SealedCredential>>) {
@@ -73,14 +91,11 @@ impl Keyring {
         self.ring.load().generation
     }
 
-    /// Forgets what was opened of credentials that no request has used for so long; all of it, where that is no time at all.
+    /// Forgets what was opened of credentials that no request has used for so long.
     pub fn forget_idle(&self, idle: Duration) {
         let now = Instant::now();
         for credential in self.ring.load().by_id.values() {
             credential.prepared.forget_idle(now, idle);
-            if idle.is_zero() {
-                credential.minted.forget();
-            }
         }
     }
 
@@ -144,6 +159,14 @@ pub fn reaches(credential: &SealedCredential, authority: &Authority, path: &str)
     let hosts = &credential.binding.hosts;
     hosts.iter().any(|host| authority.is_written(host))
         && Path::parse(path).is_ok_and(|path| is_below(&path, &credential.binding.path))
+}
+
+/// Returns a credential that takes the place of another one of its id.
+fn succeeding(before: &SealedCredential, credential: SealedCredential) -> SealedCredential {
+    SealedCredential {
+        minted: before.minted.carried_over(),
+        ..credential
+    }
 }
 
 fn fits(

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::cipher::Cipher;
 use super::export::{ExportError, export};
 use super::key::MasterKey;
+use super::rotated::Replaced;
 use crate::model::credential::{AGENT_OWNED, CredentialId, SealedCredential};
 use crate::model::secret::Secret;
 
@@ -136,13 +137,13 @@ impl Rebinder {
         Ok(bound)
     }
 
-    /// Seals credentials in a text that a passphrase opens.
+    /// Seals credentials, each with what its token endpoint has put in place of fields, in a text that a passphrase opens.
     ///
     /// # Errors
     /// When a credential does not authenticate, or the passphrase gives no key.
     pub fn export(
         &self,
-        credentials: &[SealedCredential],
+        credentials: Vec<(SealedCredential, Option<Replaced>)>,
         passphrase: &Secret,
         random: &mut dyn CryptoRng,
     ) -> Result<String, ExportError> {

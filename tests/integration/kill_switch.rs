@@ -93,3 +93,15 @@ fn lists_all_before_connectors_before_agents() {
         (&"connector".into(), &"z".into())
     );
 }
+
+#[test]
+fn all_of_a_connector_is_held_by_its_own_halt_and_by_that_of_all() {
+    let switch = KillSwitch::default();
+    assert!(switch.holds_all_of("jira").is_none());
+    switch.halt(&halt(agent("jira")));
+    assert!(switch.holds_all_of("jira").is_none(), "others may ask");
+    switch.halt(&halt(connector("jira")));
+    assert!(switch.holds_all_of("jira").is_some() && switch.holds_all_of("slack").is_none());
+    switch.halt(&halt(Scope::All));
+    assert!(switch.holds_all_of("slack").is_some());
+}

@@ -10,6 +10,7 @@ mod injected;
 mod law;
 mod live;
 mod minted;
+mod minted_changes;
 mod minted_schemes;
 mod native;
 mod permit_validity;

@@ -45,9 +45,20 @@ pub enum Owner {
     Only,
 }
 
+const ANOTHER: MintError = MintError::Installation(
+    "GitHub answers with the installation of another owner than the request names",
+);
+
 #[derive(Deserialize)]
 struct Installation {
     id: u64,
+    /// Whose it is; servers of one's own may leave it out.
+    account: Option<Account>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    login: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +108,11 @@ impl GithubApp {
             }
             (Stage::Installation(_), _) => {
                 let found: Installation = read(answer)?;
+                let login = found.account.and_then(|account| account.login);
+                // A name that was given up may lead to the account that had it.
+                if login.is_some_and(|login| !login.eq_ignore_ascii_case(input.slot)) {
+                    return Err(ANOTHER);
+                }
                 self.token_of(input, found.id)
             }
             (Stage::Token, _) => issued(input, answer),

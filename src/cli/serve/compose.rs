@@ -229,8 +229,7 @@ async fn live(
         trouble: Mutex::new(None),
         recorded: Mutex::new(Recorded::new(snapshot_id.as_ref())),
     });
-    // Nobody reaches the switch yet, so nothing can have changed.
-    live.apply(view, live.kill_switch.generation());
+    live.begin(view).await;
     Ok((live, current))
 }
 

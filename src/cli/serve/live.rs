@@ -152,6 +152,8 @@ impl Live {
             }
             tokio::time::sleep(FOLLOW_PAUSE).await;
         }
+        // A credential that was added is used by the next request.
+        self.settle_origins().await;
         self.revision.load(Ordering::SeqCst)
     }
 
@@ -172,7 +174,7 @@ impl Live {
         let mut entries = declared.entries.clone();
         entries.extend(self.stored_entries(view));
         self.roster.replace(entries);
-        self.keyring.replace(self.with_declared(view));
+        self.apply_credentials(view);
         self.note_health();
         let mut operators = declared.operators.clone();
         operators.extend(

@@ -162,6 +162,7 @@ impl Serving {
         self.proxies.shutdown().await;
         // What was cut writes its last record when its task is dropped, which a shutdown does not wait for.
         proxy.drain_state().wait(EDGE_TIMEOUT).await;
+        proxy.minting_ended().await;
         self.stop.send_replace(true);
         self.checks.abort();
         let _ = (&mut self.follower).await;

@@ -1,7 +1,9 @@
 //! Keeps the tokens that were minted from a credential beside it, and says who mints the next one.
 //!
-//! INVARIANT: of all requests that wait for a token exactly one flight mints it, and a token that was refused is never used again.
+//! INVARIANT: of all requests that wait for a token exactly one flight mints it, also while the credential is replaced, and a token
+//! that was refused is never used again.
 
+mod flight;
 mod slot;
 mod token;
 
@@ -12,143 +14,106 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use crate::model::secret::Secret;
 use slot::Slot;
 
+pub use flight::{Flight, MintFailure, MintResult, Refused, ReplacedFields, Taken, Waiting};
 pub use token::MintedToken;
 
-/// Why nothing was minted. The text is for the log and holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct MintFailure(Arc<str>);
-
-/// How long a refusal by the upstream renews nothing, after a renewal that did not help.
+/// How long a refusal by the upstream renews nothing, after a renewal that did not help or that nothing shows the help of.
 const USELESS: Duration = Duration::from_secs(60);
 
 /// Most slots of one credential; agents choose what a slot is named by.
 const MAX_SLOTS: usize = 256;
 
-/// How a flight has ended.
-pub type MintResult = Result<Arc<MintedToken>, MintFailure>;
-
-/// The right and the duty to mint one token. Dropping it lets the next request mint.
-pub struct Flight {
-    slot: Box<str>,
-    finished: watch::Sender<Option<MintResult>>,
-}
-
-/// Waits for a flight of another request.
-pub struct Waiting(watch::Receiver<Option<MintResult>>);
-
-/// What a request that needs a token does.
-#[derive(Debug)]
-pub enum Taken {
-    /// Uses this token as it is.
-    Ready(Arc<MintedToken>),
-    /// Uses this one, and sends off the flight that renews it.
-    Due(Arc<MintedToken>, Flight),
-    /// Sends the flight off, and waits for it.
-    Missing(Flight, Waiting),
-    /// Waits for the flight of another.
-    Flying(Waiting),
-    /// Is refused: it failed a moment ago.
-    Failed(MintFailure),
-}
-
 /// The tokens of one credential. They are no part of what the credential is: a copy has none, and two credentials are equal
 /// without them.
 #[derive(Default)]
 pub struct MintedTokens {
-    slots: Mutex<BTreeMap<Box<str>, Slot>>,
+    shared: Arc<Shared>,
+    /// Which replacement of the credential this handle belongs to.
+    epoch: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
     /// How often a token came.
     count: AtomicU64,
-    /// Fields that a token endpoint has replaced, as they are sealed.
-    rotated: Mutex<Option<BTreeMap<String, Secret>>>,
 }
 
-// === impl MintFailure ===
-
-impl MintFailure {
-    /// Makes a failure of a reason without a secret.
-    #[must_use]
-    pub fn new(reason: &str) -> Self {
-        Self(reason.into())
-    }
-}
-
-// === impl Flight ===
-
-impl Flight {
-    /// Returns the name of the slot that it mints for.
-    #[must_use]
-    pub fn slot(&self) -> &str {
-        &self.slot
-    }
-}
-
-impl fmt::Debug for Flight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Waiting")
-    }
-}
-
-// === impl Waiting ===
-
-impl Waiting {
-    /// Waits until the flight has ended. Safe to drop: the flight goes on.
-    ///
-    /// # Errors
-    /// Why nothing was minted.
-    pub async fn finished(mut self) -> MintResult {
-        let finished = self.0.wait_for(Option::is_some).await;
-        let finished = finished.ok().and_then(|finished| finished.clone());
-        finished.unwrap_or_else(|| Err(MintFailure::new("minting broke off")))
-    }
+#[derive(Default)]
+struct State {
+    /// The newest replacement. Handles of earlier ones get nothing any more.
+    epoch: u64,
+    slots: BTreeMap<Box<str>, Slot>,
+    /// `None` where the vault was not asked yet.
+    replaced: Option<ReplacedFields>,
 }
 
 // === impl MintedTokens ===
 
 impl MintedTokens {
+    /// Returns the tokens for a credential that takes the place of this one: nothing that was minted is used any more, all of it
+    /// is still searched for, and a flight that is under way ends before the next one begins.
+    #[must_use]
+    pub fn carried_over(&self) -> Self {
+        let mut state = self.shared.state.lock();
+        state.epoch += 1;
+        for slot in state.slots.values_mut() {
+            slot.retire();
+            (slot.failure, slot.useless_until) = (None, None);
+        }
+        if let Some(before) = state.replaced.take() {
+            state.keep_searched(before.fields);
+        }
+        let epoch = state.epoch;
+        drop(state);
+        self.shared.tell();
+        let shared = Arc::clone(&self.shared);
+        Self { shared, epoch }
+    }
+
     /// Says what a request does that needs the token of a slot.
     #[must_use]
     pub fn take(&self, name: &str, now: SystemTime) -> Taken {
-        let mut slots = self.slots.lock();
+        let mut state = self.shared.state.lock();
+        if state.epoch != self.epoch {
+            return Taken::Failed(MintFailure::new("the credential was replaced meanwhile"));
+        }
+        let slots = &mut state.slots;
         if !slots.contains_key(name) {
-            make_room(&mut slots, now);
+            make_room(slots, now);
             if slots.len() >= MAX_SLOTS {
                 return Taken::Failed(MintFailure::new("too many tokens are in use"));
             }
         }
         let slot = slots.entry(name.into()).or_default();
+        if let Some(waiting) = slot.outdated(self.epoch) {
+            return Taken::Outdated(waiting);
+        }
         let usable = slot.current.clone().filter(|token| token.is_usable(now));
         let flying = slot.flying();
         match (usable, flying) {
             (Some(token), flying) if flying.is_some() || !token.is_due(now) => Taken::Ready(token),
             (Some(token), _) if slot.pausing(now).is_some() => Taken::Ready(token),
             (Some(token), _) => {
-                let (flight, _) = slot.start(name);
+                let (flight, _) = slot.start(name, self.epoch);
                 Taken::Due(token, flight)
             }
             (None, Some(waiting)) => Taken::Flying(waiting),
             (None, None) => match slot.pausing(now) {
                 Some(failure) => Taken::Failed(failure),
                 None => {
-                    let (flight, waiting) = slot.start(name);
+                    let (flight, waiting) = slot.start(name, self.epoch);
                     Taken::Missing(flight, waiting)
                 }
             },
         }
     }
 
-    /// Ends a flight, and wakes all that wait for it.
+    /// Ends a flight, and wakes all that wait for it. A token of what the credential was before is only searched for.
     pub fn finish(
         &self,
         flight: Flight,
@@ -157,45 +122,66 @@ impl MintedTokens {
     ) {
         let Flight {
             slot: name,
+            epoch,
             finished,
         } = flight;
         let result = minted.map(Arc::new);
         {
-            let mut slots = self.slots.lock();
-            let slot = slots.entry(name).or_default();
+            let mut state = self.shared.state.lock();
+            let is_outdated = state.epoch != epoch;
+            let slot = state.slots.entry(name).or_default();
             slot.flight = None;
             match &result {
+                Ok(token) if is_outdated => slot.remember(Arc::clone(token)),
                 Ok(token) => {
                     slot.retire();
                     slot.current = Some(Arc::clone(token));
                     slot.failure = None;
                 }
+                Err(_) if is_outdated => {}
                 Err(failure) => slot.note_failure(failure.clone(), now),
             }
         }
-        self.count.fetch_add(1, Ordering::AcqRel);
+        self.shared.tell();
         finished.send_replace(Some(result));
     }
 
     /// Takes back a token that the upstream refuses; returns whether another one may be minted in its place.
-    pub fn refuse(&self, name: &str, token: &Arc<MintedToken>, now: SystemTime) -> bool {
-        let mut slots = self.slots.lock();
-        let Some(slot) = slots.get_mut(name) else {
+    ///
+    /// Of requests that do not go again nothing shows whether a renewal helps, so they cause one a minute at most.
+    pub fn refuse(
+        &self,
+        name: &str,
+        (token, then): (&Arc<MintedToken>, Refused),
+        now: SystemTime,
+    ) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.epoch != self.epoch {
+            return false;
+        }
+        let Some(slot) = state.slots.get_mut(name) else {
             return false;
         };
         if slot.useless_until.is_some_and(|until| now < until) {
             return false;
         }
         let is_current = |current: &Arc<MintedToken>| Arc::ptr_eq(current, token);
-        if slot.current.as_ref().is_some_and(is_current) {
-            slot.retire();
+        if !slot.current.as_ref().is_some_and(is_current) {
+            return true;
         }
+        if then == Refused::Passes {
+            if slot.blind_until.is_some_and(|until| now < until) {
+                return false;
+            }
+            slot.blind_until = now.checked_add(USELESS);
+        }
+        slot.retire();
         true
     }
 
     /// Notes that the upstream refuses a token that was renewed for it: renewing again would not help.
     pub fn note_useless(&self, name: &str, now: SystemTime) {
-        if let Some(slot) = self.slots.lock().get_mut(name) {
+        if let Some(slot) = self.shared.state.lock().slots.get_mut(name) {
             slot.useless_until = now.checked_add(USELESS);
         }
     }
@@ -203,16 +189,15 @@ impl MintedTokens {
     /// Returns a number that is another one after each flight.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
+        self.shared.count.load(Ordering::Acquire)
     }
 
     /// Returns every token that may still work.
     #[must_use]
     pub fn tokens(&self) -> Vec<Arc<MintedToken>> {
-        let slots = self.slots.lock();
-        let tokens = slots
-            .values()
-            .flat_map(|slot| slot.current.iter().chain(&slot.past));
+        let state = self.shared.state.lock();
+        let slots = state.slots.values();
+        let tokens = slots.flat_map(|slot| slot.current.iter().chain(&slot.past));
         tokens.cloned().collect()
     }
 
@@ -224,39 +209,49 @@ impl MintedTokens {
             .iter()
             .flat_map(|token| token.fields().values().cloned());
         let mut secrets: Vec<Secret> = minted.collect();
-        let rotated = self.rotated.lock();
-        secrets.extend(rotated.iter().flat_map(|fields| fields.values().cloned()));
+        let state = self.shared.state.lock();
+        let replaced = state.replaced.iter();
+        secrets.extend(replaced.flat_map(|replaced| replaced.fields.values().cloned()));
         secrets
-    }
-
-    /// Returns why the last flight failed, of any slot that has no token since.
-    #[must_use]
-    pub fn failure(&self) -> Option<MintFailure> {
-        let slots = self.slots.lock();
-        let mut failures = slots.values().filter_map(|slot| slot.failure.as_ref());
-        failures.next().map(|failed| failed.failure.clone())
     }
 
     /// Returns the fields that a token endpoint has replaced; `None` where they were not read from the vault yet.
     #[must_use]
-    pub fn rotated(&self) -> Option<BTreeMap<String, Secret>> {
-        self.rotated.lock().clone()
+    pub fn replaced(&self) -> Option<ReplacedFields> {
+        let state = self.shared.state.lock();
+        let is_own = state.epoch == self.epoch;
+        state.replaced.clone().filter(|_| is_own)
     }
 
-    /// Keeps the fields that a token endpoint has replaced.
-    pub fn note_rotated(&self, fields: BTreeMap<String, Secret>) {
-        *self.rotated.lock() = Some(fields);
-        self.count.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Forgets all tokens. A flight still ends, for those that wait.
-    pub fn forget(&self) {
-        for slot in self.slots.lock().values_mut() {
-            slot.current = None;
-            slot.past.clear();
+    /// Keeps the fields that a token endpoint has replaced. Those of what the credential was before are only searched for.
+    pub fn note_replaced(&self, replaced: ReplacedFields) {
+        let mut state = self.shared.state.lock();
+        if state.epoch == self.epoch {
+            state.replaced = Some(replaced);
+        } else {
+            state.keep_searched(replaced.fields);
         }
-        *self.rotated.lock() = None;
+        drop(state);
+        self.shared.tell();
+    }
+}
+
+impl Shared {
+    fn tell(&self) {
         self.count.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl State {
+    /// Keeps secrets beside the tokens that are not used any more.
+    fn keep_searched(&mut self, fields: BTreeMap<String, Secret>) {
+        if !fields.is_empty() {
+            let token = MintedToken::new(fields, SystemTime::UNIX_EPOCH, None);
+            self.slots
+                .entry("".into())
+                .or_default()
+                .remember(Arc::new(token));
+        }
     }
 }
 
@@ -377,18 +372,58 @@ mod tests {
         let Taken::Ready(old) = tokens.take("", START) else {
             panic!("it is there");
         };
-        assert!(tokens.refuse("", &old, START));
+        assert!(tokens.refuse("", (&old, Refused::Repeats), START));
         tokens.finish(fly(&tokens, START), Ok(token(100)), START);
         // Another request finds out only now.
-        assert!(tokens.refuse("", &old, START));
+        assert!(tokens.refuse("", (&old, Refused::Repeats), START));
         let Taken::Ready(new) = tokens.take("", START) else {
             panic!("it was renewed");
         };
         assert!(!Arc::ptr_eq(&old, &new));
         assert_eq!(tokens.secrets().len(), 2);
         tokens.note_useless("", START);
-        assert!(!tokens.refuse("", &new, START));
+        assert!(!tokens.refuse("", (&new, Refused::Repeats), START));
         assert!(matches!(tokens.take("", START), Taken::Ready(_)));
+    }
+
+    #[tokio::test]
+    async fn a_replaced_credential_waits_for_the_flight_of_the_one_before() {
+        let before = MintedTokens::default();
+        let flight = fly(&before, START);
+        before.note_replaced(ReplacedFields {
+            fields: BTreeMap::from([("r".to_owned(), Secret::from("refresh-token".to_owned()))]),
+            is_sealed: true,
+        });
+        let after = before.carried_over();
+        assert!(after.replaced().is_none(), "it is read again");
+        assert!(matches!(before.take("", START), Taken::Failed(_)));
+        let Taken::Outdated(waiting) = after.take("", START) else {
+            panic!("the earlier flight may spend the refresh token");
+        };
+        before.finish(flight, Ok(token(100)), START);
+        assert!(waiting.finished().await.is_ok());
+        assert!(matches!(after.take("", START), Taken::Missing(..)));
+        assert_eq!(after.secrets().len(), 2, "both are searched for");
+        assert_eq!(before.count(), after.count());
+    }
+
+    #[test]
+    fn refusals_of_what_cannot_go_again_renew_once_a_minute() {
+        let tokens = MintedTokens::default();
+        let mut renewed = 0;
+        for second in 0..120 {
+            let token = match tokens.take("", at(second)) {
+                Taken::Ready(token) => token,
+                Taken::Missing(flight, _) => {
+                    renewed += 1;
+                    tokens.finish(flight, Ok(token(3600)), at(second));
+                    continue;
+                }
+                other => panic!("{other:?}"),
+            };
+            tokens.refuse("", (&token, Refused::Passes), at(second));
+        }
+        assert_eq!(renewed, 3, "the first, and one for each minute");
     }
 
     #[test]

@@ -27,3 +27,17 @@ pub(super) enum NotMinted {
     #[error("the scheme mints nothing")]
     Nothing,
 }
+
+impl NotMinted {
+    /// Returns whether the reason is what a request names, not the credential: an owner without the App, or one that has locked
+    /// it out.
+    pub(super) fn is_of_slot(&self, slot: &str) -> bool {
+        match self {
+            Self::Mint(MintError::Installation(_)) => true,
+            Self::Mint(MintError::Refused { status, .. }) => {
+                !slot.is_empty() && matches!(status, 403 | 404)
+            }
+            _ => false,
+        }
+    }
+}

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use sqlx::query;
 
 use super::row::{Reader, json};
-use super::{Database, not_found};
+use super::{Database, not_found, unrecorded};
 use crate::model::credential::{CredentialId, MintedTokens, PreparedHeaders, SealedCredential};
-use crate::store::{Cascade, StoreError};
+use crate::store::{Cascade, ImportedCredential, StoreError};
 
 impl Database {
     pub(in crate::store) async fn credentials(&self) -> Result<Vec<SealedCredential>, StoreError> {
@@ -28,25 +28,36 @@ impl Database {
         &self,
         credential: &SealedCredential,
     ) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO credential
-             (id, connector, scheme, public_fields, placement, binding, key_version, sealed, agent_owned, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(credential.id.as_str())
-        .bind(&credential.connector)
-        .bind(&credential.scheme)
-        .bind(json("credential", &credential.public_fields)?)
-        .bind(&credential.placement)
-        .bind(json("credential", &credential.binding)?)
-        .bind(i64::from(credential.key_version))
-        .bind(&credential.sealed)
-        .bind(i64::from(credential.agent_owned))
-        .bind(&credential.created_at);
         let mut change = self.change().await?;
+        let row = insert(credential)?;
         change
-            .run(insert, "credential", credential.id.as_str())
+            .run(row, "credential", credential.id.as_str())
             .await?;
+        change.commit().await
+    }
+
+    pub(in crate::store) async fn import_credentials(
+        &self,
+        imported: &[ImportedCredential],
+    ) -> Result<(), StoreError> {
+        let mut change = self.change().await?;
+        for ImportedCredential {
+            credential,
+            replaced,
+            note,
+        } in imported
+        {
+            let id = credential.id.as_str();
+            change.run(insert(credential)?, "credential", id).await?;
+            if let Some(replaced) = replaced {
+                // One that was left behind belongs to no credential.
+                let keep = query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
+                    .bind(format!("rotated.{id}"))
+                    .bind(replaced);
+                change.run(keep, "credential", id).await?;
+            }
+            change.run(unrecorded::insert(note), "change", id).await?;
+        }
         change.commit().await
     }
 
@@ -126,6 +137,27 @@ impl Database {
         change.cascade(cascade).await?;
         change.commit().await
     }
+}
+
+type Insert<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Returns the statement that adds a row.
+fn insert(credential: &SealedCredential) -> Result<Insert<'_>, StoreError> {
+    Ok(query(
+        "INSERT INTO credential
+         (id, connector, scheme, public_fields, placement, binding, key_version, sealed, agent_owned, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(credential.id.as_str())
+    .bind(&credential.connector)
+    .bind(&credential.scheme)
+    .bind(json("credential", &credential.public_fields)?)
+    .bind(&credential.placement)
+    .bind(json("credential", &credential.binding)?)
+    .bind(i64::from(credential.key_version))
+    .bind(&credential.sealed)
+    .bind(i64::from(credential.agent_owned))
+    .bind(&credential.created_at))
 }
 
 fn read(row: &Reader<'_>) -> Result<SealedCredential, StoreError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::gateway::Builder;
 use crate::support::tollgate::Shell;
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{Reply, Upstream};
 
 const SECRET: &str = "ATATT-0123456789";
 
@@ -109,6 +109,15 @@ async fn a_secret_in_a_file_is_sent_as_the_file_has_it_and_not_at_all_without_it
     let limit = Duration::from_secs(60);
     tokio::time::timeout(limit, changes).await.unwrap();
     assert_eq!(latest(), basic("the-second-secret"));
+    // Its owner may not have revoked it yet.
+    let echo = format!("<the-first-secret {}>", basic("the-first-secret"));
+    upstream.reply("/rest/api/3/myself", Reply::new(200, echo));
+    let answer = client.get(url).send().await.unwrap().text().await.unwrap();
+    assert!(answer.starts_with("<****************"), "{answer}");
+    assert!(
+        !answer.contains(&basic("the-first-secret")[6..]),
+        "{answer}"
+    );
     std::fs::remove_file(&file).unwrap();
     let ends = async { while status().await == 200 {} };
     tokio::time::timeout(limit, ends).await.unwrap();

@@ -22,7 +22,7 @@ use crate::support::token_server::{FIRST_REFRESH, Mood, SECRET, TokenServer};
 use crate::support::upstream::{Reply, Upstream};
 use crate::vault::master;
 
-const URL: &str = "https://api.test/items/1";
+pub(super) const URL: &str = "https://api.test/items/1";
 
 fn connector(auth: &str) -> String {
     format!(
@@ -41,26 +41,26 @@ routes:
     )
 }
 
-const CLIENT: &str = "  - id: client
+pub(super) const CLIENT: &str = "  - id: client
     fields: [{ name: client_id, secret: false }, client_secret]
     oauth2: { grant: client_credentials, token_url: 'https://auth.test/token', scopes: [read, write] }
 ";
 
-const CLIENT_FIELDS: &str = "{ client_id: client-1, client_secret: { env: SECRET } }";
+pub(super) const CLIENT_FIELDS: &str = "{ client_id: client-1, client_secret: { env: SECRET } }";
 
-const REFRESH: &str = "  - id: refresh
+pub(super) const REFRESH: &str = "  - id: refresh
     fields: [{ name: client_id, secret: false }, client_secret, refresh_token]
     oauth2: { grant: refresh_token, token_url: 'https://auth.test/token', client_auth: post }
 ";
 
-const REFRESH_FIELDS: &str =
+pub(super) const REFRESH_FIELDS: &str =
     "{ client_id: client-1, client_secret: { env: SECRET }, refresh_token: { env: REFRESH } }";
 
 const POLICY: &str = "permissions: [{ agents: [ci], connector: api, access: full }]";
 
 /// A clock that a test moves.
 #[derive(Clone, Default)]
-struct Hand(Arc<AtomicU64>);
+pub(super) struct Hand(Arc<AtomicU64>);
 
 impl Hand {
     fn clock(&self) -> Clock {
@@ -68,33 +68,37 @@ impl Hand {
         Clock::from_fn(move || start + Duration::from_secs(moved.load(Ordering::SeqCst)))
     }
 
-    fn pass(&self, seconds: u64) {
+    pub(super) fn pass(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
-struct Rig {
-    api: Upstream,
-    tokens: TokenServer,
-    gateway: Gateway,
-    hand: Hand,
+pub(super) struct Rig {
+    pub(super) api: Upstream,
+    pub(super) tokens: TokenServer,
+    pub(super) gateway: Gateway,
+    pub(super) hand: Hand,
 }
 
 fn describe(api: &Upstream, tokens: &TokenServer, (auth, fields): (&str, &str)) -> Builder {
+    describe_bare(api, tokens, auth).settings(&format!(
+        "credentials:\n  - {{ id: c, connector: api, host: api.test, fields: {fields} }}"
+    ))
+}
+
+/// A gateway without a credential.
+pub(super) fn describe_bare(api: &Upstream, tokens: &TokenServer, auth: &str) -> Builder {
     Builder::new()
         .connector("api", &connector(auth))
         .policy("api", POLICY)
         .env("SECRET", SECRET)
         .env("REFRESH", FIRST_REFRESH)
-        .settings(&format!(
-            "credentials:\n  - {{ id: c, connector: api, host: api.test, fields: {fields} }}"
-        ))
         .upstream("api.test:443", api)
         .trust(&tokens.ca_pem)
         .resolve("auth.test:443", &[tokens.address])
 }
 
-async fn rig(scheme: (&str, &str)) -> Rig {
+pub(super) async fn rig(scheme: (&str, &str)) -> Rig {
     let (api, tokens) = (
         Upstream::start(&["api.test"]).await,
         TokenServer::start("auth.test").await,
@@ -113,13 +117,13 @@ async fn rig(scheme: (&str, &str)) -> Rig {
 }
 
 impl Rig {
-    async fn get(&self) -> (u16, String) {
+    pub(super) async fn get(&self) -> (u16, String) {
         let answer = self.gateway.agent.http1().get(URL).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// Returns the `Authorization` of each request that the API got.
-    fn carried(&self) -> Vec<String> {
+    pub(super) fn carried(&self) -> Vec<String> {
         let received = self.api.received();
         let carried = received
             .iter()
@@ -127,7 +131,7 @@ impl Rig {
         carried.map(str::to_owned).collect()
     }
 
-    async fn assert_unhealthy(&self) {
+    pub(super) async fn assert_unhealthy(&self) {
         let (status, text) = self.get().await;
         let problem: Json = serde_json::from_str(&text).unwrap();
         assert_eq!(

@@ -34,6 +34,8 @@ auth:
 routes:
   - {{ action: item.get, match: 'GET /items/{{item}}', risk: low }}
   - {{ action: repo.get, match: 'GET /repos/{{owner}}/{{repo}}', risk: low }}
+  - {{ action: tree.get, match: 'GET /{{owner}}/trees/main', risk: low }}
+  - {{ action: page.get, match: 'GET /pages/{{folder}}/main', risk: low }}
 "
     );
     let gateway = Builder::new()
@@ -275,5 +277,39 @@ async fn a_github_app_that_is_not_installed_sends_nothing() {
         Reply::new(200, r#"[{"id":7},{"id":8}]"#),
     );
     assert_eq!(rig.get("/items/1").await, 403);
+    assert!(rig.api.received().is_empty());
+}
+
+#[tokio::test]
+async fn an_owner_without_the_app_says_nothing_of_the_credential() {
+    let rig = rig(APP, APP_FIELDS).await;
+    for path in ["/api/users/eve/installation", "/api/orgs/eve/installation"] {
+        rig.auth.reply(path, Reply::new(404, "{}"));
+    }
+    assert_eq!(rig.get("/repos/eve/x").await, 403);
+    let metrics = rig.gateway.metrics().await;
+    assert!(
+        metrics.contains(r#"tollgate_credential_unhealthy{credential="c"} 0"#),
+        "agents choose whom they name"
+    );
+    rig.auth
+        .reply("/api/users/ada/installation", Reply::new(401, "{}"));
+    assert_eq!(rig.get("/repos/ada/x").await, 403);
+    let metrics = rig.gateway.metrics().await;
+    assert!(metrics.contains(r#"tollgate_credential_unhealthy{credential="c"} 1"#));
+}
+
+#[tokio::test]
+async fn a_token_of_one_owner_is_not_sent_for_an_action_that_names_another_or_none() {
+    let rig = rig(APP, APP_FIELDS).await;
+    // Another account has the name now than the answer is of.
+    let renamed = r#"{"id":7,"account":{"login":"mallory"}}"#;
+    rig.auth
+        .reply("/api/users/ada/installation", Reply::new(200, renamed));
+    assert_eq!(rig.get("/repos/ada/x").await, 403);
+    assert_eq!(rig.auth.received().len(), 1);
+    // It is two actions: one of the owner `pages`, one that names no owner.
+    assert_eq!(rig.get("/pages/trees/main").await, 403);
+    assert_eq!(rig.auth.received().len(), 1, "nobody is asked");
     assert!(rig.api.received().is_empty());
 }

@@ -14,13 +14,17 @@ fn what_is_exported_is_imported_as_it_was_under_another_master_key() {
     let sealer = Sealer::new(&master(1));
     let credentials = ["one", "two"].map(|id| sealer.seal(draft(id), &mut rand::rng()).unwrap());
     let text = Rebinder::new(&master(1))
-        .export(&credentials, &passphrase("correct horse"), &mut rand::rng())
+        .export(
+            credentials.iter().cloned().map(|one| (one, None)).collect(),
+            &passphrase("correct horse"),
+            &mut rand::rng(),
+        )
         .unwrap();
     assert!(!text.contains(SECRET) && !text.contains("github"), "{text}");
     let drafts = import(&text, &passphrase("correct horse")).unwrap();
     let other = Sealer::new(&master(2));
-    for (draft, before) in drafts.into_iter().zip(&credentials) {
-        let sealed = other.seal(draft, &mut rand::rng()).unwrap();
+    for (imported, before) in drafts.into_iter().zip(&credentials) {
+        let sealed = other.seal(imported.draft, &mut rand::rng()).unwrap();
         assert_eq!(sealed.id, before.id);
         assert_eq!(sealed.binding, before.binding);
         assert_eq!(sealed.placement, before.placement);
@@ -37,7 +41,7 @@ fn another_passphrase_or_one_flipped_bit_opens_nothing() {
     let rebinder = Rebinder::new(&master(1));
     let text = rebinder
         .export(
-            std::slice::from_ref(&sealed),
+            vec![(sealed.clone(), None)],
             &passphrase("correct horse"),
             &mut rand::rng(),
         )
@@ -55,7 +59,10 @@ fn another_passphrase_or_one_flipped_bit_opens_nothing() {
     ));
     let form = import("{}", &passphrase("correct horse"));
     assert!(matches!(form, Err(ExportError::Form)));
-    let other =
-        Rebinder::new(&master(2)).export(&[sealed], &passphrase("correct horse"), &mut rand::rng());
+    let other = Rebinder::new(&master(2)).export(
+        vec![(sealed, None)],
+        &passphrase("correct horse"),
+        &mut rand::rng(),
+    );
     assert!(matches!(other, Err(ExportError::Tampered(_))));
 }

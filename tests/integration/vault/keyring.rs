@@ -1,11 +1,13 @@
 //! The keyring: a credential fits where it is bound to, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use tollgate::model::agent::AgentName;
 use tollgate::model::credential::{
-    Binding, CredentialId, MintedTokens, PreparedHeaders, SealedCredential,
+    Binding, CredentialId, MintedToken, MintedTokens, PreparedHeaders, SealedCredential, Taken,
 };
+use tollgate::model::secret::Secret;
 use tollgate::model::target::{Authority, Path};
 use tollgate::vault::{Keyring, binds};
 
@@ -161,4 +163,56 @@ fn a_binding_is_asked_again_before_use() {
     check("h.test", "/api/x", "care", false);
     check("h.test", "api", "devops", false);
     check("h.test", "/api/\n", "devops", false);
+}
+
+/// Mints a token as a request would.
+fn mint(ring: &Keyring, id: &str) {
+    let credential = ring.get(&CredentialId::parse(id).unwrap()).unwrap();
+    let now = SystemTime::UNIX_EPOCH;
+    let Taken::Missing(flight, _) = credential.minted.take("", now) else {
+        panic!("{id} has a token already");
+    };
+    let secret = Secret::from(format!("the-token-of-{id}"));
+    let fields = BTreeMap::from([("token".to_owned(), secret)]);
+    let token = MintedToken::new(fields, now, None);
+    credential.minted.finish(flight, Ok(token), now);
+}
+
+/// Returns whether requests still use the token of a credential, and how many secrets are searched for.
+fn minted(ring: &Keyring, id: &str) -> (bool, usize) {
+    let credential = ring.get(&CredentialId::parse(id).unwrap()).unwrap();
+    let taken = credential.minted.take("", SystemTime::UNIX_EPOCH);
+    let is_used = matches!(taken, Taken::Ready(_));
+    (is_used, credential.minted.secrets().len())
+}
+
+#[test]
+fn renewing_one_credential_leaves_the_tokens_of_all_others() {
+    let ring = Keyring::default();
+    ring.replace(vec![
+        credential("a", &["h.test:443"], "/", &[]),
+        credential("b", &["h.test:443"], "/", &[]),
+    ]);
+    mint(&ring, "a");
+    mint(&ring, "b");
+    let before = ring.generation();
+    ring.renew(&BTreeSet::from([CredentialId::parse("a").unwrap()]));
+    assert_ne!(ring.generation(), before);
+    assert_eq!(minted(&ring, "a"), (false, 1), "it is searched for");
+    assert_eq!(minted(&ring, "b"), (true, 1));
+}
+
+#[test]
+fn a_row_that_was_only_sealed_again_keeps_its_token_and_another_one_does_not() {
+    let ring = Keyring::default();
+    let row = |seal: u8| SealedCredential {
+        sealed: vec![seal],
+        ..credential("a", &["h.test:443"], "/", &[])
+    };
+    ring.replace(vec![row(1)]);
+    mint(&ring, "a");
+    ring.replace_by(vec![row(2)], |_, _| true);
+    assert_eq!(minted(&ring, "a"), (true, 1));
+    ring.replace(vec![row(3)]);
+    assert_eq!(minted(&ring, "a"), (false, 1));
 }

@@ -1,10 +1,15 @@
 //! Joins declared and stored credentials, and tells once what keeps one from being used.
 
+use std::time::Duration;
+
 use super::Live;
 use crate::cli::serve::health::CredentialHealth;
 use crate::cli::workspace::{Pins, StoreView, open_pins};
 use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::telemetry::metrics::Health;
+
+/// How long secrets that lie elsewhere are waited for when they are first read, at start and by commands.
+const ORIGINS_SETTLE: Duration = Duration::from_secs(5);
 
 impl Live {
     /// Declared and stored credentials, sealed.
@@ -51,16 +56,41 @@ impl Live {
         *before = found;
     }
 
-    /// Reads secrets again that lie in files or come from commands, and forgets what was opened of those that have changed.
+    /// Applies the store for the first time. Secrets that lie elsewhere are read by threads from now on; a start waits a moment for
+    /// them, so that the first requests have them.
+    pub(in crate::cli::serve) async fn begin(&self, view: StoreView) {
+        self.opener.origins().read_in_background();
+        // Nobody reaches the switch yet, so nothing can have changed.
+        self.apply(view, self.kill_switch.generation());
+        self.settle_origins().await;
+    }
+
+    /// Waits a moment for secrets that are being read for the first time, and puts them into use.
+    pub(super) async fn settle_origins(&self) {
+        self.opener.origins().settled(ORIGINS_SETTLE).await;
+        self.follow_origins().await;
+    }
+
+    /// Forgets what was opened of credentials whose secrets lie elsewhere and have changed there.
     pub(in crate::cli::serve) async fn follow_origins(&self) {
-        let origins = self.opener.origins().clone();
-        let refreshed = tokio::task::spawn_blocking(move || origins.refresh());
-        if refreshed.await.unwrap_or(true) {
-            let _turn = self.following.lock().await;
-            self.keyring.renew();
-            self.note_health();
-            self.changes.tell();
+        let changed = self.opener.origins().take_changed();
+        if changed.is_empty() {
+            return;
         }
+        let _turn = self.following.lock().await;
+        self.keyring.renew(&changed);
+        self.note_health();
+        self.changes.tell();
+    }
+
+    /// Puts declared and stored credentials into use. One that was only sealed again keeps what was minted of it.
+    pub(super) fn apply_credentials(&self, view: &StoreView) {
+        let same = |known: &SealedCredential, fresh: &SealedCredential| {
+            self.opener.holds_same(known, fresh)
+        };
+        self.keyring.replace_by(self.with_declared(view), same);
+        let is_there = |id: &CredentialId| self.keyring.get(id).is_some();
+        self.opener.origins().retain(is_there);
     }
 
     /// Returns the credentials that their APIs do not accept, each with what the last test has found.

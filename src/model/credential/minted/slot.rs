@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use super::flight::{Flight, MintFailure, MintResult, Waiting};
 use super::token::MintedToken;
-use super::{Flight, MintFailure, MintResult, Waiting};
 
 /// Pause after a failure; each further one doubles it, up to `LONGEST_PAUSE`.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,9 +20,17 @@ const MAX_PAST: usize = 8;
 pub(super) struct Slot {
     pub(super) current: Option<Arc<MintedToken>>,
     pub(super) past: VecDeque<Arc<MintedToken>>,
-    pub(super) flight: Option<watch::Receiver<Option<MintResult>>>,
+    pub(super) flight: Option<Flying>,
     pub(super) failure: Option<Failed>,
     pub(super) useless_until: Option<SystemTime>,
+    /// Until when a refusal that no second attempt follows renews nothing.
+    pub(super) blind_until: Option<SystemTime>,
+}
+
+/// A flight as those see it that wait.
+pub(super) struct Flying {
+    epoch: u64,
+    finished: watch::Receiver<Option<MintResult>>,
 }
 
 pub(super) struct Failed {
@@ -37,15 +45,31 @@ impl Slot {
     /// Returns the flight that is under way; one whose task is gone is none.
     pub(super) fn flying(&self) -> Option<Waiting> {
         let flight = self.flight.as_ref()?;
-        flight.has_changed().ok()?;
-        Some(Waiting(flight.clone()))
+        flight.finished.has_changed().ok()?;
+        Some(Waiting(flight.finished.clone()))
     }
 
-    pub(super) fn start(&mut self, name: &str) -> (Flight, Waiting) {
-        let (finished, flight) = watch::channel(None);
-        self.flight = Some(flight.clone());
-        let slot = name.into();
-        (Flight { slot, finished }, Waiting(flight))
+    /// Returns the flight that is under way where it began before this replacement of the credential.
+    pub(super) fn outdated(&self, epoch: u64) -> Option<Waiting> {
+        self.flying().filter(|_| {
+            self.flight
+                .as_ref()
+                .is_some_and(|flight| flight.epoch != epoch)
+        })
+    }
+
+    pub(super) fn start(&mut self, name: &str, epoch: u64) -> (Flight, Waiting) {
+        let (sender, finished) = watch::channel(None);
+        self.flight = Some(Flying {
+            epoch,
+            finished: finished.clone(),
+        });
+        let flight = Flight {
+            slot: name.into(),
+            epoch,
+            finished: sender,
+        };
+        (flight, Waiting(finished))
     }
 
     pub(super) fn pausing(&self, now: SystemTime) -> Option<MintFailure> {
@@ -65,7 +89,14 @@ impl Slot {
     }
 
     pub(super) fn retire(&mut self) {
-        self.past.extend(self.current.take());
+        if let Some(token) = self.current.take() {
+            self.remember(token);
+        }
+    }
+
+    /// Keeps a token only to be searched for in answers.
+    pub(super) fn remember(&mut self, token: Arc<MintedToken>) {
+        self.past.push_back(token);
         while self.past.len() > MAX_PAST {
             self.past.pop_front();
         }
