@@ -33,7 +33,7 @@ pub(super) async fn escalate(
     body: &mut dyn BodyReader,
     recorder: &mut DecisionRecorder,
 ) -> Result<(), Refusal> {
-    judged.read_whole(gateway, body).await?;
+    judged.read_whole(gateway, body, recorder).await?;
     let started = Instant::now();
     let suggest = judged.ruling.suggest.as_deref().map(Into::into);
     let outcome = judged.ask(gateway, body, recorder).await;
@@ -66,6 +66,7 @@ impl JudgedRequest {
         &mut self,
         gateway: &Gateway,
         body: &mut dyn BodyReader,
+        recorder: &mut DecisionRecorder,
     ) -> Result<(), Refusal> {
         if self.request.payload.body.is_some() || body.is_empty() {
             return Ok(());
@@ -85,7 +86,10 @@ impl JudgedRequest {
         memory.shrink_to(raw.len());
         self.memory = Some(memory);
         self.request.payload.body = Some(raw);
-        Ok(())
+        let searched = self.search_body(gateway);
+        let keyring = &gateway.dependencies.keyring;
+        recorder.note_placeholders(self.presented.told(&self.request.connector, keyring));
+        searched
     }
 
     /// Asks until the request may go: with a yes, or because none is needed any more.

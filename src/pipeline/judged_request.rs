@@ -63,6 +63,21 @@ impl JudgedRequest {
         self.consent = Consent::NotNeeded;
     }
 
+    /// Searches the request for placeholders again, now that its body was read.
+    ///
+    /// # Errors
+    /// `placeholder_leak`
+    pub(super) fn search_body(&mut self, gateway: &Gateway) -> Result<(), Refusal> {
+        self.presented = presented(gateway, &self.admission, &mut self.request);
+        let around = (&*self.snapshot, &*gateway.dependencies.keyring);
+        match self.clearance.injection() {
+            Some(injection) => self
+                .presented
+                .check(&self.request.connector, injection, around),
+            None => Ok(()),
+        }
+    }
+
     /// Returns whether the credential is a signature over a body that nothing else reads.
     pub(super) fn signs_body(&self) -> bool {
         let Some(Injection::Credential(credential)) = self.clearance.injection() else {

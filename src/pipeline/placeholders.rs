@@ -17,6 +17,7 @@ use crate::connector::Connector;
 use crate::model::agent::AgentName;
 use crate::model::credential::CredentialId;
 use crate::model::on_leak::OnLeak;
+use crate::model::show::brief;
 use crate::model::table::Table;
 use crate::snapshot::Snapshot;
 use crate::vault::{Keyring, Placeholders};
@@ -103,9 +104,10 @@ fn make(agent: &AgentName, (keyring, placeholders): (&Keyring, &Placeholders)) -
 }
 
 impl Held {
-    fn find(&self, bytes: &[u8]) -> Option<&CredentialId> {
-        let found = self.search.find(bytes)?;
-        self.of.get(found.pattern().as_usize())
+    /// Returns whose each placeholder in a text is, also where several are.
+    fn find<'h>(&'h self, bytes: &'h [u8]) -> impl Iterator<Item = &'h CredentialId> {
+        let found = self.search.find_overlapping_iter(bytes);
+        found.filter_map(|found| self.of.get(found.pattern().as_usize()))
     }
 
     /// Returns what a request carries. Its body is searched where it was read.
@@ -116,50 +118,52 @@ impl Held {
             let decoded = (*name == AUTHORIZATION)
                 .then(|| basic(value.as_bytes()))
                 .flatten();
-            let found = self.find(value.as_bytes()).or_else(|| self.find(&decoded?));
-            let mut places = connector.credential_headers();
-            let is_place = found.is_some() && places.any(|place| name == place);
-            presented.add((found, is_place), || format!("header:{name}"));
+            let decoded = decoded.as_deref().unwrap_or_default();
+            let is_place = || connector.credential_headers().any(|place| name == place);
+            for id in self.find(value.as_bytes()).chain(self.find(decoded)) {
+                presented.add(id, is_place(), || format!("header:{name}"));
+            }
         }
         let target = &request.input.target;
         for (name, value) in target.query.pairs() {
-            let found = self.find(value.as_bytes());
-            let mut places = connector.credential_places().query.iter();
-            let is_place = found.is_some() && places.any(|place| place.eq_ignore_ascii_case(name));
-            presented.add((found, is_place), || {
-                format!("query:{}", crate::model::show::brief(name))
-            });
+            let is_place = || {
+                let mut places = connector.credential_places().query.iter();
+                places.any(|place| place.eq_ignore_ascii_case(name))
+            };
+            for id in self.find(value.as_bytes()) {
+                presented.add(id, is_place(), || format!("query:{}", brief(name)));
+            }
         }
-        let found = self.find(target.path.as_str().as_bytes());
-        let is_place = connector
-            .schemes()
-            .iter()
-            .any(|scheme| scheme.writes_path());
-        presented.add((found, is_place), || "path".to_owned());
+        for id in self.find(target.path.as_str().as_bytes()) {
+            let mut schemes = connector.schemes().iter();
+            let is_place = schemes.any(|scheme| scheme.writes_path());
+            presented.add(id, is_place, || "path".to_owned());
+        }
         if let Some(body) = &request.payload.body {
-            let place = request.input.options.client_credential.as_deref();
-            let found = self.find(body);
-            presented.add((found, place.is_some()), || {
-                place.unwrap_or("body").to_owned()
-            });
+            // Each place takes one; any more of them stand elsewhere.
+            let mut places = request.input.options.client_credentials.iter();
+            for id in self.find(body) {
+                match places.next() {
+                    Some(place) => presented.add(id, true, || place.clone()),
+                    None => presented.add(id, false, || "body".to_owned()),
+                }
+            }
         }
         presented
     }
 }
 
 impl Presented {
-    fn add(
-        &mut self,
-        (found, is_place): (Option<&CredentialId>, bool),
-        place: impl Fn() -> String,
-    ) {
+    /// Adds a placeholder once for each place.
+    fn add(&mut self, id: &CredentialId, is_place: bool, place: impl Fn() -> String) {
         let list = if is_place {
             &mut self.in_place
         } else {
             &mut self.elsewhere
         };
-        if let (Some(id), true) = (found, list.len() < MAX_TOLD) {
-            list.push((id.clone(), place()));
+        let found = (id.clone(), place());
+        if !list.contains(&found) {
+            list.push(found);
         }
     }
 
@@ -168,7 +172,7 @@ impl Presented {
         self.in_place.first().map(|(id, _)| id)
     }
 
-    /// Returns where placeholders are that stand for nothing there: `id@header:x-other`.
+    /// Returns where placeholders are that stand for nothing there: `id@header:x-other`. Tells the first few of them.
     pub(super) fn told(&self, connector: &Connector, keyring: &Keyring) -> Vec<String> {
         let is_own = |id: &CredentialId| {
             let credential = keyring.get(id);
@@ -176,7 +180,8 @@ impl Presented {
         };
         let misplaced = self.in_place.iter().filter(|(id, _)| !is_own(id));
         let places = misplaced.chain(&self.elsewhere);
-        places.map(|(id, place)| format!("{id}@{place}")).collect()
+        let told = places.map(|(id, place)| format!("{id}@{place}"));
+        told.take(MAX_TOLD).collect()
     }
 
     /// Refuses a placeholder where another credential goes, or anywhere where its connector says so, and a request without one

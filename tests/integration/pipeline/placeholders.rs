@@ -184,3 +184,63 @@ async fn of_several_credentials_the_placeholder_chooses_and_nothing_else_does() 
         Some(&*format!("Bearer {SECRET}"))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_placeholder_of_a_value_counts_and_also_the_ninth_place() {
+    let upstream = Upstream::start(&[HOST, OTHER]).await;
+    let gateway = start(&upstream, "leak: refuse").await;
+    let (api, other) = (
+        held(&gateway, "ci", "API_TOKEN").await,
+        held(&gateway, "ci", "OTHER_TOKEN").await,
+    );
+    let client = gateway.agent.http1();
+    let refused = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 403, "{text}");
+        assert!(text.contains("placeholder_leak"), "{text}");
+    };
+    let get = || client.get(format!("https://{OTHER}/notes"));
+    // The credential's own placeholder hides no other one behind it.
+    refused(get().header("authorization", format!("Bearer {other} {api}"))).await;
+    refused(get().header("x-note", format!("{other},{api}"))).await;
+    // Only the last place holds what its connector refuses.
+    let fill: Vec<(String, &str)> = (0..12).map(|at| (format!("q{at}"), &*other)).collect();
+    let pairs = fill.iter().map(|(name, value)| format!("{name}={value}&"));
+    let query: String = pairs.chain([format!("last={api}")]).collect();
+    refused(client.get(format!("https://{OTHER}/notes?{query}"))).await;
+    assert!(upstream.received().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_read_to_be_signed_is_searched() {
+    let upstream = Upstream::start(&[HOST, OTHER]).await;
+    let signing = connector("other", OTHER, "")
+        .replace(
+            "bearer: '{token}'",
+            "hmac: { alg: sha256, key: '{token}', over: '{body}', header: { X-Signature: '{signature}' } }",
+        )
+        .replace("params: { text: $.text }", "body: none");
+    let gateway = Builder::new()
+        .connector("api", &connector("api", HOST, "leak: refuse"))
+        .connector("other", &signing)
+        .policy(
+            "api",
+            "permissions: [{ agents: ['*'], connector: '*', access: full }]",
+        )
+        .credential("api", HOST, ("token", SECRET))
+        .credential("other", OTHER, ("token", FOREIGN))
+        .upstream(&format!("{HOST}:443"), &upstream)
+        .resolve(&format!("{OTHER}:443"), &[upstream.address])
+        .start()
+        .await;
+    let own = held(&gateway, "ci", "API_TOKEN").await;
+    let (status, text) = note(&gateway.agent, OTHER, None, "hi").await;
+    assert_eq!(status, 200, "{text}");
+    let (status, text) = note(&gateway.agent, OTHER, None, &own).await;
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("placeholder_leak"), "{text}");
+    let decided = &gateway.decided(2).await[1];
+    assert_eq!(decided["placeholders"], json!(["api@body"]), "{decided}");
+    assert_eq!(upstream.received().len(), 1);
+}
