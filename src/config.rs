@@ -14,6 +14,7 @@ mod manifest;
 mod render;
 mod secret_source;
 mod sink;
+pub mod small_file;
 pub mod sources;
 pub mod suggest;
 pub mod units;

@@ -1,6 +1,7 @@
 //! Writes values into a judged body: a member of a JSON object, or a pair of a form. All other bytes stay as they were judged.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -162,11 +163,9 @@ fn members(text: &[u8]) -> Option<Members<'_>> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let members = reader.deserialize_map(MemberVisitor).ok()?;
     reader.end().ok()?;
-    let twice = members
-        .iter()
-        .enumerate()
-        .any(|(at, (name, _))| members.iter().take(at).any(|(other, _)| other == name));
-    (!twice).then_some(members)
+    let mut names = HashSet::with_capacity(members.len());
+    let once = members.iter().all(|(name, _)| names.insert(&**name));
+    once.then_some(members)
 }
 
 struct MemberVisitor;

@@ -16,12 +16,16 @@ use crate::auth::{Fields, Payload, RequestFacts};
 use crate::connector::{Connector, Health};
 use crate::model::clock;
 use crate::model::credential::{CheckState, CredentialCheck, SealedCredential};
+use crate::model::secret::Secret;
 use crate::model::target::Authority;
 use crate::outbound::{HttpsUrl, OutboundAnswer, OutboundRequest};
 use crate::vault;
 
 /// Longest text of an error that is kept, in characters.
 const MAX_DETAIL: usize = 200;
+
+/// Longest name of an account that is kept, in characters.
+const MAX_IDENTITY: usize = 128;
 
 /// Checks a credential; what it was found to be before is not asked.
 pub async fn check_credential(
@@ -77,11 +81,11 @@ async fn ask(
         .outbound
         .send(&dependencies.egress, request)
         .await;
-    let answer = sent.map_err(|error| {
-        let text: String = error.to_string().chars().take(MAX_DETAIL).collect();
-        CredentialCheck::of(CheckState::Unreachable, text)
-    })?;
-    Ok(conceal(judge(health, &answer), &fields, credential))
+    let check = match &sent {
+        Ok(answer) => judge(health, answer),
+        Err(error) => CredentialCheck::of(CheckState::Unreachable, error.to_string()),
+    };
+    Ok(conceal(check, &fields, credential))
 }
 
 /// Builds the request: the connector's default headers, and the credential as its scheme puts it on.
@@ -182,7 +186,7 @@ fn judge(health: &Health, answer: &OutboundAnswer) -> CredentialCheck {
     }
 }
 
-/// Takes out of a check what an upstream may have repeated of the credential.
+/// Takes out of a check what an upstream may have repeated of the credential, and cuts what is left to a length that can be shown.
 fn conceal(
     mut check: CredentialCheck,
     fields: &Fields,
@@ -192,9 +196,15 @@ fn conceal(
         .iter()
         .filter(|(name, _)| !credential.public_fields.contains_key(*name));
     let secrets: Vec<_> = secrets.map(|(_, secret)| secret).collect();
-    check.identity = check
-        .identity
-        .filter(|text| !secrets.iter().any(|secret| secret.is_in(text)));
+    let shown = |text: String, limit: usize| {
+        let plain: String = text.chars().filter(|letter| !letter.is_control()).collect();
+        let is_clean = |secret: &&Secret| !secret.is_in(&text) && !secret.is_in(&plain);
+        // Searched first: the beginning of a secret that is cut would not be found any more.
+        let clean = secrets.iter().all(is_clean);
+        clean.then(|| plain.chars().take(limit).collect::<String>())
+    };
+    check.identity = check.identity.and_then(|text| shown(text, MAX_IDENTITY));
+    check.detail = check.detail.and_then(|text| shown(text, MAX_DETAIL));
     check
 }
 

@@ -31,8 +31,8 @@ pub fn check(request: &Collected, injection: &Injection) -> Result<(), Refusal> 
     }
     let found = connector.client_credential(&target.query, &payload.headers, Sending::Emptied);
     // What the chosen scheme writes over does not go out.
-    let in_body = input.options.client_credential.as_deref();
-    let in_body = in_body.filter(|place| !is_overwritten(connector, injection, place));
+    let mut in_body = input.options.client_credentials.iter();
+    let in_body = in_body.find(|place| !is_overwritten(connector, injection, place));
     let detail = match (found, in_body) {
         (Some(CredentialPlace::Signature(key)), _) => {
             format!("The URL carries a signature of its own (`{key}`); ask for it without one.")

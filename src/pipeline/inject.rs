@@ -243,7 +243,12 @@ fn written(
     fields: &Fields,
     outgoing: &Outgoing,
 ) -> Result<Injected, NotInjected> {
-    let filled = fill(scheme, fields, outgoing)?;
+    // Else nothing here reads the body, and `filled_body` makes the one that is sent.
+    let filled = if scheme.signs_body(&outgoing.headers) {
+        fill(scheme, fields, outgoing)?
+    } else {
+        None
+    };
     let payload = match (
         filled.as_deref().or(outgoing.body.as_deref()),
         outgoing.is_empty,

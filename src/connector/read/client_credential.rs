@@ -56,12 +56,13 @@ impl fmt::Display for CredentialPlace<'_> {
 }
 
 impl BodyPlaces {
-    /// Returns the place in which the body holds a credential.
-    pub(crate) fn find(&self, request: &Request<'_>) -> Result<Option<String>, Unreadable> {
+    /// Returns all places in which the body holds a credential.
+    pub(crate) fn find(&self, request: &Request<'_>) -> Result<Vec<String>, Unreadable> {
+        let mut found = Vec::new();
         for name in &self.form {
             let named = request.form(name)?;
             if named.count > 0 || named.misfit {
-                return Ok(Some(format!("form:{name}")));
+                found.push(format!("form:{name}"));
             }
         }
         let fields = request.body.fields();
@@ -69,8 +70,9 @@ impl BodyPlaces {
             let slot = fields.and_then(|fields| fields.get(*path));
             slot.is_some_and(|slot| slot.count > 0 || slot.misfit)
         };
-        let found = self.json.iter().find(|(path, _)| there(path));
-        Ok(found.map(|(_, text)| text.to_string()))
+        let json = self.json.iter().filter(|(path, _)| there(path));
+        found.extend(json.map(|(_, text)| text.to_string()));
+        Ok(found)
     }
 }
 

@@ -11,9 +11,6 @@ use crate::model::target::Authority;
 /// Values of an answer that is read; who somebody is takes fewer.
 const MAX_NODES: usize = 20_000;
 
-/// Longest name of an account that is kept, in characters.
-const MAX_IDENTITY: usize = 128;
-
 impl Connector {
     /// Returns where the health request goes for a credential of this scheme that is bound to these authorities: the first domain of
     /// the connector that is one of them, and the whole path. `None` where there is no such place.
@@ -36,7 +33,8 @@ impl Connector {
 }
 
 impl Health {
-    /// Returns who an answer says that the credential belongs to.
+    /// Returns who an answer says that the credential belongs to, whole: it may hold the credential, so it must not be cut before it
+    /// was searched.
     #[must_use]
     pub fn identity_of(&self, body: &[u8]) -> Option<String> {
         let place = AnswerPlace::Body(self.identity.as_deref()?.into());
@@ -60,11 +58,9 @@ impl Health {
 fn text_at(place: &AnswerPlace, body: &[u8]) -> Option<String> {
     let json = read_answer(body, MAX_NODES)?;
     let found = place.find(&json)?;
-    let text = match found.first()? {
-        serde_json::Value::String(text) if !text.is_empty() => text.clone(),
-        serde_json::Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let shown = text.chars().filter(|letter| !letter.is_control());
-    Some(shown.take(MAX_IDENTITY).collect())
+    match found.first()? {
+        serde_json::Value::String(text) if !text.is_empty() => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }

@@ -25,8 +25,8 @@ pub struct ExchangeOptions {
     pub response_secrets: Vec<AnswerPlace>,
     /// The request comes in parts, which are answered in an envelope: what lies where in it no route says.
     pub has_operations: bool,
-    /// Where the body holds a credential of the agent's own: `form:token`. Only agent-owned ones go out.
-    pub client_credential: Option<String>,
+    /// Where the body holds credentials of the agent's own: `form:token`. Only agent-owned ones go out.
+    pub client_credentials: Vec<String>,
     /// Ids of the JSON-RPC calls that the request holds: what is answered instead of the upstream must name them.
     pub rpc_ids: Vec<serde_json::Value>,
     /// What a report on the push must name; `None` where the request is none.

@@ -99,9 +99,8 @@ impl Candidates {
             body,
             ..input.request
         };
-        if let Some(place) = self.place.connector.client_credentials.find(&request)? {
-            collector.client_credential = Some(place);
-        }
+        let places = self.place.connector.client_credentials.find(&request)?;
+        collector.note_credentials(places);
         self.settle(input, &request, collector)
     }
 

@@ -219,3 +219,20 @@ async fn an_api_that_repeats_the_secret_as_the_identity_is_not_shown() {
     assert_eq!(health["state"], "valid");
     assert_eq!(health.get("identity"), None, "{health}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_repeats_the_credential_is_not_shown_wherever_it_would_be_cut() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    for before in [0, 113, 120, 127, 128, 200] {
+        let login = format!("{}{FIRST}", "x".repeat(before));
+        let body = json!({ "user": { "login": login } }).to_string();
+        upstream.reply("/v1/me", Reply::new(200, body));
+        let health = test(&gateway).await;
+        assert_eq!(health["state"], "valid", "{health}");
+        assert!(health["identity"].is_null(), "{before}: {health}");
+    }
+    let body = json!({ "user": { "login": "y".repeat(500) } }).to_string();
+    upstream.reply("/v1/me", Reply::new(200, body));
+    assert_eq!(test(&gateway).await["identity"], "y".repeat(128));
+}

@@ -165,3 +165,22 @@ fn the_schema_knows_both_forms_of_a_field() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], serde_json::json!(["id", "fields"]));
 }
+
+#[test]
+fn a_secret_does_not_become_part_of_the_url_that_a_person_opens() {
+    let scheme = |grant: &str| {
+        format!(
+            "
+id: login
+fields: [{{ name: client_id, secret: false }}, client_secret, refresh_token, api_key]
+oauth2:
+  grant: {grant}
+  token_url: https://auth.test/token
+  authorize_url: https://auth.test/authorize
+  params: {{ app: '{{client_id}}', key: 'x{{api_key}}' }}
+"
+        )
+    };
+    assert_snapshot!(problems(&scheme("authorization_code")), @"8:38 auth-oauth2: secret field `api_key` would stand in a URL (`params` are part of the URL that `credential add --oauth` prints and a browser opens: name fields with `secret: false` only)");
+    assert!(compile(&scheme("refresh_token")).is_ok());
+}

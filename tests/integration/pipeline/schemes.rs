@@ -195,3 +195,47 @@ fn hmac_sha256(key: &str, over: &str) -> String {
     let outer = Sha256::digest([pad(0x5c), inner.to_vec()].concat());
     outer.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_place_of_a_body_that_holds_a_credential_of_the_agents_counts() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let more = "body: { $.routing_key: '{key}' }";
+    let text = connector(more).replace(
+        "defaults:",
+        "credentials_in: ['$.other_key', '$.a_key']\ndefaults:",
+    );
+    let gateway = Builder::new()
+        .connector("api", &text)
+        .policy(
+            "api",
+            "permissions: [{ agents: [ci], connector: api, access: full }]",
+        )
+        .credential("api", HOST, ("key", SECRET))
+        .upstream(&format!("{HOST}:443"), &upstream)
+        .start()
+        .await;
+    let client = gateway.agent.http1();
+    let send = async |body: serde_json::Value| {
+        let answer = client
+            .post(url("/events"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    for place in ["other_key", "a_key"] {
+        let body = json!({ "routing_key": "fake", place: "of the agent", "text": "hi" });
+        let (status, text) = send(body).await;
+        assert_eq!(status, 403, "{text}");
+        assert!(
+            text.contains("client_credential") && text.contains(place),
+            "{text}"
+        );
+    }
+    assert!(upstream.received().is_empty());
+    assert_eq!(
+        send(json!({ "routing_key": "fake", "text": "hi" })).await.0,
+        200
+    );
+}

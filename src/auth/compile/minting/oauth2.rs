@@ -3,6 +3,7 @@
 use crate::auth::compile::Compiler;
 use crate::auth::manifest::OAuth2Manifest;
 use crate::auth::mint::{ClientAuth, Grant, OAuth2};
+use crate::auth::text::Text;
 use crate::config::yaml::At;
 
 /// Parameters that the grant itself writes.
@@ -84,7 +85,26 @@ impl Compiler<'_> {
                 let message = format!("the grant writes `{name}` itself");
                 self.problem("auth-oauth2", message, template, "remove it");
             }
+            if written.grant == Grant::AuthorizationCode
+                && let Some(field) = self.secret_in(template)
+            {
+                let message = format!("secret field `{field}` would stand in a URL");
+                let help = "`params` are part of the URL that `credential add --oauth` prints and a browser opens: name fields with `secret: false` only";
+                self.problem("auth-oauth2", message, template, help);
+            }
         }
+    }
+
+    /// Returns the first secret field that a template names.
+    fn secret_in(&self, template: &At<String>) -> Option<String> {
+        let text = Text::parse(&template.value).ok()?;
+        let is_secret = |name: &&str| {
+            self.fields
+                .iter()
+                .any(|field| field.name == **name && field.secret)
+        };
+        let secret = text.fields().find(is_secret);
+        secret.map(str::to_owned)
     }
 
     fn needs(&mut self, name: &str, id: &At<String>) {

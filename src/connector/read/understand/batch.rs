@@ -89,9 +89,7 @@ impl Candidates {
         }
         let credential =
             connector.client_credential(&target.query, &member.headers, Sending::AsWritten);
-        if let (Some(place), None) = (credential, &collector.client_credential) {
-            collector.client_credential = Some(format!("{place} of a member"));
-        }
+        collector.note_credentials(credential.map(|place| format!("{place} of a member")));
         let body = body(&candidates, member)?;
         let reading = Reading {
             target: &target,

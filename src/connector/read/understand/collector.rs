@@ -18,8 +18,8 @@ pub(crate) struct ActionCollector<'m> {
     pub(crate) operation: usize,
     /// Some of it is looked up part by part.
     pub(crate) has_operations: bool,
-    /// Where the body holds a credential.
-    pub(crate) client_credential: Option<String>,
+    /// Where the body holds credentials, each place once.
+    client_credentials: Vec<String>,
     /// Of the JSON-RPC calls that are answered.
     pub(crate) rpc_ids: Vec<serde_json::Value>,
     /// The commands of a push.
@@ -46,11 +46,20 @@ impl<'m> ActionCollector<'m> {
             room,
             operation: 0,
             has_operations: false,
-            client_credential: None,
+            client_credentials: Vec::new(),
             rpc_ids: Vec::new(),
             push: None,
             in_member: false,
             found: Vec::new(),
+        }
+    }
+
+    /// Notes places in which the body holds a credential of the client's own.
+    pub(crate) fn note_credentials(&mut self, places: impl IntoIterator<Item = String>) {
+        for place in places {
+            if !self.client_credentials.contains(&place) {
+                self.client_credentials.push(place);
+            }
         }
     }
 
@@ -66,7 +75,7 @@ impl<'m> ActionCollector<'m> {
         let mut options = ExchangeOptions::join(&routes.collect::<Vec<_>>());
         options.rpc_ids = self.rpc_ids;
         options.push = self.push;
-        options.client_credential = self.client_credential;
+        options.client_credentials = self.client_credentials;
         options.has_operations = self.has_operations;
         let mut actions: Vec<Action> = Vec::with_capacity(self.found.len());
         for Found { action, .. } in self.found {
