@@ -19,6 +19,9 @@ setup:
 	  echo "installing Chromium and its driver"; \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null; \
 	  else echo "no chromedriver: tests of the dashboard in a browser will fail" >&2; fi; }
+	@test -e target/axe/node_modules/axe-core/axe.min.js || { \
+	  if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix target/axe axe-core@4.14.1; \
+	  else echo "no npm: axe does not look at the dashboard, and its test will fail" >&2; fi; }
 	@command -v $(CARGO) >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
 
 .PHONY: help
@@ -50,6 +53,7 @@ test: setup check deny ## Everything that CI runs
 	$(CARGO) run --locked --quiet -- check --strict .
 	bash tests/import/run
 	bash tests/editor/run
+	bash tests/api/run
 	bash tests/clients/run
 	bash tests/clients/signed_in.sh
 	bash tests/wire/run

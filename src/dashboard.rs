@@ -29,6 +29,7 @@ mod playground;
 mod policies;
 mod record;
 mod refused;
+mod replay;
 mod session;
 mod show;
 mod sign_in;
@@ -169,6 +170,8 @@ fn writing() -> Router<App> {
         .route("/policies/save", post(builder::save))
         .route("/policies/{id}", get(builder::open))
         .route("/policies/{id}/remove", post(policies::remove))
+        .route("/policies/{id}/switch", post(policies::switch))
+        .route("/rules.yaml", get(policies::export))
         .route(
             "/credentials",
             get(credentials::list).post(credentials::add),

@@ -35,6 +35,7 @@ pub use manifest::{
     Access, Expectation, Manifest, PermissionEntry, PolicyEntry, ResponseSecrets, TestEntry,
 };
 pub use outlook::{Case, Outlook};
+pub use permission::label as permission_label;
 pub use policy_test::{PolicyTest, Subject};
 pub use trace::RuleTrace;
 

@@ -33,6 +33,8 @@ pub struct Asked {
     pub url: String,
     /// Each is `[name, value]`.
     #[serde(default)]
+    // Generators of clients do not know tuples.
+    #[schema(value_type = Vec<Vec<String>>)]
     pub headers: Vec<(String, String)>,
     /// The body, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::client::segment;
 use super::document::Document as _;
+use super::draft::filled_in;
 use super::frame::Frame;
 use super::refused::Refused;
 use super::show::{Id, Mark, When, html};
@@ -73,7 +74,10 @@ struct ApprovalPage {
     opened: When,
     expires: When,
     reason: String,
-    by: Vec<String>,
+    /// Permissions and policies that ask; policies can be opened.
+    by: Vec<(String, bool)>,
+    /// Where a permission begins that lets such requests pass from then on; empty where none would be as narrow as this request.
+    always: String,
     partial: Vec<String>,
     facts: Vec<(&'static str, String)>,
     actions: Vec<(String, Mark, Pairs)>,
@@ -158,7 +162,12 @@ pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Res
         opened: When::of(&approval.text("opened_at"), now),
         expires: When::of(&approval.text("expires_at"), now),
         reason: approval.text("reason"),
-        by: approval.words("by"),
+        by: approval
+            .words("by")
+            .into_iter()
+            .map(|rule| (rule.clone(), !rule.starts_with("permission ")))
+            .collect(),
+        always: always(&approval),
         partial: approval.words("partial"),
         facts: facts(&approval),
         actions: approval.list("actions").iter().map(action).collect(),
@@ -168,6 +177,25 @@ pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Res
         first: approval.text("request_id"),
         approval: id,
     }))
+}
+
+/// Returns the form for a permission of this agent, this action and these parameters. One that leaves a parameter out would let more
+/// pass than was asked for; and what a policy asks for is not opened by a permission.
+fn always(approval: &Json) -> String {
+    let [action] = approval.list("actions") else {
+        return String::new();
+    };
+    let params = action.get("params").and_then(Json::as_object);
+    let mut params = params.into_iter().flatten();
+    let is_plain = |value: &Json| value.is_string() || value.is_number() || value.is_boolean();
+    let mut by = approval.words("by").into_iter();
+    let is_narrow = params.all(|(_, value)| is_plain(value))
+        && by.all(|rule| rule.starts_with("permission "))
+        && !action.text("name").ends_with(".unknown");
+    if !is_narrow {
+        return String::new();
+    }
+    filled_in(("permission", "allow"), &approval.text("agent"), action)
 }
 
 fn facts(approval: &Json) -> Vec<(&'static str, String)> {

@@ -1,6 +1,7 @@
 //! Builds policies and permissions without code: shows the CEL and YAML that a form makes, and the effect before it is saved.
 
 mod fields;
+mod preview;
 
 use std::sync::Arc;
 
@@ -8,21 +9,22 @@ use askama::Template;
 use axum::extract::Path;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::{CatalogueAction, known_actions};
 use super::client::{Call, if_match, segment};
 use super::condition::OPERATORS;
 use super::document::{Document as _, visible};
 use super::draft::RuleDraft;
-use super::effect::EffectPanel;
 use super::fields::Fields;
 use super::frame::Frame;
 use super::refused::Refused;
+use super::replay::ReplayPanel;
 use super::show::{Mark, html};
 use super::visitor::{Posted, Visitor};
 
 use fields::{Known, kind_of, known_fields};
+use preview::Preview;
 
 /// Stands for an id that nobody has written yet, in previews.
 const UNNAMED: &str = "unnamed-policy";
@@ -45,18 +47,6 @@ struct BuilderPage {
     preview: Preview,
     /// Where the policy is kept, if that is not the store.
     file: String,
-}
-
-/// What the form makes, and what that would do.
-#[derive(Template, Default)]
-#[template(path = "preview.html")]
-struct Preview {
-    cel: String,
-    yaml: String,
-    problems: Vec<String>,
-    effect: Option<EffectPanel>,
-    revision: String,
-    can_save: bool,
 }
 
 /// Shows an empty form, or one that a link fills in.
@@ -90,7 +80,10 @@ pub(super) async fn open(visitor: Visitor, Path(id): Path<String>) -> Result<Res
 pub(super) async fn preview(posted: Posted) -> Result<Response, Refused> {
     let Posted { visitor, fields } = posted;
     let draft = RuleDraft::of_form(&fields);
-    let preview = Preview::of(&visitor, &draft).await?;
+    let mut preview = Preview::of(&visitor, &draft).await?;
+    if fields.given("replay").is_some() && preview.can_save {
+        preview.replay = Some(ReplayPanel::of(&visitor, &week(&draft, &preview.rule)).await?);
+    }
     if fields.given("part").is_some() {
         return Ok(html(&preview));
     }
@@ -148,6 +141,25 @@ async fn write(
     visitor.client.call(call).await
 }
 
+/// Returns what is replayed: the last seven days under the rule.
+fn week(draft: &RuleDraft, rule: &Map<String, Json>) -> Json {
+    let mut rule = rule.clone();
+    if draft.is_permission {
+        return json!({ "since": "7d", "permissions": [rule] });
+    }
+    rule.insert("id".to_owned(), known_id(draft).into());
+    json!({ "since": "7d", "policies": [rule] })
+}
+
+/// Returns the id of a policy, or one that stands for it.
+fn known_id(draft: &RuleDraft) -> &str {
+    if draft.id.is_empty() {
+        UNNAMED
+    } else {
+        &draft.id
+    }
+}
+
 /// Only a rule that was opened is replaced: a form that begins a new one, or gives it another id, adds one.
 fn preconditions(draft: &RuleDraft) -> Vec<(HeaderName, String)> {
     if draft.is_kept() {
@@ -166,15 +178,8 @@ fn address(draft: &RuleDraft, query: &str) -> (Method, String) {
     if draft.is_permission {
         return (Method::POST, format!("/api/v1/permissions{query}"));
     }
-    let id = if draft.id.is_empty() {
-        UNNAMED
-    } else {
-        &draft.id
-    };
-    (
-        Method::PUT,
-        format!("/api/v1/policies/{}{query}", segment(id)),
-    )
+    let id = segment(known_id(draft));
+    (Method::PUT, format!("/api/v1/policies/{id}{query}"))
 }
 
 async fn show(
@@ -235,55 +240,4 @@ fn chosen(actions: &Arc<Vec<CatalogueAction>>, names: &[String]) -> Vec<(String,
             )
         })
         .collect()
-}
-
-impl Preview {
-    /// Compiles the rule with everything else and tells what it would change.
-    async fn of(visitor: &Visitor, draft: &RuleDraft) -> Result<Self, Refused> {
-        let mut preview = Self::as_written(visitor, draft).await?;
-        if !preview.problems.is_empty() {
-            return Ok(preview);
-        }
-        let actions = known_actions(visitor).await?;
-        let kinds = |name: &str| kind_of(&actions, &draft.actions, name);
-        let rule = draft.rule(&kinds).unwrap_or_default();
-        let (method, path) = address(draft, "?dry_run=true");
-        let call = Call {
-            method,
-            path: &path,
-            body: &Json::Object(rule),
-            headers: preconditions(draft),
-        };
-        match visitor.client.call(call).await.map(visible) {
-            Ok(set) => {
-                preview.effect = set.get("effect").map(EffectPanel::of);
-                preview.revision = set.text("revision");
-                preview.problems = set.words("warnings");
-                preview.can_save = true;
-            }
-            Err(refused) => preview.problems = refused.lines(),
-        }
-        Ok(preview)
-    }
-
-    /// Shows the CEL and the YAML that the form makes.
-    async fn as_written(visitor: &Visitor, draft: &RuleDraft) -> Result<Self, Refused> {
-        let actions = known_actions(visitor).await?;
-        let kinds = |name: &str| kind_of(&actions, &draft.actions, name);
-        let mut preview = Self::default();
-        let shown = |text: String| {
-            visible(Json::String(text))
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        match (draft.condition(&kinds), draft.yaml(&kinds)) {
-            (Ok(cel), Ok(yaml)) => {
-                preview.cel = shown(cel);
-                preview.yaml = shown(yaml);
-            }
-            (Err(problem), _) | (_, Err(problem)) => preview.problems.push(shown(problem)),
-        }
-        Ok(preview)
-    }
 }

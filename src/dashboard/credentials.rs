@@ -41,6 +41,8 @@ struct AddForm {
     inputs: Vec<Input>,
     id: String,
     hosts: String,
+    /// The domain that it goes to where none is named, unless that is a pattern.
+    first: String,
     domains: String,
     path: String,
     agents: String,
@@ -138,6 +140,11 @@ impl AddForm {
             }),
             id: fields.text("id").to_owned(),
             hosts: fields.words("hosts").join(", "),
+            first: connector
+                .words("domains")
+                .first()
+                .cloned()
+                .unwrap_or_default(),
             domains: connector.words("domains").join(", "),
             path: fields.text("path").to_owned(),
             agents: fields.words("agents").join(", "),

@@ -1,6 +1,6 @@
 //! Holds a policy or a permission that is being written: read from a form, from a link, or from the rule as it is kept.
 
-mod yaml;
+pub(super) mod yaml;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -179,6 +179,23 @@ impl RuleDraft {
         self.rows.extend(std::iter::repeat_n(Row::default(), SPARE));
         self
     }
+}
+
+/// Returns the address of a form for a rule about an action as an agent asked for it, with a row for each parameter.
+pub(super) fn filled_in((kind, decision): (&str, &str), agent: &str, action: &Json) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("kind", kind);
+    query.append_pair("agents", agent);
+    query.append_pair("actions", &action.text("name"));
+    query.append_pair("decision", decision);
+    // What the journal keeps only as a hash cannot be compared with.
+    let params = action.pairs("params").into_iter();
+    for (name, value) in params.filter(|(_, value)| !value.starts_with('{')) {
+        query.append_pair("field", &name);
+        query.append_pair("operator", "equals");
+        query.append_pair("value", &value);
+    }
+    format!("/policies/new?{}", query.finish())
 }
 
 /// Returns the keys that the form does not show; none of the others may speak beside it.

@@ -15,6 +15,7 @@ use super::document::{Document as _, visible};
 use super::effect::confirm;
 use super::fields::Fields;
 use super::frame::Frame;
+use super::overview::summary;
 use super::refused::Refused;
 use super::show::html;
 use super::visitor::{Posted, Visitor};
@@ -55,6 +56,8 @@ struct RuleRow {
     id: String,
     from: String,
     words: String,
+    /// Requests of the last seven days that it allowed, asked for and denied.
+    outcome: [u64; 3],
 }
 
 /// Shows the matrix, and below it every permission.
@@ -64,6 +67,8 @@ pub(super) async fn page(visitor: Visitor, fields: Fields) -> Result<Response, R
     let agents = visitor.client.get("/api/v1/agents").await?;
     let connectors = visitor.client.get("/api/v1/connectors").await?;
     let rules = permissions.list("permissions");
+    let summary = summary(&visitor, "7d").await?;
+    let spoke = summary.get("rules").cloned().unwrap_or_default();
     let known: BTreeSet<String> = connectors
         .list("connectors")
         .iter()
@@ -91,7 +96,7 @@ pub(super) async fn page(visitor: Visitor, fields: Fields) -> Result<Response, R
         frame,
         rows: agents.list("agents").iter().map(row).collect(),
         columns,
-        rules: rules.iter().map(RuleRow::of).collect(),
+        rules: rules.iter().map(|rule| RuleRow::of(rule, &spoke)).collect(),
         others,
         presets: PRESETS,
     }))
@@ -215,11 +220,17 @@ fn connectors_of(rule: &Json) -> Vec<String> {
 }
 
 impl RuleRow {
-    fn of(rule: &Json) -> Self {
+    fn of(rule: &Json, spoke: &Json) -> Self {
+        let outcome = spoke.get(rule.text("label")).cloned().unwrap_or_default();
         Self {
+            outcome: ["allow", "require_approval", "deny"].map(|decision| outcome.number(decision)),
             id: rule.text("id"),
             from: rule.text("from"),
             words: in_words(rule),
         }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.outcome == [0; 3]
     }
 }

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::Method;
+use axum::http::{Method, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::Value as Json;
 
 use super::client::{Call, if_match, segment};
 use super::document::Document as _;
+use super::draft::yaml;
 use super::effect::confirm;
 use super::frame::Frame;
 use super::overview::summary;
@@ -29,6 +30,7 @@ struct PolicyRow {
     id: String,
     from: String,
     is_stored: bool,
+    is_enabled: bool,
     decision: Mark,
     agents: String,
     actions: String,
@@ -63,6 +65,7 @@ impl PolicyRow {
         Self {
             from: policy.text("from"),
             is_stored: policy.text("from") == "store",
+            is_enabled: policy.get("enabled").is_none_or(|_| policy.is("enabled")),
             decision: Mark::decision(&policy.text("decision")),
             agents: if agents.is_empty() {
                 "all".to_owned()
@@ -80,6 +83,82 @@ impl PolicyRow {
     fn is_silent(&self) -> bool {
         self.outcome == [0; 3]
     }
+}
+
+/// Previews what a policy of the store does once it is enabled or disabled, or makes it so once that was previewed.
+pub(super) async fn switch(Path(id): Path<String>, posted: Posted) -> Result<Response, Refused> {
+    let Posted { visitor, fields } = &posted;
+    let path = format!("/api/v1/policies/{}", segment(&id));
+    let kept = visitor.client.get_as_written(&path).await?;
+    let enables = fields.text("enabled") == "yes";
+    let mut rule = kept.as_object().cloned().unwrap_or_default();
+    rule.retain(|name, _| !["id", "from", "hits"].contains(&name.as_str()));
+    if enables {
+        rule.remove("enabled");
+    } else {
+        rule.insert("enabled".to_owned(), false.into());
+    }
+    let body = Json::Object(rule);
+    let Some(revision) = fields.given("revision") else {
+        let preview = format!("{path}?dry_run=true");
+        let preview = visitor.client.send(Method::PUT, &preview, &body).await?;
+        let frame = Frame::of(visitor, "policies", "Policies").await?;
+        let verb = if enables { "Enable" } else { "Disable" };
+        let question = format!("{verb} policy {}?", preview.text("id"));
+        let enabled = if enables { "yes" } else { "no" };
+        let hidden = vec![
+            ("revision", preview.text("revision")),
+            ("enabled", enabled.to_owned()),
+        ];
+        let action = format!("/policies/{}/switch", segment(&id));
+        return Ok(confirm(
+            frame,
+            (question, action),
+            hidden,
+            (&preview, "/policies"),
+        ));
+    };
+    let call = Call {
+        method: Method::PUT,
+        path: &path,
+        body: &body,
+        headers: vec![if_match(revision)],
+    };
+    visitor.client.call(call).await?;
+    Ok(Redirect::to("/policies").into_response())
+}
+
+/// Writes the rules of the store as a policy file.
+pub(super) async fn export(visitor: Visitor) -> Result<Response, Refused> {
+    let mut text = String::new();
+    for (list, path) in [
+        ("permissions", "/api/v1/permissions"),
+        ("policies", "/api/v1/policies"),
+    ] {
+        let rules = visitor.client.get_as_written(path).await?;
+        let rules = rules.list(list).iter();
+        let stored = rules.filter(|rule| rule.text("from") == "store");
+        let rules: Vec<_> = stored
+            .filter_map(Json::as_object)
+            .map(|rule| {
+                let mut rule = rule.clone();
+                rule.retain(|name, _| {
+                    !["from", "hits", "label"].contains(&name.as_str())
+                        && (name != "id" || list == "policies")
+                });
+                rule
+            })
+            .collect();
+        text.push_str(&yaml::write_all(list, &rules));
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "application/yaml; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"policies.yaml\"",
+        ),
+    ];
+    Ok((headers, text).into_response())
 }
 
 /// Previews the removal of a policy of the store, or makes it once it was previewed.

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::client::segment;
 use super::document::Document as _;
+use super::draft::filled_in;
 use super::frame::Frame;
 use super::refused::Refused;
 use super::show::{Id, Mark, When, bytes, html, micros};
@@ -215,25 +216,8 @@ fn stages(decided: &Json, finished: &Json) -> Vec<Stage> {
 /// Returns where a policy or a question about this request begins.
 fn links(decided: &Json) -> Links {
     let agent = decided.text("agent");
-    let first = decided.list("actions").first();
-    let action = first.map(|action| action.text("name")).unwrap_or_default();
-    let params = first
-        .map(|action| action.pairs("params"))
-        .unwrap_or_default();
-    let builder = |kind: &str, decision: &str| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("kind", kind);
-        query.append_pair("agents", &agent);
-        query.append_pair("actions", &action);
-        query.append_pair("decision", decision);
-        // What the journal keeps only as a hash cannot be compared with.
-        for (name, value) in params.iter().filter(|(_, value)| !value.starts_with('{')) {
-            query.append_pair("field", name);
-            query.append_pair("operator", "equals");
-            query.append_pair("value", value);
-        }
-        format!("/policies/new?{}", query.finish())
-    };
+    let first = decided.list("actions").first().unwrap_or(&Json::Null);
+    let builder = |kind: &str, decision: &str| filled_in((kind, decision), &agent, first);
     let mut question = form_urlencoded::Serializer::new(String::new());
     let url = format!("https://{}{}", decided.text("host"), decided.text("path"));
     question.append_pair("agent", &agent);

@@ -61,7 +61,10 @@ pub(crate) fn compile(
         }
         for entry in &manifest.policies {
             reading.note_id(&entry.value, &mut ids);
-            compiled.rules.push(reading.rule(entry));
+            let rule = reading.rule(entry);
+            if entry.value.enabled {
+                compiled.rules.push(rule);
+            }
         }
         let dangling = std::mem::take(&mut reading.names);
         for entry in manifest.tests.iter().filter(|_| !vocabulary.partial) {

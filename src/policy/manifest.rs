@@ -111,6 +111,9 @@ pub struct PolicyEntry {
     /// Shown to the agent: what to do instead.
     #[serde(default)]
     pub suggest: Option<String>,
+    /// False for a policy that is checked and decides nothing.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     #[serde(default)]
     #[schemars(skip)]
     pub(crate) budget: Option<At<IgnoredAny>>,
@@ -123,6 +126,10 @@ pub struct PolicyEntry {
     #[serde(default)]
     #[schemars(skip)]
     pub(crate) shadow: Option<At<IgnoredAny>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One thing to try out: an action with parameters, or a request.

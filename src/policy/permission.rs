@@ -7,7 +7,7 @@ use super::facts::Judged;
 use super::manifest::Access;
 use super::selector::{self, AgentSelector, Aim, Pattern, Precision};
 use super::{Decision, Facts};
-use crate::config::diagnostic::Place;
+use crate::config::diagnostic::{Place, Source};
 use crate::expression::{Outcome, Program};
 use crate::model::action::Risk;
 use crate::model::credential::CredentialId;
@@ -88,6 +88,17 @@ pub(crate) enum PermissionVerdict {
     Applies(Precedence),
     /// By `deny`, `access: none`, or because a condition failed where it narrows an ask or a deny.
     Denies,
+}
+
+/// Returns the name by which records say that a permission spoke; `line` is where its entry begins.
+#[must_use]
+pub fn label(source: &Source, line: usize) -> String {
+    // One of the store has no lines to tell apart.
+    if source.text.trim_end().contains('\n') {
+        format!("permission {}:{line}", source.name)
+    } else {
+        format!("permission {}", source.name)
+    }
 }
 
 impl Permission {

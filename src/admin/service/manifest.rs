@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::diagnostic::{Report, Source};
 use crate::config::yaml;
+use crate::policy::{Manifest, permission_label};
 use crate::store::{StoredPermission, StoredPolicy};
 
 /// Parses a stored manifest; a malformed one is shown as such.
@@ -35,8 +36,12 @@ pub fn key(manifest: &Json) -> String {
 /// Returns the permissions that a policy file holds, for listing; problems of the file are `check`'s.
 #[must_use]
 pub fn in_file(source: &Source) -> Vec<Json> {
+    let written: Option<Manifest> = yaml::read(source, &mut Report::default());
+    let lines = written.map(|file| file.permissions).unwrap_or_default();
+    let mut lines = lines.into_iter().map(|entry| entry.line);
     let shown = |permission: Json| {
-        let mut shown = json!({ "id": null, "from": &*source.name });
+        let label = permission_label(source, lines.next().unwrap_or(0));
+        let mut shown = json!({ "id": null, "from": &*source.name, "label": label });
         if let (Some(shown), Json::Object(fields)) = (shown.as_object_mut(), permission) {
             shown.extend(fields);
         }

@@ -18,6 +18,9 @@ pub struct PermissionView {
     pub id: Option<i64>,
     /// `store`, or the name of the file.
     pub from: String,
+    /// The name by which records and counts say that it spoke.
+    #[serde(default)]
+    pub label: String,
     /// `agents`, `connector` and `access`, `allow`, `ask`, `deny`, `where`, `credential`, `hosts`.
     #[serde(flatten)]
     pub rule: Map<String, Json>,
@@ -64,6 +67,7 @@ impl Service {
             permissions.push(PermissionView {
                 id: Some(stored.id),
                 from: "store".to_owned(),
+                label: format!("permission store:{}", stored.id),
                 rule: object(manifest::parse(&stored)),
             });
         }

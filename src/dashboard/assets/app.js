@@ -16,6 +16,9 @@ if (link) {
   }
 }
 
+// On a phone the navigation is a row that scrolls.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const units = [[5400, 60, "min"], [172800, 3600, "h"], [Infinity, 86400, "days"]];
 function renewTimes() {
   for (const time of document.querySelectorAll("time[datetime]")) {

@@ -11,10 +11,11 @@ function showCondition() {
   document.getElementById("by-hand").hidden = !byHand;
 }
 
-async function look() {
+async function look(replays) {
   const fields = new URLSearchParams(new FormData(form));
   if (!fields.get("actions").trim()) return;
   fields.set("part", "preview");
+  if (replays === true) fields.set("replay", "yes");
   const mine = ++asked;
   preview.setAttribute("aria-busy", "true");
   const answer = await fetch("/policies/preview", { method: "POST", body: fields }).catch(() => null);
@@ -47,5 +48,9 @@ document.getElementById("add-row").addEventListener("click", () => {
 document.getElementById("look").addEventListener("click", (event) => {
   event.preventDefault();
   look();
+});
+document.getElementById("replay").addEventListener("click", (event) => {
+  event.preventDefault();
+  look(true);
 });
 showCondition();

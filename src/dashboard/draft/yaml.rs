@@ -4,10 +4,20 @@ use serde_json::{Map, Value as Json};
 
 /// Returns a policy file with one rule in a list.
 pub(super) fn write(list: &str, rule: &Map<String, Json>) -> String {
+    write_all(list, std::slice::from_ref(rule))
+}
+
+/// Returns a list of a policy file with all of its rules.
+pub(in crate::dashboard) fn write_all(list: &str, rules: &[Map<String, Json>]) -> String {
+    if rules.is_empty() {
+        return format!("{list}: []\n");
+    }
     let mut text = format!("{list}:\n");
-    for (at, (name, value)) in rule.iter().enumerate() {
-        let start = if at == 0 { "  - " } else { "    " };
-        text.push_str(&format!("{start}{name}: {}\n", written(value)));
+    for rule in rules {
+        for (at, (name, value)) in rule.iter().enumerate() {
+            let start = if at == 0 { "  - " } else { "    " };
+            text.push_str(&format!("{start}{name}: {}\n", written(value)));
+        }
     }
     text
 }

@@ -1,6 +1,6 @@
 //! Compiles a permission as written. Every problem goes into the report.
 
-use super::{Permission, Preset};
+use super::{Permission, Preset, label};
 use crate::config::yaml::At;
 use crate::model::credential::CredentialId;
 use crate::model::target::Authority;
@@ -45,12 +45,7 @@ impl Reading<'_> {
             .iter()
             .filter_map(|host| self.host(host))
             .collect();
-        // One of the store has no lines to tell apart.
-        let label = if self.source.text.trim_end().contains('\n') {
-            format!("permission {}:{}", self.source.name, entry.line)
-        } else {
-            format!("permission {}", self.source.name)
-        };
+        let label = label(self.source, entry.line);
         Permission {
             place: entry.place(self.source, ""),
             label,

@@ -396,3 +396,101 @@ async fn a_new_rule_replaces_none_that_is_kept() {
         assert_eq!(saved.status, wanted, "{}", saved.text);
     }
 }
+
+#[tokio::test]
+async fn the_recorded_week_is_decided_again_before_a_rule_is_saved() {
+    let gateway = start().await;
+    let agent = gateway.agent.http1();
+    for item in ["prod-1", "prod-2", "test-1"] {
+        let url = format!("https://api.test/items/{item}");
+        let _ = agent.delete(url).send().await;
+    }
+    gateway.decided(3).await;
+    let browser = Browser::owner(&gateway).await;
+    let mut fields = deny("no-prod", "prod-");
+    let plain = send(&browser, "/policies/preview", &fields).await;
+    assert!(!plain.text.contains("Would be"), "{}", plain.text);
+    fields.push(("replay", "yes".to_owned()));
+    let replayed = send(&browser, "/policies/preview", &fields).await;
+    assert!(replayed.text.contains("Of 3 requests"), "{}", replayed.text);
+    assert!(replayed.text.contains("<td>2</td>"), "{}", replayed.text);
+    assert_eq!(
+        policy(&gateway, "no-prod").await,
+        Json::Null,
+        "nothing is saved"
+    );
+}
+
+#[tokio::test]
+async fn a_policy_is_disabled_enabled_and_exported() {
+    let gateway = start().await;
+    let browser = Browser::owner(&gateway).await;
+    let mut fields = deny("no-prod", "prod-");
+    let preview = send(&browser, "/policies/preview", &fields).await;
+    fields.push(("revision", revision(&preview)));
+    assert_eq!(send(&browser, "/policies/save", &fields).await.status, 303);
+    let decides = async |wanted: &str| {
+        let asked =
+            json!({ "agent": "ci", "method": "DELETE", "url": "https://api.test/items/prod-1" });
+        let (_, told) = gateway.admin(Method::POST, "/api/v1/explain", &asked).await;
+        assert_eq!(told["decision"], wanted, "{told}");
+    };
+    decides("deny").await;
+    let path = "/policies/no-prod/switch";
+    for (enabled, decision) in [("no", "allow"), ("yes", "deny")] {
+        let asked = browser.post(path, &[("enabled", enabled)]).await;
+        assert!(
+            asked.text.contains("<code>api.item.delete</code>"),
+            "{}",
+            asked.text
+        );
+        let revision = revision(&asked);
+        let form = [("enabled", enabled), ("revision", revision.as_str())];
+        assert_eq!(browser.post(path, &form).await.status, 303);
+        decides(decision).await;
+        let list = browser.get("/policies").await;
+        assert_eq!(
+            list.text.contains(">disabled<"),
+            enabled == "no",
+            "{}",
+            list.text
+        );
+    }
+    let stale = [("enabled", "no"), ("revision", "1-0")];
+    assert_eq!(browser.post(path, &stale).await.status, 412);
+
+    let exported = browser.get("/rules.yaml").await;
+    assert!(
+        exported
+            .header("content-type")
+            .starts_with("application/yaml"),
+        "{}",
+        exported.text
+    );
+    assert!(
+        exported.text.contains("policies:\n  - id: no-prod\n"),
+        "{}",
+        exported.text
+    );
+    for key in ["from:", "hits:", "label:"] {
+        assert!(!exported.text.contains(key), "{key}: {}", exported.text);
+    }
+}
+
+#[tokio::test]
+async fn a_permission_tells_what_came_of_it() {
+    let gateway = start().await;
+    let agent = gateway.agent.http1();
+    for item in 0..3 {
+        let url = format!("https://api.test/items/{item}");
+        let _ = agent.delete(url).send().await;
+    }
+    gateway.decided(3).await;
+    let browser = Browser::owner(&gateway).await;
+    let page = browser.get("/permissions").await;
+    assert!(
+        page.text.contains("title=\"allowed\">✓ 3</td>"),
+        "{}",
+        page.text
+    );
+}

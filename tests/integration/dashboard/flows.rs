@@ -201,6 +201,16 @@ async fn an_approval_for_a_time_is_given_shown_and_ended() {
     let id = between(&list, "href=\"/approvals/", "\"").to_owned();
     let page = browser.get(&format!("/approvals/{id}")).await;
     assert!(page.text.contains("name=\"seconds\""), "{}", page.text);
+    // The same for good: a permission as narrow as this request.
+    let link = between(&page, "href=\"/policies/new?", "\"").replace("&#38;", "&");
+    let form = browser.get(&format!("/policies/new?{link}")).await;
+    assert!(form.text.contains("allow: [api.item.get]"), "{}", form.text);
+    assert!(
+        form.text
+            .contains("has(params.item) &#38;&#38; params.item == &#34;7&#34;"),
+        "{}",
+        form.text
+    );
     let path = format!("/approvals/{id}/approve");
     let wrong = browser.post(&path, &[("seconds", "a day")]).await;
     assert_eq!(wrong.status, 400, "{}", wrong.text);

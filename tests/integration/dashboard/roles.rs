@@ -35,7 +35,7 @@ pub(super) const PAGES: [&str; 20] = [
 ];
 
 /// Every form, and the least role that may send it. They name nothing that is there, so nothing changes.
-const FORMS: [(&str, &str, &str); 26] = [
+const FORMS: [(&str, &str, &str); 27] = [
     (
         "/playground",
         "request=GET%20https://nowhere.test/&agent=ci",
@@ -68,6 +68,7 @@ const FORMS: [(&str, &str, &str); 26] = [
         "id=x&actions=jira.issue.delete&decision=deny&revision=old",
         "editor",
     ),
+    ("/policies/kept/switch", "enabled=no", "editor"),
     ("/policies/none/remove", "", "editor"),
     ("/policies/none/remove", "revision=old", "editor"),
     ("/credentials", "connector=none", "editor"),
@@ -80,12 +81,16 @@ const FORMS: [(&str, &str, &str); 26] = [
     ("/settings/nobody/remove", "", "owner"),
 ];
 
+/// A policy of a file, which no form changes.
+const KEPT: &str = "policies: [{ id: kept, actions: [jira.issue.delete], decision: deny }]";
+
 async fn start() -> Gateway {
     OPERATORS
         .iter()
-        .fold(Builder::new(), |builder, (role, token)| {
-            builder.operator(role, role, token)
-        })
+        .fold(
+            Builder::new().policy("kept", KEPT),
+            |builder, (role, token)| builder.operator(role, role, token),
+        )
         .start()
         .await
 }

@@ -277,14 +277,8 @@ async fn sign_in(screen: &Screen, gateway: &Gateway) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_readable_in_light_and_dark_on_a_desk_and_on_a_phone() {
-    let upstream = Upstream::start(&[HOST]).await;
-    let gateway = start(&upstream).await;
-    let screen = Screen::open(&gateway).await;
-    screen.goto("/activity").await;
-    screen.shoot("sign-in").await;
-    sign_in(&screen, &gateway).await;
+/// Returns every page with what it shows at best: names, and addresses.
+async fn pages(gateway: &Gateway) -> Vec<(&'static str, String)> {
     let decided = gateway.decided(18).await;
     let record = decided
         .iter()
@@ -300,7 +294,7 @@ async fn every_page_is_readable_in_light_and_dark_on_a_desk_and_on_a_phone() {
     );
     let builder = "/policies/new?id=small-refunds&agents=ci&actions=acme.refund.create&field=amount&operator=greater&value=5000&decision=deny&reason=Over+50+euros+a+person+refunds.";
     let playground = format!("/playground?agent=ci&request=DELETE%20https://{HOST}/invoices/INV-7");
-    let pages = [
+    let pages = vec![
         ("overview", "/"),
         ("activity", "/activity"),
         ("record", record.as_str()),
@@ -314,17 +308,74 @@ async fn every_page_is_readable_in_light_and_dark_on_a_desk_and_on_a_phone() {
         ("connectors", "/connectors"),
         ("connector", "/connectors/acme"),
         ("playground", playground.as_str()),
-        ("credentials", "/credentials"),
+        ("credentials", "/credentials?connector=github"),
         ("journal", "/journal"),
         ("kill-switch", "/kill-switch"),
         ("settings", "/settings"),
     ];
+    let pages = pages.into_iter();
+    pages.map(|(name, path)| (name, path.to_owned())).collect()
+}
+
+/// Where `make setup` puts axe, which looks at pages as people with screen readers and keyboards need them.
+const AXE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/target/axe/node_modules/axe-core/axe.min.js"
+);
+
+/// Asks axe; each finding is a rule and the first place.
+const ASK_AXE: &str = r#"
+const done = arguments[arguments.length - 1];
+axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }).then(
+  ({ violations }) => done(violations.map((found) => `${found.id}: ${found.nodes[0].html.slice(0, 160)}: ${found.nodes[0].failureSummary.slice(0, 200)}`)),
+  (error) => done([String(error)]));
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_on_any_page_in_light_and_dark_on_a_desk_and_on_a_phone() {
+    let axe = std::fs::read_to_string(AXE).expect("axe is installed: `make setup`");
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let screen = Screen::open(&gateway).await;
+    sign_in(&screen, &gateway).await;
+    let mut wrong = std::collections::BTreeSet::new();
+    let pages = pages(&gateway).await;
+    for size in [(1440, 900), (390, 844)] {
+        screen.size(size).await;
+        for theme in ["light", "dark"] {
+            screen.theme(theme).await;
+            for (name, path) in &pages {
+                screen.goto(path).await;
+                screen.run(&axe).await;
+                let found = screen.client.execute_async(ASK_AXE, Vec::new()).await;
+                let found = found.unwrap();
+                for finding in found.as_array().unwrap() {
+                    let finding = finding.as_str().unwrap();
+                    wrong.insert(format!("{finding} ({name}, {}, {theme})", size.0));
+                }
+            }
+        }
+    }
+    screen.close().await;
+    let wrong: Vec<String> = wrong.into_iter().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_readable_in_light_and_dark_on_a_desk_and_on_a_phone() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    let screen = Screen::open(&gateway).await;
+    screen.goto("/activity").await;
+    screen.shoot("sign-in").await;
+    sign_in(&screen, &gateway).await;
+    let pages = pages(&gateway).await;
     let mut wrong = Vec::new();
     for (width, size) in [(1440, (1440, 900)), (390, (390, 844))] {
         screen.size(size).await;
         for theme in ["light", "dark"] {
             screen.theme(theme).await;
-            for (name, path) in pages {
+            for (name, path) in &pages {
                 screen.goto(path).await;
                 let problems = screen.run(CHECKS).await;
                 for problem in problems.as_array().unwrap() {
