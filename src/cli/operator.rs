@@ -58,6 +58,11 @@ fn shown(context: &Context, added: &AddedOperator) -> Outcome {
         if added.role.starts_with(['a', 'e', 'o']) { "an" } else { "a" },
         added.role
     ));
+    context.output.note("on this machine:  read -rs TOLLGATE_OPERATOR_TOKEN; export TOLLGATE_OPERATOR_TOKEN; tollgate status");
+    context.output.note("on another:       the same, with `tollgate --server https://HOST:PORT status`; the gateway needs `admin.tls`");
+    context
+        .output
+        .note("in a browser:     the sign-in page of the admin port takes it");
     Ok(Exit::Done)
 }
 
