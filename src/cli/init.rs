@@ -1,5 +1,8 @@
 //! Runs `init`: writes a working configuration that editors can complete. Existing files are never replaced.
 
+pub(super) mod policy_examples;
+
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -11,6 +14,9 @@ use super::schema;
 use super::workspace::Workspace;
 use crate::config::{Secrets, discovery};
 
+/// The policy file of those who have named none.
+const STARTER: &str = "policies.d/starter.yaml";
+
 /// Every file that is written, beside the schemas.
 const FILES: [(&str, &str); 3] = [
     ("tollgate.yaml", include_str!("init/tollgate.yaml")),
@@ -18,18 +24,22 @@ const FILES: [(&str, &str); 3] = [
         "connectors.d/tickets.yaml",
         include_str!("init/tickets.yaml"),
     ),
-    ("policies.d/starter.yaml", include_str!("init/starter.yaml")),
+    (STARTER, include_str!("init/starter.yaml")),
 ];
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let directory = context.process.directory.join(&args.dir);
     let mut written = Vec::new();
     let mut kept = Vec::new();
-    for (name, text) in FILES {
-        if create(&directory.join(name), text)? {
-            written.push(name.to_owned());
+    // An example says by itself what is permitted; the starter would permit more.
+    let is_wanted = |name: &str| args.policies.is_empty() || name != STARTER;
+    let own = FILES.iter().filter(|(name, _)| is_wanted(name));
+    let own = own.map(|(name, text)| ((*name).to_owned(), Cow::Borrowed(*text)));
+    for (name, text) in own.chain(policy_examples::files(&args.policies)) {
+        if create(&directory.join(&name), &text)? {
+            written.push(name);
         } else {
-            kept.push(name.to_owned());
+            kept.push(name);
         }
     }
     // What a broken file of the operator keeps from being named, `schema --write --actions` names later.

@@ -153,7 +153,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("man", "tollgate man --out /usr/local/share/man/man1"),
     ("schema", "tollgate schema --write --actions"),
-    ("init", "tollgate init gateway"),
+    ("init", "tollgate init gateway --policy own-branch"),
 ];
 
 /// Returns the command line with an example in the help of each command.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
+
+use crate::cli::init::policy_examples;
 
 /// Arguments of the `completions` command.
 #[derive(Debug, Args)]
@@ -64,4 +67,7 @@ pub(in crate::cli) struct Init {
     /// Directory to write to; created if it does not exist
     #[arg(default_value = ".")]
     pub(in crate::cli) dir: PathBuf,
+    /// Write this example policy to policies.d instead of the starter; repeatable
+    #[arg(long = "policy", value_name = "NAME", value_parser = PossibleValuesParser::new(policy_examples::names()))]
+    pub(in crate::cli) policies: Vec<String>,
 }

@@ -22,6 +22,22 @@ async fn a_fresh_configuration_is_clean_and_nothing_is_replaced() {
 }
 
 #[tokio::test]
+async fn an_example_policy_is_added_to_a_configuration_that_it_leaves_alone() {
+    let shell = Shell::new().with_all_connectors();
+    let shown = shell
+        .play(
+            "tollgate init --policy own-branch --policy no-secrets
+             tollgate init --policy publish-asks --policy no-secrets
+             tollgate init --policy own-branches
+             tollgate policy test",
+        )
+        .await;
+    assert_shown("init_policy", &shown);
+    let schema = std::fs::read_to_string(shell.path("policies.d/own-branch.yaml")).unwrap();
+    assert!(schema.contains("$schema=../schemas/policy.schema.json"));
+}
+
+#[tokio::test]
 async fn the_readme_shows_what_init_writes() {
     let shell = Shell::new();
     shell.play("tollgate init").await;
