@@ -67,11 +67,13 @@ impl<'m> Room<'m> {
     }
 
     /// Counts one value against the limit.
+    #[inline]
     pub(crate) fn node(&mut self) -> Result<(), Unreadable> {
         self.nodes(1)
     }
 
     /// Takes so many values.
+    #[inline]
     pub(crate) fn nodes(&mut self, count: usize) -> Result<(), Unreadable> {
         let left = self.nodes.checked_sub(count);
         self.nodes =

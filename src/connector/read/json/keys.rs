@@ -12,7 +12,9 @@ const FEW_KEYS: usize = 12;
 /// The keys of one object so far.
 #[derive(Default)]
 pub(crate) struct Seen<'de> {
-    few: [Option<Cow<'de, str>>; FEW_KEYS],
+    /// The first ones, as far as they are borrowed.
+    few: [&'de str; FEW_KEYS],
+    count: usize,
     many: Option<HashSet<Cow<'de, str>>>,
 }
 
@@ -21,17 +23,23 @@ impl<'de> Seen<'de> {
     ///
     /// # Errors
     /// Returns it where it was there before.
+    #[inline]
     pub(crate) fn insert(&mut self, key: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
-        for slot in &mut self.few {
-            match slot {
-                Some(known) if *known == key => return Err(key),
-                Some(_) => {}
-                None => {
-                    *slot = Some(key);
-                    return Ok(());
-                }
-            }
+        let few = self.few.get(..self.count).unwrap_or_default();
+        if few.iter().any(|known| *known == key) {
+            return Err(key);
         }
+        match (&key, self.few.get_mut(self.count)) {
+            (Cow::Borrowed(key), Some(place)) if self.many.is_none() => {
+                *place = key;
+                self.count += 1;
+                Ok(())
+            }
+            _ => self.insert_many(key),
+        }
+    }
+
+    fn insert_many(&mut self, key: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
         let many = self.many.get_or_insert_default();
         if many.contains(&key) {
             return Err(key);
@@ -47,6 +55,7 @@ pub(crate) struct KeySeed;
 impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
@@ -59,6 +68,7 @@ impl<'de> Visitor<'de> for KeySeed {
         f.write_str("a key")
     }
 
+    #[inline]
     fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Self::Value, E> {
         Ok(Cow::Borrowed(key))
     }

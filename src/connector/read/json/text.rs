@@ -24,13 +24,6 @@ pub(crate) struct Text<'de> {
     depth: u8,
 }
 
-/// A string of the text.
-enum Spelled<'de> {
-    Plain(&'de str),
-    /// With its quotes, as it is written.
-    Escaped(&'de str),
-}
-
 /// What is left of an object or a list.
 struct Members<'t, 'de> {
     text: &'t mut Text<'de>,
@@ -55,6 +48,7 @@ fn by_serde_json<'de, V: Visitor<'de>>(text: &'de str, visitor: V) -> Result<V::
 }
 
 /// Returns how many bytes come before a quote, a backslash or a control character.
+#[inline]
 fn plain_length(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; LANES]);
     const HIGHS: u64 = ONES << 7;
@@ -92,13 +86,11 @@ impl<'de> Text<'de> {
     /// # Errors
     /// When something does.
     pub(crate) fn end(&mut self) -> Result<()> {
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(refused()),
-        }
+        self.peek().map_or(Ok(()), |_| Err(refused()))
     }
 
     /// Returns the next byte that is no white space; it is not taken.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = self.text.as_bytes().get(self.at).copied()?;
@@ -109,6 +101,7 @@ impl<'de> Text<'de> {
         }
     }
 
+    #[inline]
     fn rest(&self) -> &'de [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -120,24 +113,31 @@ impl<'de> Text<'de> {
         taken.ok_or_else(refused)
     }
 
-    /// Takes a string, whose opening quote comes next.
-    fn string(&mut self) -> Result<Spelled<'de>> {
+    /// Takes a string without escapes, whose opening quote comes next; of any other nothing is taken.
+    #[inline]
+    fn plain(&mut self) -> Option<&'de str> {
+        let start = self.at + 1;
+        let after = self.text.as_bytes().get(start..)?;
+        let length = plain_length(after)?;
+        if after.get(length) != Some(&b'"') {
+            return None;
+        }
+        let end = start + length;
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
+    /// Takes any string, with its quotes, as it is written.
+    fn string(&mut self) -> Result<&'de str> {
         let rest = self.rest();
         let mut length = 1;
-        let mut is_plain = true;
         loop {
             let after = rest.get(length..).unwrap_or_default();
             length += plain_length(after).ok_or_else(refused)?;
             match rest.get(length) {
-                Some(b'"') if is_plain => {
-                    let start = self.at + 1;
-                    let text = self.text.get(start..self.at + length);
-                    self.at += length + 1;
-                    return text.map(Spelled::Plain).ok_or_else(refused);
-                }
-                Some(b'"') => return self.take(length + 1).map(Spelled::Escaped),
+                Some(b'"') => return self.take(length + 1),
                 // What is escaped may be a quote.
-                Some(b'\\') => (is_plain, length) = (false, length + 2),
+                Some(b'\\') => length += 2,
                 _ => return Err(refused()),
             }
         }
@@ -165,14 +165,13 @@ impl<'de> Text<'de> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<()> {
-        if !self.rest().starts_with(word) {
-            return Err(refused());
-        }
+        let is_here = self.rest().starts_with(word);
         self.at += word.len();
-        Ok(())
+        is_here.then_some(()).ok_or_else(refused)
     }
 
     /// Reads what is in brackets, the first of which comes next.
+    #[inline]
     fn nested<T>(
         &mut self,
         end: u8,
@@ -226,10 +225,11 @@ impl<'de> Deserializer<'de> for &mut Text<'de> {
 impl<'de> Deserializer<'de> for Key<'_, 'de> {
     type Error = Error;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0.string()? {
-            Spelled::Plain(text) => visitor.visit_borrowed_str(text),
-            Spelled::Escaped(text) => by_serde_json(text, visitor),
+        match self.0.plain() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => by_serde_json(self.0.string()?, visitor),
         }
     }
 
@@ -241,6 +241,7 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
 
 impl Members<'_, '_> {
     /// Takes what stands before the next member; returns whether there is one.
+    #[inline]
     fn next(&mut self) -> Result<bool> {
         let next = self.text.peek();
         if next == Some(self.end) {
@@ -261,6 +262,7 @@ impl Members<'_, '_> {
 impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
     type Error = Error;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         if !self.next()? {
             return Ok(None);
@@ -271,6 +273,7 @@ impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
         seed.deserialize(Key(self.text)).map(Some)
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         if self.text.peek() != Some(b':') {
             return Err(refused());
@@ -283,6 +286,7 @@ impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
 impl<'de> SeqAccess<'de> for &mut Members<'_, 'de> {
     type Error = Error;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         if !self.next()? {
             return Ok(None);

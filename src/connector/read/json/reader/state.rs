@@ -60,6 +60,7 @@ impl<'p, 'n, 'm> State<'p, 'n, 'm> {
         E::custom("refused")
     }
 
+    #[inline]
     pub(crate) fn count<E: de::Error>(&mut self) -> Result<(), E> {
         let taken = self.room.node();
         taken.map_err(|fault| self.refuse(fault))
@@ -105,18 +106,27 @@ impl<'p, 'n, 'm> State<'p, 'n, 'm> {
     }
 
     /// Refuses a key that no path names, and that some server takes for one that a path does.
+    #[inline]
     pub(crate) fn check_spelling<E: de::Error>(
         &mut self,
         key: &str,
         node: Option<&Node>,
     ) -> Result<(), E> {
         let read = node.map_or(&[][..], |node| &node.names);
+        if read.is_empty() && self.plan.anywhere.is_empty() && key != "__proto__" {
+            return Ok(());
+        }
+        self.check_against(key, read)
+    }
+
+    fn check_against<E: de::Error>(
+        &mut self,
+        key: &str,
+        read: &[(Box<str>, Node)],
+    ) -> Result<(), E> {
         let read = read.iter().map(|(name, _)| name);
         let anywhere = &self.plan.anywhere;
         let reads = read.len() > 0 || !anywhere.is_empty();
-        if !reads && key != "__proto__" {
-            return Ok(());
-        }
         if is_shared_key(key) && (reads || key == "__proto__") {
             return Err(self.stop(format!("the body has the key `{key}`; leave it out")));
         }
