@@ -12,7 +12,7 @@ use crate::contender::{Contender, Ground};
 use crate::load::{self, LOADS, Request};
 use crate::report::median;
 
-/// Connectors beside this checkout's own, each with `ROUTES` routes.
+/// Connectors beside those that are built in, each with `ROUTES` routes.
 const CONNECTORS: usize = 500;
 const ROUTES: usize = 20;
 
@@ -41,10 +41,8 @@ async fn ask_once(contender: &Contender) -> Result<crate::wire::Connection> {
 
 async fn memory(ground: &Ground) -> Result<()> {
     let home = Home::make("many", ground, 0)?;
-    for at in 0..CONNECTORS {
-        let file = home.place.join(format!("connectors.d/generated{at}.yaml"));
-        std::fs::write(file, connector(at))?;
-    }
+    let generated = (0..CONNECTORS).map(|at| (format!("generated{at}.yaml"), connector(at)));
+    home.add_connectors(generated)?;
     let contender = home.contender("many", ground, home.start()?)?;
     let process = contender.process.as_ref().context("a process")?;
     drop(ask_once(&contender).await?);

@@ -22,7 +22,7 @@ pub(crate) struct Home {
     wrapper: Vec<String>,
 }
 
-/// Starts one with this checkout's connectors and so many policies.
+/// Starts one with the connectors that are built in and so many policies.
 pub(super) fn start(name: &str, ground: &Ground, policies: usize) -> Result<Contender> {
     let home = Home::make(name, ground, policies)?;
     let process = home.start()?;
@@ -41,9 +41,7 @@ impl Home {
     /// Writes the files of a gateway.
     pub(crate) fn make(name: &str, ground: &Ground, policies: usize) -> Result<Self> {
         let place = ground.place(name)?;
-        for folder in ["policies.d", "connectors.d"] {
-            std::fs::create_dir_all(place.join(folder))?;
-        }
+        std::fs::create_dir_all(place.join("policies.d"))?;
         let home = Self {
             place,
             proxy: free_port()?,
@@ -54,14 +52,24 @@ impl Home {
         write("token", TOKEN)?;
         write("credential", REAL_TOKEN)?;
         write("policies.d/bench.yaml", &policy_file(policies))?;
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("connectors.d");
-        for entry in std::fs::read_dir(checkout)? {
-            let entry = entry?;
-            let to = home.place.join("connectors.d").join(entry.file_name());
-            std::fs::copy(entry.path(), to)?;
-        }
         write("tollgate.yaml", &home.configuration(ground))?;
         Ok(home)
+    }
+
+    /// Adds connectors, by the names of their files, to those that are built in.
+    pub(crate) fn add_connectors(
+        &self,
+        connectors: impl Iterator<Item = (String, String)>,
+    ) -> Result<()> {
+        let folder = self.place.join("connectors.d");
+        std::fs::create_dir_all(&folder)?;
+        for (name, text) in connectors {
+            std::fs::write(folder.join(name), text)?;
+        }
+        let file = self.place.join("tollgate.yaml");
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(file, format!("{text}connectors: [connectors.d]\n"))?;
+        Ok(())
     }
 
     fn configuration(&self, ground: &Ground) -> String {
@@ -72,7 +80,6 @@ impl Home {
 admin: {{ listen: [] }}
 metrics: {{ listen: ["127.0.0.1:{metrics}"] }}
 data_dir: state
-connectors: [connectors.d]
 policies: [policies.d]
 agents: [{{ name: bench, labels: {{ team: care }}, token: {{ file: token }} }}]
 credentials:
