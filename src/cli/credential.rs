@@ -94,6 +94,11 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     {
         return through::run(context, &api, args).await;
     }
+    add_here(context, id, args).await
+}
+
+/// Adds it to the store of this machine.
+async fn add_here(context: &Context, id: CredentialId, args: AddCredential) -> Outcome {
     let workspace = Workspace::load(context)?;
     if workspace.declares_credential(&id) {
         return Err(declared(&id));
@@ -102,11 +107,7 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
     let _lock = offline::claim(context, workspace.state()).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
-    let schemes = ConnectorView::of(connector).auth;
-    let shown = find_scheme(connector.id(), &schemes, args.scheme.as_deref())?;
-    let scheme = connector.schemes().iter();
-    let mut scheme = scheme.filter(|scheme| scheme.id == shown.id);
-    let scheme = scheme.next().ok_or_else(|| unknown(id.as_str()))?;
+    let scheme = own_scheme(connector, args.scheme.as_deref())?;
     let wanted = WantedBinding {
         hosts: &args.hosts,
         path: &args.path,
@@ -155,6 +156,15 @@ async fn add(context: &Context, args: AddCredential) -> Outcome {
         .seal(draft, &mut rand::rng())
         .map_err(|error| Failure::failed("credential_refused", error.to_string()))?;
     keep(context, &workspace, &store, &sealed).await
+}
+
+/// Finds a scheme of a connector of this machine.
+fn own_scheme<'c>(connector: &'c Connector, wanted: Option<&str>) -> Result<&'c Scheme, Failure> {
+    let schemes = ConnectorView::of(connector).auth;
+    let shown = find_scheme(connector.id(), &schemes, wanted)?;
+    let mut own = connector.schemes().iter();
+    let found = own.find(|scheme| scheme.id == shown.id);
+    found.ok_or_else(|| Failure::failed("unknown_scheme", "the connector has no such scheme"))
 }
 
 /// Reads the fields, lets a person sign in where that was asked for, and binds the credential to where its bytes go for a token.

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: the secret of the link is in no argument of a process, which every user of the machine can read.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
@@ -88,7 +88,7 @@ fn open(context: &Context, link: &str) {
 }
 
 /// Writes a page that only this user can read and that leads on to the link. What the one before led to is used up, or is over.
-fn write(file: &PathBuf, link: &str) -> std::io::Result<()> {
+fn write(file: &Path, link: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         state::create_private(folder)?;
     }

@@ -9,7 +9,7 @@ use super::{Noted, Service, manifest};
 use crate::admin::operator::Operator;
 use crate::admin::problem::Problem;
 use crate::config::diagnostic::Report;
-use crate::store::StoredPermission;
+use crate::store::{StoreView, StoredPermission};
 
 /// A permission with the keys of a policy file.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -97,29 +97,12 @@ impl Service {
         let view = self.view().await?;
         let rule = Json::Object(rule);
         let key = manifest::key(&rule);
-        let known = match id {
-            Some(id) => {
-                let mut known = view.permissions.iter();
-                let known = known.find(|stored| stored.id == id);
-                Some(known.ok_or_else(|| unknown(id))?)
-            }
-            None => view.permissions.iter().find(|stored| stored.key == key),
-        };
+        let known = replaced(&view, id, &key)?;
         let same = known.map(|known| {
             let words = manifest::in_words(&manifest::parse(known));
             format!("permission {}, {words},", known.id)
         });
         absent(is_new, same.as_deref())?;
-        let mut others = view.permissions.iter();
-        let is_other = |stored: &&StoredPermission| stored.key == key && Some(stored.id) != id;
-        if let (Some(_), Some(other)) = (id, others.find(is_other)) {
-            let other = other.id;
-            let detail = format!("permission {other} is for the same agents and connector");
-            let help = format!(
-                "change that one, or remove it first: `tollgate permission remove {other}`"
-            );
-            return Err(Problem::conflict("exists", detail).help(help));
-        }
         let permission = StoredPermission {
             id: id.unwrap_or(0),
             key,
@@ -199,6 +182,28 @@ impl Service {
         }
         Ok(removed)
     }
+}
+
+/// Returns the permission that is replaced: the one of this number, or the one for the same agents and connector.
+fn replaced<'v>(
+    view: &'v StoreView,
+    id: Option<i64>,
+    key: &str,
+) -> Result<Option<&'v StoredPermission>, Problem> {
+    let mut stored = view.permissions.iter();
+    let Some(id) = id else {
+        return Ok(stored.find(|stored| stored.key == key));
+    };
+    let is_other = |stored: &&StoredPermission| stored.key == key && stored.id != id;
+    if let Some(other) = view.permissions.iter().find(is_other) {
+        let other = other.id;
+        let detail = format!("permission {other} is for the same agents and connector");
+        let help =
+            format!("change that one, or remove it first: `tollgate permission remove {other}`");
+        return Err(Problem::conflict("exists", detail).help(help));
+    }
+    let known = stored.find(|stored| stored.id == id);
+    known.map(Some).ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: i64) -> Problem {

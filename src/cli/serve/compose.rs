@@ -171,9 +171,8 @@ async fn live(
     (prepared, journal): (&Prepared, &Journal),
     (metrics, approvals): (&Arc<Metrics>, &Arc<ApprovalService>),
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
-    let mut view = StoreView::read(&prepared.store)
-        .await
-        .map_err(store_broken)?;
+    let view = StoreView::read(&prepared.store).await;
+    let mut view = view.map_err(store_broken)?;
     let inputs = Inputs {
         // What was accepted once must start, whatever went missing since.
         unknown: Unknown::Tolerated,
