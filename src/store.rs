@@ -4,6 +4,7 @@
 
 mod credentials;
 mod error;
+mod meta_swap;
 mod options;
 mod place;
 mod policies;
@@ -20,6 +21,7 @@ use sqlite::Database;
 
 pub use credentials::ImportedCredential;
 pub use error::StoreError;
+pub use meta_swap::MetaSwap;
 pub use options::StoreOptions;
 pub use stored::{
     Cascade, OldEvent, StoredAgent, StoredOperator, StoredPermission, StoredPolicy, StoredToken,

@@ -3,14 +3,18 @@
 //! INVARIANT: every column of a credential is authenticated; what does not authenticate gives nothing.
 
 mod cipher;
+mod data_key;
 mod draft;
 mod export;
 mod key;
+mod key_error;
+mod key_file;
 mod keyring;
 mod origins;
 mod own;
 mod placeholder;
 mod rebinder;
+mod reseal;
 mod rotated;
 mod unlock;
 mod value;
@@ -28,14 +32,16 @@ use origins::NoValue;
 
 pub use draft::{CredentialDraft, MIN_SECRET, SealError};
 pub use export::{ExportError, Imported, import};
-pub use key::{KeyError, MasterKey};
+pub use key::MasterKey;
+pub use key_error::KeyError;
+pub use key_file::{next_file, put_in_place};
 pub use keyring::{Keyring, binds, reaches};
 pub use origins::Origins;
-pub use own::OwnSecrets;
+pub use own::{JOURNAL_KEY, NEXT_JOURNAL_KEY, OwnSecrets};
 pub use placeholder::Placeholders;
 pub use rebinder::{Pin, RebindError, Rebinder};
 pub use rotated::{Replaced, RotatedError, RotatedFields};
-pub use unlock::{KeySource, Unlocked, unlock};
+pub use unlock::{KeySource, Unlocked, rotate_key, unlock};
 pub use value::{FieldRule, ValueError, check_value};
 
 /// Seals credentials. Cannot open any.

@@ -1,4 +1,6 @@
-//! Runs `vault`: takes all stored credentials to another gateway, sealed under a passphrase.
+//! Runs `vault`: takes all stored credentials to another gateway, sealed under a passphrase, and gives the vault another key.
+
+mod rotate_key;
 
 use std::path::Path;
 
@@ -27,6 +29,14 @@ pub(super) async fn run(context: &Context, command: VaultCommand) -> Outcome {
     match command {
         VaultCommand::Export { out } => export(context, &out).await,
         VaultCommand::Import { file } => bring(context, &file).await,
+        VaultCommand::RotateKey {
+            to_file,
+            to_env,
+            to_passphrase_env,
+        } => {
+            let to = rotate_key::NewKey::of(context, to_file, to_env, to_passphrase_env)?;
+            rotate_key::run(context, to).await
+        }
     }
 }
 

@@ -172,6 +172,15 @@ impl Change<'_> {
         Ok(done.rows_affected())
     }
 
+    /// Commits without raising the revision.
+    async fn commit_unnoted(self) -> Result<(), StoreError> {
+        let database = self.database;
+        self.transaction
+            .commit()
+            .await
+            .map_err(|error| database.fault(&error))
+    }
+
     async fn commit(mut self) -> Result<(), StoreError> {
         meta::raise_revision(self.connection())
             .await

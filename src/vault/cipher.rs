@@ -10,17 +10,18 @@ use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::draft::SealError;
-use super::key::MasterKey;
+use super::key::{MasterKey, UNDER_MASTER};
 use crate::model::credential::SealedCredential;
 use crate::model::secret::Secret;
 
 /// Bytes of nonce. Random ones are safe for 2^32 seals under one key, NIST SP 800-38D section 8.3.
 const NONCE: usize = 12;
 
-/// The cipher under one master key.
+/// The cipher under one key, which also opens what is sealed under the key of older builds.
 pub(super) struct Cipher {
     aead: Aes256Gcm,
     version: u32,
+    older: Option<Aes256Gcm>,
 }
 
 impl Cipher {
@@ -28,6 +29,7 @@ impl Cipher {
         Self {
             aead: Aes256Gcm::new(key.bytes().into()),
             version: key.version(),
+            older: key.older().map(|key| Aes256Gcm::new(key.bytes().into())),
         }
     }
 
@@ -87,10 +89,14 @@ impl Cipher {
         credential: &SealedCredential,
         form: impl FnOnce(&SealedCredential) -> Option<Vec<u8>>,
     ) -> Option<BTreeMap<String, Zeroizing<String>>> {
-        if credential.key_version != self.version {
+        let data = form(credential)?;
+        let text = if credential.key_version == self.version {
+            decrypted(&self.aead, &credential.sealed, &data)?
+        } else if credential.key_version == UNDER_MASTER {
+            decrypted(self.older.as_ref()?, &credential.sealed, &data)?
+        } else {
             return None;
-        }
-        let text = self.decrypt(&credential.sealed, &form(credential)?)?;
+        };
         let fields: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
         let wiped = |(name, secret)| (name, Zeroizing::new(secret));
         Some(fields.into_iter().map(wiped).collect())
@@ -120,19 +126,30 @@ impl Cipher {
 
     /// Returns the plain bytes when they authenticate.
     pub(super) fn decrypt(&self, sealed: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
-        let plain = self
-            .aead
-            .decrypt(
-                &Nonce::from(*nonce),
-                Payload {
-                    msg: sealed,
-                    aad: data,
-                },
-            )
-            .ok()?;
-        Some(Zeroizing::new(plain))
+        let older = || decrypted(self.older.as_ref()?, sealed, data);
+        decrypted(&self.aead, sealed, data).or_else(older)
     }
+
+    /// Returns bytes that are sealed under the key of older builds, sealed under this one; `None` where they are not.
+    pub(super) fn resealed_from_older(
+        &self,
+        sealed: &[u8],
+        data: &[u8],
+        random: &mut dyn CryptoRng,
+    ) -> Option<Vec<u8>> {
+        let plain = decrypted(self.older.as_ref()?, sealed, data)?;
+        self.encrypt(&plain, data, random)
+    }
+}
+
+fn decrypted(aead: &Aes256Gcm, sealed: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+    let payload = Payload {
+        msg: sealed,
+        aad: data,
+    };
+    let plain = aead.decrypt(&Nonce::from(*nonce), payload).ok()?;
+    Some(Zeroizing::new(plain))
 }
 
 /// Serialises every column but `sealed`. The first part names the form, so that a later form cannot be taken for this one.

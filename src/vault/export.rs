@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::draft::CredentialDraft;
-use super::key::{KeyError, MasterKey};
+use super::key::MasterKey;
+use super::key_error::KeyError;
 use super::rotated::Replaced;
 use crate::model::credential::{Binding, CredentialId, SealedCredential, SecretOrigin};
 use crate::model::secret::{Secret, SecretText};

@@ -13,6 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rand::CryptoRng;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::key_error::{KeyError, MIN_PASSPHRASE};
 use crate::model::secret::Secret;
 
 /// Bytes of an AES-256 key.
@@ -20,9 +21,6 @@ const LENGTH: usize = 32;
 
 /// No form of a key is longer; more is another file.
 const MAX_FILE: u64 = 1024;
-
-/// Characters of a passphrase that we take.
-const MIN_PASSPHRASE: usize = 8;
 
 /// 64 MiB, 3 passes, 4 lanes: RFC 9106 section 4, the second recommended choice.
 const ARGON2: (u32, u32, u32) = (64 * 1024, 3, 4);
@@ -34,58 +32,20 @@ const BASE64: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, PADDING),
 ];
 
-/// The key that everything in the vault is sealed under. `Debug` hides it.
+/// A key that seals: the operator's, or the data key that is wrapped in it. `Debug` hides it.
 #[derive(Clone)]
-pub struct MasterKey(Zeroizing<[u8; LENGTH]>);
-
-/// Reasons why there is no master key; none holds any of its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Only `serve` makes one.
-    #[error("there is no master key at `{0}`")]
-    Missing(String),
-    /// Others than the owner may read it.
-    #[error("the master key `{path}` has mode {mode:04o}, others can read it: `chmod 600` it")]
-    Exposed {
-        /// Path of the key file.
-        path: String,
-        /// Permission bits of the file.
-        mode: u32,
-    },
-    /// The operating system does not let us, or it is no file.
-    #[error("the master key `{path}` cannot be used: {reason}")]
-    Unusable {
-        /// Path of the key file.
-        path: String,
-        /// The system's own message.
-        reason: String,
-    },
-    /// Neither of the forms.
-    #[error(
-        "{place} holds no master key: it is 32 bytes, as they are or in base64 or hexadecimal, and has {length}"
-    )]
-    BadForm {
-        /// Which file, or what else.
-        place: String,
-        /// Number of bytes that were found.
-        length: usize,
-    },
-    /// Too easy to guess.
-    #[error("the passphrase is shorter than {MIN_PASSPHRASE} characters")]
-    ShortPassphrase,
-    /// Argon2 refused, for want of memory as a rule.
-    #[error("no key can be derived from the passphrase: {0}")]
-    Underivable(String),
-    /// The store was made with another one.
-    #[error("the master key is not the one that this store's credentials are sealed under")]
-    WrongKey,
-    /// The vault's row in the store was edited.
-    #[error("the store's `{0}` cannot be read: the row was changed")]
-    BadMeta(&'static str),
-    /// The store does not answer.
-    #[error("the master key cannot be checked: {0}")]
-    Store(#[from] crate::store::StoreError),
+pub struct MasterKey {
+    bytes: Zeroizing<[u8; LENGTH]>,
+    version: u32,
+    /// Of a data key: the master key, under which rows of older builds are sealed.
+    older: Option<Box<MasterKey>>,
 }
+
+/// The version of what is sealed under the master key itself, as builds before the data key did.
+pub(super) const UNDER_MASTER: u32 = 1;
+
+/// The version of what is sealed under the data key.
+pub(super) const UNDER_DATA: u32 = 2;
 
 impl MasterKey {
     /// Reads the key file.
@@ -165,16 +125,38 @@ impl MasterKey {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(passphrase.expose(), salt, key.as_mut())
             .map_err(underivable)?;
-        Ok(Self(key))
+        Ok(Self::new(key))
+    }
+
+    fn new(bytes: Zeroizing<[u8; LENGTH]>) -> Self {
+        Self {
+            bytes,
+            version: UNDER_MASTER,
+            older: None,
+        }
+    }
+
+    /// Makes a data key of what a master key has wrapped.
+    pub(super) fn of_data(bytes: Zeroizing<[u8; LENGTH]>, master: &Self) -> Self {
+        Self {
+            bytes,
+            version: UNDER_DATA,
+            older: Some(Box::new(master.clone())),
+        }
     }
 
     /// Returns the version that is stored with each sealed credential.
     pub(super) fn version(&self) -> u32 {
-        1
+        self.version
     }
 
     pub(super) fn bytes(&self) -> &[u8; LENGTH] {
-        &self.0
+        &self.bytes
+    }
+
+    /// Returns the key under which rows of older builds are sealed.
+    pub(super) fn older(&self) -> Option<&Self> {
+        self.older.as_deref()
     }
 }
 
@@ -229,7 +211,7 @@ fn decode(place: &str, bytes: &[u8]) -> Result<MasterKey, KeyError> {
     let mut key = Zeroizing::new([0_u8; LENGTH]);
     if bytes.len() == LENGTH {
         key.copy_from_slice(bytes);
-        return Ok(MasterKey(key));
+        return Ok(MasterKey::new(key));
     }
     let text = bytes.trim_ascii();
     let bad = || KeyError::BadForm {
@@ -244,7 +226,7 @@ fn decode(place: &str, bytes: &[u8]) -> Result<MasterKey, KeyError> {
         return Err(bad());
     }
     key.copy_from_slice(&decoded);
-    Ok(MasterKey(key))
+    Ok(MasterKey::new(key))
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {

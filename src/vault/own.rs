@@ -13,6 +13,15 @@ use super::key::MasterKey;
 /// Keeps these seals apart from every credential's.
 const OWN: &[u8] = b"tollgate own 1";
 
+/// Rows of the store that hold secrets of the gateway's own, named as they are sealed.
+pub(super) const NAMES: [&str; 2] = [JOURNAL_KEY, NEXT_JOURNAL_KEY];
+
+/// The key that signs the journal.
+pub const JOURNAL_KEY: &str = "journal.key";
+
+/// The key that the journal goes over to with the next start.
+pub const NEXT_JOURNAL_KEY: &str = "journal.next_key";
+
 /// Seals and opens the gateway's own secrets.
 #[derive(Clone)]
 pub struct OwnSecrets {
@@ -47,6 +56,6 @@ impl fmt::Debug for OwnSecrets {
     }
 }
 
-fn purpose(name: &str) -> Vec<u8> {
+pub(super) fn purpose(name: &str) -> Vec<u8> {
     [OWN, b"\0", name.as_bytes()].concat()
 }

@@ -171,7 +171,7 @@ impl Rebinder {
 }
 
 /// An id holds no byte of the separator.
-fn purpose(id: &CredentialId) -> Vec<u8> {
+pub(super) fn purpose(id: &CredentialId) -> Vec<u8> {
     [PIN, b"\0", id.as_str().as_bytes()].concat()
 }
 

@@ -72,6 +72,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "tollgate vault export --out credentials.tollgate",
     ),
     ("vault import", "tollgate vault import credentials.tollgate"),
+    ("vault rotate-key", "tollgate vault rotate-key"),
     ("credential list", "tollgate credential list"),
     ("credential rebind", "tollgate credential rebind github"),
     (

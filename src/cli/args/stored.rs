@@ -161,6 +161,21 @@ pub(in crate::cli) enum VaultCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Give the vault another master key, also while the gateway runs; nothing is sealed again
+    ///
+    /// Without an option a new key file takes the place of the one in use, which is kept beside it as `.previous`. With one, the
+    /// configuration must name the new key before the next start.
+    RotateKey {
+        /// File of the new key; made if it is missing
+        #[arg(long, value_name = "FILE", group = "to")]
+        to_file: Option<PathBuf>,
+        /// Variable that holds the new key
+        #[arg(long, value_name = "NAME", group = "to")]
+        to_env: Option<String>,
+        /// Variable that holds a passphrase
+        #[arg(long, value_name = "NAME", group = "to")]
+        to_passphrase_env: Option<String>,
+    },
     /// Add the credentials of an export; none that exists is replaced
     Import {
         /// File that `vault export` has written

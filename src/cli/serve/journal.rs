@@ -18,10 +18,9 @@ use crate::journal::{
 use crate::model::clock::Clock;
 use crate::sink;
 use crate::store::{Store, StoreError};
+use crate::vault::{JOURNAL_KEY as KEY, NEXT_JOURNAL_KEY as NEXT_KEY};
 
 /// Free-standing values of the store.
-const KEY: &str = "journal.key";
-const NEXT_KEY: &str = "journal.next_key";
 /// Set where the next start is to rotate the key.
 pub(in crate::cli) const ROTATE: &str = "journal.rotate";
 const IDENTITY: &str = "journal.identity";

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::Database;
-use crate::store::StoreError;
+use crate::store::{MetaSwap, StoreError};
 
 impl Database {
     pub(in crate::store) async fn revision(&self) -> Result<i64, StoreError> {
@@ -41,6 +41,50 @@ impl Database {
         .await
         .map(|_| ())
         .map_err(|error| self.fault(&error))
+    }
+
+    pub(in crate::store) async fn swap_meta(&self, swaps: &[MetaSwap]) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        for MetaSwap {
+            key,
+            expected,
+            value,
+        } in swaps
+        {
+            let found: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = ?")
+                .bind(*key)
+                .fetch_optional(change.connection())
+                .await
+                .map_err(|error| self.fault(&error))?;
+            // Dropping it takes back what it has changed.
+            if found != *expected {
+                return Ok(false);
+            }
+            let statement = match value {
+                Some(value) => sqlx::query(
+                    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                )
+                .bind(*key)
+                .bind(value),
+                None => sqlx::query("DELETE FROM meta WHERE key = ?").bind(*key),
+            };
+            change.run(statement, "meta", key).await?;
+        }
+        if self.note.is_some() {
+            change.commit().await?;
+        } else {
+            // Nobody follows these values.
+            change.commit_unnoted().await?;
+        }
+        Ok(true)
+    }
+
+    pub(in crate::store) async fn sync(&self) -> Result<(), StoreError> {
+        sqlx::query("PRAGMA wal_checkpoint(FULL)")
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| self.fault(&error))
     }
 
     pub(in crate::store) async fn claim_meta(

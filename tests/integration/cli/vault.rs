@@ -129,3 +129,50 @@ async fn a_secret_in_a_file_is_sent_as_the_file_has_it_and_not_at_all_without_it
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_is_rotated_while_the_gateway_runs_and_after_a_restart_all_is_there() {
+    let upstream = Upstream::start(&["acme.atlassian.net"]).await;
+    let mut gateway = Builder::new()
+        .policy(
+            "jira",
+            "permissions: [{ agents: [ci], connector: jira, access: full }]",
+        )
+        .upstream("acme.atlassian.net:443", &upstream)
+        .start()
+        .await;
+    let add = format!(
+        "tollgate credential add jira --host acme.atlassian.net <<< ada@example.com\\n{SECRET}"
+    );
+    let status = async |gateway: &crate::support::gateway::Gateway| {
+        let url = "https://acme.atlassian.net/rest/api/3/myself";
+        let answer = gateway.agent.http1().get(url).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    Shell::at(&gateway.path("")).play(&add).await;
+    assert_eq!(status(&gateway).await, 200);
+    let before = std::fs::read(gateway.path("state/master.key")).unwrap();
+    let shown = Shell::at(&gateway.path(""))
+        .play("tollgate vault rotate-key\ntollgate vault rotate-key --to-env NOT_SET")
+        .await;
+    assert!(shown.contains("a new master key, in"), "{shown}");
+    assert!(shown.contains("`NOT_SET` is not set"), "{shown}");
+    assert_ne!(
+        std::fs::read(gateway.path("state/master.key")).unwrap(),
+        before
+    );
+    assert_eq!(
+        std::fs::read(gateway.path("state/master.key.previous")).unwrap(),
+        before
+    );
+    assert_eq!(status(&gateway).await, 200);
+    gateway = gateway.restart().await;
+    assert_eq!(status(&gateway).await, 200);
+    let records = crate::journal::records(&gateway.path("state/journal"));
+    assert!(
+        records
+            .iter()
+            .any(|record| record["what"] == "vault.rotate_key"),
+        "it is recorded"
+    );
+}

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use tollgate::model::secret::Secret;
 use tollgate::store::Store;
-use tollgate::vault::{KeyError, KeySource, MasterKey, Opener, Sealer, unlock};
+use tollgate::vault::{
+    KeyError, KeySource, MasterKey, Opener, Sealer, next_file, put_in_place, rotate_key, unlock,
+};
 
 use super::{draft, master};
 use crate::store::Place;
@@ -220,4 +222,164 @@ async fn a_variable_is_named_when_it_holds_no_key() {
         .seal(draft("gh"), &mut rand::rng())
         .unwrap();
     unlocked.opener.open(&sealed).unwrap();
+}
+
+async fn opens(store: &Store, source: &KeySource) -> Result<(), KeyError> {
+    unlock(store, source, &mut rand::rng()).await.map(drop)
+}
+
+async fn row(store: &Store) -> [Option<String>; 2] {
+    [
+        store.meta("vault.key_check").await.unwrap(),
+        store.meta("vault.data_key").await.unwrap(),
+    ]
+}
+
+#[tokio::test]
+async fn another_master_key_opens_everything_and_the_one_before_nothing() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let (one, two) = (
+        file(&place.directory.path().join("one")),
+        file(&place.directory.path().join("two")),
+    );
+    let running = unlock(&store, &one, &mut rand::rng()).await.unwrap();
+    let sealed = running.sealer.seal(draft("gh"), &mut rand::rng()).unwrap();
+    store.put_credential(&sealed).await.unwrap();
+    let before = row(&store).await;
+    rotate_key((&store, &store), (&one, &two), &mut rand::rng())
+        .await
+        .unwrap();
+    assert_ne!(row(&store).await, before);
+    assert_eq!(opens(&store, &one).await, Err(KeyError::WrongKey));
+    let after = unlock(&store, &two, &mut rand::rng()).await.unwrap();
+    after
+        .opener
+        .open(&store.credentials().await.unwrap()[0])
+        .unwrap();
+    // A gateway that runs goes on, both ways.
+    let later = running
+        .sealer
+        .seal(draft("later"), &mut rand::rng())
+        .unwrap();
+    after.opener.open(&later).unwrap();
+    assert_eq!(
+        rotate_key((&store, &store), (&two, &two), &mut rand::rng()).await,
+        Err(KeyError::SameKey)
+    );
+}
+
+#[tokio::test]
+async fn a_rotation_with_a_wrong_key_or_a_changed_row_changes_nothing() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let path = |name: &str| place.directory.path().join(name);
+    let (one, two) = (file(&path("one")), file(&path("two")));
+    opens(&store, &one).await.unwrap();
+    write(&path("wrong"), &[9; 32], 0o600);
+    let before = row(&store).await;
+    let rotate = async |from: &KeySource, to: &KeySource| {
+        rotate_key((&store, &store), (from, to), &mut rand::rng()).await
+    };
+    assert_eq!(
+        rotate(&file(&path("wrong")), &two).await,
+        Err(KeyError::WrongKey)
+    );
+    let short = KeySource::Passphrase(Secret::from("short".to_owned()));
+    assert_eq!(rotate(&one, &short).await, Err(KeyError::ShortPassphrase));
+    assert_eq!(row(&store).await, before);
+    opens(&store, &one).await.unwrap();
+    let whole = before[1].clone().unwrap();
+    let mut flipped = whole.clone().into_bytes();
+    flipped[20] = if flipped[20] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).unwrap();
+    store.put_meta("vault.data_key", &flipped).await.unwrap();
+    let named = Err(KeyError::BadMeta("vault.data_key"));
+    assert_eq!(opens(&store, &one).await, named);
+    assert_eq!(rotate(&one, &two).await, named);
+    assert_eq!(store.meta("vault.data_key").await.unwrap(), Some(flipped));
+    // A key that is gone is not made again: what is sealed under it would be lost.
+    let mut raw = place.raw().await;
+    sqlx::raw_sql("DELETE FROM meta WHERE key = 'vault.data_key'")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(opens(&store, &one).await, named);
+    store.put_meta("vault.data_key", &whole).await.unwrap();
+    opens(&store, &one).await.unwrap();
+}
+
+/// Every state in which a rotation of a key file can be cut off.
+#[tokio::test]
+async fn wherever_a_rotation_is_cut_off_the_vault_opens_and_the_next_start_finishes_it() {
+    for reached in ["key made", "row written", "old key moved", "done"] {
+        let place = Place::new();
+        let store = Store::create(&place.url).await.unwrap();
+        let path = place.directory.path().join("master.key");
+        let source = KeySource::File(path.clone());
+        let unlocked = unlock(&store, &file(&path), &mut rand::rng())
+            .await
+            .unwrap();
+        let sealed = unlocked.sealer.seal(draft("gh"), &mut rand::rng()).unwrap();
+        let next = next_file(&path);
+        MasterKey::load_or_create(&next, &mut rand::rng()).unwrap();
+        let fresh = std::fs::read(&next).unwrap();
+        if reached != "key made" {
+            let to = KeySource::File(next.clone());
+            rotate_key((&store, &store), (&source, &to), &mut rand::rng())
+                .await
+                .unwrap();
+        }
+        match reached {
+            "old key moved" => {
+                std::fs::rename(&path, place.directory.path().join("master.key.previous")).unwrap();
+            }
+            "done" => put_in_place(&path).unwrap(),
+            _ => {}
+        }
+        for _ in 0..2 {
+            let again = unlock(&store, &source, &mut rand::rng()).await;
+            let again = again.unwrap_or_else(|error| panic!("{reached}: {error}"));
+            again.opener.open(&sealed).unwrap();
+        }
+        let is_new = std::fs::read(&path).unwrap() == fresh;
+        assert_eq!(is_new, reached != "key made", "{reached}");
+        assert_eq!(next.exists(), reached == "key made", "{reached}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_build_before_has_sealed_opens_and_outlives_a_rotation() {
+    let place = Place::new();
+    let store = Store::create(&place.url).await.unwrap();
+    let variable = |byte: u8| KeySource::Variable {
+        name: "MASTER".to_owned(),
+        value: Secret::new(vec![byte; 32]),
+    };
+    // Under the master key itself.
+    let older = Sealer::new(&master(1))
+        .seal(draft("gh"), &mut rand::rng())
+        .unwrap();
+    store.put_credential(&older).await.unwrap();
+    let unlocked = unlock(&store, &variable(1), &mut rand::rng())
+        .await
+        .unwrap();
+    unlocked.opener.open(&older).unwrap();
+    rotate_key(
+        (&store, &store),
+        (&variable(1), &variable(2)),
+        &mut rand::rng(),
+    )
+    .await
+    .unwrap();
+    let row = &store.credentials().await.unwrap()[0];
+    let after = unlock(&store, &variable(2), &mut rand::rng())
+        .await
+        .unwrap();
+    after.opener.open(row).unwrap();
+    assert!(
+        unlocked.opener.holds_same(&older, row),
+        "a gateway that runs keeps its tokens"
+    );
+    assert!(Opener::new(&master(1)).open(row).is_err());
 }
