@@ -38,7 +38,7 @@ pub struct MasterKey {
     bytes: Zeroizing<[u8; LENGTH]>,
     version: u32,
     /// Of a data key: the master key, under which rows of older builds are sealed.
-    older: Option<Box<MasterKey>>,
+    older: Option<Box<Self>>,
 }
 
 /// The version of what is sealed under the master key itself, as builds before the data key did.

@@ -83,8 +83,9 @@ pub async fn unlock(
     })
 }
 
-/// Gives the vault another master key. Everything stays sealed under the data key, which one transaction wraps again, so a gateway that
-/// runs goes on. Whenever this is cut off, the vault opens with one of the two keys. `noted` is the store as the change is recorded.
+/// Gives the vault another master key.
+///
+/// Everything stays sealed under the data key, which one transaction wraps again, so a gateway that runs goes on. Whenever this is cut off, the vault opens with one of the two keys. `noted` is the store as the change is recorded.
 ///
 /// # Errors
 /// The problem of either key; `Changed` where another command was faster. Nothing has changed then.
