@@ -167,25 +167,28 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Returns the entry of a list: agent, connector, actions, and whether the request must be opened before it is approved.
+    /// Returns the entry of a list: what is asked, by whom, why, and whether the request must be opened before it is approved.
+    ///
+    /// Where `open_first` is false, this is everything that would be sent; parameters are as the journal shows them.
     #[must_use]
     pub fn summary(&self) -> Json {
         let request = &self.request;
-        let actions = request.actions.as_array().into_iter().flatten();
-        let actions: Vec<Json> = actions
-            .map(|action| json!({ "name": action.get("name"), "risk": action.get("risk") }))
-            .collect();
         json!({
             "id": self.id,
             "status": self.status,
             "agent": request.agent,
             "connector": request.connector,
             "action": request.action,
-            "actions": actions,
+            "actions": request.actions,
+            "method": request.method,
+            "host": request.host,
+            "target": request.target,
+            "by": request.by,
+            "reason": request.reason,
+            "partial": request.partial,
             "open_first": !request.partial.is_empty(),
             "opened_at": clock::stamp(self.opened_at),
             "expires_at": clock::stamp(self.expires_at),
-            "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
             "waiting": self.waiting,
             "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
         })

@@ -26,6 +26,7 @@ pub use model::parameter::ParamView;
 pub use model::protocol::Protocol;
 pub use model::route::RouteView;
 pub use model::standard_headers::is_always_dropped;
+pub(crate) use model::standard_headers::is_harmless;
 pub use model::test_case::{Case, Expectation, ExpectedAction};
 pub use read::answer::read_answer;
 pub use read::classify::{Unroutable, WrittenTarget};

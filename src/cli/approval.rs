@@ -10,7 +10,7 @@ use super::args::ApprovalCommand;
 use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
-use crate::model::show::escape;
+use crate::model::show::{escape, parameter};
 
 const PATH: &str = "/api/v1/approvals";
 
@@ -55,25 +55,48 @@ async fn list(context: &Context, all: bool) -> Outcome {
         "SINCE",
         "WAITING",
         "OPEN FIRST",
+        "REASON",
+        "REQUEST",
     ]);
     for approval in approvals {
         let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
-        let waiting = approval.get("waiting").map(Json::to_string);
+        let waiting = match approval.get("waiting").and_then(Json::as_u64) {
+            Some(0) if text("status") == "pending" => "none; a retry passes".to_owned(),
+            waiting => waiting.unwrap_or(0).to_string(),
+        };
         table.row([
             text("id"),
             text("status"),
             text("agent"),
             &actions(approval),
             &age(context, text("opened_at")),
-            &waiting.unwrap_or_default(),
+            &waiting,
             match approval.get("open_first") {
                 Some(Json::Bool(true)) => "yes",
                 Some(_) | None => "no",
             },
+            text("reason"),
+            &request(approval),
         ]);
     }
     table.print(&context.output)?;
     Ok(Exit::Done)
+}
+
+/// Returns method, host and target, then every parameter.
+fn request(approval: &Json) -> String {
+    let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
+    let mut shown = format!("{} {}{}", text("method"), text("host"), text("target"));
+    let actions = approval.get("actions").and_then(Json::as_array);
+    let params = |action: &Json| action.get("params").and_then(Json::as_object).cloned();
+    for (name, value) in actions.into_iter().flatten().filter_map(params).flatten() {
+        let value = match &value {
+            Json::Object(_) => parameter(&value),
+            _ => value.to_string(),
+        };
+        shown.push_str(&format!(" {name}={value}"));
+    }
+    shown
 }
 
 /// Returns how long ago a question was asked, as in `3m 20s`.

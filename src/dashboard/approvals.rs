@@ -15,6 +15,7 @@ use super::frame::Frame;
 use super::refused::Refused;
 use super::show::{Id, Mark, When, html};
 use super::visitor::{Posted, Visitor};
+use crate::model::show::parameter;
 
 const APPROVALS: &str = "/api/v1/approvals";
 
@@ -39,12 +40,19 @@ struct Waiting {
     id: String,
     agent: String,
     connector: String,
-    actions: Vec<(String, Mark)>,
+    /// Method, host and target.
+    request: String,
+    actions: Vec<(String, Mark, Pairs)>,
+    reason: String,
+    by: String,
+    /// Why the card does not show everything that would be sent.
+    partial: Vec<String>,
     status: Mark,
     opened: When,
     expires: When,
     open_first: bool,
-    waiting: u64,
+    /// How many requests wait, in words.
+    waiting: String,
     /// When an approval for a time is over.
     until: When,
 }
@@ -112,22 +120,47 @@ pub(super) async fn list(visitor: Visitor) -> Result<Response, Refused> {
 impl Waiting {
     fn of(approval: &Json, visitor: &Visitor) -> Self {
         let now = visitor.app.shared.setup.clock.utc();
-        let actions = approval.list("actions").iter();
         Self {
             id: approval.text("id"),
             agent: approval.text("agent"),
             connector: approval.text("connector"),
-            actions: actions
-                .map(|action| (action.text("name"), Mark::risk(&action.text("risk"))))
-                .collect(),
+            request: request(approval),
+            actions: approval.list("actions").iter().map(action).collect(),
+            reason: approval.text("reason"),
+            by: approval.words("by").join(", "),
+            partial: approval.words("partial"),
             status: Mark::approval(&approval.text("status")),
             opened: When::of(&approval.text("opened_at"), now),
             expires: When::of(&approval.text("expires_at"), now),
             open_first: approval.is("open_first"),
-            waiting: approval.number("waiting"),
+            waiting: match approval.number("waiting") {
+                0 => "No request waits any more; a retry passes once this is approved.".to_owned(),
+                1 => "One request waits for this answer.".to_owned(),
+                count => format!("{count} requests wait for this answer."),
+            },
             until: When::of(&approval.text("until"), now),
         }
     }
+}
+
+/// Returns what would be sent, without headers and body.
+fn request(approval: &Json) -> String {
+    let text = |name: &str| approval.text(name);
+    format!(
+        "{} https://{}{}",
+        text("method"),
+        text("host"),
+        text("target")
+    )
+}
+
+/// Returns an action's name, risk and parameters.
+fn action(action: &Json) -> (String, Mark, Pairs) {
+    let params = action.get("params").and_then(Json::as_object);
+    let params = params.into_iter().flatten();
+    let params = params.map(|(name, value)| (name.clone(), parameter(value)));
+    let risk = Mark::risk(&action.text("risk"));
+    (action.text("name"), risk, params.collect())
 }
 
 /// Returns whether an approval for a time is not over.
@@ -141,12 +174,7 @@ pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Res
     let approval = visitor.client.get(&path).await?;
     let frame = Frame::of(&visitor, "approvals", "Approval").await?;
     let now = visitor.app.shared.setup.clock.utc();
-    let target = format!("{}{}", approval.text("host"), approval.text("target"));
     let body = approval.get("body").map(|_| approval.text("body"));
-    let action = |action: &Json| {
-        let risk = Mark::risk(&action.text("risk"));
-        (action.text("name"), risk, action.pairs("params"))
-    };
     Ok(html(&ApprovalPage {
         frame,
         id: Id::of(&id),
@@ -158,7 +186,7 @@ pub(super) async fn page(visitor: Visitor, Path(id): Path<String>) -> Result<Res
         times: TIMES,
         status: Mark::approval(&approval.text("status")),
         agent: approval.text("agent"),
-        request: format!("{} https://{target}", approval.text("method")),
+        request: request(&approval),
         opened: When::of(&approval.text("opened_at"), now),
         expires: When::of(&approval.text("expires_at"), now),
         reason: approval.text("reason"),

@@ -33,6 +33,22 @@ fn is_deceptive(character: char) -> bool {
         )
 }
 
+/// Returns a recorded parameter as people read it: a text without quotes, a secret one as `(secret)`, a long one as its length.
+///
+/// The text is not escaped.
+#[must_use]
+pub fn parameter(value: &serde_json::Value) -> String {
+    if value.get("hmac").is_some() {
+        return "(secret)".to_owned();
+    }
+    match value.get("bytes") {
+        Some(bytes) => format!("({bytes} bytes)"),
+        None => value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
 /// Returns an address and its port, as they are written: `127.0.0.1:443`, `[::1]:443`.
 #[must_use]
 pub fn address(address: SocketAddr) -> String {

@@ -5,6 +5,7 @@
 
 mod approval_request;
 mod content;
+mod covered;
 mod json;
 mod volatile;
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use super::content::{self, BodyForm};
+use super::content;
+use super::covered::BodyForm;
 use super::json::{Token, Tokens};
 use super::volatile::VOLATILE;
 use crate::approval::{ApprovalRequest, Fingerprint, Fingerprinter};

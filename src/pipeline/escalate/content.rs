@@ -4,15 +4,15 @@
 use std::borrow::Cow;
 
 use http::header::HOST;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use super::covered::{BodyForm, Shown};
 use super::json::{self, HIDDEN};
 use super::volatile::VOLATILE;
 use crate::connector::Connector;
 use crate::journal::MAX_PARAM;
 use crate::model::action::Action;
-use crate::model::media_type::MediaType;
 use crate::model::value::Value;
 use crate::pipeline::outgoing::Outgoing;
 
@@ -40,30 +40,6 @@ pub(super) struct Content {
 #[derive(Debug)]
 struct Secrets(Vec<String>);
 
-/// How a body was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyForm {
-    Json,
-    Form,
-    Text,
-    /// No route reads it.
-    Unread,
-}
-
-impl BodyForm {
-    /// Returns how a body was read that goes out with these headers: `Content-Type` is set to how it was parsed.
-    pub(super) fn of(headers: &HeaderMap, was_read: bool) -> Self {
-        if !was_read {
-            return Self::Unread;
-        }
-        match MediaType::of(headers) {
-            Some(media) if media.is_json() => Self::Json,
-            Some(media) if media.is("application/x-www-form-urlencoded") => Self::Form,
-            Some(_) | None => Self::Text,
-        }
-    }
-}
-
 /// Writes a request down.
 pub(super) fn of(
     outgoing: &Outgoing,
@@ -86,6 +62,7 @@ pub(super) fn of(
             .iter()
             .any(|parameter| is_long(&parameter.value))
     };
+    content.check(outgoing, connector, (actions, form));
     if actions.iter().any(long) {
         content.partial.push("a parameter is longer than 1 KiB");
     }
@@ -103,6 +80,32 @@ pub(super) fn of(
 }
 
 impl Content {
+    /// Notes what is sent beside target and parameters, which are all that a list shows.
+    fn check(
+        &mut self,
+        outgoing: &Outgoing,
+        connector: &Connector,
+        (actions, form): (&[Action], BodyForm),
+    ) {
+        let mut shown = Shown::of(actions);
+        let is_shown = |(name, value): (&HeaderName, &HeaderValue)| {
+            *name == HOST
+                || VOLATILE.contains(&name.as_str())
+                || connector.credential_headers().any(|known| name == known)
+                || value
+                    .to_str()
+                    .is_ok_and(|text| shown.has_header(name.as_str(), text))
+        };
+        if !outgoing.headers.iter().all(is_shown) {
+            self.partial.push("a header is not among the parameters");
+        }
+        let body = outgoing.body.as_deref().filter(|body| !body.is_empty());
+        let text = body.and_then(|body| std::str::from_utf8(body).ok());
+        if form != BodyForm::Unread && text.is_some_and(|text| !shown.has_body(text, form)) {
+            self.partial.push("the body holds more than the parameters");
+        }
+    }
+
     /// Adds what goes out but framing, what retries change, and credentials; those of the agent's own are named without a value.
     fn add_headers(&mut self, headers: &HeaderMap, connector: &Connector, secrets: &Secrets) {
         let is_credential =

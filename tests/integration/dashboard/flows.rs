@@ -173,6 +173,15 @@ async fn an_approval_is_answered_and_the_request_goes() {
         "{}",
         list.text
     );
+    // Nobody approves what a card does not tell apart from others.
+    for shown in [
+        "<pre class=\"request\">GET https://api.test:443/items/7</pre>",
+        "<dt><code>item</code></dt><dd class=\"whole\"><code>7</code></dd>",
+        "No request waits any more; a retry passes",
+        "Approve once",
+    ] {
+        assert!(list.text.contains(shown), "{shown} in {}", list.text);
+    }
     let id = between(&list, "href=\"/approvals/", "\"").to_owned();
     let page = browser.get(&format!("/approvals/{id}")).await;
     assert!(page.text.contains("GET https://api.test"), "{}", page.text);

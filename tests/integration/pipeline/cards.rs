@@ -82,8 +82,55 @@ async fn a_card_shows_keys_that_no_parameter_reads_and_every_header() {
         !shown.contains("volatile") && !shown.contains("agents-own"),
         "{shown}"
     );
-    assert_eq!(card["partial"], json!([]));
-    assert_eq!(approve(&rig, &id, None), Ok(()));
+    assert_eq!(
+        card["partial"],
+        json!(["the body holds more than the parameters"])
+    );
+    assert!(matches!(
+        approve(&rig, &id, None),
+        Err(ResolveError::Unopened(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_list_shows_all_that_is_asked_or_has_it_opened() {
+    let cases: [(&str, &str, bool); 11] = [
+        ("/pulls", r#"{"title":"x"}"#, true),
+        ("/pulls", r#"{ "title": "x", "pin": 7 }"#, true),
+        ("/pulls", r#"{"title":"x","head":"x"}"#, false),
+        ("/pulls", r#"{"title":"x","more":{"title":"x"}}"#, false),
+        ("/pulls", r#"{"title":"x","force":true}"#, false),
+        ("/pulls", r#"{"title":"x","base":null}"#, false),
+        ("/pulls", r#"{"title":"x","labels":[]}"#, false),
+        ("/pulls", r#"{"title":"x","options":{}}"#, false),
+        ("/form", "name=ada", true),
+        ("/form", "name=ada&role=ada", false),
+        ("/form", "name=ada&role=", false),
+    ];
+    for (path, body, is_whole) in cases {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let headers = if path == "/form" { &form[..] } else { &[] };
+        let (rig, card, id) = card(path, body.as_bytes(), headers).await;
+        assert_eq!(card["partial"] == json!([]), is_whole, "{body}: {card}");
+        assert_eq!(approve(&rig, &id, None).is_ok(), is_whole, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_of_a_list_tells_requests_apart() {
+    let body = br#"{"title":"x","key":"Sw0rdf1sh"}"#;
+    let (rig, _, _) = card("/pulls?draft=1", body, &[]).await;
+    let approvals = &rig.gateway.dependencies().approvals;
+    let entry = approvals.list().remove(0).summary();
+    assert_eq!(entry["method"], "POST");
+    assert_eq!(entry["target"], "/pulls?draft=1");
+    assert_eq!(entry["actions"][0]["params"]["title"], "x");
+    assert_eq!(entry["waiting"], 1);
+    assert!(
+        entry["actions"][0]["params"]["key"]["hmac"].is_string(),
+        "{entry}"
+    );
+    assert!(!entry.to_string().contains("rdf1sh"), "{entry}");
 }
 
 #[tokio::test]
