@@ -61,6 +61,9 @@ const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 pub(super) const MIXED: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// The longest name between the dashes of a PEM that is in use is `PGP PRIVATE KEY BLOCK`.
+const LONGEST_LABEL: usize = 24;
+
 /// Returns a text in the shape of a secret, and how many bits of it are random. `letter` draws one of an alphabet.
 pub(super) fn shaped(secret: &str, letter: &mut dyn FnMut(&[u8]) -> char) -> (String, u32) {
     if secret.starts_with("-----BEGIN ") {
@@ -98,22 +101,41 @@ pub(super) fn shaped(secret: &str, letter: &mut dyn FnMut(&[u8]) -> char) -> (St
     (text, bits)
 }
 
-/// Keeps the lines that name what it is, and the length of all others (RFC 7468).
+/// Keeps the marks that name what it is, the ends of lines, and the length of all else (RFC 7468). Line ends may be written as `\\n`.
 fn pem(secret: &str, letter: &mut dyn FnMut(&[u8]) -> char) -> (String, u32) {
-    let (mut text, mut bits) = (String::with_capacity(secret.len()), 0);
-    for (place, line) in secret.split('\n').enumerate() {
-        if place > 0 {
-            text.push('\n');
+    let (mut text, mut bits) = (String::with_capacity(secret.len()), 0_u32);
+    let mut rest = secret;
+    while let Some(first) = rest.chars().next() {
+        let kept = ["\n", "\r", "\\n", "\\r"];
+        let kept = kept.iter().find(|end| rest.starts_with(**end));
+        let kept = kept.map(|end| end.len()).or_else(|| mark(rest));
+        if let Some((front, behind)) = kept.and_then(|length| rest.split_at_checked(length)) {
+            text.push_str(front);
+            rest = behind;
+            continue;
         }
-        if line.starts_with("-----") {
-            text.push_str(line);
-        } else {
-            text.extend(line.chars().map(|_| letter(MIXED)));
-            let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
-            bits += bits_of(MIXED).saturating_mul(length);
-        }
+        text.push(letter(MIXED));
+        bits = bits.saturating_add(bits_of(MIXED));
+        rest = rest.get(first.len_utf8()..).unwrap_or_default();
     }
     (text, bits)
+}
+
+/// Returns how long the mark is that a text begins with, `-----BEGIN PRIVATE KEY-----` or `-----END …`.
+fn mark(text: &str) -> Option<usize> {
+    const DASHES: &str = "-----";
+    let inner = text.strip_prefix(DASHES)?;
+    let (label, _) = inner.split_once(DASHES)?;
+    let name = label
+        .strip_prefix("BEGIN ")
+        .or_else(|| label.strip_prefix("END "))?;
+    let words = ["KEY", "CERTIFICATE", "REQUEST", "PARAMETERS", "KEY BLOCK"];
+    let is_known = name.len() <= LONGEST_LABEL
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b' ')
+        && words.iter().any(|word| name.ends_with(word));
+    is_known.then_some(DASHES.len() * 2 + label.len())
 }
 
 /// Returns what separates the parts of a key of a known kind; `None` where it has none, or is of no known kind.
@@ -203,6 +225,30 @@ mod tests {
         let all = text.char_indices();
         all.filter(|(_, letter)| !letter.is_ascii_alphanumeric())
             .collect()
+    }
+
+    #[test]
+    fn of_a_pem_on_one_line_only_the_marks_stay() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+        for end in ["\n", "\\n", "\r", " ", "", "-----", "\u{e9}"] {
+            let secret = format!(
+                "-----BEGIN PRIVATE KEY-----{end}{body}{end}-----END PRIVATE KEY-----{end}"
+            );
+            let made = of(&secret, 1);
+            assert!(made.starts_with("-----BEGIN PRIVATE KEY-----"), "{made}");
+            for part in body.as_bytes().windows(6) {
+                let part = std::str::from_utf8(part).unwrap();
+                assert!(!made.contains(part), "{made}");
+            }
+        }
+        for secret in [
+            "-----BEGIN HUNTERTWOHUNTERTWO-----x",
+            "-----BEGIN hunter2 KEY-----x",
+            "-----BEGIN -----hunter2hunter2",
+        ] {
+            let made = of(secret, 1).to_lowercase();
+            assert!(!made.contains("hunter"), "{made}");
+        }
     }
 
     #[test]
