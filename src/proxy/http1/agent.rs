@@ -81,6 +81,12 @@ impl Reader {
         }
     }
 
+    /// Leaves the memory of a body that was taken to that body: what was read behind it gets memory of its own, so that a byte of the
+    /// next request does not keep all of it.
+    pub(super) fn leave(&mut self) {
+        self.input = BytesMut::from(&*self.input);
+    }
+
     /// Gives memory back that only a body needs.
     pub(super) fn shrink(&mut self) {
         if self.input.is_empty() && self.input.capacity() > HEAD_READ {
@@ -166,5 +172,13 @@ mod tests {
         let before = reader.input.capacity();
         reader.more_of(1).await.unwrap();
         assert!(reader.input.capacity() <= before.max(sent + BODY_READ));
+        // What stands behind a body keeps nothing of its memory, also when more is read.
+        let body = reader.input.split_to(sent).freeze();
+        reader.leave();
+        assert!(body.is_unique(), "its memory has another owner");
+        drop(body);
+        reader.input.reserve(HEAD_READ);
+        assert!(reader.input.capacity() <= 2 * HEAD_READ);
+        assert_eq!(&*reader.input, b"y");
     }
 }

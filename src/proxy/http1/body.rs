@@ -168,6 +168,7 @@ impl Whole<'_> {
             let left = length.saturating_sub(here as u64);
             if left == 0 {
                 let taken = self.incoming.take(self.reader.input());
+                self.reader.leave();
                 return taken.map_err(|_| broken(Fault::Unclear));
             }
             let left = usize::try_from(left).unwrap_or(usize::MAX);
