@@ -115,9 +115,28 @@ impl<S: Send + Sync, T: DeserializeOwned, const MOST: usize> FromRequest<S> for 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     serde_json::from_slice(text).map_err(|error| {
-        let text = error.to_string();
+        let text = without_value(&error.to_string());
         Problem::bad(field(&text), format!("the body: {text}"))
     })
+}
+
+/// Leaves out the value that an error of serde repeats: it may be a secret that stands in the wrong place.
+fn without_value(text: &str) -> String {
+    for kind in ["invalid type: ", "invalid value: "] {
+        let (Some(at), Some(end)) = (text.find(kind), text.rfind(", expected ")) else {
+            continue;
+        };
+        let from = at + kind.len();
+        let (Some(front), Some(value), Some(behind)) =
+            (text.get(..from), text.get(from..end), text.get(end..))
+        else {
+            continue;
+        };
+        // `string "…"`, `integer `1``, `map`: the first word is the kind.
+        let word = value.split(['"', '`']).next().unwrap_or_default();
+        return format!("{front}{}{behind}", word.trim_end());
+    }
+    text.to_owned()
 }
 
 fn too_large(most: usize) -> Problem {

@@ -23,7 +23,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns whether a character changes what surrounds it, or cannot be seen.
-fn is_deceptive(character: char) -> bool {
+#[must_use]
+pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -132,17 +132,32 @@ impl CredentialView {
             problem: catalog.and_then(|catalog| problem(credential, catalog)),
             moved: connector.is_some_and(|connector| connector.put_on(credential).is_err()),
             health: None,
-            revision: revision(credential),
+            revision: revision(credential, catalog),
         }
     }
 }
 
-/// Returns the name of a credential's state: another one where it was sealed or bound again.
-pub(super) fn revision(credential: &SealedCredential) -> String {
+/// Returns the name of a credential's state: another one where it was sealed or bound again, or where its connector would put it
+/// elsewhere now, so that nobody agrees to one place and binds to another.
+pub(super) fn revision(credential: &SealedCredential, catalog: Option<&Catalog>) -> String {
     let mut hash = Sha256::new();
-    hash.update(credential.placement.as_bytes());
-    hash.update([0]);
-    hash.update(&credential.sealed);
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(credential.placement.as_bytes());
+    add(&credential.sealed);
+    let connector = catalog.and_then(|catalog| catalog.get(&credential.connector));
+    for scheme in connector.into_iter().flat_map(|one| one.schemes()) {
+        add(scheme.id.as_bytes());
+        add(scheme.placement().as_bytes());
+        for url in scheme
+            .mint_urls(&credential.public_fields)
+            .unwrap_or_default()
+        {
+            add(url.as_bytes());
+        }
+    }
     let hash = hash.finalize();
     hex(hash
         .first_chunk::<8>()
@@ -152,13 +167,17 @@ pub(super) fn revision(credential: &SealedCredential) -> String {
 /// Refuses a change whose preview is of another state of the credential.
 pub(super) fn unchanged(
     credential: &SealedCredential,
+    catalog: Option<&Catalog>,
     if_match: Option<&str>,
 ) -> Result<(), Problem> {
-    let now = revision(credential);
+    let now = revision(credential, catalog);
     if if_match.is_none_or(|named| named == "*" || named == now) {
         return Ok(());
     }
-    let detail = format!("credential `{}` was changed meanwhile", credential.id);
+    let detail = format!(
+        "credential `{}`, or where its connector puts it, was changed meanwhile",
+        credential.id
+    );
     let status = axum::http::StatusCode::PRECONDITION_FAILED;
     let problem = Problem::new(status, "changed_meanwhile", detail);
     Err(problem

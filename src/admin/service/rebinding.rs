@@ -80,7 +80,7 @@ impl Service {
         let Mode::Write { if_match } = mode else {
             return Ok(rebound);
         };
-        unchanged(credential, if_match.as_deref())?;
+        unchanged(credential, Some(snapshot.catalog()), if_match.as_deref())?;
         if !credential.agent_owned && credential.placement != scheme.placement() {
             self.bind_to(by, credential, scheme).await?;
             rebound.warnings = self.settle().await;

@@ -54,7 +54,9 @@ impl Service {
         rotation: Rotation,
     ) -> Result<Rotated, Problem> {
         let old = self.stored_credential(id).await?;
-        unchanged(&old, if_match.as_deref())?;
+        let snapshot = self.snapshot().await.ok();
+        let catalog = snapshot.as_ref().map(|snapshot| snapshot.catalog());
+        unchanged(&old, catalog, if_match.as_deref())?;
         let untested = rotation.untested;
         let draft = self.draft(&old, rotation).await?;
         let new = self

@@ -229,6 +229,54 @@ async fn a_change_of_another_state_is_refused_with_the_present_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_nobody_agreed_to_is_not_bound() {
+    let upstream = Upstream::start(&[HOST]).await;
+    let gateway = start(&upstream).await;
+    gateway.admin(Method::POST, CREDENTIALS, &new(FIRST)).await;
+    let move_to = async |place: &str| {
+        let file = CONNECTOR.replace("bearer: '{token}'", place);
+        gateway.write("connectors.d/api.yaml", &file).await;
+    };
+    move_to("header: { X-Key: '{token}' }").await;
+    let seen = show(&gateway).await["revision"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    move_to("query: { image_url: '{token}' }").await;
+    let path = format!("{CREDENTIALS}/api/rebind");
+    let seen = format!("\"{seen}\"");
+    let headers: &[(&str, &[u8])] = &[("if-match", seen.as_bytes())];
+    let (status, _, refused) = gateway
+        .admin_with((Method::POST, &path), headers, &Json::Null)
+        .await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (412, &json!("changed_meanwhile")),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_in_the_wrong_place_is_not_repeated() {
+    let gateway = Builder::new().connector("api", CONNECTOR).start().await;
+    for body in [
+        json!({ "connector": "api", "fields": "hunter2hunter2" }),
+        json!({ "connector": "api", "fields": { "token": 98_765_432 } }),
+        json!({ "connector": "api", "fields": ["hunter2hunter2"] }),
+        json!("hunter2hunter2"),
+    ] {
+        let (status, refused) = gateway.admin(Method::POST, CREDENTIALS, &body).await;
+        let text = refused.to_string();
+        assert_eq!(status, 400, "{text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("9876"),
+            "{text}"
+        );
+        assert!(text.contains("expected"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commands_elsewhere_manage_credentials_by_the_gateway() {
     let issued = Issued::new(&["localhost"], Validity::Now);
     let upstream = Upstream::start(&[HOST]).await;
