@@ -65,7 +65,9 @@ fn same_folded(one: &str, two: &str) -> bool {
     if one.is_ascii() && two.is_ascii() {
         return one.eq_ignore_ascii_case(two);
     }
-    UniCase::unicode(one) == UniCase::unicode(two)
+    // Simple mappings to upper case take these for an `i`, as Java's `equalsIgnoreCase` does; case folding does not.
+    let plain = |text: &str| text.replace(['\u{131}', '\u{130}'], "i");
+    UniCase::unicode(plain(one)) == UniCase::unicode(plain(two))
 }
 
 /// Compares the bytes that count; `None` where one that is not ASCII is met before a difference, and folding has to tell.
