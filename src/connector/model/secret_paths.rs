@@ -4,6 +4,7 @@
 
 use crate::connector::model::group::Group;
 use crate::connector::model::pattern::Segment;
+use crate::model::show::is_deceptive;
 use crate::model::target::decode;
 
 /// How often a path is decoded: servers that decode once more are rare, twice more unheard of.
@@ -45,12 +46,12 @@ impl SecretPaths {
         }
         let mut path = path.to_owned();
         for _ in 0..DECODED {
-            path = decode(&path).to_ascii_lowercase();
+            path = decode(&path).to_lowercase();
         }
+        path.retain(|letter| !letter.is_whitespace() && !is_deceptive(letter));
         let segments = path.split(['/', '\\']);
-        let segments: Vec<&str> = segments
-            .filter(|segment| !matches!(*segment, "" | "."))
-            .collect();
+        let segments = segments.map(|segment| segment.trim_start_matches('.'));
+        let segments: Vec<&str> = segments.filter(|segment| !segment.is_empty()).collect();
         let found = self.0.iter().find(|one| one.leads(&segments))?;
         let mut shown = String::from("/");
         for literal in &found.literals {
@@ -68,9 +69,9 @@ impl Beginning {
         let mut literals = Vec::new();
         for segment in segments {
             match segment {
-                Segment::Literal(text) => literals.push(decode(text).to_ascii_lowercase()),
+                Segment::Literal(text) => literals.push(decode(text).to_lowercase()),
                 Segment::Affixed(affixed) => {
-                    let prefix = affixed.prefix.to_ascii_lowercase();
+                    let prefix = affixed.prefix.to_lowercase();
                     return Self { literals, prefix };
                 }
                 Segment::Param(_) | Segment::Rest(_) => break,
@@ -126,6 +127,10 @@ mod tests {
             ("/services;T0", Some("/services/{hidden}")),
             ("\\services\\T0", Some("/services/{hidden}")),
             ("/v1/services/T0", Some("/services/{hidden}")),
+            ("/ser%C2%ADvices/T0", Some("/services/{hidden}")),
+            ("/%E2%80%8Bservices/T0", Some("/services/{hidden}")),
+            ("/%20services/T0", Some("/services/{hidden}")),
+            ("/.services/T0", Some("/services/{hidden}")),
             ("/bot123:abc/getMe", Some("/bot{hidden}")),
             ("/services", None),
             ("/service/T0", None),
