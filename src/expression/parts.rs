@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::program::{Outcome, ProgramDraft};
-use super::scope::Scope;
+use super::scope::{Datum, Scope};
 use crate::model::value::Value;
 
 /// Deepest nesting, and most parts, that are shown.
@@ -78,6 +78,9 @@ fn value(text: &str, (scope, secrets): (&dyn Scope, &BTreeSet<String>)) -> Optio
     let draft = ProgramDraft::parse(text).ok()?;
     let reads = draft.fields_of("params");
     let is_secret = !reads.is_disjoint(secrets);
+    if let Some(shown) = field(text).and_then(|(root, field)| whole(scope.read(root, field)?)) {
+        return Some(shown);
+    }
     let program = draft.finish();
     match program.evaluate(scope) {
         // Whether it holds is what the decision tells anyway.
@@ -91,6 +94,30 @@ fn value(text: &str, (scope, secrets): (&dyn Scope, &BTreeSet<String>)) -> Optio
         Ok(value) => serde_json::json!(value).to_string(),
         Err(error) => error.to_string(),
     })
+}
+
+/// Reads `root.field`, where a text is nothing more.
+fn field(text: &str) -> Option<(&str, &str)> {
+    let is_name = |name: &str| {
+        let mut bytes = name.bytes();
+        !name.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let (root, field) = text.split_once('.')?;
+    (is_name(root) && is_name(field)).then_some((root, field))
+}
+
+/// Shows what an expression reads only in a comparison, or by a key.
+fn whole(read: Datum<'_>) -> Option<String> {
+    match read {
+        Datum::Risk(risk) => Some(risk.to_string()),
+        Datum::Labels(labels) => Some(serde_json::json!(labels).to_string()),
+        Datum::Bool(_)
+        | Datum::Int(_)
+        | Datum::Text(_)
+        | Datum::Time(_)
+        | Datum::Query(_)
+        | Datum::Value(_) => None,
+    }
 }
 
 /// Returns the operands of the loosest operator that stands outside brackets and quotes.
@@ -161,27 +188,31 @@ fn is_literal(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::{Part, parts};
     use crate::expression::scope::{Datum, Scope};
+    use crate::model::action::Risk;
     use crate::model::value::Value;
 
     #[derive(Debug)]
-    struct Params(Value, Value);
+    struct Params(Value, Value, BTreeMap<String, String>);
 
     impl Scope for Params {
         fn read(&self, root: &str, field: &str) -> Option<Datum<'_>> {
             match (root, field) {
                 ("params", "project") => Some(Datum::Value(&self.0)),
                 ("params", "key") => Some(Datum::Value(&self.1)),
+                ("action", "risk") => Some(Datum::Risk(Risk::High)),
+                ("agent", "labels") => Some(Datum::Labels(&self.2)),
                 _ => None,
             }
         }
     }
 
     fn shown(source: &str) -> Vec<(usize, String, String)> {
-        let scope = Params(Value::text("A && B"), Value::text("s3cret"));
+        let labels = BTreeMap::from([("team".to_owned(), "ops".to_owned())]);
+        let scope = Params(Value::text("A && B"), Value::text("s3cret"), labels);
         let secrets = BTreeSet::from(["key".to_owned()]);
         let parts = parts(source, &scope, &secrets).into_iter();
         parts
@@ -208,6 +239,20 @@ mod tests {
                 line(2, "!has(params.lost)", "true"),
                 line(3, "has(params.lost)", "false"),
             ]
+        );
+    }
+
+    #[test]
+    fn risks_and_labels_are_shown_although_no_expression_gives_them() {
+        let shown = shown("action.risk >= risk(\"high\") && agent.labels[\"team\"] == \"ops\"");
+        let values: Vec<(&str, &str)> = shown
+            .iter()
+            .map(|(_, text, value)| (text.as_str(), value.as_str()))
+            .collect();
+        assert!(values.contains(&("action.risk", "high")), "{values:?}");
+        assert!(
+            values.iter().all(|(_, value)| !value.contains("type")),
+            "{values:?}"
         );
     }
 

@@ -25,8 +25,11 @@ use crate::snapshot::{Inputs, Snapshot};
 
 /// Prints the effect of the new directory.
 pub(super) async fn diff(context: &Context, (old, new): (&Path, &Path), markdown: bool) -> Outcome {
-    let old = check::inputs(context, old).await?;
-    let new = check::inputs(context, new).await?;
+    let mut old = check::inputs(context, old).await?;
+    let mut new = check::inputs(context, new).await?;
+    // What the store adds to the active configuration would be there with the other files too.
+    add_store(&mut new, &old);
+    add_store(&mut old, &new);
     let (before, after) = (compiled(&old)?, compiled(&new)?);
     // A directory does not hold the agents of the store: both sides have all that either knows.
     let mut agents = old.agents.clone();
@@ -45,6 +48,15 @@ pub(super) async fn diff(context: &Context, (old, new): (&Path, &Path), markdown
         print_effect(context, &found.to_text())?;
     }
     Ok(Exit::Done)
+}
+
+/// Adds what the store holds where only the other side is the active configuration.
+fn add_store(inputs: &mut Inputs, active: &Inputs) {
+    if inputs.credentials.is_none() && active.credentials.is_some() {
+        inputs.credentials.clone_from(&active.credentials);
+        inputs.stored.clone_from(&active.stored);
+        inputs.bound.clone_from(&active.bound);
+    }
 }
 
 /// Decides the recorded requests again, and prints what would be different.

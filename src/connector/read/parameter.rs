@@ -173,13 +173,13 @@ impl Param {
             return Ok(value);
         };
         // The pattern is for what is sent, and folding never makes one letter of another: the Kelvin sign is not a `k`.
-        if self
-            .pattern
-            .as_ref()
-            .is_some_and(|pattern| !pattern.is_match(text))
-        {
+        if let Some(pattern) = self.pattern.as_ref().filter(|one| !one.is_match(text)) {
+            // The anchors are put around what the file says.
+            let shown = pattern.as_str();
+            let shown = shown.strip_prefix(r"\A(?:").unwrap_or(shown);
+            let shown = shown.strip_suffix(r")\z").unwrap_or(shown);
             return Err(form(format!(
-                "`{}` is not written as this API's {} is",
+                "`{}` is not written as this API's {} is, which matches `{shown}`",
                 self.name, self.name
             )));
         }

@@ -19,6 +19,29 @@ const READ: &str = "permissions: [{ agents: ['*'], connector: api, access: read_
 const FULL: &str = "permissions: [{ agents: ['*'], connector: api, access: full, where: 'action.path != \"/items/1\"' }]\n";
 
 #[tokio::test]
+async fn what_the_store_holds_is_on_both_sides_of_a_diff() {
+    let gateway = Builder::new().connector("api", CONNECTOR).start().await;
+    let shell = Shell::at(&gateway.path(""));
+    shell
+        .play("tollgate permission set --agent ci --connector api --access full")
+        .await;
+    let copy = gateway.path("copy");
+    for folder in ["connectors.d", "policies.d"] {
+        let (from, to) = (gateway.path(folder), copy.join(folder));
+        std::fs::create_dir_all(&to).unwrap();
+        for file in std::fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(gateway.path("tollgate.yaml"), copy.join("tollgate.yaml")).unwrap();
+    for sides in [". copy", "copy ."] {
+        let shown = shell.play(&format!("tollgate policy diff {sides}")).await;
+        assert!(shown.contains("no agent may do more or less"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn a_diff_names_each_pair_that_changes_and_the_condition() {
     let agents = "agents: [{ name: ci }]\nconnectors: [connectors.d]\npolicies: [policies.d]\n";
     let shell = Shell::new()

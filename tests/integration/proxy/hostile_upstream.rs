@@ -132,7 +132,7 @@ async fn whatever_an_upstream_answers_the_agent_reads_what_is_meant_for_it_and_t
     }
     let count = |status: &str| statuses.get(status).copied().unwrap_or_default();
     assert!(
-        count("HTTP/1.1 200") > 20 && count("HTTP/1.1 502") > 20,
+        count("HTTP/1.1 200") > 5 && count("HTTP/1.1 502") > 20,
         "{statuses:?}"
     );
     let finished = gateway.finished(answers.len()).await;
