@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod discovery;
 pub mod effective;
 mod environment;
+mod field_source;
 mod limits;
 mod manifest;
 mod render;
@@ -18,6 +19,7 @@ pub mod small_file;
 pub mod sources;
 pub mod suggest;
 pub mod units;
+mod vault_source;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -36,7 +36,7 @@ pub use key::MasterKey;
 pub use key_error::KeyError;
 pub use key_file::{next_file, put_in_place};
 pub use keyring::{Keyring, binds, reaches};
-pub use origins::Origins;
+pub use origins::{Origins, SourceAccess, SourceNetwork};
 pub use own::{JOURNAL_KEY, NEXT_JOURNAL_KEY, OwnSecrets};
 pub use placeholder::Placeholders;
 pub use rebinder::{Pin, RebindError, Rebinder};

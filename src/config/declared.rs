@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::diagnostic::Place;
 use crate::model::agent::Agent;
-use crate::model::credential::{Binding, CredentialId};
+use crate::model::credential::{Binding, CredentialId, SecretOrigin};
 use crate::model::secret::Secret;
 
 /// An agent of the file.
@@ -47,6 +47,8 @@ pub struct DeclaredCredential {
 pub enum Field {
     /// Read from a file or variable.
     Secret(Secret),
+    /// Read by the gateway itself while it runs.
+    Origin(SecretOrigin),
     /// Stands in the file: only for fields that the connector declares `secret: false`.
     Public(String),
     /// A secret that could not be read and that is not needed now.
@@ -87,6 +89,7 @@ impl std::fmt::Debug for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Secret(_) => "Secret(..)",
+            Self::Origin(_) => "Origin(..)",
             Self::Public(_) => "Public(..)",
             Self::Unread => "Unread",
         })

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::secret_source::{FieldSource, SecretSource};
+use super::field_source::FieldSource;
+use super::secret_source::SecretSource;
 use super::units::{Period, Size};
 use super::yaml::{At, Entries};
 use super::{LogFormat, Role};

@@ -17,15 +17,6 @@ pub(super) enum SecretSource {
     Env(String),
 }
 
-/// A field of a credential: a secret's source, or the text itself where the connector says that it is not secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FieldSource {
-    /// A secret, read from its source.
-    Secret(SecretSource),
-    /// A public value, written in the file.
-    Public(String),
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -37,11 +28,12 @@ struct Written {
     env: Option<String>,
 }
 
-impl Written {
-    fn source<E: Error>(self) -> Result<SecretSource, E> {
-        match (self.file, self.env) {
-            (Some(file), None) => Ok(SecretSource::File(file)),
-            (None, Some(name)) => Ok(SecretSource::Env(name)),
+impl SecretSource {
+    /// Returns the one source of what is written.
+    pub(super) fn of<E: Error>(file: Option<String>, env: Option<String>) -> Result<Self, E> {
+        match (file, env) {
+            (Some(file), None) => Ok(Self::File(file)),
+            (None, Some(name)) => Ok(Self::Env(name)),
             (None, None) | (Some(_), Some(_)) => {
                 Err(E::custom("a secret has one source: `file` or `env`"))
             }
@@ -55,31 +47,8 @@ impl<'de> Deserialize<'de> for SecretSource {
             ShortOr::Short(_) => Err(D::Error::custom(format!(
                 "{CONFIDENTIAL}secrets are not allowed in this file: write `{{ file: path }}` or `{{ env: NAME }}`"
             ))),
-            ShortOr::Long(written) => written.source(),
+            ShortOr::Long(Written { file, env }) => Self::of(file, env),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for FieldSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match ShortOr::<Literal, Written>::deserialize(deserializer)? {
-            ShortOr::Short(Literal(text)) => Ok(Self::Public(text)),
-            ShortOr::Long(written) => written.source().map(Self::Secret),
-        }
-    }
-}
-
-/// Text in the file. Whatever else stands there may be a secret in the wrong place, so it is not shown.
-#[derive(Debug)]
-struct Literal(String);
-
-impl<'de> Deserialize<'de> for Literal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self).map_err(|_| {
-            D::Error::custom(format!(
-                "{CONFIDENTIAL}a field is text: put it in quotes, or write `{{ file: path }}` or `{{ env: NAME }}`"
-            ))
-        })
     }
 }
 
@@ -89,14 +58,5 @@ impl JsonSchema for SecretSource {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         Written::json_schema(generator)
-    }
-}
-
-impl JsonSchema for FieldSource {
-    fn schema_name() -> Cow<'static, str> {
-        "FieldSource".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        ShortOr::<String, SecretSource>::json_schema(generator)
     }
 }

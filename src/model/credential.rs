@@ -4,6 +4,7 @@ mod check;
 mod minted;
 mod origin;
 mod prepared;
+mod vault_kv;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ pub use minted::{
 };
 pub use origin::{SecretOrigin, SecretOriginError};
 pub use prepared::{PreparedHeaders, WrittenHeaders};
+pub use vault_kv::{VaultKv, VaultKvError, VaultToken};
 
 /// A credential's id: `[a-z0-9][a-z0-9._-]*`, at most 64 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,14 +1,18 @@
-//! Keeps secrets that lie elsewhere, as last read: files, the output of commands. What cannot be read opens nothing.
+//! Keeps secrets that lie elsewhere, as last read: files, the output of commands, variables, HashiCorp Vault. What cannot be read
+//! opens nothing, and neither does what is older than its time.
 //!
 //! INVARIANT: an origin comes out of an authenticated row, so no connector or policy file and no agent can name one. While a gateway
 //! serves, threads read, one for each origin: no request and no other origin waits for a slow one.
 
+mod access;
+mod held;
+mod kv;
 mod read;
+mod unreadable;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -16,13 +20,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::model::credential::{CredentialId, SecretOrigin};
 use crate::model::secret::Secret;
+use held::{Held, Told};
 use read::{ReadAt, Reading, read, stamp};
 
-/// How long a secret that was replaced may still work, so that answers are searched for it.
-const PAST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Most replaced secrets of one origin that are kept; the oldest is forgotten first.
-const MAX_PAST: usize = 8;
+pub use access::{SourceAccess, SourceNetwork};
 
 /// Why an origin gives no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub struct Origins(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     known: Mutex<HashMap<SecretOrigin, Held>>,
-    /// Whether threads read; else the caller waits.
-    in_background: AtomicBool,
+    /// Set where threads read; else the caller waits.
+    access: OnceLock<SourceAccess>,
     /// Credentials whose secrets are others than they were told.
     changed: Mutex<BTreeSet<CredentialId>>,
     news: Notify,
@@ -49,22 +50,11 @@ struct Shared {
     reads: watch::Sender<u64>,
 }
 
-/// A secret that lies elsewhere.
-#[derive(Default)]
-struct Held {
-    /// `None` until it was read once.
-    value: Option<Result<Secret, String>>,
-    past: VecDeque<(Secret, Instant)>,
-    read_at: ReadAt,
-    is_reading: bool,
-    /// Credentials that are opened by it. Without any it is not read any more.
-    users: BTreeSet<CredentialId>,
-}
-
 impl Origins {
     /// Lets threads read from now on, so that opening a credential never waits: one whose secret was not read yet does not open.
-    pub fn read_in_background(&self) {
-        self.0.in_background.store(true, Ordering::Release);
+    /// Variables and servers are read only from now on. Whatever a second call brings is dropped.
+    pub fn read_in_background(&self, access: SourceAccess) {
+        let _ = self.0.access.set(access);
     }
 
     /// Returns the secret of an origin for a credential, read now where it was not read yet.
@@ -76,50 +66,64 @@ impl Origins {
         origin: &SecretOrigin,
         user: &CredentialId,
     ) -> Result<Secret, NoValue> {
+        let whole = origin.document();
         {
             let mut known = self.0.known.lock();
-            let held = known.entry(origin.clone()).or_default();
+            let held = known.entry(whole.clone()).or_default();
             if !held.users.contains(user) {
                 held.users.insert(user.clone());
             }
+            if held.is_over(Instant::now()) {
+                return Err(NoValue::Unreadable(too_old(&whole)));
+            }
             if let Some(value) = &held.value {
-                return value.clone().map_err(NoValue::Unreadable);
+                return taken(origin, value);
             }
             if held.is_reading {
                 return Err(NoValue::Unread);
             }
             held.is_reading = true;
         }
-        self.begin(origin.clone());
+        self.begin(whole.clone());
         let known = self.0.known.lock();
-        let value = known.get(origin).and_then(|held| held.value.clone());
-        let value = value.ok_or(NoValue::Unread)?;
-        value.map_err(NoValue::Unreadable)
+        let value = known.get(&whole).and_then(|held| held.value.as_ref());
+        taken(origin, value.ok_or(NoValue::Unread)?)
     }
 
     /// Returns what is known of an origin: the secret as last read, then those before it. Reads nothing.
     pub(super) fn known(&self, origin: &SecretOrigin) -> Vec<Secret> {
         let known = self.0.known.lock();
-        let Some(held) = known.get(origin) else {
+        let Some(held) = known.get(&origin.document()) else {
             return Vec::new();
         };
         let now = held.value.iter().filter_map(|value| value.as_ref().ok());
         let past = held.past.iter().map(|(secret, _)| secret);
-        now.chain(past).cloned().collect()
+        let all = now.chain(past);
+        all.filter_map(|secret| field_of(origin, secret).ok())
+            .collect()
     }
 
     /// Reads again what has changed or expired, and forgets secrets that were replaced long ago. Blocks while it looks at files;
     /// returns at once where another call is at it.
     pub fn refresh(&self) {
+        self.refresh_at(Instant::now());
+    }
+
+    /// As [`Origins::refresh`] at a moment.
+    pub fn refresh_at(&self, now: Instant) {
+        // Before the turn, which a file that hangs may keep.
+        self.0.end_old(now);
         let Some(_turn) = self.0.refreshing.try_lock() else {
             return;
         };
-        let now = Instant::now();
         // Not looked at under the lock, which requests need: a file of a network may hang.
         for (origin, read_at) in self.looked_at(now) {
             let is_stale = match &origin {
                 SecretOrigin::File(path) => stamp(path) != read_at.stamp,
-                SecretOrigin::Command { .. } => read_at.due.is_none_or(|due| due <= now),
+                SecretOrigin::Env(_) => false,
+                SecretOrigin::Command { .. } | SecretOrigin::VaultKv(_) => {
+                    read_at.due.is_none_or(|due| due <= now)
+                }
             };
             if is_stale && self.mark(&origin) {
                 self.begin(origin);
@@ -131,8 +135,7 @@ impl Origins {
     fn looked_at(&self, now: Instant) -> Vec<(SecretOrigin, ReadAt)> {
         let mut looked_at = Vec::new();
         self.0.known.lock().retain(|origin, held| {
-            held.past
-                .retain(|(_, since)| now.duration_since(*since) < PAST);
+            held.forget_past(now);
             if held.users.is_empty() {
                 return held.is_reading || !held.past.is_empty();
             }
@@ -186,54 +189,74 @@ impl Origins {
     /// Reads an origin that is marked as being read.
     fn begin(&self, origin: SecretOrigin) {
         let shared = Arc::clone(&self.0);
-        if self.0.in_background.load(Ordering::Acquire) {
-            std::thread::spawn(move || shared.keep(origin, Told::Unread));
+        if let Some(access) = self.0.access.get().cloned() {
+            std::thread::spawn(move || shared.keep(origin, &access, Told::Unread));
         } else {
-            shared.keep(origin, Told::Nothing);
+            shared.keep(origin, &SourceAccess::default(), Told::Nothing);
         }
     }
 }
 
-/// What those were told that asked for a secret before it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// That it is being read.
-    Unread,
-    /// They wait until it is read.
-    Nothing,
-}
-
 impl Shared {
-    fn keep(&self, origin: SecretOrigin, told: Told) {
-        let Reading { value, read_at } = read(&origin);
+    fn keep(&self, origin: SecretOrigin, access: &SourceAccess, told: Told) {
+        let Reading { value, read_at } = read(&origin, access);
         let mut known = self.known.lock();
         let held = known.entry(origin).or_default();
-        let has_changed = match (&held.value, &value) {
-            (Some(Ok(before)), Ok(now)) => before.expose() != now.expose(),
-            (Some(Err(_)), Err(_)) => false,
-            (None, _) => told == Told::Unread,
-            (Some(_), _) => true,
+        held.is_reading = false;
+        let users = match value {
+            Err(error) if !error.is_gone && held.holds(Instant::now()) => {
+                tracing::warn!(
+                    "{}; what was read before is used until it is too old",
+                    error.reason
+                );
+                held.read_at.due = read_at.due;
+                BTreeSet::new()
+            }
+            value => {
+                held.read_at = read_at;
+                held.take(value.map_err(|error| error.reason), told)
+            }
         };
-        let before = held.value.replace(value);
-        if has_changed && let Some(Ok(before)) = before {
-            held.remember(before, Instant::now());
-        }
-        (held.read_at, held.is_reading) = (read_at, false);
-        let users = held.users.clone();
         drop(known);
         self.reads.send_modify(|count| *count += 1);
-        if has_changed && !users.is_empty() {
+        self.tell(users);
+    }
+
+    /// Takes values out of use that are older than they may be.
+    fn end_old(&self, now: Instant) {
+        let mut users = BTreeSet::new();
+        for (origin, held) in &mut *self.known.lock() {
+            if held.is_over(now) {
+                users.extend(held.take(Err(too_old(origin)), Told::Nothing));
+            }
+        }
+        self.tell(users);
+    }
+
+    fn tell(&self, users: BTreeSet<CredentialId>) {
+        if !users.is_empty() {
             self.changed.lock().extend(users);
             self.news.notify_one();
         }
     }
 }
 
-impl Held {
-    fn remember(&mut self, secret: Secret, since: Instant) {
-        self.past.push_front((secret, since));
-        self.past.truncate(MAX_PAST);
+/// Returns the secret that an origin names of what was read there.
+fn taken(origin: &SecretOrigin, value: &Result<Secret, String>) -> Result<Secret, NoValue> {
+    let whole = value.as_ref();
+    let whole = whole.map_err(|reason| NoValue::Unreadable(reason.clone()))?;
+    field_of(origin, whole).map_err(NoValue::Unreadable)
+}
+
+fn field_of(origin: &SecretOrigin, whole: &Secret) -> Result<Secret, String> {
+    match origin.field() {
+        Some(name) => kv::pick(whole, name).map_err(|reason| format!("{origin}: {reason}")),
+        None => Ok(whole.clone()),
     }
+}
+
+fn too_old(origin: &SecretOrigin) -> String {
+    format!("{origin}: what was read there is too old, and it cannot be read again")
 }
 
 impl fmt::Debug for Origins {

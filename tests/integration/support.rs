@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod certificate;
 pub(crate) mod frames;
 pub(crate) mod gateway;
+pub(crate) mod kv_server;
 pub(crate) mod property;
 mod reply;
 pub(crate) mod token_server;

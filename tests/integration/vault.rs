@@ -3,6 +3,7 @@
 mod export;
 mod key;
 mod keyring;
+mod kv;
 mod origins;
 mod tamper;
 

@@ -122,8 +122,10 @@ pub(in crate::cli) struct AddCredential {
     /// Read the fields from a file instead of standard input
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) from_file: Option<PathBuf>,
-    /// Read a secret field from a file, again when it changes, or from a command, again when its output expires; repeatable:
-    /// `token=file:/run/secrets/x`, `token=command:pass show x`
+    /// Read a secret field from a file, again when it changes; from a variable of the gateway; or, again before it expires, from a
+    /// command or HashiCorp Vault (KV version 2); repeatable: `token=file:/run/secrets/x`, `token=env:STRIPE_KEY`,
+    /// `token=command:pass show x`, `'token=vault_kv:https://vault.example:8200 mount=secret path=stripe field=key
+    /// token=file:/run/vault-token'`, where `namespace=TEAM` and `ttl=5m` may follow
     #[arg(
         long = "source",
         value_name = "FIELD=SOURCE",

@@ -15,7 +15,7 @@ pub(super) fn read(
     let mut origins = BTreeMap::new();
     for text in written {
         let (name, origin) = text.split_once('=').ok_or_else(|| {
-            Failure::usage("a source is `FIELD=file:/path` or `FIELD=command:PROGRAM ARGUMENTS`")
+            Failure::usage("a source is `FIELD=file:/path`, `FIELD=env:NAME`, `FIELD=command:…` or `FIELD=vault_kv:…`")
         })?;
         let mut fields = scheme.fields().iter();
         if !fields.any(|field| field.secret && field.name == name) {

@@ -41,7 +41,7 @@ use crate::snapshot::reload::Reloader;
 use crate::snapshot::{Current, Inputs, Snapshot};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
-use crate::vault::{Keyring, Placeholders};
+use crate::vault::{Keyring, Placeholders, SourceAccess};
 
 /// How long a yes lets the same request pass, and a no refuses it without asking.
 const ANSWER_LASTS: Duration = Duration::from_secs(10 * 60);
@@ -98,11 +98,14 @@ async fn assemble(
     let metrics = Arc::new(Metrics::new());
     let approvals = ApprovalService::new(approvals(config), clock.clone());
     let shared_parts = (&metrics, &approvals);
-    let (live, current) = live(context, workspace, (&prepared, &journal), shared_parts).await?;
-    let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let roots = roots(workspace)?;
     let trusted =
         Roots::read(&roots).map_err(|error| Failure::failed("roots", error.to_string()))?;
+    let outbound = Outbound::new(trusted);
+    let access = network::source_access(context, workspace, listeners, &outbound)?;
+    let started = (&prepared, &journal);
+    let (live, current) = live(context, workspace, started, shared_parts, access).await?;
+    let limits = Arc::new(limit::Limits::new(shared(&config.limits)));
     let gateway = Arc::new(Gateway::new(Dependencies {
         current: Arc::clone(&current),
         roster: Arc::clone(&live.roster),
@@ -110,7 +113,7 @@ async fn assemble(
         keyring: Arc::clone(&live.keyring),
         opener: prepared.unlocked.opener,
         rotated: prepared.unlocked.rotated,
-        outbound: Outbound::new(trusted),
+        outbound,
         placeholders: live.placeholders.clone(),
         journal: journal.clone(),
         refusals: Refusals::new(refusals(config.audit.refusals)),
@@ -170,6 +173,7 @@ async fn live(
     workspace: &Workspace,
     (prepared, journal): (&Prepared, &Journal),
     (metrics, approvals): (&Arc<Metrics>, &Arc<ApprovalService>),
+    access: SourceAccess,
 ) -> Result<(Arc<Live>, Arc<Current>), Failure> {
     let view = StoreView::read(&prepared.store).await;
     let mut view = view.map_err(store_broken)?;
@@ -228,7 +232,7 @@ async fn live(
         trouble: Mutex::new(None),
         recorded: Mutex::new(Recorded::new(snapshot_id.as_ref())),
     });
-    live.begin(view).await;
+    live.begin(view, access).await;
     Ok((live, current))
 }
 

@@ -15,7 +15,7 @@ const STORE_POLL: Duration = Duration::from_millis(200);
 /// How often the store learns when tokens were last used; a crash forgets less than this.
 const USED: Duration = Duration::from_secs(60);
 
-/// How often secrets that lie in files or come from commands are looked at.
+/// How often secrets that lie elsewhere are looked at; what has a time ends so much earlier (`vault/origins/read.rs`).
 const ORIGINS: Duration = Duration::from_secs(1);
 
 /// How long an opened credential that no request uses stays in memory.

@@ -2,19 +2,27 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::listeners::Listeners;
+use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::cli::workspace::chain;
+use crate::cli::workspace::{Workspace, chain};
 use crate::config::{self, Config, EgressAllow, Limits};
 use crate::egress::{AllowRule, ChainRules, Egress, EgressRules, Except, SystemLookup};
 use crate::model::clock::Clock;
 use crate::model::secret::Secret;
+use crate::outbound::Outbound;
 use crate::proxy::{OuterTls, Timeouts};
+use crate::vault::{SourceAccess, SourceNetwork};
+
+/// How long a server that keeps secrets may take to answer.
+const SOURCE_TIME: Duration = Duration::from_secs(10);
 
 /// Puts egress rules together: exceptions, fixed addresses, our own listeners, and the proxy on the way.
 pub(super) fn egress(config: &Config, listeners: &Listeners) -> Result<Egress, Failure> {
@@ -45,6 +53,23 @@ pub(in crate::cli) fn egress_of(config: &Config, own: Vec<SocketAddr>) -> Result
     Ok(match &config.egress_proxy {
         Some(proxy) => egress.through(chain_rules(proxy)),
         None => egress,
+    })
+}
+
+/// Returns what secrets are read with that lie in variables and on servers.
+pub(super) fn source_access(
+    context: &Context,
+    workspace: &Workspace,
+    listeners: &Listeners,
+    outbound: &Outbound,
+) -> Result<SourceAccess, Failure> {
+    Ok(SourceAccess {
+        variables: context.process.text_variables(),
+        network: Some(SourceNetwork {
+            outbound: outbound.clone().within(SOURCE_TIME),
+            egress: Arc::new(egress(workspace.config(), listeners)?),
+            runtime: Handle::current(),
+        }),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::config::diagnostic::{Diagnostic, Report, Severity};
 use crate::config::{DeclaredCredential, Field};
 use crate::connector::{Catalog, Connector};
-use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
+use crate::model::credential::{CredentialId, NOWHERE, SealedCredential, SecretOrigin};
 use crate::model::secret::Secret;
 use crate::model::target::{Authority, HostError};
 use crate::snapshot::BoundHosts;
@@ -183,7 +183,7 @@ fn draft(
             });
         }
     }
-    let (public_fields, secret_fields) = if *agent_owned {
+    let (public_fields, secret_fields, origins) = if *agent_owned {
         Split::default()
     } else {
         split(scheme, fields)?
@@ -199,16 +199,20 @@ fn draft(
         placement: scheme.placement().to_owned(),
         public_fields,
         secret_fields,
-        origins: BTreeMap::new(),
+        origins,
         binding,
         agent_owned: *agent_owned,
         created_at: created_at.to_owned(),
     })
 }
 
-type Split = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+type Split = (
+    BTreeMap<String, String>,
+    BTreeMap<String, Secret>,
+    BTreeMap<String, SecretOrigin>,
+);
 
-/// Sorts the given fields into shown and secret ones, as the connector declares them.
+/// Sorts the given fields into shown and secret ones and those that lie elsewhere, as the connector declares them.
 fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, Misfit> {
     let mut split = Split::default();
     for field in scheme.fields() {
@@ -217,7 +221,8 @@ fn split(scheme: &Scheme, given: &BTreeMap<String, Field>) -> Result<Split, Misf
             (Some(Field::Secret(secret)), true) => drop(split.1.insert(name, secret.clone())),
             (Some(Field::Public(text)), false) => drop(split.0.insert(name, text.clone())),
             (Some(Field::Unread), _) => {}
-            (Some(Field::Secret(_)), false) => return Err(Misfit::Public(name)),
+            (Some(Field::Origin(origin)), true) => drop(split.2.insert(name, origin.clone())),
+            (Some(Field::Secret(_) | Field::Origin(_)), false) => return Err(Misfit::Public(name)),
             (Some(Field::Public(_)), true) => return Err(Misfit::Secret(name)),
             (None, _) if field.optional => {}
             (None, _) => return Err(Misfit::Missing(name)),

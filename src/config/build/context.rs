@@ -104,6 +104,11 @@ impl Context<'_> {
         self.base.join(&at.value)
     }
 
+    /// Returns the path of a file that need not exist yet.
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// Returns the path of a file that must exist.
     pub(super) fn file(&mut self, at: &At<String>) -> PathBuf {
         let path = self.path(at);

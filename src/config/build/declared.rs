@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::context::Context;
+use crate::config::field_source::FieldSource;
 use crate::config::manifest::{AgentSection, CredentialSection, OperatorSection};
-use crate::config::secret_source::FieldSource;
+use crate::config::secret_source::SecretSource;
+use crate::config::units::Period;
+use crate::config::vault_source::VaultSource;
 use crate::config::yaml::{At, Entries};
 use crate::config::{DeclaredAgent, DeclaredCredential, DeclaredOperator, Field};
 use crate::model::agent::{Agent, AgentName};
-use crate::model::credential::{Binding, CredentialId};
+use crate::model::credential::{Binding, CredentialId, SecretOrigin, VaultKv, VaultToken};
 use crate::model::target::{Authority, HostError, Path, PathError};
 
 /// Why a credential cannot be bound to what is written.
@@ -218,9 +221,39 @@ fn fields(
             FieldSource::Secret(source) => context
                 .secret(source, field)
                 .map_or(Field::Unread, Field::Secret),
+            FieldSource::VaultKv(source) => {
+                let named = vault_kv(context, source, field);
+                named.map_or(Field::Unread, |kv| Field::Origin(SecretOrigin::VaultKv(kv)))
+            }
             FieldSource::Public(text) => Field::Public(text.clone()),
         };
         fields.insert(name.value.clone(), value);
     }
     fields
+}
+
+fn vault_kv<T>(context: &mut Context<'_>, source: &VaultSource, at: &At<T>) -> Option<VaultKv> {
+    let VaultSource {
+        address,
+        mount,
+        path,
+        field,
+        token,
+        namespace,
+        ttl,
+    } = source.clone();
+    let token = match token {
+        SecretSource::File(path) => VaultToken::File(context.beside(&path)),
+        SecretSource::Env(name) => VaultToken::Env(name),
+    };
+    let kv = VaultKv {
+        address,
+        mount,
+        path,
+        field,
+        namespace,
+        token,
+        ttl: ttl.map_or(VaultKv::TTL, |Period(ttl)| ttl.as_secs()),
+    };
+    context.checked(at, kv.checked())
 }

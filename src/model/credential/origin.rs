@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::vault_kv::{VaultKv, VaultKvError, is_variable};
+
 /// Begins a sealed field that names an origin. No secret holds a control character but a line break or a tab.
 const MARK: char = '\u{1}';
 
@@ -22,23 +24,36 @@ pub enum SecretOrigin {
         /// How long the output holds, in seconds.
         ttl: u64,
     },
+    /// A variable of the gateway, as it was when the gateway was started.
+    Env(String),
+    /// A field of a secret in HashiCorp Vault.
+    VaultKv(VaultKv),
 }
 
 /// Why a text names no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is `file:/path` or `command:PROGRAM ARGUMENTS…`")]
-pub struct SecretOriginError;
+pub enum SecretOriginError {
+    /// None of the kinds.
+    #[error(
+        "an origin is `file:/path`, `env:NAME`, `command:PROGRAM ARGUMENTS…`, or `vault_kv:https://HOST mount=MOUNT path=PATH field=FIELD token=file:/path`"
+    )]
+    Form,
+    /// A secret in Vault, with a part that is wrong.
+    #[error("`vault_kv`: {0}")]
+    VaultKv(#[from] VaultKvError),
+}
 
 impl SecretOrigin {
     /// How long the output of a command holds unless said otherwise.
     pub const TTL: Duration = Duration::from_secs(300);
 
-    /// Reads an origin as an operator writes it: `file:/path`, `command:PROGRAM ARGUMENTS…`, split at blanks.
+    /// Reads an origin as an operator writes it: `file:/path`, `env:NAME`, `command:PROGRAM ARGUMENTS…`, split at blanks, or
+    /// `vault_kv:…`, as [`VaultKv::parse`] has it.
     ///
     /// # Errors
     /// If it is none, or the path of the file is relative.
     pub fn parse(text: &str) -> Result<Self, SecretOriginError> {
-        let (kind, rest) = text.split_once(':').ok_or(SecretOriginError)?;
+        let (kind, rest) = text.split_once(':').ok_or(SecretOriginError::Form)?;
         let plain = !rest.is_empty() && !rest.contains(char::is_control);
         match kind {
             "file" if plain && rest.starts_with('/') => Ok(Self::File(rest.into())),
@@ -47,9 +62,32 @@ impl SecretOrigin {
                 let ttl = Self::TTL.as_secs();
                 (!argv.is_empty())
                     .then_some(Self::Command { argv, ttl })
-                    .ok_or(SecretOriginError)
+                    .ok_or(SecretOriginError::Form)
             }
-            _ => Err(SecretOriginError),
+            "env" if is_variable(rest) => Ok(Self::Env(rest.to_owned())),
+            "vault_kv" if plain => Ok(Self::VaultKv(VaultKv::parse(rest)?)),
+            _ => Err(SecretOriginError::Form),
+        }
+    }
+
+    /// Returns what is read at once: of a secret in HashiCorp Vault all fields, so that each is of the same version.
+    #[must_use]
+    pub fn document(&self) -> Self {
+        match self {
+            Self::VaultKv(kv) => Self::VaultKv(VaultKv {
+                field: String::new(),
+                ..kv.clone()
+            }),
+            Self::File(_) | Self::Command { .. } | Self::Env(_) => self.clone(),
+        }
+    }
+
+    /// Returns the field that is taken of what was read; `None` where all of it is the secret.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::VaultKv(kv) => Some(&kv.field),
+            Self::File(_) | Self::Command { .. } | Self::Env(_) => None,
         }
     }
 
@@ -77,6 +115,8 @@ impl fmt::Display for SecretOrigin {
                 let program = argv.first().map_or("", String::as_str);
                 write!(f, "command `{program}`")
             }
+            Self::Env(name) => write!(f, "variable `{name}`"),
+            Self::VaultKv(kv) => fmt::Display::fmt(kv, f),
         }
     }
 }
@@ -87,7 +127,12 @@ mod tests {
 
     #[test]
     fn an_origin_is_read_as_written_and_survives_its_seal() {
-        for text in ["file:/run/secrets/x", "command:vault read -field=x y"] {
+        for text in [
+            "file:/run/secrets/x",
+            "command:vault read -field=x y",
+            "env:STRIPE_KEY",
+            "vault_kv:https://vault.example mount=kv path=a/b field=c token=env:T namespace=n ttl=1h",
+        ] {
             let origin = SecretOrigin::parse(text).unwrap();
             let sealed = origin.sealed_text();
             assert_eq!(SecretOrigin::of_sealed(sealed.as_bytes()), Some(origin));
@@ -99,6 +144,10 @@ mod tests {
             "other:x",
             "plain",
             "file:/a\nb",
+            "env:",
+            "env:1A",
+            "env:A=B",
+            "vault_kv:https://vault.example",
         ] {
             assert!(SecretOrigin::parse(text).is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Reads one secret where it lies: a file, or what a program writes. Blocks.
+//! Reads one secret where it lies: a file, what a program writes, a variable, or HashiCorp Vault. Blocks.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,13 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroizing;
 
+use super::access::SourceAccess;
+use super::kv;
+use super::unreadable::{MAX_SECRET, Unreadable, checked};
 use crate::config::small_file;
 use crate::model::credential::SecretOrigin;
 use crate::model::secret::Secret;
-use crate::vault::MIN_SECRET;
-
-/// Longest secret that is read, in bytes.
-const MAX_SECRET: usize = 64 * 1024;
 
 /// How long a command may take.
 const COMMAND_TIME: Duration = Duration::from_secs(10);
@@ -26,12 +25,18 @@ const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 /// How often a running command is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How soon a command that failed is run again.
+/// How soon what could not be read is read again.
 const RETRY: Duration = Duration::from_secs(10);
+
+/// How long before its end what was read is read again; a quarter of a short time.
+const AHEAD: Duration = Duration::from_secs(30);
+
+/// How much earlier than its time a value ends, since a gateway looks once a second.
+const EARLY: Duration = Duration::from_secs(2);
 
 /// A secret as it was read.
 pub(super) struct Reading {
-    pub(super) value: Result<Secret, String>,
+    pub(super) value: Result<Secret, Unreadable>,
     pub(super) read_at: ReadAt,
 }
 
@@ -40,8 +45,27 @@ pub(super) struct Reading {
 pub(super) struct ReadAt {
     /// Of a file: what it was.
     pub(super) stamp: Option<Stamp>,
-    /// Of a command: when it is run again.
+    /// When it is read again; `None` for files and variables.
     pub(super) due: Option<Instant>,
+    /// When a value is too old to be used.
+    pub(super) end: Option<Instant>,
+}
+
+impl ReadAt {
+    /// For what holds so many seconds from the moment that reading it began.
+    fn of(ttl: u64, began: Instant, is_read: bool) -> Self {
+        let holds = Duration::from_secs(ttl);
+        let due = if is_read {
+            began + holds.saturating_sub(AHEAD.min(holds / 4))
+        } else {
+            Instant::now() + RETRY
+        };
+        Self {
+            stamp: None,
+            due: Some(due),
+            end: is_read.then(|| began + holds.saturating_sub(EARLY)),
+        }
+    }
 }
 
 #[derive(PartialEq, Eq, Clone)]
@@ -52,23 +76,41 @@ pub(super) struct Stamp {
 }
 
 /// Reads a secret; the error says why not, without any of it.
-pub(super) fn read(origin: &SecretOrigin) -> Reading {
-    let (bytes, stamp, due) = match origin {
+pub(super) fn read(origin: &SecretOrigin, access: &SourceAccess) -> Reading {
+    let began = Instant::now();
+    let as_secret = |bytes| checked(bytes).map_err(Unreadable::from);
+    let (value, read_at) = match origin {
         SecretOrigin::File(path) => {
             // Looked at first: a change while it is read is seen with the next look.
             let stamp = stamp(path);
-            let value = small_file::read(path, MAX_SECRET).map_err(|error| error.to_string());
-            (value, stamp, None)
+            let bytes = small_file::read(path, MAX_SECRET);
+            let bytes = bytes.map_err(|error| Unreadable::from(error.to_string()));
+            let read_at = ReadAt {
+                stamp,
+                ..ReadAt::default()
+            };
+            (bytes.and_then(as_secret), read_at)
+        }
+        SecretOrigin::Env(name) => {
+            let bytes = kv::variable(name, access).map_err(Unreadable::from);
+            (bytes.and_then(as_secret), ReadAt::default())
         }
         SecretOrigin::Command { argv, ttl } => {
-            let value = run(argv);
-            let holds = value.as_ref().map_or(RETRY, |_| Duration::from_secs(*ttl));
-            (value, None, Some(Instant::now() + holds))
+            let value = run(argv).map_err(Unreadable::from).and_then(as_secret);
+            let read_at = ReadAt::of(*ttl, began, value.is_ok());
+            (value, read_at)
+        }
+        SecretOrigin::VaultKv(place) => {
+            // Each field is checked when it is taken.
+            let value = kv::read(place, access).map(|bytes| Secret::new(bytes.to_vec()));
+            let read_at = ReadAt::of(place.ttl, began, value.is_ok());
+            (value, read_at)
         }
     };
-    let value = bytes.and_then(|bytes| checked(bytes).map_err(str::to_owned));
-    let value = value.map_err(|reason| format!("{origin}: {reason}"));
-    let read_at = ReadAt { stamp, due };
+    let value = value.map_err(|error| Unreadable {
+        reason: format!("{origin}: {}", error.reason),
+        ..error
+    });
     Reading { value, read_at }
 }
 
@@ -80,30 +122,6 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
         length: found.len(),
         inode: found.ino(),
     })
-}
-
-/// Returns a secret without the line break at its end, where it could be sealed too.
-fn checked(mut bytes: Zeroizing<Vec<u8>>) -> Result<Secret, &'static str> {
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    let length = bytes.len();
-    let secret = Secret::new(bytes.to_vec());
-    if length > MAX_SECRET {
-        return Err("it is too long for a secret");
-    }
-    if length < MIN_SECRET {
-        return Err("it is too short for a secret");
-    }
-    let text = std::str::from_utf8(secret.expose()).map_err(|_| "it is not UTF-8")?;
-    let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\r' | '\t');
-    if !text.chars().all(is_plain) || text.trim() != text {
-        return Err("it holds control characters, or white space at its ends");
-    }
-    Ok(secret)
 }
 
 /// Runs a program without a shell, with nothing to read and nothing of the gateway's environment. What it writes on standard error

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tollgate::model::credential::{SealedCredential, SecretOrigin};
-use tollgate::vault::{CredentialDraft, OpenError, Opener, Sealer};
+use tollgate::vault::{CredentialDraft, OpenError, Opener, Sealer, SourceAccess};
 
 use super::{draft, master};
 
@@ -171,7 +171,7 @@ async fn in_the_background_no_origin_waits_for_a_slow_one() {
         named("quick", &format!("file:{}", path.display())),
     );
     let opener = Opener::new(&master(1));
-    opener.origins().read_in_background();
+    opener.origins().read_in_background(SourceAccess::default());
     for credential in [&slow, &quick, &slow] {
         let error = opened(&opener, credential).unwrap_err();
         assert_eq!(error, OpenError::Unread(credential.id.to_string()));

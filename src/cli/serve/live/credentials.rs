@@ -7,6 +7,7 @@ use crate::cli::serve::health::CredentialHealth;
 use crate::cli::workspace::{Pins, StoreView, open_pins};
 use crate::model::credential::{CredentialId, NOWHERE, SealedCredential};
 use crate::telemetry::metrics::Health;
+use crate::vault::SourceAccess;
 
 /// How long secrets that lie elsewhere are waited for when they are first read, at start and by commands.
 const ORIGINS_SETTLE: Duration = Duration::from_secs(5);
@@ -58,8 +59,8 @@ impl Live {
 
     /// Applies the store for the first time. Secrets that lie elsewhere are read by threads from now on; a start waits a moment for
     /// them, so that the first requests have them.
-    pub(in crate::cli::serve) async fn begin(&self, view: StoreView) {
-        self.opener.origins().read_in_background();
+    pub(in crate::cli::serve) async fn begin(&self, view: StoreView, access: SourceAccess) {
+        self.opener.origins().read_in_background(access);
         // Nobody reaches the switch yet, so nothing can have changed.
         self.apply(view, self.kill_switch.generation());
         self.settle_origins().await;
