@@ -25,6 +25,7 @@ mod gateway;
 mod init;
 mod kill;
 mod man;
+mod named_config;
 mod offline;
 mod operator;
 mod output;

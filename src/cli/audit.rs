@@ -40,6 +40,7 @@ const SHOWN: [Kind; 5] = [
 ];
 
 pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
+    Control::check_named(context).await?;
     let (filter, limit, follow) = match command {
         AuditCommand::Tail {
             follow,
@@ -87,7 +88,7 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Outcome {
 async fn rotate_key(context: &Context) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
-    let _lock = offline::claim(context, workspace.state()).await?;
+    let _lock = offline::claim(context, &workspace).await?;
     store.put_meta(JOURNAL_ROTATE, "1").await?;
     store.close().await;
     context

@@ -10,7 +10,6 @@ use super::failure::Failure;
 use super::gateway::Gateway;
 use super::state::StateDir;
 use super::workspace::{Workspace, args, unusable};
-use crate::admin::ShownToken;
 use crate::config::{Secrets, discovery};
 use crate::model::hex::hex;
 use crate::model::show::escape;
@@ -22,7 +21,7 @@ pub(super) struct Control {
     state: StateDir,
     /// Its settings; no secret that it names has been read.
     workspace: Result<Workspace, Failure>,
-    operator_token: Option<ShownToken>,
+    gateway: Gateway,
 }
 
 impl Control {
@@ -52,12 +51,9 @@ impl Control {
             }
         };
         Ok(Self {
+            gateway: Gateway::new(context, state.clone()),
             state,
             workspace,
-            operator_token: context
-                .process
-                .variable("TOLLGATE_OPERATOR_TOKEN")
-                .map(ShownToken::new),
         })
     }
 
@@ -69,9 +65,24 @@ impl Control {
         }
     }
 
+    /// Refuses a gateway that answers on the state directory and runs with another configuration than the command names: what lies
+    /// there is that gateway's.
+    pub(super) async fn check_named(context: &Context) -> Result<(), Failure> {
+        let Ok(control) = Self::find(context) else {
+            return Ok(());
+        };
+        if context.offline || context.server.is_some() || !control.gateway.is_there().await {
+            return Ok(());
+        }
+        match control.gateway.check_named().await {
+            Err(failure) if failure.is_unreached() => Ok(()),
+            checked => checked,
+        }
+    }
+
     /// Returns a client of the running gateway.
     pub(super) fn gateway(&self) -> Gateway {
-        Gateway::new(self.state.clone(), self.operator_token.clone())
+        self.gateway.clone()
     }
 
     /// The configuration, or why it cannot be read.

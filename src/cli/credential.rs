@@ -104,7 +104,7 @@ async fn add_here(context: &Context, id: CredentialId, args: AddCredential) -> O
         return Err(declared(&id));
     }
     let store = first_start::open_or_make(context, &workspace).await?;
-    let _lock = offline::claim(context, workspace.state()).await?;
+    let _lock = offline::claim(context, &workspace).await?;
     let catalog = workspace.catalog()?;
     let connector = find_connector(&catalog, &args.connector)?;
     let scheme = own_scheme(connector, args.scheme.as_deref())?;

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::Context;
 use super::failure::Failure;
+use super::named_config::NamedConfig;
 use super::remote::Server;
 use super::state::StateDir;
 use crate::admin::ShownToken;
@@ -31,6 +32,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(super) struct Gateway {
     address: Address,
+    /// The gateway is asked only if it runs with this configuration.
+    named: Option<NamedConfig>,
     /// `TOLLGATE_OPERATOR_TOKEN`; else the file of operator `local`.
     token: Option<ShownToken>,
 }
@@ -45,11 +48,13 @@ enum Address {
 }
 
 impl Gateway {
-    /// Remembers where to ask.
-    pub(super) fn new(state: StateDir, token: Option<ShownToken>) -> Self {
+    /// Remembers where to ask, and with which configuration the gateway must run, if the command names one.
+    pub(super) fn new(context: &Context, state: StateDir) -> Self {
+        let token = context.process.variable("TOLLGATE_OPERATOR_TOKEN");
         Self {
             address: Address::Socket(state),
-            token,
+            named: NamedConfig::of(context),
+            token: token.map(ShownToken::new),
         }
     }
 
@@ -64,6 +69,7 @@ impl Gateway {
         };
         Ok(Self {
             token: Some(ShownToken::new(token)),
+            named: None,
             address: Address::Server(Server::parse(url, context.ca.as_deref())?),
         })
     }
@@ -145,6 +151,29 @@ impl Gateway {
         &self,
         request: Request<Bytes>,
     ) -> Result<(StatusCode, Incoming), Failure> {
+        self.check_named().await?;
+        self.ask(request).await
+    }
+
+    /// Refuses a gateway that runs with another configuration than the command names.
+    pub(super) async fn check_named(&self) -> Result<(), Failure> {
+        let (Some(named), Address::Socket(state)) = (&self.named, &self.address) else {
+            return Ok(());
+        };
+        let request = Request::get("/api/v1/status")
+            .body(Bytes::new())
+            .map_err(|error| Failure::failed("request", error.to_string()))?;
+        let (code, body) = self.ask(request).await?;
+        let body = Self::whole(body).await?;
+        let status: Json = serde_json::from_slice(&body).unwrap_or_default();
+        if code.is_success() {
+            named.check(&status, state.path())
+        } else {
+            Err(self.refused(code, &status))
+        }
+    }
+
+    async fn ask(&self, request: Request<Bytes>) -> Result<(StatusCode, Incoming), Failure> {
         let mut request = request.map(Full::new);
         let host = match &self.address {
             Address::Socket(_) => "localhost",

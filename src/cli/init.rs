@@ -13,6 +13,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::schema;
 use super::workspace::Workspace;
 use crate::config::{Secrets, discovery};
+use crate::model::show::shell_word;
 
 /// The policy file of those who have named none.
 const STARTER: &str = "policies.d/starter.yaml";
@@ -75,15 +76,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let into = if args.dir == Path::new(".") {
         String::new()
     } else {
-        format!("cd {} && ", args.dir.display())
+        let dir = args.dir.display().to_string();
+        format!("cd {} && ", shell_word(&dir))
     };
     let (check, serve) = if is_chosen {
         ("", "")
     } else {
         (" .", " --config tollgate.yaml")
     };
+    let state = context.process.variable("TOLLGATE_DATA_DIR");
+    let state = state.map(|state| format!(" --data-dir {}", shell_word(state)));
+    let tollgate = format!("tollgate{}", state.unwrap_or_default());
     context.output.note(&format!(
-        "next: {into}tollgate check --strict{check} && tollgate serve{serve}"
+        "next: {into}{tollgate} check --strict{check} && {tollgate} serve{serve}"
     ));
     Ok(Exit::Done)
 }

@@ -84,9 +84,14 @@ pub(super) fn operator() -> Operator {
 }
 
 /// Keeps a gateway from starting while a command writes the store itself; `None` where a gateway runs, which follows the store.
-pub(super) async fn claim(context: &Context, state: &StateDir) -> Result<Option<File>, Failure> {
+pub(super) async fn claim(
+    context: &Context,
+    workspace: &Workspace,
+) -> Result<Option<File>, Failure> {
+    let state = workspace.state();
     let is_there = UnixStream::connect(state.admin_socket()).await.is_ok();
     if is_there && !context.offline {
+        workspace.gateway().check_named().await?;
         return Ok(None);
     }
     lock(state).await

@@ -82,7 +82,7 @@ async fn bring(context: &Context, file: &Path) -> Outcome {
     let passphrase = passphrase(context, Asked::Once)?;
     let imported = import(&text, &passphrase).map_err(refused)?;
     let store = first_start::open_or_make(context, &workspace).await?;
-    let _lock = offline::claim(context, workspace.state()).await?;
+    let _lock = offline::claim(context, &workspace).await?;
     let unlocked = workspace.unlock(&store).await?;
     let stored = store.credentials().await?;
     let ids = imported.iter().map(|imported| &imported.draft.id);

@@ -20,7 +20,6 @@ use super::Context;
 use super::failure::Failure;
 use super::gateway::{Gateway, reachable};
 use super::state::StateDir;
-use crate::admin::ShownToken;
 use crate::config::diagnostic::{Diagnostic, Report};
 use crate::config::sources::read_dirs;
 use crate::config::{self, Config, Listen, Secrets, VaultKey};
@@ -38,7 +37,7 @@ pub(super) struct Workspace {
     config: Config,
     directory: PathBuf,
     state: StateDir,
-    operator_token: Option<ShownToken>,
+    gateway: Gateway,
     /// Files outside this directory are not repeated in messages.
     root: Option<PathBuf>,
 }
@@ -91,14 +90,11 @@ impl Workspace {
     /// Works on a configuration.
     pub(super) fn of(context: &Context, config: Config) -> Self {
         Self {
+            gateway: Gateway::new(context, StateDir::new(config.data_dir.clone())),
             state: StateDir::new(config.data_dir.clone()),
             config,
             directory: context.process.directory.clone(),
             root: None,
-            operator_token: context
-                .process
-                .variable("TOLLGATE_OPERATOR_TOKEN")
-                .map(ShownToken::new),
         }
     }
 
@@ -131,7 +127,7 @@ impl Workspace {
 
     /// Returns a client of the running gateway.
     pub(super) fn gateway(&self) -> Gateway {
-        Gateway::new(self.state.clone(), self.operator_token.clone())
+        self.gateway.clone()
     }
 
     /// `host:port` at which programs of this machine reach the proxy.

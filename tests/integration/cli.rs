@@ -21,6 +21,7 @@ mod kill;
 mod manners;
 mod new;
 mod oauth;
+mod other_gateway;
 mod passthrough;
 mod permission;
 mod policy;

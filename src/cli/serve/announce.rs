@@ -1,11 +1,12 @@
 //! Prints what `serve` says once it listens: where, from what, and after the first start what to do next.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use super::serving::Serving;
 use crate::cli::Context;
 use crate::cli::workspace::Workspace;
-use crate::config::Listen;
+use crate::config::{Listen, discovery};
 use crate::model::show::{escape, shell_word};
 use crate::telemetry;
 
@@ -42,11 +43,7 @@ pub(super) fn announce(context: &Context, serving: &Serving) {
 }
 
 fn next_steps(context: &Context, workspace: &Workspace) -> String {
-    let flag = context
-        .config
-        .as_ref()
-        .map(|file| format!(" --config {}", shell_word(&file.display().to_string())));
-    let tollgate = format!("tollgate{}", flag.unwrap_or_default());
+    let tollgate = format!("tollgate{}", flags(context, workspace));
     let token = workspace.state().agent_token("default");
     format!(
         "
@@ -61,6 +58,30 @@ First start: made a CA, a master key, agent `default` and operator `local`. Next
 
 The token of agent `default` is in {}",
         escape(&token.display().to_string())
+    )
+}
+
+/// Returns the flags with which commands in another terminal reach this gateway and no other.
+fn flags(context: &Context, workspace: &Workspace) -> String {
+    let flag = |name: &str, path: &Path| {
+        let path = context.process.directory.join(path);
+        format!(" {name} {}", shell_word(&path.display().to_string()))
+    };
+    let named = context.config.as_deref();
+    let state = context.process.variable("TOLLGATE_DATA_DIR");
+    // A state directory that is named and remembers the configuration needs no other flag.
+    let is_remembered = state.is_some()
+        && named.is_none_or(|file| {
+            let file = context.process.directory.join(file).canonicalize().ok();
+            discovery::recorded(workspace.state().path()) == file
+        });
+    let config = named.filter(|_| !is_remembered);
+    let config = config.map(|file| flag("--config", file));
+    let state = state.map(|state| flag("--data-dir", Path::new(state)));
+    format!(
+        "{}{}",
+        config.unwrap_or_default(),
+        state.unwrap_or_default()
     )
 }
 

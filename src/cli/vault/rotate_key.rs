@@ -62,7 +62,7 @@ fn variable(context: &Context, name: &str) -> Result<Secret, Failure> {
 pub(super) async fn run(context: &Context, to: NewKey) -> Outcome {
     let workspace = Workspace::load(context)?;
     let store = workspace.open_store().await?;
-    let _lock = offline::claim(context, workspace.state()).await?;
+    let _lock = offline::claim(context, &workspace).await?;
     let configured = &workspace.config().vault_key;
     let from = key_source(configured)?;
     // A rotation that was cut off is finished first.

@@ -22,6 +22,51 @@ async fn a_fresh_configuration_is_clean_and_nothing_is_replaced() {
 }
 
 #[tokio::test]
+async fn what_it_says_to_do_next_works_as_it_is_printed() {
+    for (line, is_chosen) in [
+        ("tollgate init ob", true),
+        ("tollgate --data-dir state init ob", true),
+        ("tollgate --data-dir 'my state' init 'my files'", false),
+    ] {
+        let shell = Shell::new()
+            .without_config()
+            .file("bin/.keep", "")
+            .file("other/tollgate.yaml", "")
+            .env("TOLLGATE_PROXY_LISTEN", "127.0.0.1:0")
+            .env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("TOLLGATE_METRICS_LISTEN", "127.0.0.1:0");
+        if !is_chosen {
+            // The state directory remembers another configuration.
+            let other = shell.path("other/tollgate.yaml");
+            std::fs::create_dir(shell.path("my state")).unwrap();
+            std::fs::write(shell.path("my state/config.path"), other.to_str().unwrap()).unwrap();
+        }
+        let binary = env!("CARGO_BIN_EXE_tollgate");
+        std::os::unix::fs::symlink(binary, shell.path("bin/tollgate")).unwrap();
+        let path = format!("{}:/usr/bin:/bin", shell.path("bin").display());
+        let shell = shell.env("PATH", &path);
+        let words = line.replace("tollgate ", "");
+        let done = shell.run_line(&words).await;
+        let told = String::from_utf8(done.stderr).unwrap();
+        let next = told.lines().find_map(|line| line.strip_prefix("next: "));
+        let next = next.unwrap_or_else(|| panic!("{line}: {told}"));
+        assert_eq!(!next.contains("--config"), is_chosen, "{next}");
+        // The signal must reach the gateway and not its shell.
+        let (before, serve) = next.rsplit_once("&& ").unwrap();
+        let served = shell.serve_by(&format!("{before}&& exec {serve}")).await;
+        let state = line.contains("--data-dir");
+        assert_eq!(
+            shell
+                .path("home/.local/state/tollgate/tollgate.db")
+                .exists(),
+            !state
+        );
+        served.signal(rustix::process::Signal::TERM);
+        assert_eq!(served.ended().await.0, Some(0));
+    }
+}
+
+#[tokio::test]
 async fn an_example_policy_is_added_to_a_configuration_that_it_leaves_alone() {
     let shell = Shell::new().with_all_connectors();
     let shown = shell

@@ -131,6 +131,11 @@ impl Shell {
             .unwrap()
     }
 
+    /// Runs the arguments that a line has, `kill on --reason 'token leaked'`, to the end.
+    pub(crate) async fn run_line(&self, line: &str) -> Output {
+        self.run(&words(line), "").await
+    }
+
     /// Runs a line of shell in a terminal of its own, where `$TOLLGATE` is the binary, and returns what that shows.
     pub(crate) async fn in_terminal(&self, line: &str) -> String {
         let mut command = Command::new("script");
