@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::admin::OperatorLookup;
 use crate::model::clock::Clock;
@@ -102,6 +102,7 @@ impl Dashboard {
         reading()
             .merge(deciding())
             .merge(writing())
+            .route("/{*rest}", any(refused::unknown_page))
             .layer(middleware::from_fn(browser::protect))
             .with_state(app)
     }

@@ -1,12 +1,13 @@
 //! Shows why something cannot be done: the problem document of the API as a page, with what to do instead.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value as Json, json};
 
 use super::assets::Assets;
 use super::document::Document as _;
+use crate::admin::Problem;
 
 /// A refusal of the API; boxed, since it is rare and large.
 #[derive(Debug)]
@@ -52,6 +53,17 @@ impl Refused {
         lines.retain(|line| !line.trim().is_empty());
         lines
     }
+}
+
+/// Answers at an address that nothing is served at: a page for browsers, a problem document for programs.
+pub(super) async fn unknown_page(headers: HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT).iter();
+    let mut accept = accept.filter_map(|value| value.to_str().ok());
+    if accept.any(|value| value.contains("text/html")) {
+        let detail = "The dashboard has no page at this address.";
+        return Refused::plain(StatusCode::NOT_FOUND, detail).into_response();
+    }
+    Problem::unknown("not_found", "there is nothing here").into_response()
 }
 
 impl IntoResponse for Refused {

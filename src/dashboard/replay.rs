@@ -15,6 +15,8 @@ const SHOWN: usize = 50;
 pub(super) struct ReplayPanel {
     pub(super) records: u64,
     pub(super) skipped: u64,
+    /// Records whose decision is not that of today's rules.
+    pub(super) otherwise: u64,
     pub(super) changes: Vec<ReplayedRow>,
     pub(super) more: usize,
 }
@@ -41,6 +43,7 @@ impl ReplayPanel {
         Ok(Self {
             records: found.number("records"),
             skipped: found.number("skipped"),
+            otherwise: found.number("recorded_otherwise"),
             changes: changes.iter().take(SHOWN).map(ReplayedRow::of).collect(),
             more: changes.len().saturating_sub(SHOWN),
         })

@@ -3,13 +3,12 @@
 //! Records hold no bodies, so each request counts as the actions that it was read as. Secret parameters are known by their hashes
 //! only, which no condition equals.
 
+mod found;
 mod recorded;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
-
-use serde::Serialize;
 
 use crate::journal::{Decided, RecordedAction};
 use crate::model::action::{Action, ActionName, Parameter, Parameters, Risk};
@@ -20,6 +19,7 @@ use crate::model::target::Target;
 use crate::model::vocabulary::Vocabulary;
 use crate::policy::{Decision, Facts, combine};
 use crate::snapshot::Snapshot;
+pub use found::{Example, Replayed, ReplayedChange};
 use recorded::{target, value_of, was};
 
 /// Codes of refusals that permissions and policies decide; all others would come again whatever they say.
@@ -30,47 +30,6 @@ const DECIDED: [&str; 5] = [
     "approval_refused",
     "approval_timeout",
 ];
-
-/// Requests alike whose decision would be another one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReplayedChange {
-    /// Name of the agent.
-    pub agent: String,
-    /// The actions of the request, joined by commas.
-    pub actions: String,
-    /// As it was recorded.
-    pub was: Decision,
-    /// As it would be.
-    pub now: Decision,
-    /// How many requests are alike.
-    pub count: u64,
-    /// The newest of them.
-    pub example: Example,
-}
-
-/// A request as the journal has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Example {
-    /// ULID of the request.
-    pub request_id: String,
-    /// When it was judged, RFC 3339.
-    pub time: String,
-    /// Method and target, as in `POST api.test:443/items`.
-    pub request: String,
-    /// Permissions and policies that would decide.
-    pub by: Vec<String>,
-}
-
-/// What a replay found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Replayed {
-    /// Records that were decided again.
-    pub records: u64,
-    /// Records that no permission or policy decides, such as those of unknown hosts.
-    pub skipped: u64,
-    /// Changes, the most frequent first.
-    pub changes: Vec<ReplayedChange>,
-}
 
 /// What is the same in requests that are counted together.
 type Group = (String, String, Decision, Decision);
@@ -98,6 +57,8 @@ pub struct Replay<'s> {
     vocabulary: Vocabulary,
     found: Replayed,
     groups: BTreeMap<Group, (u64, Example)>,
+    /// What is compared with, instead of the recorded decisions.
+    baseline: Option<Box<Self>>,
 }
 
 impl<'s> Replay<'s> {
@@ -115,7 +76,16 @@ impl<'s> Replay<'s> {
             vocabulary,
             found: Replayed::default(),
             groups: BTreeMap::new(),
+            baseline: None,
         }
+    }
+
+    /// Compares with what other rules decide about the same requests, instead of with what was recorded.
+    #[must_use]
+    pub fn against(mut self, baseline: Self) -> Self {
+        self.found.recorded_otherwise = Some(0);
+        self.baseline = Some(Box::new(baseline));
+        self
     }
 
     /// Decides one record again; the newest come first.
@@ -127,6 +97,14 @@ impl<'s> Replay<'s> {
             return;
         };
         self.found.records += 1;
+        let before = self.baseline.as_mut();
+        let before = before.and_then(|baseline| baseline.judge(time, record));
+        let recorded = was;
+        let was = before.map_or(recorded, |before| before.now);
+        if was != recorded {
+            let otherwise = self.found.recorded_otherwise.get_or_insert(0);
+            *otherwise = otherwise.saturating_add(1);
+        }
         if judged.now == was {
             return;
         }
@@ -269,18 +247,5 @@ impl<'s> Replay<'s> {
             template: self.vocabulary.template(&name).cloned(),
             name,
         })
-    }
-}
-
-impl Replayed {
-    /// Returns how many requests would go that did not.
-    #[must_use]
-    pub fn newly_allowed(&self) -> u64 {
-        let newly = |change: &&ReplayedChange| change.now == Decision::Allow;
-        self.changes
-            .iter()
-            .filter(newly)
-            .map(|change| change.count)
-            .sum()
     }
 }

@@ -43,7 +43,8 @@ pub struct ReplayCandidates {
 }
 
 impl Service {
-    /// Decides the records since a time again, as files, store and candidates together would.
+    /// Decides the records since a time again, as files, store and candidates together would, and compares with what files and
+    /// store decide today.
     ///
     /// # Errors
     /// `candidates_refused` with every problem; `files_broken`; when the journal cannot be read.
@@ -52,7 +53,8 @@ impl Service {
         candidates: ReplayCandidates,
         since: OffsetDateTime,
     ) -> Result<Replayed, Problem> {
-        let view = with_candidates(self.view().await?, &candidates);
+        let today = self.view().await?;
+        let view = with_candidates(today.clone(), &candidates);
         let broken = |report: Report| {
             let detail = "the files have errors, so nothing can be decided by them";
             Problem::conflict("files_broken", detail).because(&report)
@@ -61,13 +63,22 @@ impl Service {
             unknown: Unknown::Tolerated,
             ..self.host().inputs(&view).map_err(broken)?
         };
+        let today = Inputs {
+            unknown: Unknown::Tolerated,
+            ..self.host().inputs(&today).map_err(broken)?
+        };
         let directory = self.host().journal();
         let replayed = self.scan(move || {
             let (snapshot, report) = Snapshot::compile(&inputs);
             let Some(snapshot) = snapshot else {
                 return Ok(Err(report));
             };
-            let mut replay = Replay::new(&snapshot, &inputs.agents);
+            let (baseline, report) = Snapshot::compile(&today);
+            let Some(baseline) = baseline else {
+                return Ok(Err(report));
+            };
+            let baseline = Replay::new(&baseline, &today.agents);
+            let mut replay = Replay::new(&snapshot, &inputs.agents).against(baseline);
             let query = Query {
                 kinds: vec![Kind::Decided],
                 since: Some(since),

@@ -266,6 +266,14 @@ async fn candidates_are_replayed_against_records_and_change_nothing() {
     );
     let (_, list) = gateway.admin(Method::GET, RULE, &Json::Null).await;
     assert!(!list.to_string().contains("full"), "{list}");
+    // What rules changed since the record is not blamed on candidates.
+    let full = json!({ "agents": ["ci"], "connector": "api", "access": "full" });
+    gateway.admin(Method::POST, RULE, &full).await;
+    let (_, found) = gateway
+        .admin(Method::POST, "/api/v1/replay", &json!({ "since": "1h" }))
+        .await;
+    assert_eq!(found["changes"], json!([]), "{found}");
+    assert_eq!(found["recorded_otherwise"], 1, "{found}");
     let bad = json!({ "policies": [{ "id": "x", "actions": ["api.itme"], "decision": "deny", "when": "1 +" }] });
     let (status, problem) = gateway.admin(Method::POST, "/api/v1/replay", &bad).await;
     assert_eq!(

@@ -414,6 +414,8 @@ async fn the_recorded_week_is_decided_again_before_a_rule_is_saved() {
     let replayed = send(&browser, "/policies/preview", &fields).await;
     assert!(replayed.text.contains("Of 3 requests"), "{}", replayed.text);
     assert!(replayed.text.contains("<td>2</td>"), "{}", replayed.text);
+    let baseline = "today's rules with today's rules and this one";
+    assert!(replayed.text.contains(baseline), "{}", replayed.text);
     assert_eq!(
         policy(&gateway, "no-prod").await,
         Json::Null,

@@ -222,3 +222,34 @@ async fn over_tls_the_cookie_is_of_this_host_alone() {
         .unwrap();
     assert_eq!(page.status(), 200);
 }
+
+#[tokio::test]
+async fn an_address_without_a_page_is_told_as_the_client_reads_it() {
+    let gateway = Builder::new().start().await;
+    let browser = Browser::owner(&gateway).await;
+    for path in ["/nothing", "/agents/a/b/c", "/api/v1/nothing"] {
+        let page = browser.navigate(path).await;
+        assert_eq!(page.status, 404, "{path}");
+        assert!(
+            page.text.contains("<h1>There is nothing here</h1>"),
+            "{path}: {}",
+            page.text
+        );
+        assert!(
+            page.header("content-security-policy").contains("'none'"),
+            "{path}"
+        );
+        let told = browser.get(path).await;
+        assert_eq!(told.status, 404, "{path}");
+        let problem: Json = serde_json::from_str(&told.text).unwrap();
+        assert_eq!(problem["code"], "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_without_script_is_told_how_to_sign_in() {
+    let gateway = Builder::new().start().await;
+    let page = Browser::at(&gateway).get("/sign-in").await;
+    let told = "class=\"only-plain banner trouble\">That link needs script";
+    assert!(page.text.contains(told), "{}", page.text);
+}

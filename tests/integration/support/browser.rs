@@ -72,6 +72,13 @@ impl Browser {
         read(request.header("cookie", &self.cookie)).await
     }
 
+    /// Opens an address as a browser that asks for a page.
+    pub(crate) async fn navigate(&self, path: &str) -> Page {
+        let request = self.client.get(self.url(path));
+        let request = request.header("accept", "text/html,*/*;q=0.8");
+        read(request.header("cookie", &self.cookie)).await
+    }
+
     /// Sends a form of this session.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let mut form = form_urlencoded::Serializer::new(String::new());
