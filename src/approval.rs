@@ -141,6 +141,9 @@ pub struct Resolution {
         skip_serializing_if = "Option::is_none"
     )]
     pub until: Option<SystemTime>,
+    /// Name of the operator who ended an approval for a time before its time was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
 }
 
 /// A question and what became of it, at one moment. Serialised as the admin API shows it.
@@ -189,8 +192,9 @@ impl Approval {
             "open_first": !request.partial.is_empty(),
             "opened_at": clock::stamp(self.opened_at),
             "expires_at": clock::stamp(self.expires_at),
-            "waiting": self.waiting,
             "until": self.answer.as_ref().and_then(|answer| answer.until).map(clock::stamp),
+            "ended_by": self.answer.as_ref().and_then(|answer| answer.ended_by.as_ref()),
+            "waiting": self.waiting,
         })
     }
 }

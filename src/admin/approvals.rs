@@ -147,7 +147,7 @@ async fn deny(
     PathNames(id): PathNames<String>,
 ) -> Response {
     let controls = &facts.controls;
-    if let Some(approval) = controls.approvals.end(&id) {
+    if let Some(approval) = controls.approvals.end(&id, &operator.name) {
         let ended = change(&approval, ApprovalVerdict::Deny, &operator.name);
         controls.record(ended).await;
         return json(StatusCode::OK, &approval);
@@ -208,14 +208,23 @@ fn unresolved(error: &ResolveError) -> Response {
         ResolveError::Unnamed => problem(StatusCode::CONFLICT, "unnamed", &error.to_string()),
         ResolveError::Another => problem(StatusCode::CONFLICT, "another", &error.to_string()),
         ResolveError::Over(approval) => {
-            let by = approval
-                .answer
-                .as_ref()
-                .map_or_else(String::new, |answer| format!(" by {}", answer.by));
-            let status = json!(approval.status);
-            let status = status.as_str().unwrap_or_default();
-            let detail = format!("it is no longer pending: {status}{by}");
-            problem(StatusCode::CONFLICT, "not_pending", &detail)
+            problem(StatusCode::CONFLICT, "not_pending", &over(approval))
         }
+    }
+}
+
+/// Returns what became of an approval that can no longer be answered.
+fn over(approval: &Approval) -> String {
+    let answer = approval.answer.as_ref();
+    let by = answer.map_or("nobody", |answer| answer.by.as_str());
+    if let Some(ended_by) = answer.and_then(|answer| answer.ended_by.as_ref()) {
+        return format!("it was approved by {by} and ended by {ended_by}");
+    }
+    match approval.status {
+        ApprovalStatus::Used => format!("it was used already, approved by {by}"),
+        ApprovalStatus::Approved => format!("it was approved already, by {by}"),
+        ApprovalStatus::Denied => format!("it was denied already, by {by}"),
+        ApprovalStatus::Expired => "it has expired; the same request asks again".to_owned(),
+        ApprovalStatus::Pending => "it waits for another answer".to_owned(),
     }
 }

@@ -43,13 +43,13 @@ impl LastingApprovals {
         Some(self.0.remove(at).approval)
     }
 
-    /// Ends all but those that `keeps` names; returns the ids of those that ended.
-    pub(super) fn keep(&mut self, keeps: impl Fn(&Approval) -> bool) -> Vec<String> {
+    /// Ends all but those that `keeps` names; returns those that ended.
+    pub(super) fn keep(&mut self, keeps: impl Fn(&Approval) -> bool) -> Vec<Approval> {
         let all = std::mem::take(&mut self.0);
         let (kept, ended) = all.into_iter().partition(|one| keeps(&one.approval));
         self.0 = kept;
         let ended: Vec<LastingApproval> = ended;
-        ended.into_iter().map(|one| one.approval.id).collect()
+        ended.into_iter().map(|one| one.approval).collect()
     }
 
     fn prune(&mut self, now: SystemTime) {

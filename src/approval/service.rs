@@ -123,6 +123,7 @@ impl ApprovalService {
             by: operator.to_owned(),
             at: now,
             until: Some(until),
+            ended_by: None,
         };
         record.check(&answer, opened, now)?;
         let likeness = likeness?;
@@ -133,14 +134,16 @@ impl ApprovalService {
         Ok(shown)
     }
 
-    /// Ends an approval for a time; requests alike ask again. Returns it as it ended, or `None` where there was none.
+    /// Ends an approval for a time, in an operator's name; requests alike ask again. Returns it as it ended, or `None` where there was
+    /// none.
     #[must_use]
-    pub fn end(&self, id: &str) -> Option<Approval> {
+    pub fn end(&self, id: &str, operator: &str) -> Option<Approval> {
         let now = self.clock.now();
         let mut pending = self.pending.lock();
         let ended = pending.lasting.end(id, now)?;
         let answer = ended.answer.map(|answer| Resolution {
             until: Some(now),
+            ended_by: Some(operator.to_owned()),
             ..answer
         });
         if let (Some(record), Some(answer)) = (pending.get_mut(id), &answer) {
@@ -157,10 +160,16 @@ impl ApprovalService {
 
     /// Ends the approvals for a time that `keeps` does not name: their agent or their operator is gone.
     pub fn keep(&self, keeps: impl Fn(&Approval) -> bool) {
+        let now = self.clock.now();
         let mut pending = self.pending.lock();
-        for id in pending.lasting.keep(keeps) {
-            if let Some(record) = pending.get_mut(&id) {
+        for ended in pending.lasting.keep(keeps) {
+            let answer = ended.answer.map(|answer| Resolution {
+                until: answer.until.map(|until| until.min(now)),
+                ..answer
+            });
+            if let (Some(record), Some(answer)) = (pending.get_mut(&ended.id), answer) {
                 record.take();
+                record.note(answer);
             }
         }
     }
@@ -191,6 +200,7 @@ impl ApprovalService {
             by: operator.to_owned(),
             at: now,
             until: None,
+            ended_by: None,
         };
         record.check(&answer, opened, now)?;
         record.answer(answer, now + lasts);

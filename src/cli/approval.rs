@@ -1,5 +1,7 @@
 //! Runs `approval`: lists and shows requests that wait for approval, and sends operators' answers to the running gateway.
 
+mod shown;
+
 use http::Method;
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
@@ -11,8 +13,12 @@ use super::control::Control;
 use super::failure::{Exit, Failure, Outcome};
 use super::table::Table;
 use crate::model::show::{escape, parameter};
+use shown::{actions, active_until, print, state};
 
 const PATH: &str = "/api/v1/approvals";
+
+/// Longest time of `--for`, in seconds; the gateway has the same bound.
+const LONGEST: u64 = 24 * 3600;
 
 pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome {
     match command {
@@ -20,6 +26,9 @@ pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome 
         ApprovalCommand::Show { id } => show(context, &id).await,
         ApprovalCommand::Approve { id, opened, time } => {
             let seconds = super::agent::term(time.as_deref())?;
+            if seconds.is_some_and(|seconds| seconds > LONGEST) {
+                return Err(Failure::usage("`--for` is at most 24h"));
+            }
             let body = json!({ "opened": opened, "seconds": seconds });
             resolve(context, &id, ("approve", Some(body))).await
         }
@@ -29,12 +38,16 @@ pub(super) async fn run(context: &Context, command: ApprovalCommand) -> Outcome 
 
 async fn list(context: &Context, all: bool) -> Outcome {
     let gateway = Control::client(context)?;
-    let path = if all {
-        PATH.to_owned()
-    } else {
-        format!("{PATH}?status=pending")
-    };
-    let document = gateway.get(&path).await?;
+    let mut document = gateway.get(PATH).await?;
+    let approvals = document.get_mut("approvals").and_then(Json::as_array_mut);
+    if let Some(approvals) = approvals.filter(|_| !all) {
+        approvals.retain(|approval| {
+            let is_pending = approval
+                .get("status")
+                .is_some_and(|status| status == "pending");
+            is_pending || active_until(context, approval).is_some()
+        });
+    }
     if context.output.is_json() {
         context.output.document(&document)?;
         return Ok(Exit::Done);
@@ -55,6 +68,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
         "SINCE",
         "WAITING",
         "OPEN FIRST",
+        "PASSES UNTIL",
         "REASON",
         "REQUEST",
     ]);
@@ -66,7 +80,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
         };
         table.row([
             text("id"),
-            text("status"),
+            &state(context, approval),
             text("agent"),
             &actions(approval),
             &age(context, text("opened_at")),
@@ -75,6 +89,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
                 Some(Json::Bool(true)) => "yes",
                 Some(_) | None => "no",
             },
+            &active_until(context, approval).unwrap_or_default(),
             text("reason"),
             &request(approval),
         ]);
@@ -134,7 +149,8 @@ async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)
     }
     let waiting = approval.get("waiting").and_then(Json::as_u64).unwrap_or(0);
     let what = escape(&actions(&approval)).into_owned();
-    let for_a_time = approval.pointer("/answer/until").and_then(Json::as_str);
+    let answer = |key: &str| approval.get("answer")?.get(key)?.as_str();
+    let for_a_time = answer("until");
     let told = match (verb, waiting) {
         ("approve", _) if for_a_time.is_some() => format!(
             "approved: {what}; requests alike pass until {}, or until `tollgate approval deny {}`",
@@ -146,6 +162,9 @@ async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)
             until(&approval)
         ),
         ("approve", _) => format!("approved: {what}"),
+        _ if answer("verdict") == Some("approve") => {
+            format!("ended: {what}; requests alike ask again")
+        }
         _ => format!(
             "denied: {what}; the same request is refused without asking until {}",
             until(&approval)
@@ -155,127 +174,12 @@ async fn resolve(context: &Context, id: &str, (verb, body): (&str, Option<Json>)
     Ok(Exit::Done)
 }
 
-fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
-    let shown = |value: &Json| {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        escape(&text).into_owned()
-    };
-    let field = |key: &str| {
-        approval
-            .get(key)
-            .map(&shown)
-            .unwrap_or_else(|| "-".to_owned())
-    };
-    let mut lines = vec![
-        format!("approval {} is {}", field("id"), field("status")),
-        format!("  agent        {}", field("agent")),
-        format!(
-            "  request      {} {}{}",
-            field("method"),
-            field("host"),
-            field("target")
-        ),
-        format!("  credential   {}", field("credential")),
-        format!(
-            "  body         {} bytes, SHA-256 {}",
-            field("body_bytes"),
-            field("body_sha256")
-        ),
-        format!("  asked by     {}", list_of(approval, "by")),
-        format!("  reason       {}", field("reason")),
-        format!(
-            "  asked at     {}, answerable until {}",
-            field("opened_at"),
-            field("expires_at")
-        ),
-        format!("  waiting      {}", field("waiting")),
-    ];
-    if let Some(answer) = approval.get("answer") {
-        let part = |key: &str| answer.get(key).map(&shown).unwrap_or_default();
-        lines.push(format!(
-            "  answer       {} by {} at {}",
-            part("verdict"),
-            part("by"),
-            part("at")
-        ));
-    }
-    let actions = approval.get("actions").and_then(Json::as_array);
-    for action in actions.into_iter().flatten() {
-        let part = |key: &str| action.get(key).map(&shown).unwrap_or_default();
-        lines.push(format!(
-            "  action       {} ({})",
-            part("name"),
-            part("risk")
-        ));
-        let params = action.get("params").and_then(Json::as_object);
-        for (name, value) in params.into_iter().flatten() {
-            lines.push(format!("    {} = {}", escape(name), shown(value)));
-        }
-    }
-    lines.extend(sent(approval));
-    context.output.line(&lines.join("\n"))
-}
-
-/// Headers and body as they would be sent, and what to do where a list does not show them.
-fn sent(approval: &Json) -> Vec<String> {
-    let mut lines = Vec::new();
-    let headers = approval.get("headers").and_then(Json::as_array);
-    for header in headers.into_iter().flatten() {
-        let part = |at: usize| header.get(at).and_then(Json::as_str).unwrap_or_default();
-        lines.push(format!(
-            "  header       {}: {}",
-            escape(part(0)),
-            escape(part(1))
-        ));
-    }
-    if let Some(body) = approval.get("body").and_then(Json::as_str) {
-        lines.push("  sends".to_owned());
-        lines.extend(body.split('\n').map(|line| format!("    {}", escape(line))));
-    }
-    let partial = approval.get("partial").and_then(Json::as_array);
-    if partial.is_some_and(|partial| !partial.is_empty()) {
-        lines.push(format!("  partial      {}", list_of(approval, "partial")));
-        let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
-        if text("status") == "pending" {
-            lines.push(format!(
-                "  to approve   tollgate approval approve {} --opened {}",
-                escape(text("id")),
-                escape(text("fingerprint"))
-            ));
-        }
-    }
-    lines
-}
-
-/// The names of all actions.
-fn actions(approval: &Json) -> String {
-    let actions = approval.get("actions").and_then(Json::as_array);
-    let names: Vec<&str> = actions
-        .into_iter()
-        .flatten()
-        .filter_map(|action| action.get("name").and_then(Json::as_str))
-        .collect();
-    names.join(" + ")
-}
-
-fn list_of(approval: &Json, key: &str) -> String {
-    let items = approval.get(key).and_then(Json::as_array);
-    let texts: Vec<&str> = items
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .collect();
-    escape(&texts.join(", ")).into_owned()
+fn path(id: &str) -> String {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    format!("{PATH}/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))
 }
 
 fn until(approval: &Json) -> String {
     let text = approval.get("expires_at").and_then(Json::as_str);
     escape(text.unwrap_or("it is forgotten")).into_owned()
-}
-
-fn path(id: &str) -> String {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-    format!("{PATH}/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))
 }

@@ -253,6 +253,12 @@ fn answer(approval: &Json) -> String {
     };
     let until = match answer.text("until") {
         until if until.is_empty() => String::new(),
+        until if !answer.text("ended_by").is_empty() => {
+            format!(
+                ", for requests alike; ended by {} at {until}",
+                answer.text("ended_by")
+            )
+        }
         until => format!(", for requests alike until {until}"),
     };
     format!(

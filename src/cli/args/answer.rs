@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 /// Subcommands of the `approval` command.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ApprovalCommand {
-    /// List the requests that wait for an answer
+    /// List the requests that wait for an answer, and the approvals for a time that are active
     List {
         /// Include answered and expired requests
         #[arg(long)]

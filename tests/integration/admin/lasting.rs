@@ -162,6 +162,10 @@ async fn it_ends_with_its_operator() {
     let (status, gone) = gateway.admin(Method::DELETE, eve, &Json::Null).await;
     assert_eq!(status, 200, "{gone}");
     assert_eq!(send(&gateway, "/notes", &note).await.0, 403);
+    let shown = format!("{APPROVALS}/{id}");
+    let (_, ended) = gateway.admin(Method::GET, &shown, &Json::Null).await;
+    let times = (&answer["answer"]["until"], &ended["answer"]["until"]);
+    assert!(times.1.as_str() < times.0.as_str(), "{ended}");
 }
 
 #[tokio::test]

@@ -57,6 +57,40 @@ async fn lists_shows_and_answers() {
 }
 
 #[tokio::test]
+async fn an_approval_for_a_time_is_listed_ended_and_told_as_ended() {
+    let gateway = Builder::new()
+        .connector("api", CONNECTOR)
+        .policy("ask", POLICY)
+        .settings("approval: { timeout: 20ms }")
+        .start()
+        .await;
+    let shell = Shell::at(&gateway.path(""));
+    let ask = async || {
+        let request = gateway.agent.http1().post("https://api.test/notes");
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(r#"{"text":"a"}"#).send().await.unwrap();
+        let problem: Json = answer.json().await.unwrap();
+        problem["approval"]["id"].as_str().map(str::to_owned)
+    };
+    let id = ask().await.unwrap();
+    let script = format!(
+        "tollgate approval approve {id} --for 30h
+         tollgate approval approve {id} --for 8h
+         tollgate approval list
+         tollgate approval show {id}
+         tollgate approval approve {id}
+         tollgate approval deny {id}
+         tollgate approval list
+         tollgate approval list --all
+         tollgate approval show {id}
+         tollgate approval deny {id}"
+    );
+    assert_shown("approval_for", &shell.play(&script).await);
+    let again = ask().await.expect("it is asked again");
+    assert_ne!(again, id);
+}
+
+#[tokio::test]
 async fn without_a_gateway_nothing_waits() {
     let shown = Shell::new()
         .play("tollgate approval list\ntollgate approval approve x")

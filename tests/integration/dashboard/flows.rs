@@ -192,7 +192,7 @@ async fn an_approval_is_answered_and_the_request_goes() {
     assert!(client.get(&url).send().await.unwrap().status().is_success());
     let again = browser.post(&path, &[("opened", &fingerprint)]).await;
     assert_eq!(again.status, 409);
-    assert!(again.text.contains("no longer pending"), "{}", again.text);
+    assert!(again.text.contains("used already"), "{}", again.text);
 }
 
 #[tokio::test]
