@@ -17,6 +17,20 @@ use shown::{actions, active_until, print, state};
 
 const PATH: &str = "/api/v1/approvals";
 
+/// Heads of the list.
+const COLUMNS: [&str; 10] = [
+    "ID",
+    "STATUS",
+    "AGENT",
+    "ACTION",
+    "SINCE",
+    "WAITING",
+    "OPEN FIRST",
+    "PASSES UNTIL",
+    "REASON",
+    "REQUEST",
+];
+
 /// Longest time of `--for`, in seconds; the gateway has the same bound.
 const LONGEST: u64 = 24 * 3600;
 
@@ -60,18 +74,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
         context.output.line("nothing waits for an answer")?;
         return Ok(Exit::Done);
     }
-    let mut table = Table::new([
-        "ID",
-        "STATUS",
-        "AGENT",
-        "ACTION",
-        "SINCE",
-        "WAITING",
-        "OPEN FIRST",
-        "PASSES UNTIL",
-        "REASON",
-        "REQUEST",
-    ]);
+    let mut table = Table::new(COLUMNS);
     for approval in approvals {
         let text = |key: &str| approval.get(key).and_then(Json::as_str).unwrap_or_default();
         let waiting = match approval.get("waiting").and_then(Json::as_u64) {
@@ -89,7 +92,7 @@ async fn list(context: &Context, all: bool) -> Outcome {
                 Some(Json::Bool(true)) => "yes",
                 Some(_) | None => "no",
             },
-            &active_until(context, approval).unwrap_or_default(),
+            active_until(context, approval).unwrap_or_default(),
             text("reason"),
             &request(approval),
         ]);

@@ -78,7 +78,7 @@ fn value(text: &str, (scope, secrets): (&dyn Scope, &BTreeSet<String>)) -> Optio
     let draft = ProgramDraft::parse(text).ok()?;
     let reads = draft.fields_of("params");
     let is_secret = !reads.is_disjoint(secrets);
-    if let Some(shown) = field(text).and_then(|(root, field)| whole(scope.read(root, field)?)) {
+    if let Some(shown) = field(text).and_then(|(root, field)| whole(&scope.read(root, field)?)) {
         return Some(shown);
     }
     let program = draft.finish();
@@ -107,7 +107,7 @@ fn field(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Shows what an expression reads only in a comparison, or by a key.
-fn whole(read: Datum<'_>) -> Option<String> {
+fn whole(read: &Datum<'_>) -> Option<String> {
     match read {
         Datum::Risk(risk) => Some(risk.to_string()),
         Datum::Labels(labels) => Some(serde_json::json!(labels).to_string()),

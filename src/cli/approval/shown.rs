@@ -48,18 +48,7 @@ fn ends(context: &Context, approval: &Json) -> String {
 
 /// Prints all of one.
 pub(super) fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
-    let shown = |value: &Json| {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        escape(&text).into_owned()
-    };
-    let field = |key: &str| {
-        approval
-            .get(key)
-            .map(&shown)
-            .unwrap_or_else(|| "-".to_owned())
-    };
+    let field = |key: &str| approval.get(key).map_or_else(|| "-".to_owned(), shown);
     let mut lines = vec![
         format!(
             "approval {} is {}",
@@ -89,7 +78,7 @@ pub(super) fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
         format!("  waiting      {}", field("waiting")),
     ];
     if let Some(answer) = approval.get("answer") {
-        let part = |key: &str| answer.get(key).map(&shown).unwrap_or_default();
+        let part = |key: &str| answer.get(key).map(shown).unwrap_or_default();
         lines.push(format!(
             "  answer       {} by {} at {}",
             part("verdict"),
@@ -103,9 +92,25 @@ pub(super) fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
             ));
         }
     }
+    lines.extend(asked(approval));
+    lines.extend(sent(approval));
+    context.output.line(&lines.join("\n"))
+}
+
+/// Returns a value as text that cannot move a cursor.
+fn shown(value: &Json) -> String {
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    escape(&text).into_owned()
+}
+
+/// Names each action with its risk and parameters.
+fn asked(approval: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
     let actions = approval.get("actions").and_then(Json::as_array);
     for action in actions.into_iter().flatten() {
-        let part = |key: &str| action.get(key).map(&shown).unwrap_or_default();
+        let part = |key: &str| action.get(key).map(shown).unwrap_or_default();
         lines.push(format!(
             "  action       {} ({})",
             part("name"),
@@ -116,8 +121,7 @@ pub(super) fn print(context: &Context, approval: &Json) -> Result<(), Failure> {
             lines.push(format!("    {} = {}", escape(name), shown(value)));
         }
     }
-    lines.extend(sent(approval));
-    context.output.line(&lines.join("\n"))
+    lines
 }
 
 /// Headers and body as they would be sent, and what to do where a list does not show them.
