@@ -71,7 +71,11 @@ def approve(gate, over):
         listed = gate.command("--json", "approval", "list")
         waiting = json.loads(listed.stdout).get("approvals", []) if listed.returncode == 0 else []
         for question in waiting:
-            gate.command("approval", "approve", question["id"])
+            # A list does not show what is published, so it is looked at first.
+            shown = gate.command("--json", "approval", "show", question["id"])
+            if shown.returncode == 0:
+                seen = json.loads(shown.stdout)["fingerprint"]
+                gate.command("approval", "approve", question["id"], "--opened", seen)
 
 
 def live(gate, folder):
