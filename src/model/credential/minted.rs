@@ -4,10 +4,11 @@
 //! that was refused is never used again.
 
 mod flight;
+mod room;
 mod slot;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use crate::model::secret::Secret;
+use room::{MAX_SLOTS, make_room};
 use slot::Slot;
 
 pub use flight::{Flight, MintFailure, MintResult, Refused, ReplacedFields, Taken, Waiting};
@@ -23,9 +25,6 @@ pub use token::MintedToken;
 
 /// How long a refusal by the upstream renews nothing, after a renewal that did not help or that nothing shows the help of.
 const USELESS: Duration = Duration::from_secs(60);
-
-/// Most slots of one credential; agents choose what a slot is named by.
-const MAX_SLOTS: usize = 256;
 
 /// The tokens of one credential. They are no part of what the credential is: a copy has none, and two credentials are equal
 /// without them.
@@ -48,6 +47,8 @@ struct State {
     /// The newest replacement. Handles of earlier ones get nothing any more.
     epoch: u64,
     slots: BTreeMap<Box<str>, Slot>,
+    /// Tokens of slots that made room.
+    forgotten: VecDeque<Arc<MintedToken>>,
     /// `None` where the vault was not asked yet.
     replaced: Option<ReplacedFields>,
 }
@@ -82,9 +83,11 @@ impl MintedTokens {
         if state.epoch != self.epoch {
             return Taken::Failed(MintFailure::new("the credential was replaced meanwhile"));
         }
-        let slots = &mut state.slots;
+        let State {
+            slots, forgotten, ..
+        } = &mut *state;
         if !slots.contains_key(name) {
-            make_room(slots, now);
+            make_room(slots, forgotten, now);
             if slots.len() >= MAX_SLOTS {
                 return Taken::Failed(MintFailure::new("too many tokens are in use"));
             }
@@ -198,7 +201,7 @@ impl MintedTokens {
         let state = self.shared.state.lock();
         let slots = state.slots.values();
         let tokens = slots.flat_map(|slot| slot.current.iter().chain(&slot.past));
-        tokens.cloned().collect()
+        tokens.chain(&state.forgotten).cloned().collect()
     }
 
     /// Returns every secret that was minted and may still work.
@@ -253,17 +256,6 @@ impl State {
                 .remember(Arc::new(token));
         }
     }
-}
-
-/// Forgets slots that hold nothing, where there are many.
-fn make_room(slots: &mut BTreeMap<Box<str>, Slot>, now: SystemTime) {
-    if slots.len() < MAX_SLOTS {
-        return;
-    }
-    slots.retain(|_, slot| {
-        let usable = slot.current.as_ref();
-        usable.is_some_and(|token| token.is_usable(now)) || slot.flying().is_some()
-    });
 }
 
 impl Clone for MintedTokens {
@@ -439,6 +431,26 @@ mod tests {
         assert!(matches!(tokens.take("more", START), Taken::Failed(_)));
         flights.clear();
         assert!(matches!(tokens.take("more", START), Taken::Missing(..)));
+    }
+
+    #[test]
+    fn slots_that_make_room_are_still_searched_for() {
+        let tokens = MintedTokens::default();
+        for name in 0..2 * MAX_SLOTS {
+            let name = name.to_string();
+            let Taken::Missing(flight, _) = tokens.take(&name, START) else {
+                panic!("no room for {name}");
+            };
+            let fields = BTreeMap::from([("t".to_owned(), Secret::from(format!("token {name}")))]);
+            let minted = MintedToken::new(fields, START, Some(Duration::from_secs(100)));
+            tokens.finish(flight, Ok(minted), START);
+            let Taken::Ready(token) = tokens.take(&name, START) else {
+                panic!("{name} has none");
+            };
+            tokens.refuse(&name, (&token, Refused::Passes), START);
+        }
+        assert_eq!(tokens.secrets().len(), 2 * MAX_SLOTS);
+        assert!(tokens.shared.state.lock().slots.len() <= MAX_SLOTS);
     }
 
     #[test]
