@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Longest time that a contender may take to end by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// A process that ends with this value.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         if self.signal("TERM").is_ok() {
-            let rounds = PATIENCE.as_millis() / 10;
+            let rounds = TIME_LIMIT.as_millis() / 10;
             for _ in 0..rounds {
                 if !self.is_alive() {
                     return;

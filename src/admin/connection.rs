@@ -20,7 +20,7 @@ pub const CONNECTIONS: usize = 128;
 /// How long a connection may take from its start, or the last byte of an answer, to the next one.
 ///
 /// A head that comes byte by byte ends with it, as does an answer that is not read.
-const PATIENCE: Duration = Duration::from_secs(30);
+const IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// A listener whose connections are few and short.
 pub(super) struct Guarded<L> {
@@ -62,7 +62,7 @@ impl<T> Connection<T> {
     fn new(io: T, slot: PreAuthSlot, evicted: Evicted) -> Self {
         Self {
             io,
-            timer: Box::pin(tokio::time::sleep(PATIENCE)),
+            timer: Box::pin(tokio::time::sleep(IDLE_TIME)),
             evicted: Box::pin(evicted.wait()),
             _slot: slot,
         }
@@ -82,7 +82,7 @@ impl<T> Connection<T> {
     }
 
     fn progress(&mut self) {
-        self.timer.as_mut().reset(Instant::now() + PATIENCE);
+        self.timer.as_mut().reset(Instant::now() + IDLE_TIME);
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
-    use super::{Connection, PATIENCE};
+    use super::{Connection, IDLE_TIME};
     use crate::limit::PreAuthQueue;
 
     #[tokio::test(start_paused = true)]
@@ -154,12 +154,12 @@ mod tests {
         for at in 0..3 {
             client.write_all(b"x").await.unwrap();
             assert_eq!(connection.read_u8().await.unwrap(), b'x');
-            tokio::time::sleep(PATIENCE / 4).await;
+            tokio::time::sleep(IDLE_TIME / 4).await;
             if at == 0 {
                 connection.write_all(b"y").await.unwrap();
             }
         }
-        tokio::time::sleep(PATIENCE / 2).await;
+        tokio::time::sleep(IDLE_TIME / 2).await;
         client.write_all(b"x").await.unwrap();
         let failed = connection.read_u8().await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::TimedOut);

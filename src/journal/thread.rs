@@ -140,9 +140,9 @@ impl Shared {
         }
         let has_failed = queue.failure.is_some();
         let is_due = queue.flush_at.is_some_and(|at| now >= at) || queue.is_closed;
-        let is_patient = !queue.is_scarce && !queue.batch.is_empty() && is_due;
+        let is_written = !queue.is_scarce && !queue.batch.is_empty() && is_due;
         // After a failure an empty batch is a probe.
-        if may_try && (queue.batch.is_urgent() || is_patient || (has_failed && !queue.is_scarce)) {
+        if may_try && (queue.batch.is_urgent() || is_written || (has_failed && !queue.is_scarce)) {
             return queue
                 .take(Batch::default())
                 .map(|(writer, batch)| Work::Write(writer, batch));

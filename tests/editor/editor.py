@@ -9,7 +9,7 @@ import tempfile
 import threading
 
 TOLLGATE, SERVER = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
-PATIENCE = 60  # seconds; a stuck server must not hold the whole run
+TIME_LIMIT = 60  # seconds; a stuck server must not hold the whole run
 
 SETTINGS = {"validate": True, "completion": True, "hover": True}
 
@@ -20,7 +20,7 @@ class Editor:
     def __init__(self, root):
         self.root = root
         self.server = subprocess.Popen(["node", SERVER, "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.watch = threading.Timer(PATIENCE, self.server.kill)
+        self.watch = threading.Timer(TIME_LIMIT, self.server.kill)
         self.watch.start()
         self.number = self.version = 0
         self.problems = {}

@@ -13,7 +13,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from wire import PATIENCE, Checks, Gateway, answers, call, free_port
+from wire import TIME_LIMIT, Checks, Gateway, answers, call, free_port
 
 EXPRESS = "express@5.1.0"
 SERVERS = ["nginx", "express", "starlette"]
@@ -222,7 +222,7 @@ def main():
 def wait(checks, tunnels):
     """Waits until each server routes what is spelled as the connector spells it."""
     for name in SERVERS:
-        until = time.monotonic() + 3 * PATIENCE
+        until = time.monotonic() + 3 * TIME_LIMIT
         while tunnels.ask((name, "/admin"))[2].status != 200 and time.monotonic() < until:
             time.sleep(0.1)
         for path, route in zip(PATHS, ["root", "public", "item", "secret", "admin", "users", "file", "file"]):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hpack
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, SettingsFrame
-from wire import PATIENCE, Checks, Gateway, Recorder, Unclean, compare
+from wire import TIME_LIMIT, Checks, Gateway, Recorder, Unclean, compare
 
 HOST = "wire.test"
 H = f"Host: {HOST}\r\n"
@@ -200,7 +200,7 @@ def http2(gateway, tls, case):
     """Sends handmade frames; returns the case's name, and the status or None for a reset."""
     name, (fields, body) = case
     with gateway.tunnel(HOST, tls) as stream:
-        stream.settimeout(PATIENCE)
+        stream.settimeout(TIME_LIMIT)
         block = b"".join(literal(name) for name in fields)
         flags = ["END_HEADERS"] if body else ["END_HEADERS", "END_STREAM"]
         sent = [SettingsFrame(0), HeadersFrame(1, data=block, flags=flags)]

@@ -25,7 +25,7 @@ TOKEN_CHARACTERS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(rf"({TOKEN_CHARACTERS}) ([/*][\x21-\x7e]*) HTTP/1\.1".encode())
 FIELD = re.compile(rf"({TOKEN_CHARACTERS}): ?([\t\x20-\x7e\x80-\xff]*)".encode())
 CHUNK = re.compile(rb"[0-9A-Fa-f]{1,8}")
-PATIENCE = 10
+TIME_LIMIT = 10
 
 
 class Unclean(Exception):
@@ -128,7 +128,7 @@ class Recorder:
             threading.Thread(target=self.serve, args=(plain,), daemon=True).start()
 
     def serve(self, plain):
-        plain.settimeout(PATIENCE)
+        plain.settimeout(TIME_LIMIT)
         try:
             stream = self.context.wrap_socket(plain, server_side=True)
         except OSError:
@@ -257,7 +257,7 @@ class Gateway:
         sys.exit("the gateway did not become ready")
 
     def tunnel(self, host, tls=None):
-        plain = socket.create_connection(("127.0.0.1", self.proxy), timeout=PATIENCE)
+        plain = socket.create_connection(("127.0.0.1", self.proxy), timeout=TIME_LIMIT)
         login = base64.b64encode(f"ci:{TOKEN}".encode()).decode()
         plain.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\nProxy-Authorization: Basic {login}\r\n\r\n".encode())
         head = b""
@@ -265,7 +265,7 @@ class Gateway:
             head += plain.recv(1) or unclean(f"no tunnel: {head}")
         return (tls or self.tls).wrap_socket(plain, server_hostname=host)
 
-    def exchange(self, host, data, silence=PATIENCE):
+    def exchange(self, host, data, silence=TIME_LIMIT):
         """Writes bytes into a tunnel of their own, reads to its end or to a silence of some seconds, and returns the answers."""
         with self.tunnel(host) as stream:
             stream.settimeout(silence)

@@ -28,7 +28,7 @@ use crate::outbound::{Outbound, OutboundRequest, Roots};
 use crate::proxy::merge_roots;
 
 /// How long a person has.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const SIGN_IN_TIME: Duration = Duration::from_secs(10 * 60);
 
 /// Longest head of a browser's request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -77,7 +77,7 @@ impl<'a> SigningIn<'a> {
                 SignInKind::Code => self.by_code().await,
             }
         };
-        let signed_in = timeout(PATIENCE, signing_in).await;
+        let signed_in = timeout(SIGN_IN_TIME, signing_in).await;
         signed_in.unwrap_or_else(|_| Err(refused("nobody has signed in in time")))
     }
 

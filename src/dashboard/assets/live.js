@@ -36,7 +36,7 @@ function take(batch) {
   if (batch.skipped) show(`live; ${batch.skipped} more came in the last moment`);
 }
 
-// There is one stream at most: whoever wants it open says so here, and an attempt that waits is taken back.
+// There is one stream at most: who wants it open says so here, and an attempt that waits is taken back.
 let again;
 function open() {
   clearTimeout(again);

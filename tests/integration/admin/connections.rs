@@ -1,4 +1,4 @@
-//! Whoever only connects to an operators' port takes nothing from agents, nor from operators who ask something.
+//! A client that only connects to an operators' port takes nothing from agents, nor from operators who ask something.
 
 use std::net::SocketAddr;
 

@@ -151,8 +151,8 @@ async fn a_removed_operator_receives_nothing_more_not_even_what_waited() {
             text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     };
-    let patience = std::time::Duration::from_secs(20);
-    tokio::time::timeout(patience, rest)
+    let time_limit = std::time::Duration::from_secs(20);
+    tokio::time::timeout(time_limit, rest)
         .await
         .expect("the stream goes on");
     assert!(!text.contains("after"), "{text}");
@@ -187,8 +187,8 @@ async fn a_verification_is_followed_and_finds_what_was_cut_off() {
             }
         }
     };
-    let patience = std::time::Duration::from_secs(20);
-    let now = tokio::time::timeout(patience, done).await.unwrap();
+    let time_limit = std::time::Duration::from_secs(20);
+    let now = tokio::time::timeout(time_limit, done).await.unwrap();
     assert_eq!(now["result"]["finding"], Json::Null, "{now}");
     assert_eq!(now["result"]["lines"], now["lines"]);
     // The store knows of a line that the journal no longer has.

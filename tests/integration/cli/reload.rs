@@ -60,8 +60,8 @@ async fn a_policy_directory_that_is_added_is_read_and_watched_and_one_that_goes_
     std::fs::write(gateway.path("moved/b.yaml"), permission).unwrap();
     let taken =
         async { while shell.json("--json status").await["snapshot"]["policies"] == after {} };
-    let patience = std::time::Duration::from_secs(20);
-    tokio::time::timeout(patience, taken)
+    let time_limit = std::time::Duration::from_secs(20);
+    tokio::time::timeout(time_limit, taken)
         .await
         .expect("it is not watched");
 }

@@ -13,7 +13,7 @@ const DENYING: &str = "permissions: [{ agents: [ci], deny: [api.item.get] }]";
 const OTHER: &str = "permissions: [{ agents: [ci], connector: api, access: full }, { agents: [ci], deny: [api.note.add] }]";
 
 /// Nothing in a test may take this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_permit_stands_while_nothing_that_concerns_it_changes() {
@@ -84,7 +84,7 @@ async fn who_waits_is_told_as_soon_as_it_is_void_and_not_before() {
     rig.swap(CONNECTOR, OTHER);
     assert!(is_pending(&mut void).await);
     rig.swap(CONNECTOR, DENYING);
-    let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
+    let refusal = tokio::time::timeout(TIME_LIMIT, void).await.unwrap();
     assert_eq!(refusal.code().as_str(), "denied");
     drop(ticket);
     rig.end().await;
@@ -99,7 +99,7 @@ async fn who_waits_is_told_when_the_token_runs_out_although_nothing_changes() {
     let validity = std::sync::Arc::clone(permit.validity());
     let mut void = std::pin::pin!(validity.revoked(&rig.gateway));
     assert!(is_pending(&mut void).await);
-    let refusal = tokio::time::timeout(PATIENCE, void).await.unwrap();
+    let refusal = tokio::time::timeout(TIME_LIMIT, void).await.unwrap();
     assert_eq!(refusal.code().as_str(), "proxy_authentication_required");
     assert_eq!(&*refusal.request_id, ticket.request_id());
     drop(ticket);
@@ -112,7 +112,7 @@ async fn a_change_between_the_decision_and_the_wait_is_not_missed() {
     let (permit, ticket) = rig.ask(Method::GET, "/items/1").await.unwrap();
     rig.swap(CONNECTOR, DENYING);
     let validity = std::sync::Arc::clone(permit.validity());
-    let refusal = tokio::time::timeout(PATIENCE, validity.revoked(&rig.gateway))
+    let refusal = tokio::time::timeout(TIME_LIMIT, validity.revoked(&rig.gateway))
         .await
         .unwrap();
     assert_eq!(refusal.code().as_str(), "denied");

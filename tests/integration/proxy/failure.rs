@@ -10,7 +10,7 @@ use crate::support::certificate::{Issued, Validity};
 use crate::support::gateway::Gateway;
 use crate::support::upstream::{Reply, Speaks, Upstream};
 
-/// Far below the gateway's own patience of ten minutes.
+/// Far below the gateway's own limit of ten minutes.
 const SOON: Duration = Duration::from_secs(20);
 
 /// An address where nothing listens.

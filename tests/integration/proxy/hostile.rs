@@ -41,7 +41,7 @@ const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: api.test\r\nConnection: 
 const QUIET: Duration = Duration::from_millis(300);
 
 /// Longest wait for that answer: some cases leave the gateway waiting for more, and it gives up after a second.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -207,7 +207,7 @@ async fn provoke<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]
     let _ = stream.flush().await;
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
-    let mut wait = PATIENCE;
+    let mut wait = TIME_LIMIT;
     while let Ok(Ok(count @ 1..)) = tokio::time::timeout(wait, stream.read(&mut chunk)).await {
         answer.extend_from_slice(&chunk[..count]);
         wait = QUIET;

@@ -280,7 +280,7 @@ async fn a_head_that_does_not_come_in_time_is_told_so_and_silence_ends() {
 async fn certificates_are_made_for_so_many_new_hosts_of_an_agent() {
     let upstream = Upstream::start(&[HOST]).await;
     let gateway = start(&upstream, "  idle: 30s").await;
-    // Known from here on, so it stays open to whoever asks for too many others.
+    // Known from here on, so it stays open to one who asks for too many others.
     let request = format!("GET /old HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
     let mut tunnel = gateway.agent.tls_tunnel(&format!("{HOST}:443"), HOST).await;
     assert_eq!(exchange(&mut tunnel, &request).await.status, 200);

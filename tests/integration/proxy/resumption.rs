@@ -120,7 +120,7 @@ async fn a_name_that_comes_back_resumes_no_session_of_who_had_it_before() {
 #[tokio::test]
 async fn who_shows_no_token_resumes_nothing() {
     let (_upstream, gateway) = gateway().await;
-    // Whoever it is reaches the gateway's own host only.
+    // Any client reaches the gateway's own host only.
     let stranger = gateway.other("ci", "tga_nobodys_0123456789abcdef0123456789");
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         let config = keeping(&stranger, version);

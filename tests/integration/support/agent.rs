@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Nothing in a test may take this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Agent {
             .proxy(proxy.basic_auth(&self.name, &self.token))
             .tls_backend_preconfigured(self.tls(alpn))
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE);
+            .timeout(TIME_LIMIT);
         let http1 = alpn == [b"http/1.1".as_slice()];
         if http1 { builder.http1_only() } else { builder }
             .build()
@@ -217,7 +217,7 @@ pub(crate) async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S) -> Raw {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, read)
+    tokio::time::timeout(TIME_LIMIT, read)
         .await
         .expect("the answer's body did not end");
     raw.body = body;
@@ -232,14 +232,16 @@ pub(crate) async fn read_interim<S: AsyncRead + Unpin>(stream: &mut S) -> String
             head.push(stream.read_u8().await.unwrap());
         }
     };
-    tokio::time::timeout(PATIENCE, read).await.expect("no head");
+    tokio::time::timeout(TIME_LIMIT, read)
+        .await
+        .expect("no head");
     String::from_utf8(head).unwrap()
 }
 
 /// Returns whether the other side has closed.
 pub(crate) async fn is_closed<S: AsyncRead + Unpin>(stream: &mut S) -> bool {
     let mut byte = [0];
-    let read = tokio::time::timeout(PATIENCE, stream.read(&mut byte))
+    let read = tokio::time::timeout(TIME_LIMIT, stream.read(&mut byte))
         .await
         .expect("neither closed nor answered");
     matches!(read, Ok(0) | Err(_))
@@ -262,7 +264,7 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> (u16, String, Vec<u8
             bytes.extend_from_slice(&chunk[..count]);
         }
     };
-    let end = tokio::time::timeout(PATIENCE, read)
+    let end = tokio::time::timeout(TIME_LIMIT, read)
         .await
         .expect("no answer");
     let rest = bytes.split_off(end);

@@ -22,7 +22,7 @@ use super::upstream::Upstream;
 const TOKEN: &str = "tga_integration_0123456789abcdef0123";
 
 /// Nothing in a test may take this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 type Environment = BTreeMap<OsString, OsString>;
 
@@ -358,7 +358,7 @@ async fn serve(
 impl Gateway {
     /// Ends it and starts another one on the same state and files.
     pub(crate) async fn restart(mut self) -> Self {
-        self.stop(PATIENCE).await.unwrap();
+        self.stop(TIME_LIMIT).await.unwrap();
         self.restarted().await
     }
 
@@ -498,7 +498,7 @@ impl Gateway {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, followed)
+        tokio::time::timeout(TIME_LIMIT, followed)
             .await
             .expect("the gateway does not follow its store");
     }
@@ -559,7 +559,7 @@ impl Gateway {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let records = tokio::time::timeout(PATIENCE, read).await;
+        let records = tokio::time::timeout(TIME_LIMIT, read).await;
         records.unwrap_or_else(|_| panic!("fewer than {count} records of {kinds:?}"))
     }
 }
@@ -568,7 +568,7 @@ impl Gateway {
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
-        .timeout(PATIENCE)
+        .timeout(TIME_LIMIT)
         .build()
         .unwrap()
 }

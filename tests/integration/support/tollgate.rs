@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 /// Nothing in a test may take this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A working directory with a home of its own and no environment but what a test sets.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl Shell {
         // A command that reads nothing closes it first.
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        tokio::time::timeout(PATIENCE, child.wait_with_output())
+        tokio::time::timeout(TIME_LIMIT, child.wait_with_output())
             .await
             .expect("the command does not end")
             .unwrap()
@@ -144,7 +144,7 @@ impl Shell {
         command
             .env("TOLLGATE", env!("CARGO_BIN_EXE_tollgate"))
             .stdin(Stdio::null());
-        let done = tokio::time::timeout(PATIENCE, command.output()).await;
+        let done = tokio::time::timeout(TIME_LIMIT, command.output()).await;
         let done = done.expect("the line does not end").unwrap();
         String::from_utf8(done.stdout).unwrap()
     }
@@ -297,7 +297,7 @@ impl Served {
     /// Waits until it has printed this text.
     pub(crate) async fn wait_for(&mut self, text: &str) {
         let printed = self.told.wait_for(|told| told.contains(text));
-        let printed = tokio::time::timeout(PATIENCE, printed)
+        let printed = tokio::time::timeout(TIME_LIMIT, printed)
             .await
             .unwrap_or_else(|_| panic!("it does not print `{text}`"))
             .is_ok();
@@ -319,7 +319,7 @@ impl Served {
 
     /// Waits for its end and returns the exit code, `None` where a signal ended it, and everything that it has printed.
     pub(crate) async fn ended(mut self) -> (Option<i32>, String) {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let status = tokio::time::timeout(TIME_LIMIT, self.child.wait()).await;
         let code = status.expect("it does not end").unwrap().code();
         // The reader lets go of the channel at the end of the stream.
         while self.told.changed().await.is_ok() {}

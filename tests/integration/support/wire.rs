@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::certificate::{Issued, Validity};
 
 /// Nothing in a test may take this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Both directions of a connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -64,7 +64,7 @@ impl Wire {
     /// Returns the next connection.
     pub(crate) async fn accept(&self) -> Connection {
         let mut accepted = self.accepted.lock().await;
-        tokio::time::timeout(PATIENCE, accepted.recv())
+        tokio::time::timeout(TIME_LIMIT, accepted.recv())
             .await
             .expect("nobody connected")
             .unwrap()
@@ -161,7 +161,7 @@ impl Connection {
                 self.ahead.extend_from_slice(&chunk[..count]);
             }
         };
-        tokio::time::timeout(PATIENCE, read)
+        tokio::time::timeout(TIME_LIMIT, read)
             .await
             .expect("the gateway keeps the connection");
         std::mem::take(&mut self.ahead)
@@ -185,7 +185,7 @@ impl Connection {
                 self.ahead.extend_from_slice(&chunk[..count]);
             }
         };
-        let end = tokio::time::timeout(PATIENCE, read)
+        let end = tokio::time::timeout(TIME_LIMIT, read)
             .await
             .expect("the gateway sends no more");
         let rest = self.ahead.split_off(end);
